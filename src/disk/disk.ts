@@ -1,0 +1,70 @@
+/**
+ * The whole seam to the file system: what a crash-safe log needs and nothing more. The engine runs on this alone, so that the real disk
+ * and a simulated one run the same code. Paths are absolute, joined by `/` (or the platform's separator).
+ * Errors are the operating system's, with their `code` (`ENOENT`, `ENOSPC`, `EIO` …), untranslated.
+ */
+export interface Disk {
+  /**
+   * Opens a file. `read`: must exist, can only be read. `write`: must exist, read and write. `create`: must not exist (`EEXIST`), read and write.
+   * A name that `create` made is durable only after `syncDirectory` of its folder.
+   */
+  open(path: string, mode: 'read' | 'write' | 'create'): Promise<DiskFile>
+  /** Everything in a directory, in no particular order. */
+  list(directory: string): Promise<DiskEntry[]>
+  /** Makes one directory; its parent must exist; `EEXIST` if it is there. */
+  makeDirectory(path: string): Promise<void>
+  /** Atomically gives a file or directory another name. An existing file of that name is replaced. */
+  rename(from: string, to: string): Promise<void>
+  /** Removes a file, or a directory with all that is in it. */
+  remove(path: string): Promise<void>
+  /** Makes the names in a directory durable: creations, renames, removals. */
+  syncDirectory(path: string): Promise<void>
+  /**
+   * Takes the exclusive lock that the file `path` stands for (made if missing), with `owner` written into it for others to read.
+   * The lock dies with its process. Resolves to `{ held: true, owner }` with what is known of the holder where somebody else has it.
+   */
+  lock(path: string, owner: string): Promise<DiskLock | { readonly held: true; readonly owner: string }>
+}
+
+export interface DiskFile {
+  /** Reads up to `buffer.length` bytes at `position`; resolves to how many were read, 0 at the end of the file. May read fewer than asked. */
+  read(buffer: Uint8Array, position: number): Promise<number>
+  /** Writes at `position`; resolves to how many bytes were written. May write fewer than asked. */
+  write(buffer: Uint8Array, position: number): Promise<number>
+  /** Puts the file's data, and the size needed to read it, on stable storage (fdatasync). */
+  sync(): Promise<void>
+  size(): Promise<number>
+  truncate(bytes: number): Promise<void>
+  close(): Promise<void>
+}
+
+export interface DiskEntry {
+  readonly name: string
+  readonly kind: 'file' | 'directory' | 'other'
+}
+
+export interface DiskLock {
+  readonly held?: never
+  release(): Promise<void>
+}
+
+/** Reads until `buffer` is full or the file ends; resolves to how many bytes were read. */
+export async function readFully(file: DiskFile, buffer: Uint8Array, position: number): Promise<number> {
+  let done = 0
+  while (done < buffer.length) {
+    const count = await file.read(done === 0 ? buffer : buffer.subarray(done), position + done)
+    if (count === 0) break
+    done += count
+  }
+  return done
+}
+
+/** Writes all of `buffer`, however many calls that takes. */
+export async function writeFully(file: DiskFile, buffer: Uint8Array, position: number): Promise<void> {
+  let done = 0
+  while (done < buffer.length) {
+    const count = await file.write(done === 0 ? buffer : buffer.subarray(done), position + done)
+    if (count === 0) throw Object.assign(new Error(`write made no progress at ${position + done}`), { code: 'EIO' })
+    done += count
+  }
+}
