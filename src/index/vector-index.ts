@@ -1,0 +1,60 @@
+/**
+ * What an index must do to be made durable. Vectors are known by labels: safe integers that `DurableIndex` gives out, never reused for
+ * another id. Ids and metadata are kept beside the index, not in it.
+ *
+ * Everything here is called in log order with input already validated (dimensions, finiteness unless `acceptsNonFinite`, known labels), and must be
+ * a deterministic function of the calls so far: no clock, no randomness.
+ */
+export interface VectorIndex {
+  /** Names the engine in snapshots; a snapshot is loaded only by an index of the same kind, dimensions and metric. */
+  readonly kind: string
+  readonly dimensions: number
+  readonly metric: Metric
+  /** Whether vectors may hold NaN or infinities. */
+  readonly acceptsNonFinite: boolean
+  readonly size: number
+  /** Sets the vector of a label, new or known. Copies what it keeps. */
+  set(label: number, vector: Float32Array): void
+  /** Removes a known label. */
+  remove(label: number): void
+  /** A copy of the vector of a known label, bit for bit. */
+  get(label: number): Float32Array
+  /**
+   * The `k` nearest labels, nearest first, ties by smaller label; fewer if there are fewer. `accept` leaves labels out before they count.
+   * `query` has `dimensions` finite elements.
+   */
+  search(query: Float32Array, k: number, accept?: (label: number) => boolean): Neighbour[] | Promise<Neighbour[]>
+  /** The state at this moment, as something that can be written while the index goes on changing. Synchronous and quick. */
+  freeze(): FrozenIndex
+  /** Fills an empty index from what `FrozenIndex.save` wrote. The files have been verified. Throws if it does not fit. */
+  load(files: SnapshotReader): Promise<void>
+}
+
+/** `cosine`: 1 − cosine similarity; `l2`: squared Euclidean distance; `ip`: 1 − inner product. Smaller is nearer. */
+export type Metric = 'cosine' | 'l2' | 'ip'
+
+export interface Neighbour {
+  readonly label: number
+  readonly distance: number
+}
+
+export interface FrozenIndex {
+  save(files: SnapshotWriter): Promise<void>
+  /** Lets go of what was frozen; always called, also after a failed save. */
+  release(): void
+}
+
+/** A folder that is being written and becomes a snapshot. Hashing, syncing and renaming are the caller's. */
+export interface SnapshotWriter {
+  /** Writes a file from pieces; `name` is a plain file name. */
+  write(name: string, pieces: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<void>
+  /** For an engine that writes files itself: registers `name` and gives the path to write to. */
+  path(name: string): string
+}
+
+/** A verified snapshot folder. */
+export interface SnapshotReader {
+  /** The file in pieces of at most 1 MiB; a piece is valid until the next is asked for. */
+  read(name: string): AsyncIterable<Uint8Array>
+  path(name: string): string
+}
