@@ -1,14 +1,20 @@
 /** The vocabulary of the log: what an entry, a record, a transaction and a sequence number are. */
 
 /** What JSON can hold. `undefined` members of objects are dropped, as `JSON.stringify` does; anything else JSON cannot hold is refused. */
-export type JsonValue = null | boolean | number | string | readonly JsonValue[] | { readonly [key: string]: JsonValue | undefined }
+export type JsonValue =
+  | null
+  | boolean
+  | number
+  | string
+  | readonly JsonValue[]
+  | { readonly [key: string]: JsonValue | undefined }
 
 /** A new id with its vector. Applied to an index that has the id already it changes nothing, unless `replace` is set. */
-export interface InsertEntry {
+export interface InsertEntry<V = Float32Array> {
   readonly type: 'insert'
   readonly id: string
   /** 0 to 65 535 float32 elements, kept bit for bit. */
-  readonly vector: Float32Array
+  readonly vector: V
   /** `null` is the same as none. */
   readonly metadata?: JsonValue
   /** An upsert: replaces vector and metadata where the id exists. */
@@ -16,10 +22,10 @@ export interface InsertEntry {
 }
 
 /** A change of an existing id. What is absent stays as it is; `metadata: null` clears the metadata. */
-export interface UpdateEntry {
+export interface UpdateEntry<V = Float32Array> {
   readonly type: 'update'
   readonly id: string
-  readonly vector?: Float32Array
+  readonly vector?: V
   readonly metadata?: JsonValue
 }
 
@@ -38,15 +44,18 @@ export interface CustomEntry {
 }
 
 /** Several entries that appear whole or not at all, in their order. */
-export interface BatchEntry {
+export interface BatchEntry<V = Float32Array> {
   readonly type: 'batch'
-  readonly entries: readonly BatchMember[]
+  readonly entries: readonly BatchMember<V>[]
 }
 
-export type DataEntry = InsertEntry | UpdateEntry | DeleteEntry
-export type BatchMember = DataEntry | CustomEntry | BatchEntry
+export type DataEntry<V = Float32Array> = InsertEntry<V> | UpdateEntry<V> | DeleteEntry
+export type BatchMember<V = Float32Array> = DataEntry<V> | CustomEntry | BatchEntry<V>
+
+/** A vector as it may be given. Numbers are rounded to float32. */
+export type VectorInput = Float32Array | readonly number[]
 /** What a user may append. */
-export type AppendableEntry = BatchMember
+export type EntryInput = BatchMember<VectorInput>
 
 /** One file of a snapshot. */
 export interface SnapshotFile {

@@ -1,0 +1,128 @@
+/**
+ * The real disk, on `node:fs`. Raw descriptors and callbacks rather than `FileHandle`s: they cost less per call, and the garbage collector
+ * never closes one. `fdatasync` is right everywhere: on macOS libuv makes it `F_FULLFSYNC` (falling back where a file system has none), on
+ * Windows `FlushFileBuffers`, which demands a file opened for writing.
+ */
+import * as fs from 'node:fs'
+import type { Disk, DiskEntry, DiskFile } from './disk.ts'
+import { lockFile } from './lock.ts'
+
+/** One call moves at most this much: Node refuses 2 GiB and more, and the contract allows less than was asked. */
+const MAX_IO_BYTES = 1024 * 1024 * 1024
+
+const { O_CREAT, O_DIRECTORY, O_EXCL, O_RDONLY, O_RDWR } = fs.constants
+const OPEN_FLAGS = { read: O_RDONLY, write: O_RDWR, create: O_RDWR | O_CREAT | O_EXCL }
+
+type Done<T> = (error: Error | null, value?: T) => void
+
+function call<T>(start: (done: Done<T>) => void): Promise<T> {
+  return new Promise((resolve, reject) => start((error, value) => (error ? reject(error) : resolve(value as T))))
+}
+
+class NodeFile implements DiskFile {
+  readonly #descriptor: number
+  #inFlight = 0
+  #whenIdle: (() => void) | undefined
+  #closing: Promise<void> | undefined
+
+  constructor(descriptor: number) {
+    this.#descriptor = descriptor
+  }
+
+  read(buffer: Uint8Array, position: number): Promise<number> {
+    const length = Math.min(buffer.length, MAX_IO_BYTES)
+    return this.#run((done) => fs.read(this.#descriptor, buffer, 0, length, position, done))
+  }
+
+  write(buffer: Uint8Array, position: number): Promise<number> {
+    const length = Math.min(buffer.length, MAX_IO_BYTES)
+    return this.#run((done) => fs.write(this.#descriptor, buffer, 0, length, position, done))
+  }
+
+  sync(): Promise<void> {
+    return this.#run<void>((done) => fs.fdatasync(this.#descriptor, done))
+  }
+
+  async size(): Promise<number> {
+    const stats = await this.#run<fs.Stats>((done) => fs.fstat(this.#descriptor, done))
+    return stats.size
+  }
+
+  truncate(bytes: number): Promise<void> {
+    return this.#run<void>((done) => fs.ftruncate(this.#descriptor, bytes, done))
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#closeWhenIdle()
+    return this.#closing
+  }
+
+  /** A descriptor's number is reused once it is closed: an operation still queued then would reach into another file. */
+  async #closeWhenIdle(): Promise<void> {
+    if (this.#inFlight > 0) {
+      await new Promise<void>((resolve) => {
+        this.#whenIdle = resolve
+      })
+    }
+    await call<void>((done) => fs.close(this.#descriptor, done))
+  }
+
+  #run<T>(start: (done: Done<T>) => void): Promise<T> {
+    return new Promise((resolve, reject) => {
+      if (this.#closing) throw Object.assign(new Error('EBADF: the file is closed'), { code: 'EBADF' })
+      start((error, value) => {
+        this.#inFlight--
+        if (this.#inFlight === 0) this.#whenIdle?.()
+        if (error) reject(error)
+        else resolve(value as T)
+      })
+      // After the start, which throws for an invalid argument; the callback never comes before this.
+      this.#inFlight++
+    })
+  }
+}
+
+async function open(path: string, mode: 'read' | 'write' | 'create'): Promise<DiskFile> {
+  return new NodeFile(await call<number>((done) => fs.open(path, OPEN_FLAGS[mode], 0o666, done)))
+}
+
+async function list(directory: string): Promise<DiskEntry[]> {
+  const entries = await fs.promises.readdir(directory, { withFileTypes: true })
+  return entries.map((entry) => ({
+    name: entry.name,
+    kind: entry.isFile() ? 'file' : entry.isDirectory() ? 'directory' : 'other',
+  }))
+}
+
+async function remove(path: string): Promise<void> {
+  try {
+    await fs.promises.unlink(path)
+  } catch (error) {
+    // What unlink says of a directory: EISDIR on Linux, EPERM on macOS and Windows. Anything else that is EPERM is so for `rm` too.
+    const { code } = error as NodeJS.ErrnoException
+    if (code !== 'EISDIR' && code !== 'EPERM') throw error
+    await fs.promises.rm(path, { recursive: true })
+  }
+}
+
+async function syncDirectory(path: string): Promise<void> {
+  // Windows cannot open a directory to sync it. NTFS journals names in order, but when they reach the disk is its own affair.
+  if (process.platform === 'win32') return
+  const descriptor = await call<number>((done) => fs.open(path, O_RDONLY | O_DIRECTORY, done))
+  try {
+    await call<void>((done) => fs.fsync(descriptor, done))
+  } finally {
+    await call<void>((done) => fs.close(descriptor, done))
+  }
+}
+
+/** The file system of this machine. On Windows `syncDirectory` does nothing. */
+export const nodeDisk: Disk = {
+  open,
+  list,
+  makeDirectory: (path) => fs.promises.mkdir(path),
+  rename: (from, to) => fs.promises.rename(from, to),
+  remove,
+  syncDirectory,
+  lock: lockFile,
+}

@@ -1,0 +1,178 @@
+import type {
+  BatchMember,
+  CheckpointEntry,
+  CustomEntry,
+  DataEntry,
+  SnapshotReference,
+  WalEntry,
+  WalRecord,
+} from '../entry.ts'
+import { MAX_BATCH_NESTING } from '../limits.ts'
+import { alignUp, type ByteBuffer, getUint64 } from './byte-buffer.ts'
+import {
+  CHECKPOINT_PREFIX_BYTES,
+  CUSTOM_PREFIX_BYTES,
+  DATA_PREFIX_BYTES,
+  ELEMENT_FLOAT32,
+  HAS_METADATA,
+  HAS_VECTOR,
+  MEMBER_PREFIX_BYTES,
+  REPLACE,
+} from './encode.ts'
+import { FLAG_IN_TRANSACTION, FRAME_HEADER_BYTES, FRAME_TYPES, type FrameHeader, type FrameType } from './frame.ts'
+import { decodeMetadata } from './metadata.ts'
+
+/** What a verified frame says, or a reason why it makes no sense: then it was not written by walv. */
+export type Decoding = { readonly record: WalRecord } | { readonly problem: string }
+
+class Malformed extends Error {}
+
+/** Decodes the frame at `at`, header read and payload verified. Vectors are copies. Bounded by the payload's length. */
+export function decodeRecord(source: ByteBuffer, at: number, header: FrameHeader): Decoding {
+  try {
+    return { record: recordOf(source, at + FRAME_HEADER_BYTES, header) }
+  } catch (error) {
+    if (error instanceof Malformed) return { problem: error.message }
+    throw error
+  }
+}
+
+function recordOf(source: ByteBuffer, start: number, header: FrameHeader): WalRecord {
+  const end = start + header.payloadBytes
+  const { seq, timestamp } = header
+  if ((header.flags & FLAG_IN_TRANSACTION) === 0) {
+    return { seq, timestamp, entry: entryOf(source, start, end, header.type, 0) }
+  }
+  need(start + 8 <= end, 'no room for a transaction id')
+  const transactionId = getUint64(source.view, start)
+  need(!Number.isNaN(transactionId), 'a transaction id beyond 2^53')
+  return { seq, timestamp, entry: entryOf(source, start + 8, end, header.type, 0), transactionId }
+}
+
+function need(condition: boolean, problem: string): asserts condition {
+  if (!condition) throw new Malformed(problem)
+}
+
+function entryOf(source: ByteBuffer, start: number, end: number, type: FrameType, nesting: number): WalEntry {
+  switch (type) {
+    case FRAME_TYPES.insert:
+    case FRAME_TYPES.update:
+    case FRAME_TYPES.delete:
+      return dataOf(source, start, end, type)
+    case FRAME_TYPES.batch:
+      return { type: 'batch', entries: membersOf(source, start, end, nesting) }
+    case FRAME_TYPES.custom:
+      return customOf(source, start, end)
+    case FRAME_TYPES.checkpoint:
+      return checkpointOf(source, start, end)
+    case FRAME_TYPES.gap:
+      return { type: 'gap', throughSeq: uint64(source, start, end) }
+    case FRAME_TYPES.beginTransaction:
+      return { type: 'beginTransaction' }
+    case FRAME_TYPES.prepareTransaction:
+      return { type: 'prepareTransaction' }
+    case FRAME_TYPES.commitTransaction:
+      return { type: 'commitTransaction' }
+    case FRAME_TYPES.abortTransaction:
+      return { type: 'abortTransaction' }
+    default:
+      throw new Malformed(`an unknown entry type, ${type}`)
+  }
+}
+
+function uint64(source: ByteBuffer, start: number, end: number): number {
+  need(start + 8 <= end, 'no room for a number')
+  const value = getUint64(source.view, start)
+  need(!Number.isNaN(value), 'a number beyond 2^53')
+  return value
+}
+
+function dataOf({ bytes, view }: ByteBuffer, start: number, end: number, type: FrameType): DataEntry {
+  need(start + DATA_PREFIX_BYTES <= end, 'no room for its fields')
+  const metadataBytes = view.getUint32(start, true)
+  const idBytes = view.getUint16(start + 4, true)
+  const dimensions = view.getUint16(start + 6, true)
+  const flags = view.getUint8(start + 9)
+  const idAt = start + DATA_PREFIX_BYTES + dimensions * 4
+  need(idAt + idBytes + metadataBytes === end, 'fields of other lengths than the record')
+  const hasVector = (flags & HAS_VECTOR) !== 0
+  need(view.getUint8(start + 8) === (hasVector ? ELEMENT_FLOAT32 : 0), 'an unknown element type')
+  const id = bytes.toString('utf8', idAt, idAt + idBytes)
+  const vector = hasVector ? floatsAt(bytes, start + DATA_PREFIX_BYTES, dimensions) : undefined
+  const metadata = (flags & HAS_METADATA) === 0 ? undefined : metadataOf(bytes.subarray(idAt + idBytes, end))
+  if (type === FRAME_TYPES.delete) return { type: 'delete', id }
+  if (type === FRAME_TYPES.update) {
+    return { type: 'update', id, ...(vector && { vector }), ...(metadata !== undefined && { metadata }) }
+  }
+  need(vector !== undefined, 'an insert without a vector')
+  return { type: 'insert', id, vector, metadata: metadata ?? null, ...((flags & REPLACE) !== 0 && { replace: true }) }
+}
+
+function metadataOf(bytes: Buffer): NonNullable<DataEntry & { type: 'insert' }>['metadata'] {
+  const metadata = decodeMetadata(bytes)
+  need(metadata !== undefined, 'metadata that is no JSON')
+  return metadata
+}
+
+/** A copy of the floats, by bytes, so that a NaN keeps its payload. */
+function floatsAt(bytes: Buffer, at: number, count: number): Float32Array {
+  const from = bytes.byteOffset + at
+  return new Float32Array(bytes.buffer.slice(from, from + count * 4) as ArrayBuffer)
+}
+
+function membersOf(source: ByteBuffer, start: number, end: number, nesting: number): BatchMember[] {
+  need(nesting < MAX_BATCH_NESTING, `batches nested deeper than ${MAX_BATCH_NESTING}`)
+  need(start + 8 <= end, 'no room for a count')
+  const count = source.view.getUint32(start, true)
+  need(count * MEMBER_PREFIX_BYTES <= end - start, 'a count of entries beyond the record')
+  const members: BatchMember[] = []
+  let at = start + 8
+  for (let index = 0; index < count; index++) {
+    need(at + MEMBER_PREFIX_BYTES <= end, 'an entry beyond the record')
+    const type = source.view.getUint32(at, true) as FrameType
+    const bytes = source.view.getUint32(at + 4, true)
+    at += MEMBER_PREFIX_BYTES
+    need(at + alignUp(bytes, 4) <= end, 'an entry beyond the record')
+    need(type <= FRAME_TYPES.batch || type === FRAME_TYPES.custom, `an entry of type ${type} in a batch`)
+    members.push(entryOf(source, at, at + bytes, type, nesting + 1) as BatchMember)
+    at += alignUp(bytes, 4)
+  }
+  need(at === end, 'bytes behind its last entry')
+  return members
+}
+
+function customOf({ bytes, view }: ByteBuffer, start: number, end: number): CustomEntry {
+  need(start + CUSTOM_PREFIX_BYTES <= end, 'no room for its fields')
+  const dataBytes = view.getUint32(start, true)
+  const kindAt = start + CUSTOM_PREFIX_BYTES
+  const dataAt = kindAt + view.getUint16(start + 4, true)
+  need(dataAt + dataBytes === end, 'fields of other lengths than the record')
+  return {
+    type: 'custom',
+    kind: bytes.toString('utf8', kindAt, dataAt),
+    data: Uint8Array.from(bytes.subarray(dataAt, end)),
+  }
+}
+
+function checkpointOf(source: ByteBuffer, start: number, end: number): CheckpointEntry {
+  need(start + CHECKPOINT_PREFIX_BYTES <= end, 'no room for its fields')
+  const json = source.bytes.subarray(start + CHECKPOINT_PREFIX_BYTES, end)
+  need(source.view.getUint32(start + 16, true) === json.length, 'fields of other lengths than the record')
+  return {
+    type: 'checkpoint',
+    sequenceNumber: uint64(source, start, end),
+    replayFrom: uint64(source, start + 8, end),
+    snapshot: json.length === 0 ? null : snapshotOf(decodeMetadata(json)),
+  }
+}
+
+function snapshotOf(value: unknown): SnapshotReference {
+  const snapshot = value as Partial<SnapshotReference> | null | undefined
+  need(typeof snapshot?.name === 'string' && Array.isArray(snapshot.files), 'a snapshot without a name or files')
+  const plain = [snapshot.name, ...snapshot.files.map((file) => file?.name)]
+  need(
+    plain.every((name) => typeof name === 'string' && /^[\w][\w.-]*$/.test(name)),
+    'a snapshot with names that are no file names',
+  )
+  return value as SnapshotReference
+}

@@ -1,0 +1,277 @@
+import type { BatchMember, CheckpointEntry, EntryInput, GapEntry, TransactionMarker, VectorInput } from '../entry.ts'
+import { WalError } from '../errors.ts'
+import {
+  MAX_BATCH_ENTRIES,
+  MAX_BATCH_NESTING,
+  MAX_CUSTOM_KIND_BYTES,
+  MAX_DIMENSIONS,
+  MAX_ID_BYTES,
+  MAX_RECORD_BYTES,
+} from '../limits.ts'
+import { alignUp, type ByteBuffer, setUint64 } from './byte-buffer.ts'
+import { FLAG_IN_TRANSACTION, FRAME_TYPES, type FrameType } from './frame.ts'
+import { encodeMetadata } from './metadata.ts'
+
+/** The fixed part in front of a data entry's vector. */
+export const DATA_PREFIX_BYTES = 12
+export const CUSTOM_PREFIX_BYTES = 8
+export const CHECKPOINT_PREFIX_BYTES = 24
+/** Type and length in front of each entry of a batch. */
+export const MEMBER_PREFIX_BYTES = 8
+export const ELEMENT_FLOAT32 = 1
+
+export const HAS_VECTOR = 1
+export const HAS_METADATA = 2
+export const REPLACE = 4
+
+/** An entry validated and measured, ready to be written into memory of exactly `bytes`. */
+export interface Encodable {
+  readonly type: FrameType
+  readonly bytes: number
+  write(target: ByteBuffer, at: number): void
+}
+
+type LoggableEntry = EntryInput | CheckpointEntry | TransactionMarker | GapEntry
+
+/**
+ * Validates an entry and measures its payload; nothing of it is kept by reference after `write`.
+ * @throws WALV_INVALID_ENTRY, WALV_INVALID_ID, WALV_INVALID_VECTOR, WALV_INVALID_METADATA, WALV_LIMIT
+ */
+export function encodable(entry: LoggableEntry): Encodable {
+  const result = measure(entry, { entries: 0, nesting: 0 })
+  if (result.bytes > MAX_RECORD_BYTES) {
+    throw new WalError(
+      'WALV_LIMIT',
+      `The ${entry.type} has ${result.bytes} bytes; a record may have at most ${MAX_RECORD_BYTES}. Split it. Nothing was logged.`,
+    )
+  }
+  return result
+}
+
+/** The same entry as a member of a transaction: its payload begins with the transaction's id. */
+export function inTransaction(inner: Encodable, transactionId: number): Encodable {
+  return {
+    type: inner.type,
+    bytes: 8 + inner.bytes,
+    write(target, at) {
+      setUint64(target.view, at, transactionId)
+      inner.write(target, at + 8)
+    },
+  }
+}
+
+export const flagsOf = (transactionId: number | undefined): number =>
+  transactionId === undefined ? 0 : FLAG_IN_TRANSACTION
+
+interface Nested {
+  entries: number
+  nesting: number
+}
+
+function measure(entry: LoggableEntry, within: Nested): Encodable {
+  if (typeof entry !== 'object' || entry === null) throw invalid(`An entry must be an object, not ${describe(entry)}.`)
+  switch (entry.type) {
+    case 'insert':
+      return measureData(
+        FRAME_TYPES.insert,
+        entry.id,
+        vectorOf(entry.vector, entry.id),
+        entry.metadata ?? undefined,
+        entry.replace ? REPLACE : 0,
+      )
+    case 'update': {
+      const vector = entry.vector === undefined ? undefined : vectorOf(entry.vector, entry.id)
+      return measureData(FRAME_TYPES.update, entry.id, vector, entry.metadata, 0)
+    }
+    case 'delete':
+      return measureData(FRAME_TYPES.delete, entry.id, undefined, undefined, 0)
+    case 'custom':
+      return measureCustom(entry.kind, entry.data)
+    case 'batch':
+      return measureBatch(entry.entries, within)
+    case 'checkpoint':
+      return measureCheckpoint(entry)
+    case 'gap':
+      return { type: FRAME_TYPES.gap, bytes: 8, write: (target, at) => setUint64(target.view, at, entry.throughSeq) }
+    case 'beginTransaction':
+    case 'prepareTransaction':
+    case 'commitTransaction':
+    case 'abortTransaction':
+      return { type: FRAME_TYPES[entry.type], bytes: 0, write: () => {} }
+    default:
+      throw invalid(`An entry cannot have the type ${describe((entry as { type: unknown }).type)}.`)
+  }
+}
+
+const invalid = (message: string): WalError => new WalError('WALV_INVALID_ENTRY', `${message} Nothing was logged.`)
+
+const describe = (value: unknown): string => (typeof value === 'string' ? JSON.stringify(value) : String(value))
+
+function measureData(
+  type: FrameType,
+  id: string,
+  vector: Float32Array | undefined,
+  metadata: Parameters<typeof encodeMetadata>[0] | undefined,
+  flags: number,
+): Encodable {
+  const idBytes = checkedIdBytes(id)
+  const json = metadata === undefined ? undefined : encodeMetadata(metadata, id)
+  const dimensions = vector?.length ?? 0
+  const idAt = DATA_PREFIX_BYTES + dimensions * 4
+  return {
+    type,
+    bytes: idAt + idBytes + (json?.length ?? 0),
+    write({ bytes, view, floats }, at) {
+      view.setUint32(at, json?.length ?? 0, true)
+      view.setUint16(at + 4, idBytes, true)
+      view.setUint16(at + 6, dimensions, true)
+      view.setUint8(at + 8, vector ? ELEMENT_FLOAT32 : 0)
+      view.setUint8(at + 9, flags | (vector ? HAS_VECTOR : 0) | (json ? HAS_METADATA : 0))
+      view.setUint16(at + 10, 0, true)
+      if (vector) floats.set(vector, (at + DATA_PREFIX_BYTES) / 4)
+      bytes.write(id, at + idAt, 'utf8')
+      if (json) json.copy(bytes, at + idAt + idBytes)
+    },
+  }
+}
+
+/**
+ * The UTF-8 length of an id, after making sure that it is one.
+ * @throws WALV_INVALID_ID, WALV_LIMIT
+ */
+export function checkedIdBytes(id: unknown): number {
+  if (typeof id !== 'string')
+    throw new WalError('WALV_INVALID_ID', `An id must be a string, not ${describe(id)}. Nothing was logged.`)
+  if (id.length === 0) throw new WalError('WALV_INVALID_ID', 'An id must not be empty. Nothing was logged.')
+  if (!id.isWellFormed()) {
+    throw new WalError(
+      'WALV_INVALID_ID',
+      `The id ${JSON.stringify(id)} has half a surrogate pair, which UTF-8 cannot hold. Nothing was logged.`,
+      { id },
+    )
+  }
+  const bytes = Buffer.byteLength(id, 'utf8')
+  if (bytes > MAX_ID_BYTES) {
+    throw new WalError(
+      'WALV_LIMIT',
+      `The id ${JSON.stringify(id.slice(0, 40))}… has ${bytes} bytes of UTF-8; at most ${MAX_ID_BYTES} are allowed. Nothing was logged.`,
+    )
+  }
+  return bytes
+}
+
+/**
+ * The vector as float32. A `Float32Array` is taken as it is, numbers are rounded.
+ * @throws WALV_INVALID_VECTOR, WALV_LIMIT
+ */
+export function vectorOf(input: VectorInput, id: string): Float32Array {
+  const vector = input instanceof Float32Array ? input : fromNumbers(input, id)
+  if (vector.length > MAX_DIMENSIONS) {
+    throw new WalError(
+      'WALV_LIMIT',
+      `The vector of ${describe(id)} has ${vector.length} dimensions; at most ${MAX_DIMENSIONS} are allowed. Nothing was logged.`,
+      { id },
+    )
+  }
+  return vector
+}
+
+function fromNumbers(input: readonly number[], id: string): Float32Array {
+  if (!Array.isArray(input)) {
+    throw new WalError(
+      'WALV_INVALID_VECTOR',
+      `The vector of ${describe(id)} must be a Float32Array or an array of numbers. Nothing was logged.`,
+      { id },
+    )
+  }
+  const wrong = input.findIndex((value) => typeof value !== 'number')
+  if (wrong >= 0) {
+    throw new WalError(
+      'WALV_INVALID_VECTOR',
+      `Element ${wrong} of the vector of ${describe(id)} is ${describe(input[wrong])}, not a number. Nothing was logged.`,
+      { id },
+    )
+  }
+  return Float32Array.from(input)
+}
+
+function measureCustom(kind: string, data: Uint8Array): Encodable {
+  if (typeof kind !== 'string' || kind.length === 0 || !kind.isWellFormed())
+    throw invalid('The kind of a custom entry must be a well-formed, non-empty string.')
+  if (!(data instanceof Uint8Array))
+    throw invalid(`The data of the custom entry ${describe(kind)} must be a Uint8Array.`)
+  const kindBytes = Buffer.byteLength(kind, 'utf8')
+  if (kindBytes > MAX_CUSTOM_KIND_BYTES) {
+    throw new WalError(
+      'WALV_LIMIT',
+      `The kind of a custom entry has ${kindBytes} bytes of UTF-8; at most ${MAX_CUSTOM_KIND_BYTES} are allowed. Nothing was logged.`,
+    )
+  }
+  return {
+    type: FRAME_TYPES.custom,
+    bytes: CUSTOM_PREFIX_BYTES + kindBytes + data.length,
+    write({ bytes, view }, at) {
+      view.setUint32(at, data.length, true)
+      view.setUint16(at + 4, kindBytes, true)
+      view.setUint16(at + 6, 0, true)
+      bytes.write(kind, at + CUSTOM_PREFIX_BYTES, 'utf8')
+      bytes.set(data, at + CUSTOM_PREFIX_BYTES + kindBytes)
+    },
+  }
+}
+
+function measureBatch(entries: readonly BatchMember<VectorInput>[], within: Nested): Encodable {
+  if (!Array.isArray(entries)) throw invalid('The entries of a batch must be an array.')
+  if (within.nesting >= MAX_BATCH_NESTING) {
+    throw new WalError('WALV_LIMIT', `Batches may be nested at most ${MAX_BATCH_NESTING} deep. Nothing was logged.`)
+  }
+  within.entries += entries.length
+  if (within.entries > MAX_BATCH_ENTRIES) {
+    throw new WalError(
+      'WALV_LIMIT',
+      `A batch may hold at most ${MAX_BATCH_ENTRIES} entries. Split it. Nothing was logged.`,
+    )
+  }
+  within.nesting++
+  const members = entries.map((entry) => measureMember(entry, within))
+  within.nesting--
+  let bytes = 8
+  for (const member of members) bytes += MEMBER_PREFIX_BYTES + alignUp(member.bytes, 4)
+  return { type: FRAME_TYPES.batch, bytes, write: (target, at) => writeMembers(target, at, members) }
+}
+
+function measureMember(entry: BatchMember<VectorInput>, within: Nested): Encodable {
+  const member = measure(entry, within)
+  const allowed = member.type <= FRAME_TYPES.batch || member.type === FRAME_TYPES.custom
+  if (!allowed) throw invalid(`A batch cannot hold an entry of type ${describe(entry.type)}.`)
+  return member
+}
+
+function writeMembers(target: ByteBuffer, start: number, members: readonly Encodable[]): void {
+  target.view.setUint32(start, members.length, true)
+  target.view.setUint32(start + 4, 0, true)
+  let at = start + 8
+  for (const member of members) {
+    target.view.setUint32(at, member.type, true)
+    target.view.setUint32(at + 4, member.bytes, true)
+    at += MEMBER_PREFIX_BYTES
+    member.write(target, at)
+    target.bytes.fill(0, at + member.bytes, at + alignUp(member.bytes, 4))
+    at += alignUp(member.bytes, 4)
+  }
+}
+
+function measureCheckpoint(entry: CheckpointEntry): Encodable {
+  const json = entry.snapshot === null ? Buffer.alloc(0) : Buffer.from(JSON.stringify(entry.snapshot), 'utf8')
+  return {
+    type: FRAME_TYPES.checkpoint,
+    bytes: CHECKPOINT_PREFIX_BYTES + json.length,
+    write({ bytes, view }, at) {
+      setUint64(view, at, entry.sequenceNumber)
+      setUint64(view, at + 8, entry.replayFrom)
+      view.setUint32(at + 16, json.length, true)
+      view.setUint32(at + 20, 0, true)
+      json.copy(bytes, at + CHECKPOINT_PREFIX_BYTES)
+    },
+  }
+}

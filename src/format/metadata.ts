@@ -1,0 +1,96 @@
+import type { JsonValue } from '../entry.ts'
+import { WalError } from '../errors.ts'
+import { MAX_METADATA_BYTES, MAX_METADATA_NESTING } from '../limits.ts'
+
+/**
+ * Metadata as its JSON text in UTF-8, after making sure that JSON can hold it: nothing is silently altered but −0, which becomes 0.
+ * @throws WALV_INVALID_METADATA, WALV_LIMIT
+ */
+export function encodeMetadata(metadata: JsonValue, id: string): Buffer {
+  check(metadata, 1, [], id)
+  const bytes = Buffer.from(JSON.stringify(metadata), 'utf8')
+  if (bytes.length > MAX_METADATA_BYTES) {
+    throw new WalError(
+      'WALV_LIMIT',
+      `The metadata of ${describe(id)} has ${bytes.length} bytes; at most ${MAX_METADATA_BYTES} are allowed. Nothing was logged.`,
+      { id },
+    )
+  }
+  return bytes
+}
+
+/** The value of an encoded metadata, or undefined if the bytes are no JSON of the allowed nesting. */
+export function decodeMetadata(bytes: Buffer): JsonValue | undefined {
+  if (bytes.length > 2 * MAX_METADATA_NESTING && nesting(bytes) > MAX_METADATA_NESTING) return undefined
+  try {
+    return JSON.parse(bytes.toString('utf8'))
+  } catch {
+    return undefined
+  }
+}
+
+const describe = (id: string): string => `entry ${JSON.stringify(id)}`
+
+function check(value: unknown, depth: number, path: (string | number)[], id: string): void {
+  switch (typeof value) {
+    case 'string':
+      if (!value.isWellFormed()) refuse('is a string with half a surrogate pair', path, id)
+      return
+    case 'boolean':
+      return
+    case 'number':
+      if (!Number.isFinite(value)) refuse(`is ${value}, which JSON cannot hold`, path, id)
+      return
+    case 'object':
+      if (value !== null) checkMembers(value, depth, path, id)
+      return
+    default:
+      refuse(`is a ${typeof value}, which JSON cannot hold`, path, id)
+  }
+}
+
+function checkMembers(value: object, depth: number, path: (string | number)[], id: string): void {
+  if (depth > MAX_METADATA_NESTING) {
+    throw new WalError(
+      'WALV_LIMIT',
+      `The metadata of ${describe(id)} is nested deeper than ${MAX_METADATA_NESTING} (a cycle?). Nothing was logged.`,
+      { id },
+    )
+  }
+  if (Array.isArray(value)) {
+    for (let index = 0; index < value.length; index++) check(value[index], depth + 1, [...path, index], id)
+    return
+  }
+  const prototype = Object.getPrototypeOf(value)
+  if (prototype !== null && prototype !== Object.prototype && Object.getPrototypeOf(prototype) !== null) {
+    refuse(`is a ${value.constructor?.name ?? 'class instance'}, not a plain object; convert it first`, path, id)
+  }
+  if (typeof (value as { toJSON?: unknown }).toJSON === 'function')
+    refuse('has a toJSON method; convert it first', path, id)
+  for (const [key, member] of Object.entries(value)) {
+    if (!key.isWellFormed()) refuse('has a key with half a surrogate pair', [...path, key], id)
+    if (member !== undefined) check(member, depth + 1, [...path, key], id)
+  }
+}
+
+function refuse(problem: string, path: readonly (string | number)[], id: string): never {
+  const place = ['metadata', ...path].join('.')
+  throw new WalError('WALV_INVALID_METADATA', `${place} of ${describe(id)} ${problem}. Nothing was logged.`, { id })
+}
+
+/** Depth of brackets outside strings. */
+function nesting(bytes: Buffer): number {
+  let depth = 0
+  let deepest = 0
+  let inString = false
+  for (let at = 0; at < bytes.length; at++) {
+    const byte = bytes[at]
+    if (inString) {
+      if (byte === 0x5c) at++
+      else if (byte === 0x22) inString = false
+    } else if (byte === 0x22) inString = true
+    else if (byte === 0x5b || byte === 0x7b) deepest = Math.max(deepest, ++depth)
+    else if (byte === 0x5d || byte === 0x7d) depth--
+  }
+  return deepest
+}

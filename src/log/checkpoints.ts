@@ -1,0 +1,122 @@
+import type { CheckpointEntry } from '../entry.ts'
+import { WalError } from '../errors.ts'
+import { encodable } from '../format/encode.ts'
+import type { GroupCommit } from './group-commit.ts'
+import type { CheckpointRequest } from './log.ts'
+import type { WalSettings } from './options.ts'
+import type { SegmentList } from './segments.ts'
+import type { SnapshotStore } from './snapshot-store.ts'
+import type { FoundCheckpoint } from './tally.ts'
+import type { TransactionTable } from './transactions.ts'
+
+/** The checkpoints of an open log: takes them, and drops what none that is kept needs. */
+export class Checkpoints {
+  upkeepFailures = 0
+  lastUpkeepError: string | undefined
+  readonly #settings: WalSettings
+  readonly #snapshots: SnapshotStore
+  readonly #segments: SegmentList
+  readonly #writer: GroupCommit
+  readonly #transactions: TransactionTable
+  /** Oldest first. */
+  #kept: FoundCheckpoint[]
+  readonly #openedAt: number
+  #taking: Promise<unknown> | undefined
+
+  constructor(
+    settings: WalSettings,
+    snapshots: SnapshotStore,
+    segments: SegmentList,
+    writer: GroupCommit,
+    transactions: TransactionTable,
+    found: readonly FoundCheckpoint[],
+  ) {
+    this.#settings = settings
+    this.#snapshots = snapshots
+    this.#segments = segments
+    this.#writer = writer
+    this.#transactions = transactions
+    this.#kept = found.slice(-settings.checkpointRetention)
+    this.#openedAt = writer.nextSeq
+  }
+
+  get last(): CheckpointEntry | undefined {
+    return this.#kept.at(-1)?.entry
+  }
+
+  get count(): number {
+    return this.#kept.length
+  }
+
+  async take({ seq, snapshot }: CheckpointRequest): Promise<CheckpointEntry> {
+    this.#check(seq)
+    // What is open now decides where a replay must begin, not what is open when the snapshot is written.
+    const replayFrom = this.#transactions.replayFrom(seq)
+    const work = this.#publish(seq, replayFrom, snapshot)
+    this.#taking = work.catch(() => {})
+    try {
+      return await work
+    } finally {
+      this.#taking = undefined
+    }
+  }
+
+  #check(seq: number): void {
+    if (this.#taking) throw refused('another checkpoint is being taken; await it')
+    const newest = Math.max(this.last?.sequenceNumber ?? -1, this.#openedAt - 1)
+    if (!Number.isSafeInteger(seq) || seq < newest || seq < 0)
+      throw refused(`seq is ${seq}, but the snapshot must reach at least record ${Math.max(0, newest)}`)
+    if (seq >= this.#writer.acknowledgedBefore)
+      throw refused(`seq is ${seq}, but the log is acknowledged only up to ${this.#writer.acknowledgedBefore - 1}`)
+    if (seq === this.last?.sequenceNumber) throw refused(`there is a checkpoint at ${seq} already`)
+  }
+
+  async #publish(seq: number, replayFrom: number, write: CheckpointRequest['snapshot']): Promise<CheckpointEntry> {
+    // A snapshot must not outlive what it was made from.
+    await this.#writer.flush()
+    const reference = await this.#snapshots.publish(seq, write).catch((error) => {
+      throw wrapped(error, this.#settings.directory)
+    })
+    const entry: CheckpointEntry = { type: 'checkpoint', sequenceNumber: seq, replayFrom, snapshot: reference }
+    const recordSeq = await this.#writer.append(encodable(entry))
+    await this.#writer.flush()
+    this.#kept = [...this.#kept, { seq: recordSeq, entry }].slice(-this.#settings.checkpointRetention)
+    await this.#upkeep()
+    return entry
+  }
+
+  /** Never changes the answer of what called for it: what could not be removed now is removed later. */
+  async #upkeep(): Promise<void> {
+    try {
+      await this.removeUnnamed()
+      if (this.#kept.length < this.#settings.checkpointRetention) return
+      await this.#segments.dropBefore(Math.min(...this.#kept.map(({ entry }) => entry.replayFrom)))
+    } catch (error) {
+      this.upkeepFailures++
+      this.lastUpkeepError = (error as Error).message
+    }
+  }
+
+  /** Removes the snapshots that no kept checkpoint names. */
+  async removeUnnamed(): Promise<void> {
+    await this.#snapshots.keepOnly(new Set(this.#kept.map(({ entry }) => entry.snapshot!.name)))
+  }
+
+  /** Resolves when no checkpoint is being taken. */
+  async settled(): Promise<void> {
+    await this.#taking
+  }
+}
+
+const refused = (why: string): WalError =>
+  new WalError('WALV_CHECKPOINT', `The checkpoint is refused: ${why}. Nothing was changed.`)
+
+function wrapped(error: NodeJS.ErrnoException, directory: string): Error {
+  if (error instanceof WalError || error.code === undefined) return error
+  const code = error.code === 'ENOSPC' || error.code === 'EDQUOT' ? 'WALV_DISK_FULL' : 'WALV_IO'
+  return new WalError(
+    code,
+    `The snapshot could not be written in ${directory} (${error.code}). The checkpoints before are as they were.`,
+    { file: directory, cause: error },
+  )
+}

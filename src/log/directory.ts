@@ -1,0 +1,198 @@
+import { join } from 'node:path'
+import { type Disk, type DiskFile, readFully } from '../disk/disk.ts'
+import type { Damage } from '../entry.ts'
+import { WalError } from '../errors.ts'
+import {
+  decodeSegmentHeader,
+  FORMAT_VERSION,
+  SECTOR_BYTES,
+  SEGMENT_HEADER_BYTES,
+  type SegmentHeader,
+  segmentName,
+  segmentNumber,
+} from '../format/segment.ts'
+
+/** Names within a log's directory. */
+export const LOCK_FILE = 'LOCK'
+export const SNAPSHOT_FOLDER = 'snapshots'
+export const QUARANTINE_FOLDER = 'quarantine'
+/** What is being written under such a name was never part of the log: it is removed by the next writer. */
+export const TEMPORARY_SUFFIX = '.tmp'
+
+/** A segment file as found, its header read but not one frame. */
+export interface SegmentFile {
+  readonly number: number
+  readonly name: string
+  readonly path: string
+  readonly bytes: number
+  /** Undefined if neither copy verifies. */
+  readonly header: SegmentHeader | undefined
+}
+
+export interface LogDirectory {
+  readonly path: string
+  /** In the order of their numbers. */
+  readonly segments: readonly SegmentFile[]
+  readonly temporaries: readonly string[]
+  readonly snapshots: readonly string[]
+  readonly damage: readonly Damage[]
+}
+
+/**
+ * Lists a log's directory and reads the segments' headers.
+ * @throws WALV_NO_DIRECTORY, WALV_NOT_A_DIRECTORY, WALV_PERMISSION, WALV_V1_DIRECTORY, WALV_UNSUPPORTED_VERSION, WALV_UNSUPPORTED_FEATURE
+ */
+export async function readDirectory(disk: Disk, path: string): Promise<LogDirectory> {
+  const entries = await disk.list(path).catch((error) => refuseDirectory(path, error))
+  const segments: SegmentFile[] = []
+  const damage: Damage[] = []
+  for (const { name, kind } of entries.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
+    const number = segmentNumber(name)
+    if (number === undefined) continue
+    if (kind !== 'file') {
+      damage.push(foreign(name, 0, `${name} is named like a segment but is a ${kind}; it is left alone.`))
+      continue
+    }
+    const segment = await readSegmentFile(disk, path, name, number, damage)
+    if (segment) segments.push(segment)
+  }
+  if (segments.length === 0 && entries.some(({ name, kind }) => kind === 'file' && /^wal-.*\.log$/.test(name))) {
+    throw new WalError(
+      'WALV_V1_DIRECTORY',
+      `${path} holds a log of format v1. Convert it first: npx walv convert ${path} NEW_DIRECTORY.`,
+      { file: path },
+    )
+  }
+  return {
+    path,
+    segments,
+    temporaries: entries.filter(({ name }) => name.endsWith(TEMPORARY_SUFFIX)).map(({ name }) => name),
+    snapshots: await listSnapshots(
+      disk,
+      path,
+      entries.some(({ name }) => name === SNAPSHOT_FOLDER),
+    ),
+    damage,
+  }
+}
+
+async function listSnapshots(disk: Disk, path: string, present: boolean): Promise<string[]> {
+  if (!present) return []
+  const entries = await disk.list(join(path, SNAPSHOT_FOLDER))
+  return entries.map(({ name }) => name).toSorted()
+}
+
+/** Turns the operating system's refusal of a directory into a sentence. */
+export function refuseDirectory(path: string, cause: unknown): never {
+  const code = (cause as NodeJS.ErrnoException).code
+  if (code === 'ENOENT') {
+    throw new WalError('WALV_NO_DIRECTORY', `There is no directory ${path}. Check the path.`, { file: path, cause })
+  }
+  if (code === 'ENOTDIR' || code === 'EEXIST') {
+    throw new WalError(
+      'WALV_NOT_A_DIRECTORY',
+      `${path} is a file, not a directory. Give the log a directory of its own.`,
+      { file: path, cause },
+    )
+  }
+  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') {
+    throw new WalError(
+      'WALV_PERMISSION',
+      `The directory ${path} does not allow this (${code}). Change its owner or mode, or open it with readOnly.`,
+      { file: path, cause },
+    )
+  }
+  throw new WalError('WALV_IO', `The directory ${path} cannot be used: ${(cause as Error).message}.`, {
+    file: path,
+    cause,
+  })
+}
+
+async function readSegmentFile(
+  disk: Disk,
+  directory: string,
+  name: string,
+  number: number,
+  damage: Damage[],
+): Promise<SegmentFile | undefined> {
+  const path = join(directory, name)
+  const file = await disk.open(path, 'read').catch((error) => {
+    if (error.code === 'ENOENT') return undefined
+    throw new WalError('WALV_IO', `${name} cannot be opened: ${error.message}.`, { file: path, cause: error })
+  })
+  if (file === undefined) return undefined
+  try {
+    const bytes = await file.size()
+    return { number, name, path, bytes, header: await readHeader(file, name, number, damage) }
+  } finally {
+    await file.close()
+  }
+}
+
+/** Takes the first copy that verifies. A copy that does not, beside one that does, is damage that lost nothing. */
+async function readHeader(
+  file: DiskFile,
+  name: string,
+  number: number,
+  damage: Damage[],
+): Promise<SegmentHeader | undefined> {
+  const bytes = Buffer.alloc(SEGMENT_HEADER_BYTES)
+  const count = await readFully(file, bytes, 0)
+  const copies = [0, SECTOR_BYTES].map((at) =>
+    decodeSegmentHeader(bytes.subarray(at, Math.min(count, at + SECTOR_BYTES))),
+  )
+  let header: SegmentHeader | undefined
+  for (const copy of copies) {
+    if (copy.state === 'unknown-version') {
+      throw new WalError(
+        'WALV_UNSUPPORTED_VERSION',
+        `${name} has format version ${copy.version}; this walv reads up to ${FORMAT_VERSION}. Use a newer walv.`,
+        { file: name },
+      )
+    }
+    if (copy.state === 'unknown-features') {
+      throw new WalError(
+        'WALV_UNSUPPORTED_FEATURE',
+        `${name} needs features that this walv does not know (bits 0x${copy.features.toString(16)}). Use a newer walv.`,
+        { file: name },
+      )
+    }
+    if (copy.state === 'valid') header ??= copy.header
+  }
+  if (header !== undefined && header.number !== number) {
+    // A recycled file whose new header was never written, or a file that somebody renamed: the survey decides by its place.
+    return undefined
+  }
+  copies.forEach((copy, index) => {
+    if (header === undefined || copy.state === 'valid') return
+    damage.push({
+      kind: 'segment-header',
+      file: name,
+      offset: index * SECTOR_BYTES,
+      bytes: SECTOR_BYTES,
+      acknowledged: false,
+      seqs: [],
+      ids: [],
+      detail: `One of the two copies of the header does not verify; the other does. Nothing is lost.`,
+    })
+  })
+  return header
+}
+
+const foreign = (file: string, bytes: number, detail: string): Damage => ({
+  kind: 'foreign',
+  file,
+  offset: 0,
+  bytes,
+  acknowledged: false,
+  seqs: [],
+  ids: [],
+  detail,
+})
+
+export const segmentPath = (directory: string, number: number): string => join(directory, segmentName(number))
+
+/** For removals: what is gone already needs no removing. */
+export function ignoreMissing(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'ENOENT') throw error
+}

@@ -1,0 +1,156 @@
+import { type DiskFile, readFully } from '../disk/disk.ts'
+import { type ByteBuffer, byteBuffer } from '../format/byte-buffer.ts'
+import {
+  FRAME_ALIGNMENT,
+  FRAME_HEADER_BYTES,
+  FRAME_MAGIC,
+  type FrameHeader,
+  frameBytes,
+  readFrameHeader,
+  verifyPayload,
+} from '../format/frame.ts'
+
+const WINDOW_BYTES = 1024 * 1024
+
+/** What stands at the window's position. `at` is an index into the window's memory, valid until the next `fill` or `resync`. */
+export type Step =
+  | { readonly kind: 'frame'; readonly header: FrameHeader; readonly at: number; readonly bytes: number }
+  /** The header verifies, the payload does not: the frame's extent and number are known. */
+  | { readonly kind: 'bad-payload'; readonly header: FrameHeader; readonly at: number; readonly bytes: number }
+  | { readonly kind: 'no-frame' }
+  | { readonly kind: 'end' }
+
+/**
+ * A window that slides over the frames of one segment file. `step` is synchronous as long as the frame is in memory. Memory is one window, or
+ * the largest frame, which is never larger than what the file holds.
+ */
+export class FrameWindow {
+  #file: DiskFile
+  #seed: number
+  /** Nothing at or behind this file offset is looked at. */
+  #limit: number
+  #memory: ByteBuffer
+  /** File offset of the memory's first byte; a multiple of the frame alignment. */
+  #base: number
+  #filled = 0
+  #at = 0
+
+  constructor(file: DiskFile, seed: number, start: number, limit: number) {
+    this.#file = file
+    this.#seed = seed
+    this.#limit = limit
+    this.#base = start
+    this.#memory = byteBuffer(Math.min(WINDOW_BYTES, Math.max(limit - start, FRAME_HEADER_BYTES)))
+  }
+
+  get memory(): ByteBuffer {
+    return this.#memory
+  }
+
+  /** File offset of the current position. */
+  get offset(): number {
+    return this.#base + this.#at
+  }
+
+  /** What stands at the position, or undefined if `fill` has to be called first. */
+  step(): Step | undefined {
+    const here = this.#filled - this.#at
+    if (here < FRAME_HEADER_BYTES) return this.#complete() ? { kind: 'end' } : undefined
+    const header = readFrameHeader(this.#memory, this.#at, this.#seed)
+    if (header === undefined) return { kind: 'no-frame' }
+    const bytes = frameBytes(header.payloadBytes)
+    if (this.offset + bytes > this.#limit) return { kind: 'no-frame' }
+    if (here < bytes) return this.#complete() ? { kind: 'no-frame' } : undefined
+    const intact = verifyPayload(this.#memory, this.#at, header.payloadBytes, this.#seed)
+    return { kind: intact ? 'frame' : 'bad-payload', header, at: this.#at, bytes }
+  }
+
+  /** Moves the position past what `step` returned. */
+  advance(bytes: number): void {
+    this.#at += bytes
+  }
+
+  /** Reads on, at least so far that `step` can answer. */
+  async fill(): Promise<void> {
+    const header =
+      this.#filled - this.#at >= FRAME_HEADER_BYTES ? readFrameHeader(this.#memory, this.#at, this.#seed) : undefined
+    const wanted = header ? Math.min(frameBytes(header.payloadBytes), this.#limit - this.offset) : FRAME_HEADER_BYTES
+    this.#slide(wanted)
+    const room = Math.min(this.#memory.bytes.length, this.#limit - this.#base) - this.#filled
+    if (room <= 0) return
+    const target = this.#memory.bytes.subarray(this.#filled, this.#filled + room)
+    const count = await readFully(this.#file, target, this.#base + this.#filled)
+    this.#filled += count
+    // The file ends before the limit: it was cut while we read, or the limit was a guess.
+    if (count < room) this.#limit = this.#base + this.#filled
+  }
+
+  /**
+   * Looks for the next place, behind the current position, where a valid header stands that `accept` likes, and goes there; or to the end.
+   * Returns whether a byte other than zero was passed, the one at the position included.
+   */
+  async resync(accept: (header: FrameHeader) => boolean): Promise<boolean> {
+    let dirty = false
+    let from = this.#at + FRAME_ALIGNMENT
+    for (;;) {
+      const found = this.#find(from, accept)
+      const passedTo = Math.min(found ?? this.#filled, this.#filled)
+      dirty ||= !isZero(this.#memory.bytes, this.#at, passedTo)
+      if (found !== undefined) {
+        this.#at = found
+        return dirty
+      }
+      if (this.#complete()) {
+        this.#at = this.#filled
+        return dirty
+      }
+      // A header may straddle the window's end: keep what could be the start of one, at an aligned place.
+      const kept = Math.max(this.#at, alignDown(this.#filled - FRAME_HEADER_BYTES))
+      this.#at = kept
+      from = kept
+      await this.fill()
+      from -= kept - this.#at
+    }
+  }
+
+  #find(from: number, accept: (header: FrameHeader) => boolean): number | undefined {
+    const { bytes } = this.#memory
+    let at = bytes.indexOf(FRAME_MAGIC, from)
+    while (at >= 0 && at + FRAME_HEADER_BYTES <= this.#filled) {
+      if (at % FRAME_ALIGNMENT === 0) {
+        const header = readFrameHeader(this.#memory, at, this.#seed)
+        const fits = header && this.#base + at + frameBytes(header.payloadBytes) <= this.#limit
+        if (fits && accept(header)) return at
+      }
+      at = bytes.indexOf(FRAME_MAGIC, at + 1)
+    }
+    return undefined
+  }
+
+  #complete(): boolean {
+    return this.#base + this.#filled >= this.#limit
+  }
+
+  /** Moves what is not yet consumed to the front of memory that has room for `wanted` bytes. */
+  #slide(wanted: number): void {
+    const source = this.#memory
+    if (wanted > source.bytes.length) this.#memory = byteBuffer(wanted)
+    source.bytes.copy(this.#memory.bytes, 0, this.#at, this.#filled)
+    this.#base += this.#at
+    this.#filled -= this.#at
+    this.#at = 0
+  }
+}
+
+const alignDown = (value: number): number => value - (value % FRAME_ALIGNMENT)
+
+const ZEROS = Buffer.alloc(64 * 1024)
+
+/** Whether a range of bytes is all zeros, at the speed of memory. */
+export function isZero(bytes: Buffer, start: number, end: number): boolean {
+  for (let at = start; at < end; at += ZEROS.length) {
+    const length = Math.min(ZEROS.length, end - at)
+    if (bytes.compare(ZEROS, 0, length, at, at + length) !== 0) return false
+  }
+  return true
+}

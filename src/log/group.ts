@@ -1,0 +1,128 @@
+import { alignUp, type ByteBuffer, byteBuffer } from '../format/byte-buffer.ts'
+import type { Encodable } from '../format/encode.ts'
+import { FRAME_HEADER_BYTES, FRAME_TYPES, type FrameType, frameBytes, sealFrame, sealPromise } from '../format/frame.ts'
+import { encodeSegmentHeader, SECTOR_BYTES, type SegmentHeader } from '../format/segment.ts'
+import { HEADER_ROOM } from './segments.ts'
+
+/** Most bytes of one group, unless a single record needs more. */
+export const GROUP_BYTES: number = 1024 * 1024
+
+/** Where in the log the next frame goes. */
+export interface WritePosition {
+  readonly segment: number
+  readonly capacity: number
+  readonly seed: number
+  readonly offset: number
+}
+
+export interface FrameFields {
+  readonly seq: number
+  readonly durableBefore: number
+  readonly timestamp: number
+  readonly flags: number
+}
+
+interface Waiter {
+  readonly seq: number
+  readonly resolve: (seq: number) => void
+  readonly reject: (error: Error) => void
+}
+
+/** The frames that are written with one call and synced once, encoded where they will be written from. */
+export class Group {
+  readonly firstSeq: number
+  readonly position: WritePosition
+  /** The group begins a new segment, whose header is written with it. */
+  readonly opensSegment: boolean
+  readonly waiters: Waiter[] = []
+  nextSeq: number
+  readonly #memory: ByteBuffer
+  #used: number = HEADER_ROOM
+  #lastFrameAt = -1
+
+  constructor(memory: ByteBuffer, position: WritePosition, opensSegment: boolean, firstSeq: number) {
+    this.#memory = memory
+    this.position = position
+    this.opensSegment = opensSegment
+    this.firstSeq = firstSeq
+    this.nextSeq = firstSeq
+  }
+
+  get memory(): ByteBuffer {
+    return this.#memory
+  }
+
+  get bytes(): number {
+    return this.#used - HEADER_ROOM
+  }
+
+  get endOffset(): number {
+    return this.position.offset + this.bytes
+  }
+
+  fits(bytes: number): boolean {
+    return this.#used + bytes <= this.#memory.bytes.length
+  }
+
+  /** Adds a record; its caller waits for the group. */
+  add(entry: Encodable, fields: FrameFields): Promise<number> {
+    entry.write(this.#memory, this.#used + FRAME_HEADER_BYTES)
+    this.#seal(entry.type, entry.bytes, fields)
+    this.nextSeq = fields.seq + 1
+    return new Promise((resolve, reject) => this.waiters.push({ seq: fields.seq, resolve, reject }))
+  }
+
+  /**
+   * Adds a promise, in a sector of its own, so that no single sector that is lost takes a record together with the promise that would tell of it.
+   */
+  addPromise(fields: FrameFields): void {
+    const padding = alignUp(this.endOffset + FRAME_HEADER_BYTES, SECTOR_BYTES) - this.endOffset - FRAME_HEADER_BYTES
+    this.#memory.bytes.fill(0, this.#used + FRAME_HEADER_BYTES, this.#used + FRAME_HEADER_BYTES + padding)
+    this.#seal(FRAME_TYPES.pad, padding, { ...fields, flags: 0 })
+    this.#seal(FRAME_TYPES.promise, 0, fields)
+  }
+
+  #seal(type: FrameType, payloadBytes: number, fields: FrameFields): void {
+    sealFrame(this.#memory, this.#used, { type, payloadBytes, ...fields }, this.position.seed)
+    this.#lastFrameAt = this.#used
+    this.#used += frameBytes(payloadBytes)
+  }
+
+  /** The last frame tells what is durable now that the group is about to be written. */
+  promise(durableBefore: number): void {
+    sealPromise(this.#memory, this.#lastFrameAt, durableBefore, this.position.seed)
+  }
+
+  /** What to write at `position.offset`. */
+  frames(): Buffer {
+    return this.#memory.bytes.subarray(HEADER_ROOM, this.#used)
+  }
+
+  /** What to write at the start of a new segment: its header, then the frames. */
+  withHeader(header: SegmentHeader): Buffer {
+    encodeSegmentHeader(header).copy(this.#memory.bytes, 0)
+    return this.#memory.bytes.subarray(0, this.#used)
+  }
+
+  resolve(): void {
+    for (const { resolve, seq } of this.waiters) resolve(seq)
+  }
+
+  reject(errorOf: (seq: number) => Error): void {
+    for (const { reject, seq } of this.waiters) reject(errorOf(seq))
+  }
+}
+
+/** Memory for groups, handed out again when a group is done. */
+export class GroupMemory {
+  readonly #free: ByteBuffer[] = []
+
+  take(frameBytesNeeded: number): ByteBuffer {
+    const bytes = HEADER_ROOM + frameBytesNeeded
+    return bytes > GROUP_BYTES ? byteBuffer(bytes) : (this.#free.pop() ?? byteBuffer(GROUP_BYTES))
+  }
+
+  give(memory: ByteBuffer): void {
+    if (memory.bytes.length === GROUP_BYTES && this.#free.length < 2) this.#free.push(memory)
+  }
+}

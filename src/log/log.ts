@@ -1,0 +1,35 @@
+import type { CheckpointEntry, EntryInput, JsonValue, WalRecord } from '../entry.ts'
+import type { RecoveryReport } from './recovery.ts'
+import type { Snapshot, SnapshotTarget } from './snapshot-store.ts'
+import type { CommittedUnit, Transaction } from './transactions.ts'
+
+/** A checkpoint to be taken. */
+export interface CheckpointRequest {
+  /** The snapshot holds the effect of everything up to and including this sequence number. */
+  readonly seq: number
+  /**
+   * Writes the snapshot's files. Called once, at once; may go on while the log is appended to. What it returns is found again as
+   * `snapshot.reference.info`.
+   */
+  readonly snapshot: (target: SnapshotTarget) => Promise<JsonValue>
+}
+
+/**
+ * What a durable index needs of a log. `Wal` is one; a replicated log is another. The log's order alone decides what happens: applying what
+ * `replay` yields, in its order, always gives the same state.
+ */
+export interface Log {
+  /** −1 for an empty log. */
+  readonly lastSeq: number
+  readonly recovery: RecoveryReport
+  /** The snapshot to start from, with the checkpoint that names it. */
+  readonly snapshot: Snapshot | undefined
+  readonly lastCheckpoint: CheckpointEntry | undefined
+  append(entry: EntryInput): Promise<number>
+  appendBatch(entries: readonly EntryInput[]): Promise<number>
+  begin(): Transaction
+  read(range?: { from?: number; signal?: AbortSignal }): AsyncIterable<WalRecord>
+  replay(options?: { after?: number; from?: number; signal?: AbortSignal }): AsyncIterable<CommittedUnit>
+  checkpoint(request: CheckpointRequest): Promise<CheckpointEntry>
+  close(): Promise<void>
+}

@@ -1,0 +1,134 @@
+import type { Disk } from '../disk/disk.ts'
+import { nodeDisk } from '../disk/real.ts'
+import { WalError } from '../errors.ts'
+import { DEFAULT_MAX_PENDING_BYTES } from '../limits.ts'
+
+/**
+ * When an append is acknowledged, and so what a crash can take.
+ * - `'commit'`: when its bytes are synced. A power cut takes nothing that was acknowledged.
+ * - `{ intervalMs }`: when its bytes are with the operating system, which is told to sync every so many milliseconds. A process kill takes nothing, a
+ *   power cut at most what was acknowledged since the last sync.
+ * - `'os'`: when its bytes are with the operating system. A process kill takes nothing, a power cut whatever the system had not yet written.
+ */
+export type Durability = 'commit' | 'os' | { readonly intervalMs: number }
+
+/**
+ * What opening does about damage. `'strict'`: refuses proven loss of acknowledged records. `'salvage'`: goes on with all that verifies and names the rest.
+ * `'repair'`: the same, and first copies every damaged file to `quarantine/`, then writes a clean log.
+ */
+export type RecoveryPolicy = 'strict' | 'salvage' | 'repair'
+
+export interface WalOptions {
+  /** Made if missing, unless read-only. One log a directory. */
+  readonly directory: string
+  /** Opens nothing for writing and takes no lock: safe beside a live writer. Default false. */
+  readonly readOnly?: boolean
+  /** Default `'commit'`. */
+  readonly durability?: Durability
+  /** Default `'strict'`. */
+  readonly recovery?: RecoveryPolicy
+  /** Largest segment file, except for a record that needs more; segments start at 256 KiB and double. 64 KiB to 1 GiB, default 64 MiB. */
+  readonly segmentMaxBytes?: number
+  /** A segment older than this is followed by a new one at the next append. Default: no limit. */
+  readonly segmentMaxAgeMs?: number
+  /** How many checkpoints, with their snapshots and the log behind the oldest of them, are kept. 1 to 1 000, default 2. */
+  readonly checkpointRetention?: number
+  /** Bytes appended and not yet on disk, above which an append is refused with `WALV_BACKPRESSURE`. Default 64 MiB. */
+  readonly maxPendingBytes?: number
+  /** Told of the progress of opening. */
+  readonly onProgress?: (bytesDone: number, bytesTotal: number) => void
+  /** Ends opening early; the directory is left as it was. */
+  readonly signal?: AbortSignal
+  /** The file system; for tests. */
+  readonly disk?: Disk
+  /** Milliseconds since the epoch; for tests. */
+  readonly clock?: () => number
+}
+
+export interface WalSettings {
+  readonly directory: string
+  readonly readOnly: boolean
+  /** How often to sync: at every group, never, or every so many milliseconds. */
+  readonly durability: Durability
+  readonly recovery: RecoveryPolicy
+  readonly segmentMaxBytes: number
+  readonly segmentMaxAgeMs: number
+  readonly checkpointRetention: number
+  readonly maxPendingBytes: number
+  readonly onProgress: ((bytesDone: number, bytesTotal: number) => void) | undefined
+  readonly signal: AbortSignal | undefined
+  readonly disk: Disk
+  readonly clock: () => number
+}
+
+const KNOWN: ReadonlySet<string> = new Set([
+  'directory',
+  'readOnly',
+  'durability',
+  'recovery',
+  'segmentMaxBytes',
+  'segmentMaxAgeMs',
+  'checkpointRetention',
+  'maxPendingBytes',
+  'onProgress',
+  'signal',
+  'disk',
+  'clock',
+])
+
+/**
+ * Checks options and fills in the defaults.
+ * @throws WALV_INVALID_OPTION
+ */
+export function settingsOf(options: WalOptions): WalSettings {
+  if (typeof options !== 'object' || options === null) throw refused('the options', options, 'an object')
+  const unknown = Object.keys(options).find((name) => !KNOWN.has(name))
+  if (unknown !== undefined)
+    throw new WalError(
+      'WALV_INVALID_OPTION',
+      `There is no option ${JSON.stringify(unknown)}. There are: ${[...KNOWN].join(', ')}.`,
+    )
+  const { directory, durability = 'commit', recovery = 'strict' } = options
+  if (typeof directory !== 'string' || directory === '' || directory.includes('\0'))
+    throw refused('directory', directory, 'a path')
+  if (!['strict', 'salvage', 'repair'].includes(recovery))
+    throw refused('recovery', recovery, "'strict', 'salvage' or 'repair'")
+  const MIB = 1024 * 1024
+  return {
+    directory,
+    durability: durabilityOf(durability),
+    recovery,
+    readOnly: options.readOnly ?? false,
+    segmentMaxBytes: wholeNumber('segmentMaxBytes', options.segmentMaxBytes ?? 64 * MIB, 64 * 1024, 1024 * MIB),
+    segmentMaxAgeMs:
+      options.segmentMaxAgeMs === undefined
+        ? Number.POSITIVE_INFINITY
+        : wholeNumber('segmentMaxAgeMs', options.segmentMaxAgeMs, 1),
+    checkpointRetention: wholeNumber('checkpointRetention', options.checkpointRetention ?? 2, 1, 1_000),
+    maxPendingBytes: wholeNumber('maxPendingBytes', options.maxPendingBytes ?? DEFAULT_MAX_PENDING_BYTES, 1024),
+    onProgress: options.onProgress,
+    signal: options.signal,
+    disk: options.disk ?? nodeDisk,
+    clock: options.clock ?? Date.now,
+  }
+}
+
+function durabilityOf(durability: Durability): Durability {
+  if (durability === 'commit' || durability === 'os') return durability
+  if (typeof durability !== 'object' || durability === null)
+    throw refused('durability', durability, "'commit', 'os' or { intervalMs }")
+  return { intervalMs: wholeNumber('durability.intervalMs', durability.intervalMs, 1, 3_600_000) }
+}
+
+/** @throws WALV_INVALID_OPTION */
+export function wholeNumber(name: string, value: unknown, min: number, max: number = Number.MAX_SAFE_INTEGER): number {
+  const fits = typeof value === 'number' && Number.isSafeInteger(value) && value >= min && value <= max
+  if (!fits) throw refused(name, value, `a whole number from ${min} to ${max}`)
+  return value
+}
+
+const refused = (name: string, value: unknown, accepted: string): WalError =>
+  new WalError(
+    'WALV_INVALID_OPTION',
+    `The option ${name} must be ${accepted}, not ${typeof value === 'string' ? JSON.stringify(value) : String(value)}.`,
+  )

@@ -1,0 +1,263 @@
+import { randomBytes } from 'node:crypto'
+import { dirname, join } from 'node:path'
+import type { Disk } from '../disk/disk.ts'
+import { writeFully } from '../disk/disk.ts'
+import type { CheckpointEntry, Damage } from '../entry.ts'
+import { WalError } from '../errors.ts'
+import { alignUp } from '../format/byte-buffer.ts'
+import { encodeSegmentHeader, LOG_ID_BYTES, type SegmentHeader, segmentSeed } from '../format/segment.ts'
+import { copyRecords, FrameSink } from './copy.ts'
+import { readDirectory, refuseDirectory, TEMPORARY_SUFFIX } from './directory.ts'
+import type { WalSettings } from './options.ts'
+import { repairSegments } from './repair.ts'
+import { createSegment, FIRST_SEGMENT_BYTES, HEADER_ROOM, type OpenSegment, removeFiles } from './segments.ts'
+import type { SnapshotStore } from './snapshot-store.ts'
+import { FIRST_FRAME, refuseLoss, type Survey, survey } from './survey.ts'
+import type { FoundCheckpoint } from './tally.ts'
+
+/** A last segment with less than this in it is carried over into the new one, so that opening often does not leave many small files. */
+const CARRY_BYTES = 64 * 1024
+
+/** What opening found and did. */
+export interface RecoveryReport {
+  /** Records read and verified, transactions' markers and checkpoints included. */
+  readonly entries: number
+  readonly bytes: number
+  readonly segments: number
+  /** −1 for an empty log. */
+  readonly lastSeq: number
+  readonly transactions: {
+    readonly committed: number
+    /** Aborted by their owner, or open when the process ended and therefore aborted now. */
+    readonly aborted: number
+    /** Prepared, waiting for a decision: their ids. */
+    readonly inDoubt: readonly number[]
+  }
+  readonly checkpoints: number
+  /** Through which sequence number the verified snapshot reaches that a replay starts from; undefined without one. */
+  readonly snapshotSeq: number | undefined
+  readonly damage: readonly Damage[]
+  /** Ranges that an earlier repair recorded as lost. */
+  readonly gaps: readonly { readonly from: number; readonly through: number }[]
+  readonly closedInOrder: boolean
+  /** Records at the end that no promise covered, written again and synced before anything else. */
+  readonly reproved: number
+  /** Paths of what was copied or moved to `quarantine/`. */
+  readonly quarantined: readonly string[]
+  readonly durationMs: number
+}
+
+/** A log as recovery leaves it. */
+export interface Recovered {
+  readonly survey: Survey
+  readonly checkpoint: CheckpointEntry | undefined
+  readonly checkpoints: readonly FoundCheckpoint[]
+  readonly report: RecoveryReport
+}
+
+/** Makes a directory and whatever of its path is missing, every name durable. */
+export async function ensureDirectory(disk: Disk, path: string): Promise<void> {
+  try {
+    await disk.makeDirectory(path)
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code
+    if (code === 'EEXIST') return
+    const parent = dirname(path)
+    if (code !== 'ENOENT' || parent === path) refuseDirectory(path, error)
+    await ensureDirectory(disk, parent)
+    return ensureDirectory(disk, path)
+  }
+  await disk.syncDirectory(dirname(path))
+}
+
+/**
+ * Reads, verifies and judges a log; repairs it where the policy says so. Changes nothing with `readOnly`.
+ * @throws WALV_DAMAGED under `'strict'`
+ */
+export async function recover(settings: WalSettings, snapshots: SnapshotStore): Promise<Recovered> {
+  const started = performance.now()
+  const { disk, directory } = settings
+  let surveyed = await surveyDirectory(settings)
+  const judged = await chooseSnapshot(surveyed, snapshots)
+  let damage = [...surveyed.damage, ...judged.damage]
+  const quarantined: string[] = []
+  if (settings.recovery === 'strict') refuseLoss(directory, damage)
+  if (!settings.readOnly) {
+    for (const name of judged.bad) quarantined.push(await snapshots.quarantine(name))
+    if (settings.recovery === 'repair' && damage.some(({ kind }) => kind !== 'torn-tail')) {
+      quarantined.push(...(await repairSegments(disk, directory, surveyed)))
+      const found = damage
+      surveyed = await surveyDirectory(settings)
+      refuseLoss(directory, surveyed.damage)
+      damage = found
+    }
+  }
+  const { tally } = surveyed
+  const open = [...tally.open.values()]
+  const report: RecoveryReport = {
+    entries: tally.entries,
+    bytes: tally.bytes,
+    segments: surveyed.segments.length,
+    lastSeq: surveyed.endSeq - 1,
+    transactions: {
+      committed: tally.committed,
+      aborted: tally.aborted + open.filter(({ prepared }) => !prepared).length,
+      inDoubt: open.filter(({ prepared }) => prepared).map(({ id }) => id),
+    },
+    checkpoints: tally.checkpoints.length,
+    snapshotSeq: judged.checkpoint?.sequenceNumber,
+    damage,
+    gaps: tally.gaps,
+    closedInOrder: surveyed.closed,
+    reproved: settings.readOnly
+      ? 0
+      : Math.max(0, surveyed.endSeq - Math.max(surveyed.durableBefore, surveyed.firstSeq)),
+    quarantined,
+    durationMs: performance.now() - started,
+  }
+  return { survey: surveyed, checkpoint: judged.checkpoint, checkpoints: judged.usable, report }
+}
+
+/** Beside a live writer, what looks like a loss may be a group that was written while we read, and a file may have been retired. */
+const READ_ONLY_TRIES = 5
+const RETRY_MS = 20
+
+async function surveyDirectory(settings: WalSettings): Promise<Survey> {
+  const { disk, directory } = settings
+  for (let tries = settings.readOnly ? READ_ONLY_TRIES : 1; ; tries--) {
+    try {
+      const found = await survey(disk, await readDirectory(disk, directory), settings)
+      if (tries === 1 || found.damage.every(({ acknowledged }) => acknowledged === false)) return found
+    } catch (error) {
+      if (tries === 1 || (error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    }
+    await new Promise((done) => setTimeout(done, RETRY_MS))
+  }
+}
+
+interface Judged {
+  readonly checkpoint: CheckpointEntry | undefined
+  readonly usable: readonly FoundCheckpoint[]
+  /** Names of snapshots that do not verify. */
+  readonly bad: readonly string[]
+  readonly damage: readonly Damage[]
+}
+
+/** The newest checkpoint whose snapshot verifies and behind which the log is whole. Older snapshots are not looked at. */
+async function chooseSnapshot({ tally, firstSeq, endSeq }: Survey, snapshots: SnapshotStore): Promise<Judged> {
+  const bad: string[] = []
+  const damage: Damage[] = []
+  const named = tally.checkpoints.filter(({ entry }) => entry.snapshot !== null)
+  for (let index = named.length - 1; index >= 0; index--) {
+    const { entry } = named[index]!
+    if (entry.replayFrom < firstSeq) break
+    const problem = await snapshots.problem(entry.snapshot!)
+    if (problem === undefined) {
+      const usable = named.slice(0, index + 1).filter((found) => found.entry.replayFrom >= firstSeq)
+      return { checkpoint: entry, usable, bad, damage }
+    }
+    bad.push(entry.snapshot!.name)
+    damage.push(badSnapshot(entry, problem))
+  }
+  if (firstSeq > 0 && endSeq > 0) damage.push(nothingBefore(firstSeq))
+  return { checkpoint: undefined, usable: [], bad, damage }
+}
+
+const badSnapshot = ({ snapshot, sequenceNumber }: CheckpointEntry, problem: string): Damage => ({
+  kind: 'snapshot',
+  file: `snapshots/${snapshot!.name}`,
+  offset: 0,
+  bytes: snapshot!.files.reduce((sum, { bytes }) => sum + bytes, 0),
+  acknowledged: false,
+  seqs: [],
+  ids: [],
+  detail: `The snapshot through record ${sequenceNumber} does not verify: ${problem}. An earlier snapshot, or the log alone, is used instead.`,
+})
+
+const nothingBefore = (firstSeq: number): Damage => ({
+  kind: 'missing-segment',
+  file: '',
+  offset: 0,
+  bytes: 0,
+  acknowledged: true,
+  seqs: [{ from: 0, through: firstSeq - 1 }],
+  ids: [],
+  detail: `The log begins with record ${firstSeq}, and no snapshot that verifies holds what came before.`,
+})
+
+/** The segment in which a recovered log goes on. */
+export interface Continuation {
+  readonly logId: Buffer
+  readonly segment: OpenSegment
+  readonly header: SegmentHeader
+  readonly offset: number
+  /** Names of files that hold nothing of the log any more. */
+  readonly superseded: readonly string[]
+}
+
+/**
+ * Goes on in a new segment, never in an old file: what no promise covers is written again and synced there before it counts, because a page that a
+ * failed sync left in the cache may never have reached the disk. The segment appears whole or not at all.
+ */
+export async function continueLog(settings: WalSettings, { survey: found }: Recovered): Promise<Continuation> {
+  const { disk, directory } = settings
+  const logId = found.logId ?? randomBytes(LOG_ID_BYTES)
+  const number = found.lastSegmentNumber + 1
+  const firstSeq = carryFrom(found)
+  const sources = found.segments.filter((segment) => segment.limitSeq > firstSeq && segment.firstSeq < found.endSeq)
+  const sourceBytes = sources.reduce((sum, segment) => sum + (found.usedBytes.get(segment.number) ?? 0), 0)
+  const capacity = alignUp(FIRST_SEGMENT_BYTES + (sourceBytes > FIRST_SEGMENT_BYTES / 2 ? sourceBytes : 0), 4096)
+  const header: SegmentHeader = {
+    logId,
+    number,
+    firstSeq,
+    capacity,
+    durableBefore: found.endSeq,
+    createdAt: settings.clock(),
+  }
+  let offset = FIRST_FRAME
+  const segment = await createSegment(disk, directory, number, capacity, async (file) => {
+    const sink = new FrameSink(file, segmentSeed(logId, number), HEADER_ROOM)
+    for (const source of sources) {
+      await copyRecords(disk, { ...source, limitSeq: Math.min(source.limitSeq, found.endSeq) }, firstSeq, sink)
+    }
+    await writeFully(file, encodeSegmentHeader(header), 0)
+    offset = sink.offset
+  })
+  const superseded = found.segments.filter((source) => source.firstSeq >= firstSeq).map(({ name }) => name)
+  return { logId, segment, header, offset, superseded: [...superseded, ...found.unusedSegments] }
+}
+
+/** The first record to be carried over: the first that is not promised; or all of a small, undamaged last segment. */
+function carryFrom(found: Survey): number {
+  const unproved = Math.min(Math.max(found.durableBefore, found.firstSeq), found.endSeq)
+  const last = found.segments.at(-1)
+  if (last === undefined || !last.headerValid || (found.usedBytes.get(last.number) ?? 0) >= CARRY_BYTES) return unproved
+  const damaged = found.damage.some(({ file, kind }) => file === last.name && kind !== 'torn-tail')
+  return damaged ? unproved : Math.min(unproved, last.firstSeq)
+}
+
+/** Syncs what is there before it is trusted: names that an earlier process did not get to sync, and the file that was written last. */
+export async function syncFirst(disk: Disk, directory: string, found: Survey): Promise<void> {
+  await disk.syncDirectory(directory)
+  const last = found.segments.at(-1)
+  if (!last) return
+  const file = await disk.open(last.path, 'write')
+  await file.sync().finally(() => file.close())
+}
+
+/** Removes what unfinished work of an earlier process left behind. */
+export async function removeLeftovers(disk: Disk, directory: string, superseded: readonly string[]): Promise<void> {
+  const entries = await disk.list(directory)
+  const temporaries = entries.map(({ name }) => name).filter((name) => name.endsWith(`.walv${TEMPORARY_SUFFIX}`))
+  await removeFiles(disk, directory, [...superseded, ...temporaries])
+}
+
+export const lockPath = (directory: string): string => join(directory, 'LOCK')
+
+/** Turns an abort into an error of ours. */
+export function translateAbort(error: unknown, signal: AbortSignal | undefined): never {
+  if (signal?.aborted)
+    throw new WalError('WALV_ABORTED', 'Opening the log was aborted. The directory is as it was.', { cause: error })
+  throw error
+}

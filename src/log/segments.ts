@@ -1,0 +1,120 @@
+import { join } from 'node:path'
+import { type Disk, type DiskFile, writeFully } from '../disk/disk.ts'
+import { SEGMENT_HEADER_BYTES, type SegmentHeader, segmentName, segmentSeed } from '../format/segment.ts'
+import { ignoreMissing, segmentPath, TEMPORARY_SUFFIX } from './directory.ts'
+import type { SegmentExtent } from './walk.ts'
+
+/** The first segment of a log; each following one is twice as large as the one before, up to `segmentMaxBytes`. */
+export const FIRST_SEGMENT_BYTES: number = 256 * 1024
+const ZEROS = Buffer.alloc(1024 * 1024)
+
+/** A segment file of full size, open for writing, its name durable. */
+export interface OpenSegment {
+  readonly number: number
+  readonly path: string
+  readonly capacity: number
+  readonly file: DiskFile
+}
+
+/**
+ * Makes a segment file in such a way that a crash leaves either all of it or nothing under its name: written under a temporary name, synced,
+ * renamed, directory synced. `write` fills it; the rest is zeros.
+ */
+export async function createSegment(
+  disk: Disk,
+  directory: string,
+  number: number,
+  capacity: number,
+  write?: (file: DiskFile) => Promise<void>,
+): Promise<OpenSegment> {
+  const path = segmentPath(directory, number)
+  const temporary = path + TEMPORARY_SUFFIX
+  await disk.remove(temporary).catch(ignoreMissing)
+  const file = await disk.open(temporary, 'create')
+  try {
+    await writeZeros(file, capacity)
+    await write?.(file)
+    await file.sync()
+    await disk.rename(temporary, path)
+    await disk.syncDirectory(directory)
+    return { number, path, capacity, file }
+  } catch (error) {
+    await file.close().catch(() => {})
+    // A failed directory sync leaves it open under which name the file is: both go.
+    await disk.remove(temporary).catch(() => {})
+    await disk.remove(path).catch(() => {})
+    throw error
+  }
+}
+
+async function writeZeros(file: DiskFile, bytes: number): Promise<void> {
+  for (let at = 0; at < bytes; at += ZEROS.length)
+    await writeFully(file, ZEROS.subarray(0, Math.min(ZEROS.length, bytes - at)), at)
+}
+
+/** The segments of an open log, oldest first. The last is the one being written. */
+export class SegmentList {
+  readonly #disk: Disk
+  readonly #directory: string
+  readonly #logId: Buffer
+  #extents: SegmentExtent[]
+
+  constructor(disk: Disk, directory: string, logId: Buffer, extents: readonly SegmentExtent[]) {
+    this.#disk = disk
+    this.#directory = directory
+    this.#logId = logId
+    this.#extents = [...extents]
+  }
+
+  get count(): number {
+    return this.#extents.length
+  }
+
+  get firstSeq(): number {
+    return this.#extents[0]!.firstSeq
+  }
+
+  get bytes(): number {
+    return this.#extents.reduce((sum, { bytes }) => sum + bytes, 0)
+  }
+
+  /** A copy: a reader goes on with the list as it was when it began. */
+  extents(): SegmentExtent[] {
+    return [...this.#extents]
+  }
+
+  /** The log goes on in a new segment. */
+  add({ number, path, capacity }: OpenSegment, header: SegmentHeader): void {
+    const last = this.#extents.at(-1)
+    if (last) this.#extents[this.#extents.length - 1] = { ...last, limitSeq: header.firstSeq }
+    this.#extents.push({
+      number,
+      path,
+      name: segmentName(number),
+      bytes: capacity,
+      seed: segmentSeed(this.#logId, number),
+      firstSeq: header.firstSeq,
+      limitSeq: Number.POSITIVE_INFINITY,
+    })
+  }
+
+  /** Removes the files that hold nothing from `floorSeq` on. Oldest first, so that a crash in between leaves no hole. */
+  async dropBefore(floorSeq: number): Promise<void> {
+    let removed = 0
+    while (this.#extents.length > 1 && this.#extents[0]!.limitSeq <= floorSeq) {
+      await this.#disk.remove(this.#extents[0]!.path).catch(ignoreMissing)
+      this.#extents = this.#extents.slice(1)
+      removed++
+    }
+    if (removed > 0) await this.#disk.syncDirectory(this.#directory)
+  }
+}
+
+/** Removes files by name; their names' end is durable. */
+export async function removeFiles(disk: Disk, directory: string, names: readonly string[]): Promise<void> {
+  for (const name of names) await disk.remove(join(directory, name)).catch(ignoreMissing)
+  if (names.length > 0) await disk.syncDirectory(directory)
+}
+
+/** Bytes in front of a group that opens a segment: its header goes there. */
+export const HEADER_ROOM: number = SEGMENT_HEADER_BYTES

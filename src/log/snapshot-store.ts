@@ -1,0 +1,207 @@
+import { createHash } from 'node:crypto'
+import { join } from 'node:path'
+import { type Disk, type DiskEntry, readFully, writeFully } from '../disk/disk.ts'
+import type { JsonValue, SnapshotFile, SnapshotReference } from '../entry.ts'
+import { WalError } from '../errors.ts'
+import { ignoreMissing, QUARANTINE_FOLDER, SNAPSHOT_FOLDER, TEMPORARY_SUFFIX } from './directory.ts'
+
+const PIECE_BYTES = 1024 * 1024
+
+/** Where a snapshot is written to. Hashing, syncing and renaming are done around it. */
+export interface SnapshotTarget {
+  /** Writes a file from pieces. `name` is a plain file name. */
+  write(name: string, pieces: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<void>
+  /** For what writes files itself: registers `name` and gives the path to write to. */
+  path(name: string): string
+}
+
+/** A snapshot that has been verified, to be read. */
+export interface Snapshot {
+  readonly reference: SnapshotReference
+  /** The file in pieces of at most 1 MiB; a piece is valid until the next is asked for. */
+  read(name: string): AsyncIterable<Uint8Array>
+  path(name: string): string
+}
+
+const PLAIN_NAME = /^[A-Za-z0-9_][\w.-]{0,99}$/
+
+/** The folder of snapshots of one log. */
+export class SnapshotStore {
+  readonly #disk: Disk
+  readonly #directory: string
+  readonly #folder: string
+
+  constructor(disk: Disk, directory: string) {
+    this.#disk = disk
+    this.#directory = directory
+    this.#folder = join(directory, SNAPSHOT_FOLDER)
+  }
+
+  /**
+   * Writes a snapshot so that a crash leaves either all of it, durable, under its name, or nothing that anyone looks at: into a temporary folder,
+   * every file synced and hashed, folder synced, renamed, parent synced.
+   */
+  async publish(seq: number, write: (target: SnapshotTarget) => Promise<JsonValue>): Promise<SnapshotReference> {
+    const name = `snapshot-${String(seq).padStart(16, '0')}`
+    const temporary = join(this.#folder, name + TEMPORARY_SUFFIX)
+    await this.#makeFolder(this.#folder, this.#directory)
+    await this.#disk.remove(temporary).catch(ignoreMissing)
+    await this.#disk.makeDirectory(temporary)
+    try {
+      const { info, files } = await this.#fill(temporary, write)
+      await this.#disk.syncDirectory(temporary)
+      await this.#disk.remove(join(this.#folder, name)).catch(ignoreMissing)
+      await this.#disk.rename(temporary, join(this.#folder, name))
+      await this.#disk.syncDirectory(this.#folder)
+      return { name, files, info }
+    } catch (error) {
+      await this.#disk.remove(temporary).catch(() => {})
+      throw error
+    }
+  }
+
+  async #fill(
+    folder: string,
+    write: (target: SnapshotTarget) => Promise<JsonValue>,
+  ): Promise<{ info: JsonValue; files: SnapshotFile[] }> {
+    const files: SnapshotFile[] = []
+    const foreign: string[] = []
+    const info = await write({
+      write: async (name, pieces) => {
+        files.push(await this.#writeFile(folder, plain(name), pieces))
+      },
+      path: (name) => {
+        foreign.push(plain(name))
+        return join(folder, name)
+      },
+    })
+    for (const name of foreign) {
+      files.push({ name, ...(await this.#hash(join(folder, name))) })
+      await this.#sync(join(folder, name))
+    }
+    return { info, files }
+  }
+
+  async #writeFile(
+    folder: string,
+    name: string,
+    pieces: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+  ): Promise<SnapshotFile> {
+    const file = await this.#disk.open(join(folder, name), 'create')
+    const hash = createHash('sha256')
+    let bytes = 0
+    try {
+      for await (const piece of pieces) {
+        hash.update(piece)
+        await writeFully(file, piece, bytes)
+        bytes += piece.length
+      }
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    return { name, bytes, sha256: hash.digest('hex') }
+  }
+
+  async #sync(path: string): Promise<void> {
+    const file = await this.#disk.open(path, 'write')
+    await file.sync().finally(() => file.close())
+  }
+
+  /** What is wrong with a snapshot, or undefined if every file of it is as its checkpoint says. */
+  async problem(reference: SnapshotReference): Promise<string | undefined> {
+    for (const { name, bytes, sha256 } of reference.files) {
+      const path = join(this.#folder, reference.name, name)
+      const found = await this.#hash(path).catch((error: NodeJS.ErrnoException) => error)
+      if (found instanceof Error) return `${name} cannot be read (${found.code ?? found.message})`
+      if (found.bytes !== bytes) return `${name} has ${found.bytes} bytes instead of ${bytes}`
+      if (found.sha256 !== sha256) return `the content of ${name} does not match its hash`
+    }
+    return undefined
+  }
+
+  async #hash(path: string): Promise<{ bytes: number; sha256: string }> {
+    const hash = createHash('sha256')
+    let bytes = 0
+    for await (const piece of this.#pieces(path)) {
+      hash.update(piece)
+      bytes += piece.length
+    }
+    return { bytes, sha256: hash.digest('hex') }
+  }
+
+  async *#pieces(path: string): AsyncGenerator<Uint8Array, void, void> {
+    const file = await this.#disk.open(path, 'read')
+    try {
+      const buffer = Buffer.allocUnsafeSlow(PIECE_BYTES)
+      for (let at = 0; ; ) {
+        const count = await readFully(file, buffer, at)
+        if (count > 0) yield buffer.subarray(0, count)
+        if (count < buffer.length) return
+        at += count
+      }
+    } finally {
+      await file.close()
+    }
+  }
+
+  open(reference: SnapshotReference): Snapshot {
+    const path = (name: string): string => join(this.#folder, reference.name, plain(name))
+    return { reference, path, read: (name) => this.#pieces(path(name)) }
+  }
+
+  /** Removes every snapshot but the named ones. */
+  async keepOnly(names: ReadonlySet<string>): Promise<void> {
+    const entries = await this.#disk.list(this.#folder).catch(noEntries)
+    const surplus = entries.filter(({ name }) => name.startsWith('snapshot-') && !names.has(name))
+    for (const { name } of surplus) await this.#disk.remove(join(this.#folder, name))
+    if (surplus.length > 0) await this.#disk.syncDirectory(this.#folder)
+  }
+
+  /** Moves a snapshot that does not verify out of the way, where it can still be looked at. Returns its new path. */
+  async quarantine(name: string): Promise<string> {
+    const folder = join(this.#directory, QUARANTINE_FOLDER)
+    await this.#makeFolder(folder, this.#directory)
+    const taken = new Set((await this.#disk.list(folder)).map((entry) => entry.name))
+    const target = join(folder, freeName(name, taken))
+    await this.#disk.rename(join(this.#folder, name), target).catch(ignoreMissing)
+    await this.#disk.syncDirectory(folder)
+    await this.#disk.syncDirectory(this.#folder)
+    return target
+  }
+
+  async #makeFolder(path: string, parent: string): Promise<void> {
+    await makeFolder(this.#disk, path, parent)
+  }
+}
+
+/** Makes a folder within a durable one, if it is not there. */
+export async function makeFolder(disk: Disk, path: string, parent: string): Promise<void> {
+  try {
+    await disk.makeDirectory(path)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+  }
+  await disk.syncDirectory(parent)
+}
+
+/** `name`, or `name.1`, `name.2` … if that is taken. */
+export function freeName(name: string, taken: ReadonlySet<string>): string {
+  let candidate = name
+  for (let count = 1; taken.has(candidate); count++) candidate = `${name}.${count}`
+  return candidate
+}
+
+function plain(name: string): string {
+  if (!PLAIN_NAME.test(name))
+    throw new WalError(
+      'WALV_CHECKPOINT',
+      `${JSON.stringify(name)} cannot be the name of a snapshot's file: use letters, digits, '_', '-' and '.'.`,
+    )
+  return name
+}
+
+function noEntries(error: NodeJS.ErrnoException): DiskEntry[] {
+  ignoreMissing(error)
+  return []
+}

@@ -1,0 +1,208 @@
+import type { BatchMember, EntryInput, JsonValue, TransactionMarker, VectorInput } from '../entry.ts'
+import { WalError } from '../errors.ts'
+import { encodable } from '../format/encode.ts'
+import { MAX_OPEN_TRANSACTIONS } from '../limits.ts'
+import type { GroupCommit } from './group-commit.ts'
+import type { OpenTransaction } from './tally.ts'
+
+type State = 'open' | 'prepared' | 'committed' | 'aborted' | 'failed'
+
+/**
+ * Entries that take effect together, at the place of the commit, or not at all. They are written as they come, without a sync of their own; the commit is
+ * synced. What is neither committed nor prepared when the process ends is aborted by the next open.
+ */
+export class Transaction {
+  /** The sequence number of its begin. */
+  readonly id: number
+  readonly #table: TransactionTable
+  #state: State
+  #lastSeq: number
+
+  /** @internal */
+  constructor(table: TransactionTable, id: number, state: 'open' | 'prepared') {
+    this.#table = table
+    this.id = id
+    this.#state = state
+    this.#lastSeq = id
+  }
+
+  get state(): State {
+    return this.#state
+  }
+
+  /** @internal Everything from this sequence number on was refused by the disk. Returns whether the begin is gone too. */
+  refusedFrom(seq: number): boolean {
+    if (this.#lastSeq >= seq && this.#state !== 'committed' && this.#state !== 'aborted') this.#state = 'failed'
+    return this.id >= seq
+  }
+
+  insert(id: string, vector: VectorInput, metadata: JsonValue = null): void {
+    this.append({ type: 'insert', id, vector, metadata })
+  }
+
+  upsert(id: string, vector: VectorInput, metadata: JsonValue = null): void {
+    this.append({ type: 'insert', id, vector, metadata, replace: true })
+  }
+
+  update(id: string, change: { readonly vector?: VectorInput; readonly metadata?: JsonValue }): void {
+    this.append({ type: 'update', id, ...change })
+  }
+
+  delete(id: string): void {
+    this.append({ type: 'delete', id })
+  }
+
+  /**
+   * Adds an entry. Throws at once if it cannot be logged; then it is not part of the transaction.
+   * @throws WALV_TRANSACTION_ENDED, and what `Wal.append` rejects with
+   */
+  append(entry: EntryInput): void {
+    this.#need('open')
+    const seq = this.#table.append(this.id, entry)
+    this.#lastSeq = seq
+  }
+
+  /**
+   * First phase of two-phase commit: resolves when all entries are durable. From then on only `commit` or `abort` ends the transaction, also after a crash:
+   * it is found again in `Wal.inDoubt`.
+   */
+  async prepare(): Promise<void> {
+    this.#need('open')
+    await this.#mark('prepareTransaction', 'prepared')
+  }
+
+  /** Resolves to the commit's sequence number when the transaction is durable. */
+  async commit(): Promise<number> {
+    this.#need('open', 'prepared')
+    return this.#mark('commitTransaction', 'committed')
+  }
+
+  async abort(): Promise<void> {
+    if (this.#state === 'failed') return this.#table.forget(this.id)
+    this.#need('open', 'prepared')
+    await this.#mark('abortTransaction', 'aborted')
+  }
+
+  async #mark(type: TransactionMarker['type'], state: State): Promise<number> {
+    const before = this.#state
+    this.#state = state
+    try {
+      const done = this.#table.mark(this.id, type)
+      this.#lastSeq = this.#table.lastSeq
+      const seq = await done
+      if (state !== 'prepared') this.#table.ended(this.id, seq)
+      return seq
+    } catch (error) {
+      // A refused marker left no trace: the transaction may be ended again. A failed disk ends everything.
+      if (this.#state === state)
+        this.#state = error instanceof WalError && error.fate === 'not-logged' ? before : 'failed'
+      throw error
+    }
+  }
+
+  #need(...states: State[]): void {
+    if (states.includes(this.#state)) return
+    const why =
+      this.#state === 'failed'
+        ? 'one of its records was refused by the disk; abort it and begin again'
+        : `it is ${this.#state}`
+    throw new WalError(
+      'WALV_TRANSACTION_ENDED',
+      `Transaction ${this.id} takes no more of this: ${why}. Nothing was logged.`,
+      { fate: 'not-logged' },
+    )
+  }
+}
+
+/** Ranges of ended transactions are kept apart up to this many; beyond, the two oldest are taken together, which only makes a replay start earlier. */
+const ENDED_KEPT = 1024
+
+/** The transactions of an open log. */
+export class TransactionTable {
+  readonly #writer: GroupCommit
+  readonly #open = new Map<number, Transaction>()
+  #ended: { readonly begin: number; readonly end: number }[] = []
+
+  constructor(writer: GroupCommit, found: Iterable<OpenTransaction>) {
+    this.#writer = writer
+    for (const { id } of found) this.#open.set(id, new Transaction(this, id, 'prepared'))
+  }
+
+  get openCount(): number {
+    return this.#open.size
+  }
+
+  get lastSeq(): number {
+    return this.#writer.nextSeq - 1
+  }
+
+  /** Those that were prepared before the log was opened and not ended since. */
+  inDoubt(): Transaction[] {
+    return [...this.#open.values()].filter(({ state }) => state === 'prepared')
+  }
+
+  begin(): Transaction {
+    if (this.#open.size >= MAX_OPEN_TRANSACTIONS) {
+      throw new WalError(
+        'WALV_LIMIT',
+        `${MAX_OPEN_TRANSACTIONS} transactions are open already. Commit or abort some. Nothing was logged.`,
+        { fate: 'not-logged' },
+      )
+    }
+    const id = this.#writer.nextSeq
+    this.#appendLazily(encodable({ type: 'beginTransaction' }), id)
+    const transaction = new Transaction(this, id, 'open')
+    this.#open.set(id, transaction)
+    return transaction
+  }
+
+  append(id: number, entry: EntryInput): number {
+    return this.#appendLazily(encodable(entry), id)
+  }
+
+  /** A refusal reaches the transaction through `refusedFrom`, before its caller can commit. */
+  #appendLazily(entry: ReturnType<typeof encodable>, id: number): number {
+    const seq = this.#writer.nextSeq
+    this.#writer.append(entry, id, true).catch(() => {})
+    return seq
+  }
+
+  mark(id: number, type: TransactionMarker['type']): Promise<number> {
+    return this.#writer.append(encodable({ type }), id)
+  }
+
+  ended(id: number, seq: number): void {
+    this.#open.delete(id)
+    this.#ended.push({ begin: id, end: seq })
+    if (this.#ended.length > ENDED_KEPT) {
+      const [first, second] = this.#ended.splice(0, 2)
+      this.#ended.unshift({ begin: Math.min(first!.begin, second!.begin), end: Math.max(first!.end, second!.end) })
+    }
+  }
+
+  forget(id: number): void {
+    this.#open.delete(id)
+  }
+
+  refusedFrom(seq: number): void {
+    for (const transaction of this.#open.values()) {
+      if (transaction.refusedFrom(seq)) this.#open.delete(transaction.id)
+    }
+  }
+
+  /** Where a replay on top of the state at `seq` has to begin: the begin of the oldest transaction that ended later, or did not end. */
+  replayFrom(seq: number): number {
+    this.#ended = this.#ended.filter(({ end }) => end > seq)
+    const begins = [...this.#open.keys(), ...this.#ended.map(({ begin }) => begin)]
+    return Math.min(seq + 1, ...begins.filter((begin) => begin <= seq))
+  }
+}
+
+/** Entries that take effect together, at one place. */
+export interface CommittedUnit {
+  /** Where they take effect: the sequence number of the record, or of the commit. */
+  readonly seq: number
+  readonly timestamp: number
+  readonly entries: readonly BatchMember[]
+  readonly transactionId?: number
+}

@@ -1,0 +1,377 @@
+import { hostname } from 'node:os'
+import { resolve } from 'node:path'
+import type { DiskLock } from '../disk/disk.ts'
+import type { CheckpointEntry, EntryInput, WalRecord } from '../entry.ts'
+import { WalError } from '../errors.ts'
+import { encodable } from '../format/encode.ts'
+import { Checkpoints } from './checkpoints.ts'
+import { committedUnits } from './committed.ts'
+import { refuseDirectory } from './directory.ts'
+import { GroupCommit } from './group-commit.ts'
+import type { CheckpointRequest, Log } from './log.ts'
+import { settingsOf, type WalOptions, type WalSettings, wholeNumber } from './options.ts'
+import { readItems, recordsOf } from './read.ts'
+import {
+  continueLog,
+  ensureDirectory,
+  lockPath,
+  type Recovered,
+  type RecoveryReport,
+  recover,
+  removeLeftovers,
+  syncFirst,
+  translateAbort,
+} from './recovery.ts'
+import { SegmentList } from './segments.ts'
+import { type Snapshot, SnapshotStore } from './snapshot-store.ts'
+import { type CommittedUnit, type Transaction, TransactionTable } from './transactions.ts'
+import type { SegmentExtent } from './walk.ts'
+
+/** Figures of an open log. Counters run from opening. */
+export interface WalStats {
+  readonly firstSeq: number
+  readonly lastSeq: number
+  readonly durableSeq: number
+  readonly segments: number
+  /** Bytes of the segment files, whatever of them is in use. */
+  readonly bytes: number
+  readonly pendingBytes: number
+  readonly groups: number
+  readonly syncs: number
+  readonly bytesWritten: number
+  readonly rotations: number
+  readonly lastSyncMs: number
+  readonly openTransactions: number
+  readonly checkpoints: number
+  readonly poisoned: boolean
+  /** Clean-up that failed after the work itself was durable; tried again at the next checkpoint. */
+  readonly upkeepFailures: number
+  readonly lastUpkeepError: string | undefined
+}
+
+/** What only a log that is open for writing has. */
+interface Writing {
+  readonly lock: DiskLock
+  readonly writer: GroupCommit
+  readonly transactions: TransactionTable
+  readonly segments: SegmentList
+  readonly checkpoints: Checkpoints
+}
+
+/**
+ * A write-ahead log in a directory. Every append is acknowledged only when it is durable at the level asked for. One process writes; any number may read
+ * beside it with `readOnly`.
+ */
+export class Wal implements Log {
+  /** What opening found and did. */
+  readonly recovery: RecoveryReport
+  readonly directory: string
+  readonly #settings: WalSettings
+  readonly #recovered: Recovered
+  readonly #snapshots: SnapshotStore
+  readonly #writing: Writing | undefined
+  #closing: Promise<void> | undefined
+
+  private constructor(
+    settings: WalSettings,
+    recovered: Recovered,
+    snapshots: SnapshotStore,
+    writing: Writing | undefined,
+  ) {
+    this.#settings = settings
+    this.#recovered = recovered
+    this.#snapshots = snapshots
+    this.#writing = writing
+    this.recovery = recovered.report
+    this.directory = settings.directory
+  }
+
+  /**
+   * Opens a log, which is recovering it: reads and verifies all of it, cuts a torn tail, proves anew what no promise covers. Refuses what it cannot prove.
+   * @throws WALV_INVALID_OPTION, WALV_NO_DIRECTORY, WALV_NOT_A_DIRECTORY, WALV_PERMISSION, WALV_LOCKED, WALV_DAMAGED, WALV_V1_DIRECTORY,
+   * WALV_UNSUPPORTED_VERSION, WALV_UNSUPPORTED_FEATURE, WALV_DISK_FULL, WALV_IO, WALV_ABORTED
+   */
+  static async open(options: WalOptions): Promise<Wal> {
+    const checked = settingsOf(options)
+    const settings = { ...checked, directory: resolve(checked.directory) }
+    const snapshots = new SnapshotStore(settings.disk, settings.directory)
+    try {
+      if (settings.readOnly) return new Wal(settings, await recover(settings, snapshots), snapshots, undefined)
+      return await Wal.#openForWriting(settings, snapshots)
+    } catch (error) {
+      return translateAbort(error, settings.signal)
+    }
+  }
+
+  static async #openForWriting(settings: WalSettings, snapshots: SnapshotStore): Promise<Wal> {
+    await ensureDirectory(settings.disk, settings.directory)
+    const lock = await takeLock(settings)
+    try {
+      const recovered = await recover(settings, snapshots)
+      const writing = await startWriting(settings, recovered, snapshots, lock)
+      return new Wal(settings, recovered, snapshots, writing)
+    } catch (error) {
+      await lock.release()
+      throw error instanceof WalError || settings.signal?.aborted
+        ? error
+        : ioError(settings.directory, error as NodeJS.ErrnoException)
+    }
+  }
+
+  get lastSeq(): number {
+    return (this.#writing?.writer.nextSeq ?? this.#recovered.survey.endSeq) - 1
+  }
+
+  /** The last sequence number known to be on stable storage; −1 if there is none. Read-only: the last that a promise in the log covers. */
+  get durableSeq(): number {
+    return (
+      (this.#writing?.writer.durableBefore ??
+        Math.min(this.#recovered.survey.durableBefore, this.#recovered.survey.endSeq)) - 1
+    )
+  }
+
+  /** The newest checkpoint whose snapshot is durable and verified. */
+  get lastCheckpoint(): CheckpointEntry | undefined {
+    return this.#writing ? this.#writing.checkpoints.last : this.#recovered.checkpoint
+  }
+
+  /** The snapshot of `lastCheckpoint`. */
+  get snapshot(): Snapshot | undefined {
+    const reference = this.lastCheckpoint?.snapshot
+    return reference ? this.#snapshots.open(reference) : undefined
+  }
+
+  /** Transactions prepared before the log was opened, which wait for `commit` or `abort`. */
+  get inDoubt(): Transaction[] {
+    return this.#writing?.transactions.inDoubt() ?? []
+  }
+
+  /**
+   * Logs an entry; resolves to its sequence number when it is durable. Rejected, it was not logged, unless the error's `fate` is `unknown`.
+   * @throws WALV_INVALID_ENTRY, WALV_INVALID_ID, WALV_INVALID_VECTOR, WALV_INVALID_METADATA, WALV_LIMIT, WALV_BACKPRESSURE, WALV_DISK_FULL,
+   * WALV_IO, WALV_POISONED, WALV_CLOSED, WALV_READ_ONLY
+   */
+  async append(entry: EntryInput): Promise<number> {
+    return this.#writable().writer.append(encodable(entry))
+  }
+
+  /** Logs several entries as one record: all or nothing. Resolves to its sequence number. */
+  async appendBatch(entries: readonly EntryInput[]): Promise<number> {
+    return this.#writable().writer.append(encodable({ type: 'batch', entries }))
+  }
+
+  /** Begins a transaction. @throws WALV_LIMIT, WALV_CLOSED, WALV_READ_ONLY, WALV_POISONED, WALV_BACKPRESSURE */
+  begin(): Transaction {
+    return this.#writable().transactions.begin()
+  }
+
+  /**
+   * The acknowledged records from `from` on, in order, each verified as it is read, up to what is there when reading begins. Memory is bounded.
+   * Without `from`, from the oldest that is kept.
+   * @throws WALV_SEQUENCE_TRIMMED if `from` is no longer kept, WALV_DAMAGED where records are lost (unless opened with `'salvage'`)
+   */
+  read(range: { readonly from?: number; readonly signal?: AbortSignal } = {}): AsyncGenerator<WalRecord, void, void> {
+    this.#needOpen()
+    const { extents, before } = this.#extent()
+    const first = extents[0]?.firstSeq ?? 0
+    const from = range.from === undefined ? first : wholeNumber('from', range.from, 0)
+    if (from < first) {
+      throw new WalError(
+        'WALV_SEQUENCE_TRIMMED',
+        `Record ${from} is no longer kept: the log in ${this.directory} begins with record ${first}. Start from there, or from the last snapshot.`,
+        { seq: first },
+      )
+    }
+    const durableBefore = Math.max(this.#recovered.survey.durableBefore, this.durableSeq + 1)
+    const items = readItems(this.#settings.disk, extents, { from, before, durableBefore, signal: range.signal })
+    return recordsOf(items, this.#settings.recovery === 'salvage')
+  }
+
+  /**
+   * What takes effect, in the order in which it does: single entries and batches at their place, a transaction's entries at its commit, nothing of one that did not
+   * commit. With `after`, only what takes effect behind that sequence number; `from` is where reading has to begin for that, by default the same place (or what
+   * `lastCheckpoint.replayFrom` says).
+   */
+  replay(
+    options: { readonly after?: number; readonly from?: number; readonly signal?: AbortSignal } = {},
+  ): AsyncGenerator<CommittedUnit, void, void> {
+    const after = options.after ?? -1
+    const checkpoint = this.lastCheckpoint
+    const from =
+      options.from ??
+      (checkpoint?.sequenceNumber === after
+        ? checkpoint.replayFrom
+        : options.after === undefined
+          ? undefined
+          : after + 1)
+    const signal = options.signal ? { signal: options.signal } : {}
+    const records = this.read({ ...(from === undefined ? {} : { from }), ...signal })
+    return committedUnits(records, after, (begin, through) => until(this.read({ from: begin, ...signal }), through))
+  }
+
+  /**
+   * Takes a checkpoint: writes the snapshot, syncs, verifies and names it, logs that, and only then lets go of older snapshots and of what of the log nothing kept
+   * needs any more. Resolves when the checkpoint is durable. Appends go on meanwhile.
+   * @throws WALV_CHECKPOINT, WALV_DISK_FULL, WALV_IO, WALV_CLOSED, WALV_READ_ONLY; whatever `snapshot` throws
+   */
+  async checkpoint(request: CheckpointRequest): Promise<CheckpointEntry> {
+    return this.#writable().checkpoints.take(request)
+  }
+
+  /** Resolves when everything appended so far is on stable storage, whatever the durability level. */
+  async flush(): Promise<void> {
+    return this.#writable().writer.flush()
+  }
+
+  stats(): WalStats {
+    const { survey } = this.#recovered
+    const writing = this.#writing
+    const counters = writing?.writer.counters
+    return {
+      firstSeq: writing?.segments.firstSeq ?? survey.firstSeq,
+      lastSeq: this.lastSeq,
+      durableSeq: this.durableSeq,
+      segments: writing?.segments.count ?? survey.segments.length,
+      bytes: writing?.segments.bytes ?? survey.segments.reduce((sum, { bytes }) => sum + bytes, 0),
+      pendingBytes: writing?.writer.pendingBytes ?? 0,
+      groups: counters?.groups ?? 0,
+      syncs: counters?.syncs ?? 0,
+      bytesWritten: counters?.bytesWritten ?? 0,
+      rotations: counters?.rotations ?? 0,
+      lastSyncMs: counters?.lastSyncMs ?? 0,
+      openTransactions: writing?.transactions.openCount ?? this.recovery.transactions.inDoubt.length,
+      checkpoints: writing?.checkpoints.count ?? this.#recovered.checkpoints.length,
+      poisoned: writing?.writer.poison !== undefined,
+      upkeepFailures: writing?.checkpoints.upkeepFailures ?? 0,
+      lastUpkeepError: writing?.checkpoints.lastUpkeepError,
+    }
+  }
+
+  /** Flushes, says in the log that it was closed in order, and gives the directory free. Calling it again is harmless. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    if (!this.#writing) return
+    try {
+      await this.#writing.checkpoints.settled()
+      await this.#writing.writer.close()
+    } finally {
+      await this.#writing.lock.release()
+    }
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  #extent(): { extents: SegmentExtent[]; before: number } {
+    if (this.#writing)
+      return { extents: this.#writing.segments.extents(), before: this.#writing.writer.acknowledgedBefore }
+    return { extents: [...this.#recovered.survey.segments], before: this.#recovered.survey.endSeq }
+  }
+
+  #needOpen(): void {
+    if (this.#closing)
+      throw new WalError('WALV_CLOSED', `The log in ${this.directory} is closed. Open it again. Nothing was logged.`, {
+        fate: 'not-logged',
+      })
+  }
+
+  #writable(): Writing {
+    this.#needOpen()
+    if (this.#writing) return this.#writing
+    throw new WalError(
+      'WALV_READ_ONLY',
+      `The log in ${this.directory} is open read-only. Open it without readOnly to change it. Nothing was logged.`,
+      { fate: 'not-logged' },
+    )
+  }
+}
+
+async function takeLock(settings: WalSettings): Promise<DiskLock> {
+  const owner = JSON.stringify({
+    pid: process.pid,
+    host: hostname(),
+    startedAt: new Date(settings.clock()).toISOString(),
+  })
+  const result = await settings.disk
+    .lock(lockPath(settings.directory), owner)
+    .catch((error) => refuseDirectory(settings.directory, error))
+  if (!result.held) return result
+  throw new WalError(
+    'WALV_LOCKED',
+    `The log in ${settings.directory} is open for writing in ${holderText(result.owner)}. Close it there, or open it here with readOnly.`,
+    {
+      file: lockPath(settings.directory),
+      detail: result.owner,
+    },
+  )
+}
+
+function holderText(owner: string): string {
+  try {
+    const { pid, host, startedAt } = JSON.parse(owner)
+    return `process ${pid} on ${host} since ${startedAt}`
+  } catch {
+    return 'another process'
+  }
+}
+
+async function startWriting(
+  settings: WalSettings,
+  recovered: Recovered,
+  snapshots: SnapshotStore,
+  lock: DiskLock,
+): Promise<Writing> {
+  const { disk, directory } = settings
+  const { survey } = recovered
+  await syncFirst(disk, directory, survey)
+  const { logId, segment, header, offset, superseded } = await continueLog(settings, recovered)
+  const kept = survey.segments.filter(({ firstSeq }) => firstSeq < header.firstSeq)
+  const segments = new SegmentList(disk, directory, logId, kept)
+  segments.add(segment, header)
+  await removeLeftovers(disk, directory, superseded)
+  const start = { logId, segment, offset, nextSeq: survey.endSeq, lastTimestamp: survey.tally.lastTimestamp }
+  // The writer and the table need each other: the writer tells of refusals only once it has been appended to.
+  let transactions: TransactionTable
+  const writer = new GroupCommit(settings, segments, start, {
+    acknowledged: () => {},
+    refused: (seq) => transactions.refusedFrom(seq),
+  })
+  const open = [...survey.tally.open.values()]
+  transactions = new TransactionTable(
+    writer,
+    open.filter(({ prepared }) => prepared),
+  )
+  const checkpoints = new Checkpoints(settings, snapshots, segments, writer, transactions, recovered.checkpoints)
+  await Promise.all(open.filter(({ prepared }) => !prepared).map(({ id }) => transactions.mark(id, 'abortTransaction')))
+  // Where records are lost, a checkpoint may be among them: its snapshot is kept for whoever has to look.
+  if (recovered.report.damage.every(({ acknowledged }) => acknowledged === false)) await checkpoints.removeUnnamed()
+  return { lock, writer, transactions, segments, checkpoints }
+}
+
+function ioError(directory: string, cause: NodeJS.ErrnoException): Error {
+  if (cause.code === 'ENOSPC' || cause.code === 'EDQUOT') {
+    return new WalError(
+      'WALV_DISK_FULL',
+      `The log in ${directory} cannot be opened for writing: the disk is full. Make space, or open it with readOnly.`,
+      { file: directory, cause },
+    )
+  }
+  if (cause.code === undefined) return cause
+  return new WalError(
+    'WALV_IO',
+    `The log in ${directory} cannot be opened: ${cause.message}. Nothing that it held is changed.`,
+    { file: directory, cause },
+  )
+}
+
+async function* until(records: AsyncIterable<WalRecord>, through: number): AsyncGenerator<WalRecord, void, void> {
+  for await (const record of records) {
+    if (record.seq > through) return
+    yield record
+  }
+}

@@ -1,0 +1,191 @@
+import type { Disk, DiskFile } from '../disk/disk.ts'
+import type { Damage } from '../entry.ts'
+import { FLAG_CLOSED, FRAME_TYPES, type FrameHeader, takesSequence } from '../format/frame.ts'
+import { SEGMENT_HEADER_BYTES } from '../format/segment.ts'
+import { readableId } from './damage.ts'
+import { FrameWindow, type Step } from './frame-window.ts'
+import { gapThrough } from './tally.ts'
+
+/** A place in a segment where a frame should stand and none verifies, or where records are missing. */
+export interface Spot {
+  readonly kind: Damage['kind']
+  readonly file: string
+  readonly segment: number
+  readonly offset: number
+  readonly bytes: number
+  /** First sequence number that should have been here. */
+  readonly lostFrom: number
+  /** Last one that was; smaller than `lostFrom` if none is lost; null if nothing follows that tells. */
+  readonly lostThrough: number | null
+  readonly ids: readonly string[]
+  readonly reason: string
+}
+
+/** Sees what a walk passes. The window's memory is valid until the call returns. */
+export interface FrameVisitor {
+  /** A verified record in its order. Returning true makes the walk pause behind it. */
+  record(window: FrameWindow, at: number, header: FrameHeader, bytes: number): boolean
+  /** Any verified frame, records included, before `record`. */
+  frame?(header: FrameHeader): void
+}
+
+/** Which file to walk, and which sequence numbers in it belong to the log. */
+export interface SegmentExtent {
+  readonly number: number
+  readonly name: string
+  readonly path: string
+  /** Bytes of the file, or of the part to be read. */
+  readonly bytes: number
+  readonly seed: number
+  readonly firstSeq: number
+  /** The records from this one on are held by a later segment; Infinity for the last. */
+  readonly limitSeq: number
+}
+
+/**
+ * Goes through the frames of one segment in order, up to the record before `limitSeq`, past whatever does not verify. `run` goes on until the end
+ * or until the visitor asks for a pause.
+ */
+export class SegmentWalk {
+  readonly spots: Spot[] = []
+  done = false
+  /** The sequence number that should come next. */
+  expected: number
+  /** File offset where the last good frame ends. */
+  usedBytes: number = SEGMENT_HEADER_BYTES
+  readonly #segment: SegmentExtent
+  readonly #visitor: FrameVisitor
+  readonly #file: DiskFile
+  readonly #window: FrameWindow
+
+  private constructor(file: DiskFile, segment: SegmentExtent, visitor: FrameVisitor) {
+    this.#file = file
+    this.#segment = segment
+    this.#visitor = visitor
+    this.expected = segment.firstSeq
+    this.#window = new FrameWindow(file, segment.seed, SEGMENT_HEADER_BYTES, segment.bytes)
+  }
+
+  static async open(disk: Disk, segment: SegmentExtent, visitor: FrameVisitor): Promise<SegmentWalk> {
+    return new SegmentWalk(await disk.open(segment.path, 'read'), segment, visitor)
+  }
+
+  close(): Promise<void> {
+    return this.#file.close()
+  }
+
+  async run(signal?: AbortSignal): Promise<void> {
+    let paused = false
+    while (!paused && !this.done) {
+      const step = this.#window.step()
+      if (step === undefined) {
+        signal?.throwIfAborted()
+        await this.#window.fill()
+      } else if (step.kind === 'end') {
+        this.#finish()
+      } else if (step.kind === 'frame' && step.header.seq === this.expected) {
+        paused = this.#take(step)
+      } else if (this.expected >= this.#segment.limitSeq) {
+        this.done = true
+      } else {
+        await this.#passBad(step)
+        paused = true
+      }
+    }
+  }
+
+  #take({ header, at, bytes }: Extract<Step, { kind: 'frame' }>): boolean {
+    const isRecord = takesSequence(header.type)
+    if (isRecord && header.seq >= this.#segment.limitSeq) {
+      this.done = true
+      return false
+    }
+    this.#visitor.frame?.(header)
+    let pause = false
+    if (isRecord) {
+      pause = this.#visitor.record(this.#window, at, header, bytes) === true
+      this.expected = header.type === FRAME_TYPES.gap ? gapThrough(this.#window.memory, at) + 1 : header.seq + 1
+    }
+    this.#window.advance(bytes)
+    this.usedBytes = this.#window.offset
+    return pause
+  }
+
+  /** Steps over what does not verify, to the next frame that could follow, and reports it. */
+  async #passBad(step: Exclude<Step, { kind: 'end' }>): Promise<void> {
+    const offset = this.#window.offset
+    if (step.kind === 'frame' && step.header.seq > this.expected) {
+      this.#report(offset, 0, this.#within(step.header.seq) - 1, [], 'records are missing before this place')
+      return
+    }
+    const ids = step.kind === 'bad-payload' ? readableId(this.#window.memory, step.at, step.header) : []
+    let dirty = true
+    if (step.kind === 'no-frame') dirty = await this.#window.resync(this.#couldFollow)
+    else this.#window.advance(step.bytes)
+    const next = await this.#nextGood()
+    if (next !== undefined)
+      this.#report(offset, this.#window.offset - offset, this.#within(next) - 1, ids, reasonOf(step))
+    else if (dirty) this.#report(offset, this.#window.offset - offset, null, ids, reasonOf(step))
+    if (next === undefined) this.#finish()
+  }
+
+  readonly #couldFollow = ({ seq }: FrameHeader): boolean => seq >= this.expected && seq <= this.#segment.limitSeq
+
+  readonly #within = (seq: number): number => Math.min(seq, this.#segment.limitSeq)
+
+  /** Moves to the next frame that verifies and could follow, and returns its sequence number. */
+  async #nextGood(): Promise<number | undefined> {
+    for (;;) {
+      const step = this.#window.step()
+      if (step === undefined) await this.#window.fill()
+      else if (step.kind === 'end') return undefined
+      else if (step.kind === 'no-frame') await this.#window.resync(this.#couldFollow)
+      else if (step.kind === 'frame' && this.#couldFollow(step.header)) return step.header.seq
+      else this.#window.advance(step.bytes)
+    }
+  }
+
+  /** What a later segment continues from must have been here. */
+  #finish(): void {
+    this.done = true
+    const { limitSeq, bytes } = this.#segment
+    if (!Number.isFinite(limitSeq) || this.expected >= limitSeq) return
+    const last = this.spots.at(-1)
+    if (last?.lostThrough === null) this.spots[this.spots.length - 1] = { ...last, lostThrough: limitSeq - 1 }
+    else
+      this.#report(
+        this.usedBytes,
+        Math.max(0, bytes - this.usedBytes),
+        limitSeq - 1,
+        [],
+        'records are missing at the end of this segment',
+      )
+    this.expected = limitSeq
+  }
+
+  #report(offset: number, bytes: number, lostThrough: number | null, ids: readonly string[], reason: string): void {
+    const { name: file, number: segment } = this.#segment
+    this.spots.push({
+      kind: 'corrupt',
+      file,
+      segment,
+      offset,
+      bytes,
+      lostFrom: this.expected,
+      lostThrough,
+      ids,
+      reason,
+    })
+    if (lostThrough !== null) this.expected = Math.max(this.expected, lostThrough + 1)
+  }
+}
+
+/** Whether a frame says that the log was closed in order. */
+export const closes = (header: FrameHeader): boolean =>
+  header.type === FRAME_TYPES.promise && (header.flags & FLAG_CLOSED) !== 0
+
+function reasonOf(step: Exclude<Step, { kind: 'end' }>): string {
+  if (step.kind === 'no-frame') return 'no valid frame stands here'
+  if (step.kind === 'bad-payload') return 'the content does not match its checksum'
+  return `a record stands here whose number, ${step.header.seq}, was there already`
+}

@@ -1,0 +1,10 @@
+/** walv: a crash-safe write-ahead log for vector indexes. */
+export * from './entry.ts'
+export { WalError, type WalErrorCode, type WalErrorDetails } from './errors.ts'
+export * from './limits.ts'
+export type { CheckpointRequest, Log } from './log/log.ts'
+export type { Durability, RecoveryPolicy, WalOptions } from './log/options.ts'
+export type { RecoveryReport } from './log/recovery.ts'
+export type { Snapshot, SnapshotTarget } from './log/snapshot-store.ts'
+export type { CommittedUnit, Transaction } from './log/transactions.ts'
+export { Wal, type WalStats } from './log/wal.ts'
