@@ -1,6 +1,18 @@
 /** walv: a crash-safe write-ahead log for vector indexes. */
 export * from './entry.ts'
 export { WalError, type WalErrorCode, type WalErrorDetails } from './errors.ts'
+export {
+  DurableIndex,
+  type DurableIndexOptions,
+  type DurableIndexStats,
+  type Hit,
+  type IndexRecoveryReport,
+  type IndexTransaction,
+  type SearchOptions,
+  type StoredVector,
+} from './index/durable-index.ts'
+export { type FlatOptions, flat } from './index/flat.ts'
+export type * from './index/vector-index.ts'
 export * from './limits.ts'
 export type { CheckpointRequest, Log } from './log/log.ts'
 export type { Durability, RecoveryPolicy, WalOptions } from './log/options.ts'

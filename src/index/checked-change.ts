@@ -1,0 +1,79 @@
+import type { BatchMember, CustomEntry, DataEntry, EntryInput, JsonValue, VectorInput } from '../entry.ts'
+import { WalError } from '../errors.ts'
+import { checkedIdBytes, vectorOf } from '../format/encode.ts'
+import { encodeMetadata } from '../format/metadata.ts'
+import { wrongDimensions } from './index-state.ts'
+import type { VectorIndex } from './vector-index.ts'
+
+/**
+ * Validates changes and copies what they hold, so that the caller may go on using it.
+ * @throws WALV_INVALID_ENTRY, WALV_INVALID_ID, WALV_INVALID_VECTOR, WALV_INVALID_METADATA, WALV_LIMIT; nothing was logged
+ */
+export function checkedEntry(entry: EntryInput, index: VectorIndex): BatchMember {
+  switch (entry?.type) {
+    case 'insert': {
+      checkedIdBytes(entry.id)
+      const vector = checkedVector(entry.id, entry.vector, index)
+      const metadata = ownMetadata(entry.id, entry.metadata ?? null)
+      return { type: 'insert', id: entry.id, vector, metadata, ...(entry.replace && { replace: true }) }
+    }
+    case 'update':
+      return checkedUpdate(entry, index)
+    case 'delete':
+      checkedIdBytes(entry.id)
+      return { type: 'delete', id: entry.id }
+    case 'batch':
+      if (!Array.isArray(entry.entries))
+        throw new WalError('WALV_INVALID_ENTRY', 'The entries of a batch must be an array. Nothing was logged.')
+      return { type: 'batch', entries: entry.entries.map((member) => checkedEntry(member, index)) }
+    default:
+      // The log itself refuses what is no entry at all.
+      return entry as CustomEntry
+  }
+}
+
+function checkedUpdate(entry: Extract<DataEntry<VectorInput>, { type: 'update' }>, index: VectorIndex): BatchMember {
+  checkedIdBytes(entry.id)
+  if (entry.vector === undefined && entry.metadata === undefined) {
+    throw new WalError(
+      'WALV_INVALID_ENTRY',
+      `The update of ${JSON.stringify(entry.id)} has neither a vector nor metadata. Nothing was logged.`,
+      { id: entry.id },
+    )
+  }
+  return {
+    type: 'update',
+    id: entry.id,
+    ...(entry.vector !== undefined && { vector: checkedVector(entry.id, entry.vector, index) }),
+    ...(entry.metadata !== undefined && { metadata: ownMetadata(entry.id, entry.metadata) }),
+  }
+}
+
+function checkedVector(id: string, input: VectorInput, index: VectorIndex): Float32Array {
+  const vector = checkedQuery(vectorOf(input, id), index, JSON.stringify(id))
+  return vector === input ? vector.slice() : vector
+}
+
+/** @throws WALV_INVALID_VECTOR */
+export function checkedQuery(
+  vector: Float32Array,
+  index: VectorIndex,
+  what: string,
+  finite = !index.acceptsNonFinite,
+): Float32Array {
+  if (vector.length !== index.dimensions) throw wrongDimensions(what, vector.length, index)
+  if (finite) {
+    for (let at = 0; at < vector.length; at++) {
+      if (!Number.isFinite(vector[at])) {
+        throw new WalError(
+          'WALV_INVALID_VECTOR',
+          `Element ${at} of the vector of ${what} is ${vector[at]}. Vectors must be finite. Nothing was logged.`,
+        )
+      }
+    }
+  }
+  return vector
+}
+
+const ownMetadata = (id: string, metadata: JsonValue): JsonValue =>
+  metadata === null ? null : JSON.parse(encodeMetadata(metadata, id).toString('utf8'))

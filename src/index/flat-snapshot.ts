@@ -1,0 +1,220 @@
+import { WalError } from '../errors.ts'
+import { bytesOf, littleEndianBytes, swapUnlessLittleEndian } from './byte-order.ts'
+import { type FrozenRows, rowsIn } from './flat-storage.ts'
+import type { Metric } from './vector-index.ts'
+
+/**
+ * The snapshot of a flat index: one file, all numbers little-endian, no padding.
+ *
+ *     offset              bytes                 content
+ *     0                   8                     magic, ASCII "WALVFLAT"
+ *     8                   4   u32               version of this layout: 1
+ *     12                  4   u32               dimensions, 0 to 65 535
+ *     16                  4   u32               metric: 1 cosine, 2 l2, 3 ip
+ *     20                  4   u32               zero
+ *     24                  8   u64               count of vectors
+ *     32                  8 × count             the labels, u64 each, no two the same, each below 2^53
+ *     32 + 8 × count      4 × dimensions × count   the vectors, float32 elements, in the order of the labels
+ *
+ * The file ends there. It holds no checksum: who writes a snapshot hashes it, and who loads one has verified it.
+ */
+export const SNAPSHOT_FILE = 'vectors.walvflat'
+
+const MAGIC = 'WALVFLAT'
+const VERSION = 1
+const HEADER_BYTES = 32
+const LABEL_BYTES = 8
+const PIECE_LABELS = 8192
+const METRIC_CODES: Readonly<Record<Metric, number>> = { cosine: 1, l2: 2, ip: 3 }
+const UINT32 = 2 ** 32
+
+/** What an index must be to load a snapshot: all of it is checked, none of it is taken from the file. */
+export interface SnapshotShape {
+  readonly dimensions: number
+  readonly metric: Metric
+  readonly acceptsNonFinite: boolean
+}
+
+/** The file in pieces of at most 1 MiB. Some are views of the frozen rows: done with before these are released. */
+export function* encodeSnapshot(rows: FrozenRows, dimensions: number, metric: Metric): Generator<Uint8Array> {
+  yield encodeHeader(rows.count, dimensions, metric)
+  yield* encodeLabels(rows)
+  for (const [number, chunk] of rows.chunks.entries()) {
+    yield littleEndianBytes(chunk.vectors.subarray(0, rowsIn(rows, number) * dimensions))
+  }
+}
+
+/**
+ * Reads what `encodeSnapshot` wrote and hands each vector with its label to `add`, in the file's order; the vector is valid during the call, and
+ * `add` answers whether the label was new. Memory: 8 bytes a vector and one block. Throws `WALV_INDEX_MISMATCH` where the file is not whole, or not
+ * of this shape.
+ */
+export async function decodeSnapshot(
+  pieces: AsyncIterable<Uint8Array>,
+  shape: SnapshotShape,
+  rowsPerBlock: number,
+  add: (label: number, vector: Float32Array) => boolean,
+): Promise<void> {
+  const source = new PieceSource(pieces)
+  try {
+    const count = await decodeHeader(source, shape)
+    const labels = await decodeLabels(source, count)
+    const { dimensions } = shape
+    const block = new Float32Array(Math.min(count, rowsPerBlock) * dimensions)
+    for (let from = 0; from < count; from += rowsPerBlock) {
+      const rows = Math.min(rowsPerBlock, count - from)
+      await fillBlock(source, block.subarray(0, rows * dimensions), shape.acceptsNonFinite)
+      for (let row = 0; row < rows; row++) {
+        const label = labels[from + row]!
+        const isNew = add(label, block.subarray(row * dimensions, (row + 1) * dimensions))
+        if (!isNew) throw mismatch(`it holds label ${label} twice`, HEADER_BYTES + (from + row) * LABEL_BYTES)
+      }
+    }
+    await source.expectEnd()
+  } finally {
+    await source.close()
+  }
+}
+
+function encodeHeader(count: number, dimensions: number, metric: Metric): Uint8Array {
+  const bytes = new Uint8Array(HEADER_BYTES)
+  const view = new DataView(bytes.buffer)
+  for (let i = 0; i < MAGIC.length; i++) bytes[i] = MAGIC.charCodeAt(i)
+  view.setUint32(8, VERSION, true)
+  view.setUint32(12, dimensions, true)
+  view.setUint32(16, METRIC_CODES[metric], true)
+  setUint64(view, 24, count)
+  return bytes
+}
+
+function* encodeLabels(rows: FrozenRows): Generator<Uint8Array> {
+  for (let from = 0; from < rows.count; from += PIECE_LABELS) {
+    const length = Math.min(PIECE_LABELS, rows.count - from)
+    const view = new DataView(new ArrayBuffer(length * LABEL_BYTES))
+    for (let i = 0; i < length; i++) setUint64(view, i * LABEL_BYTES, labelAt(rows, from + i))
+    yield new Uint8Array(view.buffer)
+  }
+}
+
+function labelAt(rows: FrozenRows, slot: number): number {
+  return rows.chunks[Math.floor(slot / rows.rowsPerChunk)]!.labels[slot % rows.rowsPerChunk]!
+}
+
+/** Checks everything that the header says against `shape`; returns the count of vectors. */
+async function decodeHeader(source: PieceSource, shape: SnapshotShape): Promise<number> {
+  const header = new Uint8Array(HEADER_BYTES)
+  await source.fill(header, 'the header')
+  const view = new DataView(header.buffer)
+  if (String.fromCharCode(...header.subarray(0, MAGIC.length)) !== MAGIC) {
+    throw mismatch('it is not a snapshot of a flat index: its first 8 bytes are not "WALVFLAT"', 0)
+  }
+  const version = view.getUint32(8, true)
+  if (version !== VERSION)
+    throw mismatch(`its layout has version ${version}, and this walv reads version ${VERSION}`, 8)
+  if (view.getUint32(20, true) !== 0) throw mismatch('its header has bytes set that must be zero', 20)
+  expectShape(view.getUint32(12, true), view.getUint32(16, true), shape)
+  const count = getUint64(view, 24)
+  if (!Number.isSafeInteger(count)) throw mismatch('its count of vectors is beyond what a file can hold', 24)
+  return count
+}
+
+function expectShape(dimensions: number, metricCode: number, shape: SnapshotShape): void {
+  const metric = (Object.keys(METRIC_CODES) as Metric[]).find((name) => METRIC_CODES[name] === metricCode)
+  if (metric === undefined) throw mismatch(`its metric has code ${metricCode}, which this walv does not know`, 16)
+  if (dimensions === shape.dimensions && metric === shape.metric) return
+  throw mismatch(
+    `it was written by flat({ dimensions: ${dimensions}, metric: '${metric}' }), and this index is ` +
+      `flat({ dimensions: ${shape.dimensions}, metric: '${shape.metric}' }); open it with the options it was written with`,
+    12,
+  )
+}
+
+/** A chunk of labels at a time, so that what is allocated follows what was read and not what the header claims. */
+async function decodeLabels(source: PieceSource, count: number): Promise<number[]> {
+  const labels: number[] = []
+  const piece = new Uint8Array(PIECE_LABELS * LABEL_BYTES)
+  const view = new DataView(piece.buffer)
+  while (labels.length < count) {
+    const length = Math.min(PIECE_LABELS, count - labels.length)
+    await source.fill(piece.subarray(0, length * LABEL_BYTES), 'the labels')
+    for (let i = 0; i < length; i++) labels.push(getUint64(view, i * LABEL_BYTES))
+  }
+  const unsafe = labels.findIndex((label) => !Number.isSafeInteger(label))
+  if (unsafe >= 0) throw mismatch('a label is 2^53 or more', HEADER_BYTES + unsafe * LABEL_BYTES)
+  return labels
+}
+
+async function fillBlock(source: PieceSource, block: Float32Array, acceptsNonFinite: boolean): Promise<void> {
+  const bytes = bytesOf(block)
+  const offset = source.offset
+  await source.fill(bytes, 'the vectors')
+  swapUnlessLittleEndian(bytes)
+  if (acceptsNonFinite || allFinite(block)) return
+  throw mismatch('it holds NaN or an infinity, and this index was made without allowNonFinite: true', offset)
+}
+
+function allFinite(floats: Float32Array): boolean {
+  // A zero times anything finite is a zero; times NaN or an infinity it is NaN, and NaN stays in the sum.
+  let sum = 0
+  for (let i = 0; i < floats.length; i++) sum += 0 * floats[i]!
+  return sum === 0
+}
+
+/** Bytes on demand from pieces of any length. */
+class PieceSource {
+  readonly #pieces: AsyncIterator<Uint8Array>
+  #piece: Uint8Array = new Uint8Array(0)
+  /** Where in the file the next byte is. */
+  offset = 0
+
+  constructor(pieces: AsyncIterable<Uint8Array>) {
+    this.#pieces = pieces[Symbol.asyncIterator]()
+  }
+
+  async fill(target: Uint8Array, what: string): Promise<void> {
+    let filled = 0
+    while (filled < target.length) {
+      if (!(await this.#hasBytes())) throw mismatch(`it ends after ${this.offset} bytes, within ${what}`, this.offset)
+      const taken = this.#piece.subarray(0, target.length - filled)
+      target.set(taken, filled)
+      filled += taken.length
+      this.offset += taken.length
+      this.#piece = this.#piece.subarray(taken.length)
+    }
+  }
+
+  async expectEnd(): Promise<void> {
+    if (await this.#hasBytes()) throw mismatch('it goes on after the last vector that its header counts', this.offset)
+  }
+
+  /** Tells the pieces' owner that no more are wanted. */
+  async close(): Promise<void> {
+    await this.#pieces.return?.()
+  }
+
+  async #hasBytes(): Promise<boolean> {
+    while (this.#piece.length === 0) {
+      const next = await this.#pieces.next()
+      if (next.done) return false
+      this.#piece = next.value
+    }
+    return true
+  }
+}
+
+function setUint64(view: DataView, offset: number, value: number): void {
+  view.setUint32(offset, value % UINT32, true)
+  view.setUint32(offset + 4, Math.floor(value / UINT32), true)
+}
+
+/** Inexact from 2^53 up, and then not a safe integer either. */
+function getUint64(view: DataView, offset: number): number {
+  return view.getUint32(offset + 4, true) * UINT32 + view.getUint32(offset, true)
+}
+
+function mismatch(problem: string, offset: number): WalError {
+  return new WalError('WALV_INDEX_MISMATCH', `${SNAPSHOT_FILE} cannot be loaded: ${problem} (offset ${offset})`, {
+    file: SNAPSHOT_FILE,
+    offset,
+  })
+}

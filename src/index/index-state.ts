@@ -1,0 +1,139 @@
+import type { BatchMember, DataEntry, JsonValue } from '../entry.ts'
+import { WalError } from '../errors.ts'
+import { CATALOG_FILE, Catalog, type CatalogEntry } from './catalog.ts'
+import { SetFingerprint } from './fingerprint.ts'
+import type { SnapshotReader, SnapshotWriter, VectorIndex } from './vector-index.ts'
+
+/** Catalog, vectors and fingerprint, which always agree. */
+export class IndexState {
+  readonly index: VectorIndex
+  readonly catalog: Catalog = new Catalog()
+  readonly fingerprint: SetFingerprint = new SetFingerprint()
+
+  constructor(index: VectorIndex) {
+    this.index = index
+  }
+
+  /**
+   * Applies entries that take effect together: all of them, or, where one cannot be (an id that is to be inserted exists, one that is to be updated does not), none.
+   * A function of the state and the entries alone, so that every reader of a log comes to the same state. Returns whether they were applied.
+   */
+  apply(entries: readonly BatchMember[]): boolean {
+    const changes = [...dataEntries(entries)]
+    if (!this.#possible(changes)) return false
+    for (const change of changes) this.#applyOne(change)
+    return true
+  }
+
+  #possible(changes: readonly DataEntry[]): boolean {
+    const exists = new Map<string, boolean>()
+    for (const change of changes) {
+      const there = exists.get(change.id) ?? this.catalog.get(change.id) !== undefined
+      if (change.type === 'insert' && there && !change.replace) return false
+      if (change.type === 'update' && !there) return false
+      exists.set(change.id, change.type !== 'delete')
+    }
+    return true
+  }
+
+  #applyOne(change: DataEntry): void {
+    const before = this.catalog.get(change.id)
+    if (change.type === 'delete') {
+      if (before) this.#remove(before)
+      return
+    }
+    const metadata = change.metadata === undefined ? (before?.metadata ?? null) : change.metadata
+    this.#set(before, change.id, change.vector, metadata)
+  }
+
+  #remove(entry: CatalogEntry): void {
+    this.fingerprint.remove(this.#item(entry))
+    this.index.remove(entry.label)
+    this.catalog.delete(entry)
+  }
+
+  #set(before: CatalogEntry | undefined, id: string, vector: Float32Array | undefined, metadata: JsonValue): void {
+    if (vector && vector.length !== this.index.dimensions) throw wrongDimensions(JSON.stringify(id), vector.length, this.index)
+    if (before) this.fingerprint.remove(this.#item(before))
+    const entry = this.catalog.set(id, metadata)
+    if (vector) this.index.set(entry.label, vector)
+    this.fingerprint.add(this.#item(entry, vector))
+  }
+
+  #item(
+    { id, label, json }: CatalogEntry,
+    vector: Float32Array = this.index.get(label),
+  ): { id: string; vector: Float32Array; metadata: string | null } {
+    return { id, vector, metadata: json }
+  }
+
+  /** The state at this moment: what `save` writes, and the description that goes with it. */
+  freeze(): FrozenState {
+    const catalog = this.catalog.freeze()
+    const index = this.index.freeze()
+    const info = { ...describe(this.index), size: this.catalog.size, fingerprint: this.fingerprint.value }
+    return {
+      info,
+      release: () => index.release(),
+      async save(files) {
+        await files.write(CATALOG_FILE, catalog())
+        await index.save(files)
+      },
+    }
+  }
+
+  /**
+   * Fills an empty state from a verified snapshot, and proves by the fingerprint that it is the state that was frozen.
+   * @throws WALV_INDEX_MISMATCH, WALV_DAMAGED
+   */
+  async load(files: SnapshotReader, info: JsonValue): Promise<void> {
+    const saved = info as ReturnType<typeof describe> & { fingerprint: string }
+    const own = describe(this.index)
+    const differing = (['kind', 'dimensions', 'metric'] as const).find((name) => saved[name] !== own[name])
+    if (differing) {
+      throw new WalError(
+        'WALV_INDEX_MISMATCH',
+        `The snapshot was written by an index with ${differing} ${saved[differing]}, this one has ${own[differing]}. Open it with the same index options.`,
+      )
+    }
+    await this.catalog.load(files.read(CATALOG_FILE))
+    await this.index.load(files)
+    for (const id of this.catalog.ids()) this.fingerprint.add(this.#item(this.catalog.get(id)!))
+    if (this.index.size !== this.catalog.size || this.fingerprint.value !== saved.fingerprint) {
+      throw new WalError(
+        'WALV_DAMAGED',
+        'The snapshot verifies, but what was loaded from it is not what was saved: the fingerprints differ. Please report this.',
+      )
+    }
+  }
+}
+
+export interface FrozenState {
+  readonly info: {
+    readonly kind: string
+    readonly dimensions: number
+    readonly metric: string
+    readonly size: number
+    readonly fingerprint: string
+  }
+  save(files: SnapshotWriter): Promise<void>
+  release(): void
+}
+
+const describe = ({ kind, dimensions, metric }: VectorIndex): { kind: string; dimensions: number; metric: string } => ({
+  kind,
+  dimensions,
+  metric,
+})
+
+/** The changes among entries, batches within batches opened. */
+export function* dataEntries(entries: readonly BatchMember[]): Generator<DataEntry, void, void> {
+  for (const entry of entries) {
+    if (entry.type === 'batch') yield* dataEntries(entry.entries)
+    else if (entry.type !== 'custom') yield entry
+  }
+}
+
+/** `what` names the vector in the message. */
+export const wrongDimensions = (what: string, found: number, { dimensions }: VectorIndex): WalError =>
+  new WalError('WALV_INVALID_VECTOR', `The vector of ${what} has ${found} dimensions; the index has ${dimensions}.`)
