@@ -31,6 +31,21 @@ export interface Encodable {
   write(target: ByteBuffer, at: number): void
 }
 
+/**
+ * The same for what a user hands in: entries that only the log itself may write are refused.
+ * @throws WALV_INVALID_ENTRY and what `encodable` throws
+ */
+export function encodableInput(entry: EntryInput): Encodable {
+  const result = encodable(entry)
+  if (!isMember(result.type))
+    throw invalid(
+      `A ${entry.type} cannot be appended: it is written by begin(), commit(), abort(), prepare() or checkpoint().`,
+    )
+  return result
+}
+
+const isMember = (type: FrameType): boolean => type <= FRAME_TYPES.batch || type === FRAME_TYPES.custom
+
 type LoggableEntry = EntryInput | CheckpointEntry | TransactionMarker | GapEntry
 
 /**
@@ -242,8 +257,7 @@ function measureBatch(entries: readonly BatchMember<VectorInput>[], within: Nest
 
 function measureMember(entry: BatchMember<VectorInput>, within: Nested): Encodable {
   const member = measure(entry, within)
-  const allowed = member.type <= FRAME_TYPES.batch || member.type === FRAME_TYPES.custom
-  if (!allowed) throw invalid(`A batch cannot hold an entry of type ${describe(entry.type)}.`)
+  if (!isMember(member.type)) throw invalid(`A batch cannot hold an entry of type ${describe(entry.type)}.`)
   return member
 }
 

@@ -83,6 +83,7 @@ export async function recover(settings: WalSettings, snapshots: SnapshotStore): 
   const quarantined: string[] = []
   if (settings.recovery === 'strict') refuseLoss(directory, damage)
   if (!settings.readOnly) {
+    if (surveyed.logId === undefined && surveyed.segments.length > 0) refuseUnreadable(directory, damage)
     for (const name of judged.bad) quarantined.push(await snapshots.quarantine(name))
     if (settings.recovery === 'repair' && damage.some(({ kind }) => kind !== 'torn-tail')) {
       quarantined.push(...(await repairSegments(disk, directory, surveyed)))
@@ -116,6 +117,12 @@ export async function recover(settings: WalSettings, snapshots: SnapshotStore): 
     durationMs: performance.now() - started,
   }
   return { survey: surveyed, checkpoint: judged.checkpoint, checkpoints: judged.usable, report }
+}
+
+/** Going on would mean to start empty in the place of a log that may only have lost its headers. */
+function refuseUnreadable(directory: string, damage: readonly Damage[]): never {
+  const message = `No segment in ${directory} has a valid header, so nothing in it can be read. Nothing was changed. Restore a backup, or move the files away to start anew.`
+  throw new WalError('WALV_DAMAGED', message, { file: directory, detail: damage })
 }
 
 /** Beside a live writer, what looks like a loss may be a group that was written while we read, and a file may have been retired. */

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import type { Disk } from '../disk/disk.ts'
 import { readFully, writeFully } from '../disk/disk.ts'
-import { WalError } from '../errors.ts'
+import { assert } from '../errors.ts'
 import { alignUp } from '../format/byte-buffer.ts'
 import { encodeSegmentHeader, type SegmentHeader, segmentSeed } from '../format/segment.ts'
 import { copyRecords, FrameSink } from './copy.ts'
@@ -20,18 +20,13 @@ const SLACK_BYTES = 64 * 1024
  * @returns the paths of the copies
  */
 export async function repairSegments(disk: Disk, directory: string, found: Survey): Promise<string[]> {
-  if (found.logId === undefined) {
-    throw new WalError(
-      'WALV_DAMAGED',
-      `No segment in ${directory} has a valid header: there is nothing to repair from. Restore a backup.`,
-      { file: directory, detail: found.damage },
-    )
-  }
+  const { logId } = found
+  assert(logId !== undefined, 'a log without a valid header is refused before it is repaired')
   const damaged = new Set(found.damage.filter(({ kind }) => kind !== 'torn-tail').map(({ file }) => file))
   const copies: string[] = []
   for (const segment of found.segments.filter(({ name }) => damaged.has(name))) {
     copies.push(await quarantineCopy(disk, directory, segment.name))
-    await rewrite(disk, directory, found.logId, segment, found)
+    await rewrite(disk, directory, logId, segment, found)
   }
   return copies
 }

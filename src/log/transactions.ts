@@ -1,6 +1,6 @@
 import type { BatchMember, EntryInput, JsonValue, TransactionMarker, VectorInput } from '../entry.ts'
 import { WalError } from '../errors.ts'
-import { encodable } from '../format/encode.ts'
+import { encodable, encodableInput } from '../format/encode.ts'
 import { MAX_OPEN_TRANSACTIONS } from '../limits.ts'
 import type { GroupCommit } from './group-commit.ts'
 import type { OpenTransaction } from './tally.ts'
@@ -157,7 +157,7 @@ export class TransactionTable {
   }
 
   append(id: number, entry: EntryInput): number {
-    return this.#appendLazily(encodable(entry), id)
+    return this.#appendLazily(encodableInput(entry), id)
   }
 
   /** A refusal reaches the transaction through `refusedFrom`, before its caller can commit. */

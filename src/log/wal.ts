@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 import type { DiskLock } from '../disk/disk.ts'
 import type { CheckpointEntry, EntryInput, WalRecord } from '../entry.ts'
 import { WalError } from '../errors.ts'
-import { encodable } from '../format/encode.ts'
+import { encodable, encodableInput } from '../format/encode.ts'
 import { Checkpoints } from './checkpoints.ts'
 import { committedUnits } from './committed.ts'
 import { refuseDirectory } from './directory.ts'
@@ -152,7 +152,7 @@ export class Wal implements Log {
    * WALV_IO, WALV_POISONED, WALV_CLOSED, WALV_READ_ONLY
    */
   async append(entry: EntryInput): Promise<number> {
-    return this.#writable().writer.append(encodable(entry))
+    return this.#writable().writer.append(encodableInput(entry))
   }
 
   /** Logs several entries as one record: all or nothing. Resolves to its sequence number. */
