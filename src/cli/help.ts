@@ -1,0 +1,47 @@
+/** The help of the program and of its commands. */
+import type { CommandSpec, OptionSpec } from './args.ts'
+import { formatBytes, formatCount, table } from './output.ts'
+
+/** What `walv COMMAND --help` prints. */
+export function commandHelp(spec: CommandSpec): string {
+  const positionals = Object.entries(spec.positionals)
+  const shown = positionals.map(([name, { optional }]) => (optional ? `[${name.toUpperCase()}]` : name.toUpperCase()))
+  const usage = ['Usage: walv', spec.name, ...shown, '[OPTIONS]'].join(' ')
+  const options = Object.entries(spec.options).map(([name, option]) => optionRow(name, option))
+  const sections = [
+    `walv ${spec.name}: ${spec.summary}`,
+    usage,
+    spec.details,
+    table(positionals.map(([name, { description }]) => [`  ${name.toUpperCase()}`, description])),
+    table([...options, optionRow('help', { type: 'boolean', short: 'h', description: 'Show this' })]),
+  ]
+  return `${sections.filter(Boolean).join('\n\n')}\n`
+}
+
+/** What `walv --help` prints. */
+export function programHelp(commands: readonly Pick<CommandSpec, 'name' | 'summary'>[]): string {
+  const rows = commands.map(({ name, summary }) => [`  ${name}`, summary])
+  return [
+    'walv: a crash-safe write-ahead log for vector indexes',
+    'Usage: walv COMMAND [ARGUMENTS] [OPTIONS]',
+    table(rows),
+    'More on one of them: walv COMMAND --help\n',
+  ].join('\n\n')
+}
+
+function optionRow(name: string, option: OptionSpec): string[] {
+  const short = option.short === undefined ? '    ' : `-${option.short}, `
+  const value = option.type === 'boolean' ? '' : ` ${placeholder(option)}`
+  const notes = noteOf(option)
+  return [`  ${short}--${name}${value}`, notes === '' ? option.description : `${option.description} (${notes})`]
+}
+
+function placeholder(option: Exclude<OptionSpec, { type: 'boolean' }>): string {
+  return option.type === 'choice' ? option.choices.join('|') : option.placeholder
+}
+
+function noteOf(option: OptionSpec): string {
+  if (option.type === 'boolean' || option.default === undefined) return ''
+  if (option.type === 'bytes') return `default ${formatBytes(option.default)}`
+  return `default ${option.type === 'integer' ? formatCount(option.default) : option.default}`
+}

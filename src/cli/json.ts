@@ -1,0 +1,139 @@
+/**
+ * The lines of `--json`: one object a record or a damage, without the line feed. Integers that have 64 bits on disk are decimal strings,
+ * vectors and data are base64 (vectors of little-endian float32). The lines are put together from texts, so that no key of anybody's
+ * metadata, `__proto__` included, means anything here.
+ */
+import type { BatchMember, Damage, JsonValue, SequenceRange, SnapshotReference, WalEntry, WalRecord } from '../entry.ts'
+import type { V1Entry, V1Record } from '../format/v1/entry.ts'
+import { floatsToBytes } from './floats.ts'
+
+/** Longest range of lost sequence numbers that is listed number by number. */
+const MAX_LISTED_SEQS = 1000n
+
+type Members = [key: string, json: string][]
+
+/** A record of a v2 log. Members of a batch have no timestamp of their own. */
+export function recordToJson(record: WalRecord): string {
+  const { seq, timestamp, entry, transactionId } = record
+  const members: Members = [['seq', integer(seq)], ...entryMembers(entry)]
+  if (transactionId !== undefined) members.push(['transactionId', integer(transactionId)])
+  members.push(['timestamp', integer(timestamp)])
+  return object(members)
+}
+
+/** A record of a v1 log. Members of a batch have their own timestamps, in the unit that stands there: seconds, if the original wrote them. */
+export function v1RecordToJson(record: V1Record): string {
+  return object([['seq', integer(record.seq)], ...v1EntryMembers(record.entry)])
+}
+
+/**
+ * A place of damage. `seqs` has a string for each lost sequence number; a range of more than 1000 is one string `from-through`, or `from-`
+ * where its end is unknown. `ids` is there where some could be read.
+ */
+export function damageToJson(damage: Damage): string {
+  const { kind, file, offset, bytes, acknowledged, seqs, ids, detail } = damage
+  const readable = ids.length > 0 ? { ids } : {}
+  return JSON.stringify({
+    damage: { kind, file, offset, bytes, acknowledged, seqs: seqs.flatMap(listRange), ...readable, detail },
+  })
+}
+
+function entryMembers(entry: WalEntry): Members {
+  const members: Members = [['type', string(entry.type)]]
+  switch (entry.type) {
+    case 'insert':
+      members.push(['id', string(entry.id)], ['vector', base64(floatsToBytes(entry.vector))])
+      members.push(['metadata', json(entry.metadata ?? null)])
+      if (entry.replace === true) members.push(['replace', 'true'])
+      break
+    case 'update':
+      members.push(['id', string(entry.id)])
+      if (entry.vector !== undefined) members.push(['vector', base64(floatsToBytes(entry.vector))])
+      if (entry.metadata !== undefined) members.push(['metadata', json(entry.metadata)])
+      break
+    case 'delete':
+      members.push(['id', string(entry.id)])
+      break
+    case 'custom':
+      members.push(['kind', string(entry.kind)], ['data', base64(entry.data)])
+      break
+    case 'batch':
+      members.push(['entries', array(entry.entries.map((member: BatchMember) => object(entryMembers(member))))])
+      break
+    case 'checkpoint':
+      members.push(['sequenceNumber', integer(entry.sequenceNumber)])
+      if (entry.snapshot === null) break
+      members.push(['replayFrom', integer(entry.replayFrom)])
+      members.push(['snapshot', snapshotToJson(entry.snapshot)])
+      break
+    case 'gap':
+      members.push(['throughSeq', integer(entry.throughSeq)])
+      break
+  }
+  return members
+}
+
+function v1EntryMembers(entry: V1Entry): Members {
+  const members: Members = [['type', string(entry.type)]]
+  switch (entry.type) {
+    case 'insert':
+    case 'update':
+      members.push(['id', string(entry.id)], ['vector', base64(floatsToBytes(entry.vector))])
+      members.push(['metadata', v1Metadata(entry.metadata)])
+      break
+    case 'delete':
+      members.push(['id', string(entry.id)])
+      break
+    case 'batch':
+      members.push(['entries', array(entry.entries.map((member) => object(v1EntryMembers(member))))])
+      break
+    case 'checkpoint':
+      members.push(['sequenceNumber', integer(entry.sequenceNumber)])
+      break
+    default:
+      members.push(['transactionId', integer(entry.transactionId)])
+  }
+  members.push(['timestamp', integer(entry.timestamp)])
+  return members
+}
+
+function snapshotToJson({ name, files, info }: SnapshotReference): string {
+  return JSON.stringify({ name, files: files.map(({ name, bytes, sha256 }) => ({ name, bytes, sha256 })), info })
+}
+
+function v1Metadata(metadata: ReadonlyMap<string, string> | null): string {
+  return metadata === null ? 'null' : object(Array.from(metadata, ([key, value]) => [key, string(value)]))
+}
+
+function listRange({ from, through }: SequenceRange): string[] {
+  const first = BigInt(from)
+  if (through === null) return [`${first}-`]
+  const last = BigInt(through)
+  const length = last - first + 1n
+  if (length > MAX_LISTED_SEQS) return [`${first}-${last}`]
+  return Array.from({ length: Number(length) }, (_, i) => String(first + BigInt(i)))
+}
+
+function integer(value: number | bigint): string {
+  return `"${value}"`
+}
+
+function string(value: string): string {
+  return JSON.stringify(value)
+}
+
+function json(value: JsonValue): string {
+  return JSON.stringify(value)
+}
+
+function base64(bytes: Uint8Array): string {
+  return `"${Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64')}"`
+}
+
+function object(members: Members): string {
+  return `{${members.map(([key, value]) => `${string(key)}:${value}`).join(',')}}`
+}
+
+function array(elements: readonly string[]): string {
+  return `[${elements.join(',')}]`
+}

@@ -1,0 +1,116 @@
+/** Records and damage as one line for people. Nothing in a log can reach the terminal as a control sequence. */
+import type { Damage, SequenceRange, WalEntry, WalRecord } from '../entry.ts'
+import type { V1Entry, V1Record } from '../format/v1/entry.ts'
+import { formatBytes, formatQuantity } from './output.ts'
+
+const MAX_STRING_CHARACTERS = 60
+const MAX_METADATA_CHARACTERS = 100
+const MAX_MEMBERS = 3
+const MAX_IDS = 5
+const MAX_RANGES = 5
+
+/** `7  2023-11-14T22:13:20.000Z  insert "doc-1", 100 dimensions, {"lang":"en"}`. */
+export function recordToText(record: WalRecord): string {
+  const { seq, timestamp, entry, transactionId } = record
+  const transaction = transactionId === undefined ? '' : `  (transaction ${transactionId})`
+  return `${seq}  ${isoTime(timestamp)}  ${entryToText(entry)}${transaction}`
+}
+
+/** The same with the timestamp as it stands. */
+export function v1RecordToText(record: V1Record): string {
+  return `${record.seq}  ${record.entry.timestamp}  ${entryToText(record.entry)}`
+}
+
+/** `damage: corrupt, at byte 96 of FILE (52 bytes), acknowledged records are lost: seq 7; ids "a". Detail.` */
+export function damageToText(damage: Damage): string {
+  const { kind, file, offset, bytes, seqs, ids, detail } = damage
+  const place = `${kind}, at byte ${offset} of ${quote(file, Number.POSITIVE_INFINITY)} (${formatBytes(bytes)})`
+  const ranges = seqs.length === 0 ? '' : `: seq ${shorten(seqs.map(rangeToText), MAX_RANGES)}`
+  const names =
+    ids.length === 0
+      ? ''
+      : `; ids ${shorten(
+          ids.map((id) => quote(id)),
+          MAX_IDS,
+        )}`
+  return `damage: ${place}, ${lossToText(damage)}${ranges}${names}. ${escapeControls(detail)}`
+}
+
+function lossToText({ acknowledged }: Damage): string {
+  if (acknowledged === null) return 'whether acknowledged records are lost cannot be known'
+  return acknowledged ? 'acknowledged records are lost' : 'nothing acknowledged is lost'
+}
+
+function rangeToText({ from, through }: SequenceRange): string {
+  if (through === null) return `${from} and later`
+  return from === through ? String(from) : `${from} to ${through}`
+}
+
+function entryToText(entry: WalEntry | V1Entry): string {
+  switch (entry.type) {
+    case 'insert':
+    case 'update':
+      return [subject(entry), ...vectorToText(entry.vector), ...metadataToText(entry)].join(', ')
+    case 'delete':
+      return subject(entry)
+    case 'custom':
+      return `custom ${quote(entry.kind)}, ${formatBytes(entry.data.length)}`
+    case 'batch': {
+      const members = entry.entries.slice(0, MAX_MEMBERS).map(subject)
+      const count = entry.entries.length
+      if (count === 0) return 'batch of nothing'
+      return `batch of ${formatQuantity(count, 'entry', 'entries')}: ${shorten(members, MAX_MEMBERS, count)}`
+    }
+    case 'checkpoint': {
+      const snapshot = 'snapshot' in entry && entry.snapshot !== null ? `, snapshot ${quote(entry.snapshot.name)}` : ''
+      return `checkpoint through ${entry.sequenceNumber}${snapshot}`
+    }
+    case 'gap':
+      return `gap: the records through ${entry.throughSeq} are lost`
+    default:
+      return 'transactionId' in entry ? `${entry.type} ${entry.transactionId}` : entry.type
+  }
+}
+
+/** What an entry does to what. */
+function subject(entry: WalEntry | V1Entry): string {
+  const verb = 'replace' in entry && entry.replace === true ? 'upsert' : entry.type
+  return 'id' in entry ? `${verb} ${quote(entry.id)}` : verb
+}
+
+function vectorToText(vector: Float32Array | undefined): string[] {
+  return vector === undefined ? [] : [formatQuantity(vector.length, 'dimension')]
+}
+
+/** Nothing for an insert without; an update to none says so. */
+function metadataToText({ type, metadata }: Extract<WalEntry | V1Entry, { type: 'insert' | 'update' }>): string[] {
+  if (metadata === undefined || metadata === null) return type === 'update' && metadata === null ? ['no metadata'] : []
+  const value = metadata instanceof Map ? Object.fromEntries(metadata) : metadata
+  return [escapeControls(cut(JSON.stringify(value), MAX_METADATA_CHARACTERS))]
+}
+
+/** The first of `parts`, and how many more there are. */
+function shorten(parts: readonly string[], max: number, count: number = parts.length): string {
+  const shown = parts.slice(0, max).join(', ')
+  return count > max ? `${shown} and ${count - max} more` : shown
+}
+
+function quote(text: string, maxCharacters: number = MAX_STRING_CHARACTERS): string {
+  return escapeControls(JSON.stringify(cut(text, maxCharacters)))
+}
+
+function cut(text: string, maxCharacters: number): string {
+  return text.length <= maxCharacters ? text : `${text.slice(0, maxCharacters).toWellFormed()}…`
+}
+
+/** Controls, line separators, and the marks that turn the direction of writing, as `\uXXXX`. */
+function escapeControls(text: string): string {
+  return text.replace(/[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu, (character) => {
+    return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
+  })
+}
+
+function isoTime(timestamp: number): string {
+  const time = new Date(timestamp)
+  return Number.isNaN(time.getTime()) ? String(timestamp) : time.toISOString()
+}
