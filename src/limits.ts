@@ -8,13 +8,13 @@ export const MAX_ID_BYTES = 65_535
 /** Most dimensions of a vector. */
 export const MAX_DIMENSIONS = 65_535
 /** Longest metadata of one entry, in bytes of its JSON text. */
-export const MAX_METADATA_BYTES = 16 * 1024 * 1024
+export const MAX_METADATA_BYTES: number = 16 * 1024 * 1024
 /** Deepest nesting of arrays and objects in metadata. */
 export const MAX_METADATA_NESTING = 100
 /** Longest kind name of a custom entry, in UTF-8 bytes. */
 export const MAX_CUSTOM_KIND_BYTES = 255
 /** Longest record, a batch with all its entries included, in bytes of its encoded payload. */
-export const MAX_RECORD_BYTES = 64 * 1024 * 1024
+export const MAX_RECORD_BYTES: number = 64 * 1024 * 1024
 /** Most entries of one batch, nested ones included. */
 export const MAX_BATCH_ENTRIES = 1_000_000
 /** Deepest nesting of batches: 1 is a batch that holds no batch. */
@@ -24,4 +24,4 @@ export const MAX_OPEN_TRANSACTIONS = 1_024
 /** Largest sequence number: sequence numbers are safe integers. */
 export const MAX_SEQUENCE: number = Number.MAX_SAFE_INTEGER - 1
 /** Default of the `maxPendingBytes` option: bytes appended and not yet on disk before an append is refused. */
-export const DEFAULT_MAX_PENDING_BYTES = 64 * 1024 * 1024
+export const DEFAULT_MAX_PENDING_BYTES: number = 64 * 1024 * 1024

@@ -1,4 +1,7 @@
 /** walv: a crash-safe write-ahead log for vector indexes. */
+
+export type { Disk, DiskEntry, DiskFile, DiskLock } from './disk/disk.ts'
+export { nodeDisk } from './disk/real.ts'
 export * from './entry.ts'
 export { WalError, type WalErrorCode, type WalErrorDetails } from './errors.ts'
 export {
@@ -16,7 +19,9 @@ export type * from './index/vector-index.ts'
 export * from './limits.ts'
 export type { CheckpointRequest, Log } from './log/log.ts'
 export type { Durability, RecoveryPolicy, WalOptions } from './log/options.ts'
+export type { LogItem } from './log/read.ts'
 export type { RecoveryReport } from './log/recovery.ts'
+export { type ScanOptions, scanLog } from './log/scan.ts'
 export type { Snapshot, SnapshotTarget } from './log/snapshot-store.ts'
 export type { CommittedUnit, Transaction } from './log/transactions.ts'
 export { Wal, type WalStats } from './log/wal.ts'

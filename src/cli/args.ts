@@ -1,6 +1,6 @@
 /** Commands as data: what each takes, and the parsing of a command line against that. */
 import { parseArgs } from 'node:util'
-import { WalError } from '../errors.ts'
+import { WalError } from '../mod.ts'
 import { commandHelp } from './help.ts'
 import { formatBytes, formatCount } from './output.ts'
 import { suggest } from './suggest.ts'

@@ -3,8 +3,8 @@
  * vectors and data are base64 (vectors of little-endian float32). The lines are put together from texts, so that no key of anybody's
  * metadata, `__proto__` included, means anything here.
  */
-import type { BatchMember, Damage, JsonValue, SequenceRange, SnapshotReference, WalEntry, WalRecord } from '../entry.ts'
-import type { V1Entry, V1Record } from '../format/v1/entry.ts'
+import type { BatchMember, Damage, JsonValue, SequenceRange, SnapshotReference, WalEntry, WalRecord } from '../mod.ts'
+import type { V1Entry, V1Record } from '../v1.ts'
 import { floatsToBytes } from './floats.ts'
 
 /** Longest range of lost sequence numbers that is listed number by number. */

@@ -1,6 +1,6 @@
 /** Records and damage as one line for people. Nothing in a log can reach the terminal as a control sequence. */
-import type { Damage, SequenceRange, WalEntry, WalRecord } from '../entry.ts'
-import type { V1Entry, V1Record } from '../format/v1/entry.ts'
+import type { Damage, SequenceRange, WalEntry, WalRecord } from '../mod.ts'
+import type { V1Entry, V1Record } from '../v1.ts'
 import { formatBytes, formatQuantity } from './output.ts'
 
 const MAX_STRING_CHARACTERS = 60

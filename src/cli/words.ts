@@ -8,7 +8,7 @@ import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { WalError } from '../errors.ts'
+import { WalError } from '../mod.ts'
 import { floatsFromBytes } from './floats.ts'
 import { openWinkEmbeddings } from './wink.ts'
 

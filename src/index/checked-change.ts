@@ -59,7 +59,7 @@ export function checkedQuery(
   vector: Float32Array,
   index: VectorIndex,
   what: string,
-  finite = !index.acceptsNonFinite,
+  finite: boolean = !index.acceptsNonFinite,
 ): Float32Array {
   if (vector.length !== index.dimensions) throw wrongDimensions(what, vector.length, index)
   if (finite) {

@@ -1,8 +1,8 @@
 import type { Metric } from './vector-index.ts'
 
 /**
- * The kernels of exact search. Sums are kept in double precision and added in an order that depends on the number of dimensions alone, so a
- * vector's distance is the same bits wherever the vector lies and whatever else is searched with it.
+ * The kernels of exact search. Every sum is kept in double precision and added in the order of the elements, so a distance is the same bits
+ * wherever the vector lies and whatever else is searched with it.
  *
  * Two rows at a time and four elements a step: two sums that do not wait for each other, and each element of the query loaded once for both.
  */
@@ -63,8 +63,8 @@ function innerProducts(
   const dimensions = query.length
   const unrolled = dimensions - (dimensions % 4)
   for (let r = 0; r < count; r += 2) {
-    let p = rows[r]! * dimensions
-    let q = r + 1 < count ? rows[r + 1]! * dimensions : p
+    let p = Math.imul(rows[r]!, dimensions)
+    let q = r + 1 < count ? Math.imul(rows[r + 1]!, dimensions) : p
     let a = 0
     let b = 0
     let i = 0
@@ -101,8 +101,8 @@ function squaredDistances(
   const dimensions = query.length
   const unrolled = dimensions - (dimensions % 4)
   for (let r = 0; r < count; r += 2) {
-    let p = rows[r]! * dimensions
-    let q = r + 1 < count ? rows[r + 1]! * dimensions : p
+    let p = Math.imul(rows[r]!, dimensions)
+    let q = r + 1 < count ? Math.imul(rows[r + 1]!, dimensions) : p
     let a = 0
     let b = 0
     let i = 0

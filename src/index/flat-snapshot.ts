@@ -1,20 +1,20 @@
 import { WalError } from '../errors.ts'
-import { bytesOf, littleEndianBytes, swapUnlessLittleEndian } from './byte-order.ts'
-import { type FrozenRows, rowsIn } from './flat-storage.ts'
+import { bytesOf, swapUnlessLittleEndian } from './byte-order.ts'
+import type { FrozenRows } from './flat-storage.ts'
 import type { Metric } from './vector-index.ts'
 
 /**
  * The snapshot of a flat index: one file, all numbers little-endian, no padding.
  *
- *     offset              bytes                 content
- *     0                   8                     magic, ASCII "WALVFLAT"
- *     8                   4   u32               version of this layout: 1
- *     12                  4   u32               dimensions, 0 to 65 535
- *     16                  4   u32               metric: 1 cosine, 2 l2, 3 ip
- *     20                  4   u32               zero
- *     24                  8   u64               count of vectors
- *     32                  8 × count             the labels, u64 each, no two the same, each below 2^53
- *     32 + 8 × count      4 × dimensions × count   the vectors, float32 elements, in the order of the labels
+ *     offset          bytes                    content
+ *     0               8                        magic, ASCII "WALVFLAT"
+ *     8               4                        u32, version of this layout: 1
+ *     12              4                        u32, dimensions, 0 to 65 535
+ *     16              4                        u32, metric: 1 cosine, 2 l2, 3 ip
+ *     20              4                        zero
+ *     24              8                        u64, count of vectors
+ *     32              8 × count                the labels, each a u64 below 2^53, no two the same
+ *     32 + 8 × count  4 × dimensions × count   the vectors, float32 elements, in the order of the labels
  *
  * The file ends there. It holds no checksum: who writes a snapshot hashes it, and who loads one has verified it.
  */
@@ -35,18 +35,20 @@ export interface SnapshotShape {
   readonly acceptsNonFinite: boolean
 }
 
-/** The file in pieces of at most 1 MiB. Some are views of the frozen rows: done with before these are released. */
+/** The file in pieces of at most 1 MiB; a piece is valid until the next is asked for. */
 export function* encodeSnapshot(rows: FrozenRows, dimensions: number, metric: Metric): Generator<Uint8Array> {
   yield encodeHeader(rows.count, dimensions, metric)
   yield* encodeLabels(rows)
-  for (const [number, chunk] of rows.chunks.entries()) {
-    yield littleEndianBytes(chunk.vectors.subarray(0, rowsIn(rows, number) * dimensions))
+  for (const vectors of rows.vectors()) {
+    const bytes = bytesOf(vectors)
+    swapUnlessLittleEndian(bytes)
+    yield bytes
   }
 }
 
 /**
  * Reads what `encodeSnapshot` wrote and hands each vector with its label to `add`, in the file's order; the vector is valid during the call, and
- * `add` answers whether the label was new. Memory: 8 bytes a vector and one block. Throws `WALV_INDEX_MISMATCH` where the file is not whole, or not
+ * `add` answers whether the label was new. Memory: the labels and one block. Throws `WALV_INDEX_MISMATCH` where the file is not whole, or not
  * of this shape.
  */
 export async function decodeSnapshot(
@@ -91,13 +93,9 @@ function* encodeLabels(rows: FrozenRows): Generator<Uint8Array> {
   for (let from = 0; from < rows.count; from += PIECE_LABELS) {
     const length = Math.min(PIECE_LABELS, rows.count - from)
     const view = new DataView(new ArrayBuffer(length * LABEL_BYTES))
-    for (let i = 0; i < length; i++) setUint64(view, i * LABEL_BYTES, labelAt(rows, from + i))
+    for (let i = 0; i < length; i++) setUint64(view, i * LABEL_BYTES, rows.label(from + i))
     yield new Uint8Array(view.buffer)
   }
-}
-
-function labelAt(rows: FrozenRows, slot: number): number {
-  return rows.chunks[Math.floor(slot / rows.rowsPerChunk)]!.labels[slot % rows.rowsPerChunk]!
 }
 
 /** Checks everything that the header says against `shape`; returns the count of vectors. */

@@ -1,23 +1,13 @@
 import { assert } from '../errors.ts'
 import { type Rows, squaredNorm } from './distance.ts'
 
-/** Bytes of vectors in one chunk: what one copy-on-write copies, one piece of a snapshot holds, and an almost empty index takes. */
+/** Bytes of vectors in one chunk: what one piece of a snapshot holds, and what an almost empty index takes. */
 const CHUNK_BYTES = 1024 * 1024
 /** Bounds a chunk's labels where vectors are short. */
 const MAX_ROWS_PER_CHUNK = 4096
 
-export interface Chunk extends Rows {
+interface Chunk extends Rows {
   readonly labels: Float64Array
-  /** How many frozen views hold this chunk. While there is one, the chunk is never written: a writer replaces it by a copy. */
-  readers: number
-}
-
-/** Rows as they were at one moment. Valid until `release`. */
-export interface FrozenRows {
-  readonly count: number
-  readonly rowsPerChunk: number
-  readonly chunks: readonly Chunk[]
-  release(): void
 }
 
 /**
@@ -29,6 +19,7 @@ export class FlatStorage {
   readonly rowsPerChunk: number
   readonly #keepsNorms: boolean
   readonly #chunks: Chunk[] = []
+  readonly #frozen = new Set<FrozenRows>()
   #count = 0
 
   constructor(dimensions: number, keepsNorms: boolean) {
@@ -48,7 +39,7 @@ export class FlatStorage {
 
   /** How many rows of a chunk are in use. */
   rowsIn(chunk: number): number {
-    return rowsIn(this, chunk)
+    return Math.min(this.rowsPerChunk, this.#count - chunk * this.rowsPerChunk)
   }
 
   /** Adds a row at the end; returns its slot. */
@@ -65,17 +56,17 @@ export class FlatStorage {
       vector.length === this.dimensions,
       `a vector of ${vector.length} in an index of ${this.dimensions} dimensions`,
     )
-    const chunk = this.#writable(slot)
+    const chunk = this.#chunkOf(slot)
     const row = slot % this.rowsPerChunk
+    for (const frozen of this.#frozen) frozen.preserve(slot, chunk)
     chunk.labels[row] = label
     chunk.vectors.set(vector, row * this.dimensions)
     if (this.#keepsNorms) chunk.squaredNorms[row] = squaredNorm(vector)
   }
 
-  /** A copy, bit for bit: between arrays of one element type bytes are copied, so NaN payloads survive. */
+  /** A copy, bit for bit. */
   read(slot: number): Float32Array {
-    const start = (slot % this.rowsPerChunk) * this.dimensions
-    return this.#chunkOf(slot).vectors.slice(start, start + this.dimensions)
+    return vectorIn(this.#chunkOf(slot), slot % this.rowsPerChunk, this.dimensions)
   }
 
   /** Removes a row by moving the last one into its slot; returns the label that moved, or `undefined` if none had to. */
@@ -87,23 +78,20 @@ export class FlatStorage {
     return moved
   }
 
-  /** Costs one step a chunk and copies no vector; later changes copy each chunk they touch once. */
+  /** The rows as they are now, until `release`. Costs one step a chunk; then every row that changes costs one copy of its old vector. */
   freeze(): FrozenRows {
-    const chunks = this.#chunks.slice()
-    for (const chunk of chunks) chunk.readers++
-    let released = false
-    const release = (): void => {
-      if (!released) for (const chunk of chunks) chunk.readers--
-      released = true
-    }
-    return { count: this.#count, rowsPerChunk: this.rowsPerChunk, chunks, release }
+    const frozen = new FrozenRows(this.#chunks.slice(), this.#count, this.rowsPerChunk, this.dimensions)
+    this.#frozen.add(frozen)
+    return frozen
+  }
+
+  release(frozen: FrozenRows): void {
+    this.#frozen.delete(frozen)
   }
 
   #move(from: number, to: number): number {
-    const row = from % this.rowsPerChunk
-    const source = this.#chunkOf(from)
-    const label = source.labels[row]!
-    this.write(to, label, source.vectors.subarray(row * this.dimensions, (row + 1) * this.dimensions))
+    const label = this.#chunkOf(from).labels[from % this.rowsPerChunk]!
+    this.write(to, label, this.read(from))
     return label
   }
 
@@ -111,30 +99,67 @@ export class FlatStorage {
     return this.#chunks[Math.floor(slot / this.rowsPerChunk)]!
   }
 
-  #writable(slot: number): Chunk {
-    const chunk = this.#chunkOf(slot)
-    if (chunk.readers === 0) return chunk
-    const copy: Chunk = {
-      labels: chunk.labels.slice(),
-      vectors: chunk.vectors.slice(),
-      squaredNorms: chunk.squaredNorms.slice(),
-      readers: 0,
-    }
-    this.#chunks[Math.floor(slot / this.rowsPerChunk)] = copy
-    return copy
-  }
-
   #emptyChunk(): Chunk {
     return {
       labels: new Float64Array(this.rowsPerChunk),
       vectors: new Float32Array(this.rowsPerChunk * this.dimensions),
       squaredNorms: new Float64Array(this.#keepsNorms ? this.rowsPerChunk : 0),
-      readers: 0,
     }
   }
 }
 
-/** How many rows of chunk number `chunk` are in use, when all before it are full. */
-export function rowsIn(rows: { readonly count: number; readonly rowsPerChunk: number }, chunk: number): number {
-  return Math.min(rows.rowsPerChunk, rows.count - chunk * rows.rowsPerChunk)
+/**
+ * The rows of one moment, while the storage goes on changing: the chunks of that moment, which the storage still writes to, and the old content of
+ * every row that was written since. Preserving rows and not whole chunks keeps the cost of a change the same with and without a frozen view.
+ */
+export class FrozenRows {
+  readonly count: number
+  readonly #chunks: readonly Chunk[]
+  readonly #rowsPerChunk: number
+  readonly #dimensions: number
+  readonly #overwritten = new Map<number, { readonly label: number; readonly vector: Float32Array }>()
+
+  constructor(chunks: readonly Chunk[], count: number, rowsPerChunk: number, dimensions: number) {
+    this.#chunks = chunks
+    this.count = count
+    this.#rowsPerChunk = rowsPerChunk
+    this.#dimensions = dimensions
+  }
+
+  /** To be called before the row of `slot` in `chunk` is written. */
+  preserve(slot: number, chunk: Chunk): void {
+    // A chunk that is not the frozen one was made later, in the place of one that the storage dropped.
+    const isFrozen = slot < this.count && this.#chunkOf(slot) === chunk
+    if (!isFrozen || this.#overwritten.has(slot)) return
+    const row = slot % this.#rowsPerChunk
+    this.#overwritten.set(slot, { label: chunk.labels[row]!, vector: vectorIn(chunk, row, this.#dimensions) })
+  }
+
+  label(slot: number): number {
+    return this.#overwritten.get(slot)?.label ?? this.#chunkOf(slot).labels[slot % this.#rowsPerChunk]!
+  }
+
+  /** The vectors side by side, in blocks of at most 1 MiB. A block is valid until the next is asked for. */
+  *vectors(): Generator<Float32Array> {
+    const block = new Float32Array(this.#rowsPerChunk * this.#dimensions)
+    for (const [number, chunk] of this.#chunks.entries()) {
+      const first = number * this.#rowsPerChunk
+      const rows = Math.min(this.#rowsPerChunk, this.count - first)
+      block.set(chunk.vectors)
+      for (let row = 0; row < rows; row++) {
+        const overwritten = this.#overwritten.get(first + row)
+        if (overwritten) block.set(overwritten.vector, row * this.#dimensions)
+      }
+      yield block.subarray(0, rows * this.#dimensions)
+    }
+  }
+
+  #chunkOf(slot: number): Chunk {
+    return this.#chunks[Math.floor(slot / this.#rowsPerChunk)]!
+  }
+}
+
+/** Between arrays of one element type `slice` and `set` copy bytes, so the payload of a NaN survives. */
+function vectorIn(chunk: Chunk, row: number, dimensions: number): Float32Array {
+  return chunk.vectors.slice(row * dimensions, (row + 1) * dimensions)
 }

@@ -24,8 +24,8 @@ export interface FlatOptions {
  * exactly 0, and where one of the two is all zeros the distance is 1. With `allowNonFinite` a vector that holds NaN is at distance NaN, and so is
  * one that holds an infinity under `cosine`; under `l2` that is at infinity, under `ip` at an infinity or NaN. NaN comes after every number.
  *
- * A frozen index keeps the chunks of its moment: until it is released, a change copies each chunk that it touches once, so both together take at
- * most twice the memory.
+ * Freezing takes one step a chunk and copies no vector. Until the frozen state is released, the first change of each vector keeps a copy of the old
+ * one, and removed memory stays.
  *
  * Throws `WALV_INVALID_OPTION`. Loading a snapshot written with other options, or one that is not whole, throws `WALV_INDEX_MISMATCH` and leaves
  * the index empty.
@@ -105,10 +105,11 @@ class FlatIndex implements VectorIndex {
 
   freeze(): FrozenIndex {
     const { dimensions, metric } = this
-    const rows = this.#storage.freeze()
+    const storage = this.#storage
+    const rows = storage.freeze()
     return {
       save: (files: SnapshotWriter) => files.write(SNAPSHOT_FILE, encodeSnapshot(rows, dimensions, metric)),
-      release: () => rows.release(),
+      release: () => storage.release(rows),
     }
   }
 

@@ -53,7 +53,8 @@ export class IndexState {
   }
 
   #set(before: CatalogEntry | undefined, id: string, vector: Float32Array | undefined, metadata: JsonValue): void {
-    if (vector && vector.length !== this.index.dimensions) throw wrongDimensions(JSON.stringify(id), vector.length, this.index)
+    if (vector && vector.length !== this.index.dimensions)
+      throw wrongDimensions(JSON.stringify(id), vector.length, this.index)
     if (before) this.fingerprint.remove(this.#item(before))
     const entry = this.catalog.set(id, metadata)
     if (vector) this.index.set(entry.label, vector)

@@ -7,7 +7,7 @@ import { WalError } from '../errors.ts'
 import { alignUp } from '../format/byte-buffer.ts'
 import { encodeSegmentHeader, LOG_ID_BYTES, type SegmentHeader, segmentSeed } from '../format/segment.ts'
 import { copyRecords, FrameSink } from './copy.ts'
-import { readDirectory, refuseDirectory, TEMPORARY_SUFFIX } from './directory.ts'
+import { LOCK_FILE, readDirectory, refuseDirectory, TEMPORARY_SUFFIX } from './directory.ts'
 import type { WalSettings } from './options.ts'
 import { repairSegments } from './repair.ts'
 import { createSegment, FIRST_SEGMENT_BYTES, HEADER_ROOM, type OpenSegment, removeFiles } from './segments.ts'
@@ -260,7 +260,7 @@ export async function removeLeftovers(disk: Disk, directory: string, superseded:
   await removeFiles(disk, directory, [...superseded, ...temporaries])
 }
 
-export const lockPath = (directory: string): string => join(directory, 'LOCK')
+export const lockPath = (directory: string): string => join(directory, LOCK_FILE)
 
 /** Turns an abort into an error of ours. */
 export function translateAbort(error: unknown, signal: AbortSignal | undefined): never {

@@ -1,9 +1,8 @@
 /** What every kind of vector file has in common: what it gives, how it is read, how it fails. */
 import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
-import type { JsonValue } from '../../entry.ts'
-import { WalError } from '../../errors.ts'
-import { MAX_DIMENSIONS } from '../../limits.ts'
+import type { JsonValue } from '../../mod.ts'
+import { MAX_DIMENSIONS, WalError } from '../../mod.ts'
 
 /** One vector of a file. */
 export interface VectorRow {

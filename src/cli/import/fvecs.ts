@@ -2,7 +2,7 @@
  * `.fvecs`, the format of the public nearest-neighbour data sets: for each vector its dimensions as a little-endian int32, then as many
  * little-endian float32. There are no ids: a vector's id is its row number, from 0.
  */
-import type { WalError } from '../../errors.ts'
+import type { WalError } from '../../mod.ts'
 import { floatsFromBytes } from '../floats.ts'
 import { checkDimensions, invalidFile, readHead, readRecords, sizeOf, type VectorFile, type VectorRow } from './file.ts'
 

@@ -1,6 +1,6 @@
 /** Files of vectors that walv can import, told apart by the ends of their names. */
 import { extname } from 'node:path'
-import { WalError } from '../../errors.ts'
+import { WalError } from '../../mod.ts'
 import type { VectorFile } from './file.ts'
 import { openFvecs } from './fvecs.ts'
 import { openJsonl } from './jsonl.ts'

@@ -6,9 +6,8 @@
  * - `metadata`, optional: any JSON value. Where it is absent, whatever other members the object has become the metadata; where it is
  *   present, other members are refused. So nothing is dropped and nothing is merged.
  */
-import type { JsonValue } from '../../entry.ts'
-import type { WalError } from '../../errors.ts'
-import { MAX_ID_BYTES } from '../../limits.ts'
+import type { JsonValue, WalError } from '../../mod.ts'
+import { MAX_ID_BYTES } from '../../mod.ts'
 import { floatsFromBytes } from '../floats.ts'
 import { checkDimensions, invalidFile, sizeOf, type VectorFile, type VectorRow } from './file.ts'
 import { type Line, readLines } from './lines.ts'

@@ -3,7 +3,7 @@
  * float32; a number too large for that is refused). A two-dimensional array is one vector a row, a one-dimensional array is one vector.
  * There are no ids: a vector's id is its row number, from 0.
  */
-import type { WalError } from '../../errors.ts'
+import type { WalError } from '../../mod.ts'
 import { floatsFromBytes } from '../floats.ts'
 import { checkDimensions, invalidFile, readHead, readRecords, sizeOf, type VectorFile, type VectorRow } from './file.ts'
 

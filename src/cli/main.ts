@@ -1,0 +1,47 @@
+#!/usr/bin/env node
+import { WalError } from '../mod.ts'
+import { findCommand, parseCommand } from './args.ts'
+import { type Command, type ExitCode, exitCodeOf } from './command.ts'
+import { convert } from './commands/convert.ts'
+import { demo } from './commands/demo.ts'
+import { importVectors } from './commands/import.ts'
+import { log } from './commands/log.ts'
+import { query } from './commands/query.ts'
+import { stats } from './commands/stats.ts'
+import { verify } from './commands/verify.ts'
+import { programHelp } from './help.ts'
+
+const COMMANDS: readonly Command[] = [demo, log, verify, stats, importVectors, query, convert]
+
+async function main([name, ...rest]: readonly string[]): Promise<ExitCode> {
+  const specs = COMMANDS.map(({ spec }) => spec)
+  if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
+    process.stdout.write(programHelp(specs))
+    return name === undefined ? 2 : 0
+  }
+  const { run, spec } = COMMANDS[specs.indexOf(findCommand(specs, name))]!
+  const parsed = parseCommand(spec, rest)
+  if (parsed.help !== undefined) {
+    process.stdout.write(parsed.help)
+    return 0
+  }
+  return run(parsed.options, parsed.positionals)
+}
+
+// A reader that has seen enough, such as head, is no error.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+  process.exit(0)
+})
+
+main(process.argv.slice(2)).then(
+  (code) => {
+    process.exitCode = code
+  },
+  (error: unknown) => {
+    const text =
+      error instanceof WalError ? `walv: ${error.message} (${error.code})` : `walv: ${(error as Error).stack}`
+    process.stderr.write(`${text}\n`)
+    process.exitCode = exitCodeOf(error)
+  },
+)

@@ -1,0 +1,86 @@
+/** How a simulated disk is asked: every operation is numbered, written down and offered to a hook that may make it fail. */
+
+/** What was asked of the disk. */
+export interface Operation {
+  /** Counts the operations of this disk from 0. */
+  readonly number: number
+  readonly kind:
+    | 'open'
+    | 'create'
+    | 'list'
+    | 'makeDirectory'
+    | 'rename'
+    | 'remove'
+    | 'syncDirectory'
+    | 'lock'
+    | 'unlock'
+    | 'read'
+    | 'write'
+    | 'sync'
+    | 'size'
+    | 'truncate'
+    | 'close'
+  /** The path as it was given; of a file, the one it was opened by. */
+  readonly path: string
+  /** The new path of a rename. */
+  readonly to?: string
+  /** Of a read or a write. */
+  readonly position?: number
+  /** Asked for, of a read, a write or a truncate. */
+  readonly bytes?: number
+}
+
+/**
+ * How an operation goes wrong. `code`: it rejects with that code and does nothing, but for a sync, which loses what it should have written;
+ * with `applied` it does its work and rejects nevertheless. `bytes`: a read or write moves at most that many, and at least 1. `crash`: it
+ * works, and the machine stops behind it.
+ */
+export type Fault =
+  | { readonly code: string; readonly applied?: boolean }
+  | { readonly bytes: number }
+  | { readonly crash: true }
+
+export type OperationHook = (operation: Operation) => Fault | undefined
+
+export class Operations {
+  readonly trace: Operation[] = []
+  hook: OperationHook | undefined
+  stopped = false
+  /** Number of the last operation that has taken effect, or would have; −1 before the first. */
+  effective = -1
+
+  /** Takes effect one turn of the microtask queue after the call, so that operations called at one time are under way together. */
+  async run<T>(
+    asked: Omit<Operation, 'number'>,
+    effect: (operation: Operation, maxBytes: number) => T,
+    lose?: () => void,
+  ): Promise<T> {
+    this.#refuseIfStopped()
+    const operation: Operation = { number: this.trace.length, ...asked }
+    this.trace.push(operation)
+    await undefined
+    this.#refuseIfStopped()
+    const fault = this.hook?.(operation)
+    this.#refuseIfStopped()
+    this.effective = operation.number
+    if (fault && 'code' in fault) {
+      if (fault.applied) effect(operation, Number.POSITIVE_INFINITY)
+      else lose?.()
+      throw systemError(fault.code, `${operation.kind} ${operation.path} (simulated)`)
+    }
+    try {
+      return effect(operation, fault && 'bytes' in fault ? Math.max(1, fault.bytes) : Number.POSITIVE_INFINITY)
+    } finally {
+      if (fault && 'crash' in fault) this.stopped = true
+    }
+  }
+
+  #refuseIfStopped(): void {
+    if (this.stopped) throw systemError('EIO', 'the simulated machine has stopped')
+  }
+}
+
+/** An error as the operating system would report it. */
+export function systemError(code: string, what = 'simulated'): Error {
+  return Object.assign(new Error(`${code}: ${what}`), { code })
+}
