@@ -29,8 +29,11 @@ export function entryToV2(entry: V1Entry): BatchMember | undefined {
         metadata: metadataToV2(entry.metadata),
         replace: true,
       }
-    case 'update':
-      return { type: 'update', id: entry.id, vector: entry.vector, metadata: metadataToV2(entry.metadata) }
+    case 'update': {
+      // In the original an update without metadata leaves it as it is.
+      const { id, vector, metadata } = entry
+      return { type: 'update', id, vector, ...(metadata && { metadata: metadataToV2(metadata) }) }
+    }
     case 'delete':
       return { type: 'delete', id: entry.id }
     case 'batch':
@@ -84,14 +87,20 @@ export function entryToV1(entry: EntryInput | WalRecord['entry'], seq: number, t
 }
 
 function dataToV1(entry: DataEntry, seq: number, timestamp: bigint): V1DataEntry {
-  if (entry.type === 'delete' || entry.vector === undefined || entry.metadata === undefined) {
+  if (entry.type === 'delete' || entry.vector === undefined || (entry.type === 'update' && entry.metadata === null)) {
     throw new WalError(
       'WALV_INVALID_ENTRY',
-      `Record ${seq} changes only a part of ${JSON.stringify(entry.id)}, which format v1 cannot hold. The log stays as it is.`,
+      `Record ${seq} changes ${JSON.stringify(entry.id)} in a way that format v1 cannot hold: it has no updates of metadata alone, and none that remove it. The log stays as it is.`,
       { seq, id: entry.id },
     )
   }
-  return { type: entry.type, id: entry.id, vector: entry.vector, metadata: metadataToV1(entry.metadata), timestamp }
+  return {
+    type: entry.type,
+    id: entry.id,
+    vector: entry.vector,
+    metadata: metadataToV1(entry.metadata ?? null),
+    timestamp,
+  }
 }
 
 function metadataToV1(metadata: JsonValue): Map<string, string> | null {
