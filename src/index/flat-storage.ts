@@ -89,6 +89,11 @@ export class FlatStorage {
     this.#frozen.delete(frozen)
   }
 
+  /** Whether `frozen` is not yet released. */
+  holds(frozen: FrozenRows): boolean {
+    return this.#frozen.has(frozen)
+  }
+
   #move(from: number, to: number): number {
     const label = this.#chunkOf(from).labels[from % this.rowsPerChunk]!
     this.write(to, label, this.read(from))
@@ -129,8 +134,7 @@ export class FrozenRows {
   /** To be called before the row of `slot` in `chunk` is written. */
   preserve(slot: number, chunk: Chunk): void {
     // A chunk that is not the frozen one was made later, in the place of one that the storage dropped.
-    const isFrozen = slot < this.count && this.#chunkOf(slot) === chunk
-    if (!isFrozen || this.#overwritten.has(slot)) return
+    if (this.#chunkOf(slot) !== chunk || this.#overwritten.has(slot)) return
     const row = slot % this.#rowsPerChunk
     this.#overwritten.set(slot, { label: chunk.labels[row]!, vector: vectorIn(chunk, row, this.#dimensions) })
   }

@@ -83,7 +83,7 @@ class FlatIndex implements VectorIndex {
 
   search(query: Float32Array, k: number, accept?: (label: number) => boolean): Neighbour[] {
     assert(query.length === this.dimensions, `a query of ${query.length} in an index of ${this.dimensions} dimensions`)
-    if (k === 0 || this.size === 0) return []
+    if (k === 0) return []
     const storage = this.#storage
     const nearest = new TopK(Math.min(k, storage.count))
     const accepted = new Int32Array(accept ? storage.rowsPerChunk : 0)
@@ -108,7 +108,10 @@ class FlatIndex implements VectorIndex {
     const storage = this.#storage
     const rows = storage.freeze()
     return {
-      save: (files: SnapshotWriter) => files.write(SNAPSHOT_FILE, encodeSnapshot(rows, dimensions, metric)),
+      save: async (files: SnapshotWriter) => {
+        assert(storage.holds(rows), 'a frozen index is saved after its release')
+        await files.write(SNAPSHOT_FILE, encodeSnapshot(rows, dimensions, metric))
+      },
       release: () => storage.release(rows),
     }
   }

@@ -12,7 +12,7 @@ export class TopK {
   /** An offer with a distance above this changes nothing. Compare with `!(distance > limit)`: a NaN on either side must be offered. */
   limit: number = Number.POSITIVE_INFINITY
 
-  /** `k` is at least 1. Memory is taken for `k` at once: bound it by what can be offered. */
+  /** Memory is taken for `k` at once: bound it by what can be offered. */
   constructor(k: number) {
     this.#distances = new Float64Array(k)
     this.#labels = new Float64Array(k)

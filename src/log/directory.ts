@@ -5,6 +5,7 @@ import { WalError } from '../errors.ts'
 import {
   decodeSegmentHeader,
   FORMAT_VERSION,
+  type HeaderReading,
   SECTOR_BYTES,
   SEGMENT_HEADER_BYTES,
   type SegmentHeader,
@@ -25,8 +26,10 @@ export interface SegmentFile {
   readonly name: string
   readonly path: string
   readonly bytes: number
-  /** Undefined if neither copy verifies. */
+  /** Undefined if neither copy verifies, or if they are those of another segment. */
   readonly header: SegmentHeader | undefined
+  /** Which of the two copies do not verify. */
+  readonly badCopies: readonly number[]
 }
 
 export interface LogDirectory {
@@ -53,7 +56,7 @@ export async function readDirectory(disk: Disk, path: string): Promise<LogDirect
       damage.push(foreign(name, 0, `${name} is named like a segment but is a ${kind}; it is left alone.`))
       continue
     }
-    const segment = await readSegmentFile(disk, path, name, number, damage)
+    const segment = await readSegmentFile(disk, path, name, number)
     if (segment) segments.push(segment)
   }
   if (segments.length === 0 && entries.some(({ name, kind }) => kind === 'file' && /^wal-.*\.log$/.test(name))) {
@@ -113,7 +116,6 @@ async function readSegmentFile(
   directory: string,
   name: string,
   number: number,
-  damage: Damage[],
 ): Promise<SegmentFile | undefined> {
   const path = join(directory, name)
   const file = await disk.open(path, 'read').catch((error) => {
@@ -123,60 +125,48 @@ async function readSegmentFile(
   if (file === undefined) return undefined
   try {
     const bytes = await file.size()
-    return { number, name, path, bytes, header: await readHeader(file, name, number, damage) }
+    return { number, name, path, bytes, ...(await readHeader(file, name, number)) }
   } finally {
     await file.close()
   }
 }
 
-/** Takes the first copy that verifies. A copy that does not, beside one that does, is damage that lost nothing. */
+/** Takes the first copy that verifies. */
 async function readHeader(
   file: DiskFile,
   name: string,
   number: number,
-  damage: Damage[],
-): Promise<SegmentHeader | undefined> {
+): Promise<{ header: SegmentHeader | undefined; badCopies: number[] }> {
   const bytes = Buffer.alloc(SEGMENT_HEADER_BYTES)
   const count = await readFully(file, bytes, 0)
-  const copies = [0, SECTOR_BYTES].map((at) =>
-    decodeSegmentHeader(bytes.subarray(at, Math.min(count, at + SECTOR_BYTES))),
-  )
+  const badCopies: number[] = []
   let header: SegmentHeader | undefined
-  for (const copy of copies) {
-    if (copy.state === 'unknown-version') {
-      throw new WalError(
-        'WALV_UNSUPPORTED_VERSION',
-        `${name} has format version ${copy.version}; this walv reads up to ${FORMAT_VERSION}. Use a newer walv.`,
-        { file: name },
-      )
-    }
-    if (copy.state === 'unknown-features') {
-      throw new WalError(
-        'WALV_UNSUPPORTED_FEATURE',
-        `${name} needs features that this walv does not know (bits 0x${copy.features.toString(16)}). Use a newer walv.`,
-        { file: name },
-      )
-    }
-    if (copy.state === 'valid') header ??= copy.header
+  for (const copy of [0, 1]) {
+    const at = copy * SECTOR_BYTES
+    const reading = decodeSegmentHeader(bytes.subarray(at, Math.min(count, at + SECTOR_BYTES)))
+    refuseUnknown(reading, name)
+    if (reading.state === 'valid') header ??= reading.header
+    else badCopies.push(copy)
   }
-  if (header !== undefined && header.number !== number) {
-    // A recycled file whose new header was never written, or a file that somebody renamed: the survey decides by its place.
-    return undefined
+  // Another number: a recycled file whose new header was never written, or a file that somebody renamed. Its frames tell.
+  return header && header.number !== number ? { header: undefined, badCopies: [0, 1] } : { header, badCopies }
+}
+
+function refuseUnknown(reading: HeaderReading, name: string): void {
+  if (reading.state === 'unknown-version') {
+    throw new WalError(
+      'WALV_UNSUPPORTED_VERSION',
+      `${name} has format version ${reading.version}; this walv reads up to ${FORMAT_VERSION}. Use a newer walv.`,
+      { file: name },
+    )
   }
-  copies.forEach((copy, index) => {
-    if (header === undefined || copy.state === 'valid') return
-    damage.push({
-      kind: 'segment-header',
-      file: name,
-      offset: index * SECTOR_BYTES,
-      bytes: SECTOR_BYTES,
-      acknowledged: false,
-      seqs: [],
-      ids: [],
-      detail: `One of the two copies of the header does not verify; the other does. Nothing is lost.`,
-    })
-  })
-  return header
+  if (reading.state === 'unknown-features') {
+    throw new WalError(
+      'WALV_UNSUPPORTED_FEATURE',
+      `${name} needs features that this walv does not know (bits 0x${reading.features.toString(16)}). Use a newer walv.`,
+      { file: name },
+    )
+  }
 }
 
 const foreign = (file: string, bytes: number, detail: string): Damage => ({

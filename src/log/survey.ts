@@ -1,7 +1,7 @@
 import type { Disk } from '../disk/disk.ts'
 import type { Damage } from '../entry.ts'
 import { WalError } from '../errors.ts'
-import { SEGMENT_HEADER_BYTES, segmentSeed } from '../format/segment.ts'
+import { SECTOR_BYTES, SEGMENT_HEADER_BYTES, segmentSeed } from '../format/segment.ts'
 import { damageOf } from './damage.ts'
 import type { LogDirectory, SegmentFile } from './directory.ts'
 import { Tally } from './tally.ts'
@@ -12,6 +12,8 @@ export interface LiveSegment extends SegmentExtent {
   /** What the header promised; 0 where the header does not verify. */
   readonly durableBefore: number
   readonly headerValid: boolean
+  /** Which of the two copies of the header do not verify. */
+  readonly badCopies: readonly number[]
   /** Whether the log's identity is known, without which no frame can be verified. */
   readonly identified: boolean
   readonly capacity: number
@@ -68,7 +70,7 @@ export async function survey(disk: Disk, directory: LogDirectory, options: Surve
     damage: [
       ...directory.damage,
       ...damage,
-      ...first.damage,
+      ...first.live.flatMap((segment) => badHeader(segment, first)),
       ...spots.map((spot) => damageOf(spot, first.durableBefore, end)),
       ...cutFiles(first.live, closed),
     ],
@@ -123,6 +125,7 @@ function liveSegment(segment: SegmentFile, logId: Buffer | undefined, limitSeq: 
     firstSeq: header?.firstSeq ?? Number.NaN,
     durableBefore: header?.durableBefore ?? 0,
     headerValid: header !== undefined,
+    badCopies: segment.badCopies,
     capacity: header?.capacity ?? bytes,
   }
 }
@@ -158,7 +161,6 @@ function cutFiles(live: readonly LiveSegment[], closed: boolean): Damage[] {
 
 interface Pass {
   readonly spots: Spot[]
-  readonly damage: Damage[]
   readonly tally: Tally
   readonly durableBefore: number
   readonly nextSeq: number
@@ -177,7 +179,6 @@ async function walkAll(
   const tally = new Tally()
   const pass = {
     spots: [] as Spot[],
-    damage: [] as Damage[],
     live: [] as LiveSegment[],
     usedBytes: new Map<number, number>(),
   }
@@ -209,7 +210,6 @@ async function walkAll(
     )
     const empty = walk.usedBytes === FIRST_FRAME && walk.spots.length === 0
     if (segment.headerValid || !empty) {
-      if (!segment.headerValid) pass.damage.push(lostHeader(segment))
       pass.live.push(segment)
       pass.spots.push(...walk.spots)
       pass.usedBytes.set(segment.number, walk.usedBytes)
@@ -236,12 +236,32 @@ async function walkWhole(
   }
 }
 
-/** Whether it hides a loss, the frames tell; only a log of which no header is left cannot be read at all. */
-function lostHeader(segment: LiveSegment): Damage {
-  const detail = segment.identified
-    ? `Neither copy of the header of ${segment.name} verifies. If records in it are lost, that is told apart from this.`
-    : `No segment has a valid header, so that nothing in ${segment.name} can be verified.`
-  return fileDamage(segment, 'segment-header', segment.identified ? false : null, detail)
+/**
+ * Whether a bad header hides a loss, the frames tell; only a log of which no header is left cannot be read at all. At the end of the log it may be that the group that
+ * opens the segment was being written.
+ */
+function badHeader(segment: LiveSegment, { live, durableBefore }: Pass): Damage[] {
+  const { name, identified, firstSeq, badCopies } = segment
+  if (!identified) {
+    return [
+      fileDamage(
+        segment,
+        'segment-header',
+        null,
+        `No segment has a valid header, so that nothing in ${name} can be verified.`,
+      ),
+    ]
+  }
+  const unfinished = segment === live.at(-1) && durableBefore <= firstSeq
+  const what = badCopies.length === 2 ? 'Neither copy' : 'One of the two copies'
+  const detail = unfinished
+    ? `${name} was being begun: its header is not whole. Nothing promised to be durable is lost.`
+    : `${what} of the header of ${name} ${badCopies.length === 2 ? 'verifies' : 'does not verify'}. No record is lost by this alone.`
+  return badCopies.map((copy) => ({
+    ...fileDamage(segment, unfinished ? 'torn-tail' : 'segment-header', false, detail),
+    offset: copy * SECTOR_BYTES,
+    bytes: SECTOR_BYTES,
+  }))
 }
 
 function missing(segment: LiveSegment, from: number): Spot {

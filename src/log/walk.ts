@@ -122,10 +122,16 @@ export class SegmentWalk {
     let dirty = true
     if (step.kind === 'no-frame') dirty = await this.#window.resync(this.#couldFollow)
     else this.#window.advance(step.bytes)
+    const landed = this.#window.offset
     const next = await this.#nextGood()
-    if (next !== undefined)
-      this.#report(offset, this.#window.offset - offset, this.#within(next) - 1, ids, reasonOf(step))
-    else if (dirty) this.#report(offset, this.#window.offset - offset, null, ids, reasonOf(step))
+    dirty ||= this.#window.offset !== landed
+    // Zeros in front of the next record or promise: a pad that a crash kept from the disk.
+    if (!dirty && (next === undefined || next === this.expected)) {
+      if (next === undefined) this.#finish()
+      return
+    }
+    const lostThrough = next === undefined ? null : this.#within(next) - 1
+    this.#report(offset, this.#window.offset - offset, lostThrough, ids, reasonOf(step))
     if (next === undefined) this.#finish()
   }
 
