@@ -2,6 +2,7 @@ import type { CheckpointEntry } from '../entry.ts'
 import { WalError } from '../errors.ts'
 import { encodable } from '../format/encode.ts'
 import type { GroupCommit } from './group-commit.ts'
+import { ioError } from './io-error.ts'
 import type { CheckpointRequest } from './log.ts'
 import type { WalSettings } from './options.ts'
 import type { SegmentList } from './segments.ts'
@@ -75,7 +76,11 @@ export class Checkpoints {
     // A snapshot must not outlive what it was made from.
     await this.#writer.flush()
     const reference = await this.#snapshots.publish(seq, write).catch((error) => {
-      throw wrapped(error, this.#settings.directory)
+      throw ioError(
+        error,
+        `The snapshot in ${this.#settings.directory} could not be written; the checkpoints before are as they were`,
+        this.#settings.directory,
+      )
     })
     const entry: CheckpointEntry = { type: 'checkpoint', sequenceNumber: seq, replayFrom, snapshot: reference }
     const recordSeq = await this.#writer.append(encodable(entry))
@@ -110,13 +115,3 @@ export class Checkpoints {
 
 const refused = (why: string): WalError =>
   new WalError('WALV_CHECKPOINT', `The checkpoint is refused: ${why}. Nothing was changed.`)
-
-function wrapped(error: NodeJS.ErrnoException, directory: string): Error {
-  if (error instanceof WalError || error.code === undefined) return error
-  const code = error.code === 'ENOSPC' || error.code === 'EDQUOT' ? 'WALV_DISK_FULL' : 'WALV_IO'
-  return new WalError(
-    code,
-    `The snapshot could not be written in ${directory} (${error.code}). The checkpoints before are as they were.`,
-    { file: directory, cause: error },
-  )
-}

@@ -159,8 +159,9 @@ export class GroupCommit {
       if (!this.#poison) await this.#writePromise(FLAG_CLOSED)
     } finally {
       clearTimeout(this.#idleTimer)
-      await this.#active.file.close()
-      await this.#discardPrepared()
+      // Everything is synced: what closing answers changes nothing.
+      await this.#active.file.close().catch(() => {})
+      await this.#discardPrepared().catch(() => {})
     }
     if (this.#poison && !poisonedBefore) throw this.#poison
   }

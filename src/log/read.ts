@@ -3,6 +3,7 @@ import type { Damage, WalRecord } from '../entry.ts'
 import { WalError } from '../errors.ts'
 import { decodeRecord } from '../format/decode.ts'
 import { damageOf } from './damage.ts'
+import { ioError } from './io-error.ts'
 import { type FrameVisitor, type SegmentExtent, SegmentWalk } from './walk.ts'
 
 /** Records are handed on once so much of them is decoded, so that memory stays bounded. */
@@ -45,11 +46,16 @@ async function* readSegment(disk: Disk, segment: SegmentExtent, range: ReadRange
       return pending >= BATCH_BYTES
     },
   }
-  const walk = await SegmentWalk.open(disk, segment, visitor)
+  const walk = await SegmentWalk.open(disk, segment, visitor).catch((error) => {
+    throw unreadable(error, segment.path)
+  })
   try {
     let reported = 0
     while (!walk.done) {
-      await walk.run(range.signal)
+      await walk.run(range.signal).catch((error) => {
+        if (range.signal?.aborted) throw error
+        throw unreadable(error, segment.path)
+      })
       yield* items
       items = []
       pending = 0
@@ -61,6 +67,8 @@ async function* readSegment(disk: Disk, segment: SegmentExtent, range: ReadRange
     await walk.close()
   }
 }
+
+const unreadable = (error: unknown, path: string): Error => ioError(error, `${path} cannot be read; try again`, path)
 
 /** A frame that verifies and makes no sense was written by something else than walv, or by a defect of it. */
 const senseless = (file: string, offset: number, bytes: number, seq: number, problem: string): Damage => ({

@@ -8,6 +8,7 @@ import { alignUp } from '../format/byte-buffer.ts'
 import { encodeSegmentHeader, LOG_ID_BYTES, type SegmentHeader, segmentSeed } from '../format/segment.ts'
 import { copyRecords, FrameSink } from './copy.ts'
 import { LOCK_FILE, readDirectory, refuseDirectory, TEMPORARY_SUFFIX } from './directory.ts'
+import { makeDirectory } from './make-directory.ts'
 import type { WalSettings } from './options.ts'
 import { repairSegments } from './repair.ts'
 import { createSegment, FIRST_SEGMENT_BYTES, HEADER_ROOM, type OpenSegment, removeFiles } from './segments.ts'
@@ -55,19 +56,18 @@ export interface Recovered {
   readonly report: RecoveryReport
 }
 
-/** Makes a directory and whatever of its path is missing, every name durable. */
+/** Makes a directory and whatever of its path is missing, each name durable. */
 export async function ensureDirectory(disk: Disk, path: string): Promise<void> {
   try {
-    await disk.makeDirectory(path)
+    await makeDirectory(disk, path)
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code
     if (code === 'EEXIST') return
     const parent = dirname(path)
     if (code !== 'ENOENT' || parent === path) refuseDirectory(path, error)
     await ensureDirectory(disk, parent)
-    return ensureDirectory(disk, path)
+    await ensureDirectory(disk, path)
   }
-  await disk.syncDirectory(dirname(path))
 }
 
 /**
@@ -77,14 +77,16 @@ export async function ensureDirectory(disk: Disk, path: string): Promise<void> {
 export async function recover(settings: WalSettings, snapshots: SnapshotStore): Promise<Recovered> {
   const started = performance.now()
   const { disk, directory } = settings
-  let surveyed = await surveyDirectory(settings)
-  const judged = await chooseSnapshot(surveyed, snapshots)
+  let { surveyed, judged } = await judge(await surveyDirectory(settings), snapshots)
   let damage = [...surveyed.damage, ...judged.damage]
   const quarantined: string[] = []
   if (settings.recovery === 'strict') refuseLoss(directory, damage)
   if (!settings.readOnly) {
     if (surveyed.logId === undefined && surveyed.segments.length > 0) refuseUnreadable(directory, damage)
-    for (const name of judged.bad) quarantined.push(await snapshots.quarantine(name))
+    for (const name of judged.bad) {
+      const path = await snapshots.quarantine(name)
+      if (path !== undefined) quarantined.push(path)
+    }
     if (settings.recovery === 'repair' && damage.some(({ kind }) => kind !== 'torn-tail')) {
       quarantined.push(...(await repairSegments(disk, directory, surveyed)))
       const found = damage
@@ -139,6 +141,36 @@ async function surveyDirectory(settings: WalSettings): Promise<Survey> {
       if (tries === 1 || (error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
     }
     await new Promise((done) => setTimeout(done, RETRY_MS))
+  }
+}
+
+/**
+ * Retiring old segments may be cut short with one in the middle gone and an older one still there. What lies before such a hole is no part of the log any more if a
+ * verified snapshot holds it.
+ */
+async function judge(found: Survey, snapshots: SnapshotStore): Promise<{ surveyed: Survey; judged: Judged }> {
+  const hole = found.spots.findLast(({ kind }) => kind === 'missing-segment')
+  if (hole?.lostThrough != null) {
+    const surveyed = withoutRetired(found, hole.lostThrough + 1)
+    const judged = await chooseSnapshot(surveyed, snapshots)
+    if (judged.checkpoint) return { surveyed, judged }
+  }
+  return { surveyed: found, judged: await chooseSnapshot(found, snapshots) }
+}
+
+function withoutRetired(found: Survey, firstSeq: number): Survey {
+  const retired = found.segments.filter((segment) => segment.limitSeq <= firstSeq)
+  const names = new Set(retired.map(({ name }) => name))
+  const first = found.segments.find(({ name }) => !names.has(name))
+  const isGone = (place: { readonly file: string; readonly kind: string }): boolean =>
+    names.has(place.file) || (place.kind === 'missing-segment' && place.file === first?.name)
+  return {
+    ...found,
+    firstSeq,
+    segments: found.segments.filter(({ name }) => !names.has(name)),
+    unusedSegments: [...found.unusedSegments, ...names],
+    spots: found.spots.filter((spot) => !isGone(spot)),
+    damage: found.damage.filter((damage) => !isGone(damage)),
   }
 }
 
@@ -244,13 +276,31 @@ function carryFrom(found: Survey): number {
   return damaged ? unproved : Math.min(unproved, last.firstSeq)
 }
 
-/** Syncs what is there before it is trusted: names that an earlier process did not get to sync, and the file that was written last. */
+/**
+ * Syncs what is there before it is trusted: names that an earlier process did not get to sync, those of the directories above where the log is new, and the file that
+ * was written last.
+ */
 export async function syncFirst(disk: Disk, directory: string, found: Survey): Promise<void> {
   await disk.syncDirectory(directory)
   const last = found.segments.at(-1)
-  if (!last) return
+  if (!last) {
+    await syncAncestors(disk, directory)
+    return
+  }
   const file = await disk.open(last.path, 'write')
   await file.sync().finally(() => file.close())
+}
+
+async function syncAncestors(disk: Disk, directory: string): Promise<void> {
+  for (let path = dirname(directory); ; path = dirname(path)) {
+    try {
+      await disk.syncDirectory(path)
+    } catch (error) {
+      // A directory that we may not even look into is not one that we, or a process like us, made.
+      if (!['EACCES', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
+    }
+    if (dirname(path) === path) return
+  }
 }
 
 /** Removes what unfinished work of an earlier process left behind. */
@@ -263,8 +313,7 @@ export async function removeLeftovers(disk: Disk, directory: string, superseded:
 export const lockPath = (directory: string): string => join(directory, LOCK_FILE)
 
 /** Turns an abort into an error of ours. */
-export function translateAbort(error: unknown, signal: AbortSignal | undefined): never {
+export function refuseAborted(error: unknown, signal: AbortSignal | undefined): void {
   if (signal?.aborted)
     throw new WalError('WALV_ABORTED', 'Opening the log was aborted. The directory is as it was.', { cause: error })
-  throw error
 }

@@ -6,8 +6,9 @@ import { alignUp } from '../format/byte-buffer.ts'
 import { encodeSegmentHeader, type SegmentHeader, segmentSeed } from '../format/segment.ts'
 import { copyRecords, FrameSink } from './copy.ts'
 import { QUARANTINE_FOLDER } from './directory.ts'
+import { ensureFolder } from './make-directory.ts'
 import { createSegment, HEADER_ROOM } from './segments.ts'
-import { freeName, makeFolder } from './snapshot-store.ts'
+import { freeName } from './snapshot-store.ts'
 import type { LiveSegment, Survey } from './survey.ts'
 
 const PIECE_BYTES = 1024 * 1024
@@ -33,7 +34,7 @@ export async function repairSegments(disk: Disk, directory: string, found: Surve
 
 async function quarantineCopy(disk: Disk, directory: string, name: string): Promise<string> {
   const folder = join(directory, QUARANTINE_FOLDER)
-  await makeFolder(disk, folder, directory)
+  await ensureFolder(disk, folder)
   const taken = new Set((await disk.list(folder)).map((entry) => entry.name))
   const target = join(folder, freeName(name, taken))
   const source = await disk.open(join(directory, name), 'read')

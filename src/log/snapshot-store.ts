@@ -4,6 +4,8 @@ import { type Disk, type DiskEntry, readFully, writeFully } from '../disk/disk.t
 import type { JsonValue, SnapshotFile, SnapshotReference } from '../entry.ts'
 import { WalError } from '../errors.ts'
 import { ignoreMissing, QUARANTINE_FOLDER, SNAPSHOT_FOLDER, TEMPORARY_SUFFIX } from './directory.ts'
+import { ioError } from './io-error.ts'
+import { ensureFolder } from './make-directory.ts'
 
 const PIECE_BYTES = 1024 * 1024
 
@@ -44,7 +46,7 @@ export class SnapshotStore {
   async publish(seq: number, write: (target: SnapshotTarget) => Promise<JsonValue>): Promise<SnapshotReference> {
     const name = `snapshot-${String(seq).padStart(16, '0')}`
     const temporary = join(this.#folder, name + TEMPORARY_SUFFIX)
-    await this.#makeFolder(this.#folder, this.#directory)
+    await ensureFolder(this.#disk, this.#folder)
     await this.#disk.remove(temporary).catch(ignoreMissing)
     await this.#disk.makeDirectory(temporary)
     try {
@@ -145,9 +147,17 @@ export class SnapshotStore {
     }
   }
 
+  async *#readable(path: string): AsyncGenerator<Uint8Array, void, void> {
+    try {
+      yield* this.#pieces(path)
+    } catch (error) {
+      throw ioError(error, `The snapshot file ${path} cannot be read; try again`, path)
+    }
+  }
+
   open(reference: SnapshotReference): Snapshot {
     const path = (name: string): string => join(this.#folder, reference.name, plain(name))
-    return { reference, path, read: (name) => this.#pieces(path(name)) }
+    return { reference, path, read: (name) => this.#readable(path(name)) }
   }
 
   /** Removes every snapshot but the named ones. */
@@ -158,31 +168,19 @@ export class SnapshotStore {
     if (surplus.length > 0) await this.#disk.syncDirectory(this.#folder)
   }
 
-  /** Moves a snapshot that does not verify out of the way, where it can still be looked at. Returns its new path. */
-  async quarantine(name: string): Promise<string> {
+  /** Moves a snapshot that does not verify out of the way, where it can still be looked at. Returns its new path; undefined if nothing of it is there. */
+  async quarantine(name: string): Promise<string | undefined> {
+    const present = await this.#disk.list(this.#folder).catch(noEntries)
+    if (!present.some((entry) => entry.name === name)) return undefined
     const folder = join(this.#directory, QUARANTINE_FOLDER)
-    await this.#makeFolder(folder, this.#directory)
+    await ensureFolder(this.#disk, folder)
     const taken = new Set((await this.#disk.list(folder)).map((entry) => entry.name))
     const target = join(folder, freeName(name, taken))
-    await this.#disk.rename(join(this.#folder, name), target).catch(ignoreMissing)
+    await this.#disk.rename(join(this.#folder, name), target)
     await this.#disk.syncDirectory(folder)
     await this.#disk.syncDirectory(this.#folder)
     return target
   }
-
-  async #makeFolder(path: string, parent: string): Promise<void> {
-    await makeFolder(this.#disk, path, parent)
-  }
-}
-
-/** Makes a folder within a durable one, if it is not there. */
-export async function makeFolder(disk: Disk, path: string, parent: string): Promise<void> {
-  try {
-    await disk.makeDirectory(path)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-  }
-  await disk.syncDirectory(parent)
 }
 
 /** `name`, or `name.1`, `name.2` … if that is taken. */

@@ -8,6 +8,7 @@ import { Checkpoints } from './checkpoints.ts'
 import { committedUnits } from './committed.ts'
 import { refuseDirectory } from './directory.ts'
 import { GroupCommit } from './group-commit.ts'
+import { ioError } from './io-error.ts'
 import type { CheckpointRequest, Log } from './log.ts'
 import { settingsOf, type WalOptions, type WalSettings, wholeNumber } from './options.ts'
 import { readItems, recordsOf } from './read.ts'
@@ -18,9 +19,9 @@ import {
   type Recovered,
   type RecoveryReport,
   recover,
+  refuseAborted,
   removeLeftovers,
   syncFirst,
-  translateAbort,
 } from './recovery.ts'
 import { SegmentList } from './segments.ts'
 import { type Snapshot, SnapshotStore } from './snapshot-store.ts'
@@ -99,7 +100,12 @@ export class Wal implements Log {
       if (settings.readOnly) return new Wal(settings, await recover(settings, snapshots), snapshots, undefined)
       return await Wal.#openForWriting(settings, snapshots)
     } catch (error) {
-      return translateAbort(error, settings.signal)
+      refuseAborted(error, settings.signal)
+      throw ioError(
+        error,
+        `The log in ${settings.directory} cannot be opened; nothing that it held is changed`,
+        settings.directory,
+      )
     }
   }
 
@@ -112,9 +118,7 @@ export class Wal implements Log {
       return new Wal(settings, recovered, snapshots, writing)
     } catch (error) {
       await lock.release()
-      throw error instanceof WalError || settings.signal?.aborted
-        ? error
-        : ioError(settings.directory, error as NodeJS.ErrnoException)
+      throw error
     }
   }
 
@@ -259,7 +263,8 @@ export class Wal implements Log {
       await this.#writing.checkpoints.settled()
       await this.#writing.writer.close()
     } finally {
-      await this.#writing.lock.release()
+      // The lock goes with the descriptor whatever closing that answers.
+      await this.#writing.lock.release().catch(() => {})
     }
   }
 
@@ -351,22 +356,6 @@ async function startWriting(
   // Where records are lost, a checkpoint may be among them: its snapshot is kept for whoever has to look.
   if (recovered.report.damage.every(({ acknowledged }) => acknowledged === false)) await checkpoints.removeUnnamed()
   return { lock, writer, transactions, segments, checkpoints }
-}
-
-function ioError(directory: string, cause: NodeJS.ErrnoException): Error {
-  if (cause.code === 'ENOSPC' || cause.code === 'EDQUOT') {
-    return new WalError(
-      'WALV_DISK_FULL',
-      `The log in ${directory} cannot be opened for writing: the disk is full. Make space, or open it with readOnly.`,
-      { file: directory, cause },
-    )
-  }
-  if (cause.code === undefined) return cause
-  return new WalError(
-    'WALV_IO',
-    `The log in ${directory} cannot be opened: ${cause.message}. Nothing that it held is changed.`,
-    { file: directory, cause },
-  )
 }
 
 async function* until(records: AsyncIterable<WalRecord>, through: number): AsyncGenerator<WalRecord, void, void> {

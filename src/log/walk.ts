@@ -70,8 +70,9 @@ export class SegmentWalk {
     return new SegmentWalk(await disk.open(segment.path, 'read'), segment, visitor)
   }
 
-  close(): Promise<void> {
-    return this.#file.close()
+  async close(): Promise<void> {
+    // It was only read: what closing answers means nothing.
+    await this.#file.close().catch(() => {})
   }
 
   async run(signal?: AbortSignal): Promise<void> {

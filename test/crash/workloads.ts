@@ -30,7 +30,7 @@ export function contentOf(index: DurableIndex): Map<string, string> {
   return new Map([...index.ids()].map((id) => [id, valueText(index.get(id)!.vector[0]!, index.get(id)!.metadata)]))
 }
 
-const valueText = (number: number, metadata: unknown): string => `${number} ${JSON.stringify(metadata)}`
+export const valueText = (number: number, metadata: unknown): string => `${number} ${JSON.stringify(metadata)}`
 
 /** Does `steps` random things with an index, reopening it now and then, and tells the model. */
 export async function indexWorkload(
