@@ -19,13 +19,12 @@ export function command<O extends OptionSpecs, P extends PositionalSpecs>(
   return { spec, run: run as unknown as Command['run'] }
 }
 
-/** Errors that say something about the log rather than about how the command was used. */
+/** Errors that say something about the log or the disk rather than about how the command was used. */
 const NEGATIVE: ReadonlySet<WalErrorCode> = new Set<WalErrorCode>([
   'WALV_DAMAGED',
   'WALV_DISK_FULL',
   'WALV_IO',
   'WALV_POISONED',
-  'WALV_LOCKED',
   'WALV_NOT_FOUND',
 ])
 

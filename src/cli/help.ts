@@ -11,7 +11,7 @@ export function commandHelp(spec: CommandSpec): string {
   const sections = [
     `walv ${spec.name}: ${spec.summary}`,
     usage,
-    spec.details,
+    spec.details && wrap(spec.details),
     table(positionals.map(([name, { description }]) => [`  ${name.toUpperCase()}`, description])),
     table([...options, optionRow('help', { type: 'boolean', short: 'h', description: 'Show this' })]),
   ]
@@ -29,6 +29,19 @@ export function programHelp(commands: readonly Pick<CommandSpec, 'name' | 'summa
   ].join('\n\n')
 }
 
+/** Widest line of running text: what every terminal has. */
+const MAX_COLUMNS = 80
+
+function wrap(text: string): string {
+  const lines: string[] = []
+  for (const word of text.split(' ')) {
+    const longer = `${lines.at(-1)} ${word}`
+    if (lines.length > 0 && longer.length <= MAX_COLUMNS) lines[lines.length - 1] = longer
+    else lines.push(word)
+  }
+  return lines.join('\n')
+}
+
 function optionRow(name: string, option: OptionSpec): string[] {
   const short = option.short === undefined ? '    ' : `-${option.short}, `
   const value = option.type === 'boolean' ? '' : ` ${placeholder(option)}`
@@ -41,7 +54,7 @@ function placeholder(option: Exclude<OptionSpec, { type: 'boolean' }>): string {
 }
 
 function noteOf(option: OptionSpec): string {
-  if (option.type === 'boolean' || option.default === undefined) return ''
+  if (option.type === 'boolean' || option.default === undefined || option.default === '') return ''
   if (option.type === 'bytes') return `default ${formatBytes(option.default)}`
   return `default ${option.type === 'integer' ? formatCount(option.default) : option.default}`
 }

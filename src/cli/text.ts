@@ -95,7 +95,7 @@ function shorten(parts: readonly string[], max: number, count: number = parts.le
   return count > max ? `${shown} and ${count - max} more` : shown
 }
 
-function quote(text: string, maxCharacters: number = MAX_STRING_CHARACTERS): string {
+export function quote(text: string, maxCharacters: number = MAX_STRING_CHARACTERS): string {
   return escapeControls(JSON.stringify(cut(text, maxCharacters)))
 }
 
@@ -104,7 +104,7 @@ function cut(text: string, maxCharacters: number): string {
 }
 
 /** Controls, line separators, and the marks that turn the direction of writing, as `\uXXXX`. */
-function escapeControls(text: string): string {
+export function escapeControls(text: string): string {
   return text.replace(/[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu, (character) => {
     return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
   })

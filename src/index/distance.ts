@@ -16,8 +16,8 @@ export interface Rows {
 
 /**
  * Writes the distance of each of the first `count` listed rows to `query` into `distances`, which needs room for `count` rounded up to even.
- * `cosine` gives exactly 0 for a vector with the same bits as the query, and 1 where either is all zeros. A row that holds NaN has distance NaN; one that holds an infinity has
- * NaN under `cosine`, infinity under `l2`, an infinity or NaN under `ip`.
+ * `cosine` gives exactly 0 for a vector with the same bits as the query, and 1 where either is all zeros. A row that holds NaN has distance NaN; one
+ * that holds an infinity has NaN under `cosine`, infinity under `l2`, an infinity or NaN under `ip`.
  */
 export function measure(
   metric: Metric,

@@ -83,7 +83,7 @@ export class DurableIndex {
     this.#state = state
     this.recovery = recovery
     this.#interval = interval
-    this.#inFlight = new InFlight((id) => state.catalog.get(id) !== undefined)
+    this.#inFlight = new InFlight(state.catalog)
     this.#queue = new ApplyQueue(state, log.lastSeq)
   }
 
@@ -146,7 +146,11 @@ export class DurableIndex {
     this.#needOpen()
     const entry = checkedEntry({ type: 'delete', id }, this.#state.index)
     this.#inFlight.checkFree(id)
-    if (!this.#inFlight.exists(id)) return false
+    if (!this.#inFlight.exists(id)) {
+      // Another call in flight removes it: the answer holds only once that is durable and applied.
+      if (this.#inFlight.decides(id)) await this.#queue.barrier()
+      return false
+    }
     await this.#append(entry)
     return true
   }
@@ -283,7 +287,7 @@ export class DurableIndex {
     const outcome = new Map<string, boolean>()
     for (const change of dataEntries([entry])) {
       this.#inFlight.checkFree(change.id)
-      checkPossible(change, outcome.get(change.id) ?? this.#inFlight.exists(change.id))
+      this.#inFlight.checkPossible(change, outcome.get(change.id) ?? this.#inFlight.exists(change.id))
       outcome.set(change.id, change.type !== 'delete')
     }
     const logged = this.#log.append(entry)
@@ -359,7 +363,7 @@ export class IndexTransaction {
   #add(input: EntryInput & { readonly id: string }): void {
     const entry = checkedEntry(input, this.#index)
     this.#inFlight.checkFree(input.id, this)
-    for (const change of dataEntries([entry])) checkPossible(change, this.#exists(change.id))
+    for (const change of dataEntries([entry])) this.#inFlight.checkPossible(change, this.#exists(change.id))
     this.#transaction.append(entry)
     this.#inFlight.reserve(input.id, this)
     this.outcome.set(input.id, input.type !== 'delete')
@@ -369,27 +373,6 @@ export class IndexTransaction {
   /** @internal */
   end(): void {
     this.#inFlight.unreserve(this.outcome.keys())
-  }
-}
-
-function checkPossible(
-  change: { readonly type: string; readonly id: string; readonly replace?: boolean },
-  exists: boolean,
-): void {
-  const { type, id } = change
-  if (type === 'insert' && exists && !change.replace) {
-    throw new WalError(
-      'WALV_DUPLICATE_ID',
-      `${JSON.stringify(id)} exists already. Use upsert to replace it. Nothing was logged.`,
-      { id, fate: 'not-logged' },
-    )
-  }
-  if (type === 'update' && !exists) {
-    throw new WalError(
-      'WALV_NOT_FOUND',
-      `There is no ${JSON.stringify(id)} to update. Use upsert to make it. Nothing was logged.`,
-      { id, fate: 'not-logged' },
-    )
   }
 }
 

@@ -15,8 +15,8 @@ export interface FingerprintItem {
  * A fingerprint of a set that follows its changes: 128 bits, whatever the order in which items came and went. Removing an item undoes adding it
  * exactly. An item added twice counts twice.
  *
- * The value is the sum modulo 2^128 of one hash per item (AdHash; Bellare and Micciancio, "A New Paradigm for Collision-Free Hashing: Incrementality at
- * Reduced Cost", 1997). An item's hash is the first 16 bytes, as a little-endian number, of SHA-256 over
+ * The value is the sum modulo 2^128 of one hash per item (AdHash; Bellare and Micciancio, "A New Paradigm for Collision-Free Hashing: Incrementality
+ * at Reduced Cost", 1997). An item's hash is the first 16 bytes, as a little-endian number, of SHA-256 over
  *
  *     u32 id bytes · u32 dimensions · u32 metadata bytes, or 0xffffffff for none · vector as float32 · id in UTF-8 · metadata in UTF-8
  *

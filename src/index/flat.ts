@@ -20,9 +20,9 @@ export interface FlatOptions {
  * The built-in exact index: compares the query with every vector, so it always finds the true nearest, in time that grows with the number of
  * vectors. Memory: 4 bytes an element, 16 bytes a vector and its entry in a `Map`, in chunks of 1 MiB that are released as vectors are removed.
  *
- * Distances are computed in double precision and do not depend on what else the index holds. Under `cosine` a vector with the same bits as the query is at
- * exactly 0, and where one of the two is all zeros the distance is 1. With `allowNonFinite` a vector that holds NaN is at distance NaN, and so is
- * one that holds an infinity under `cosine`; under `l2` that is at infinity, under `ip` at an infinity or NaN. NaN comes after every number.
+ * Distances are computed in double precision and do not depend on what else the index holds. Under `cosine` a vector with the same bits as the query
+ * is at exactly 0, and where one of the two is all zeros the distance is 1. With `allowNonFinite` a vector that holds NaN is at distance NaN, and so
+ * is one that holds an infinity under `cosine`; under `l2` that is at infinity, under `ip` at an infinity or NaN. NaN comes after every number.
  *
  * Freezing takes one step a chunk and copies no vector. Until the frozen state is released, the first change of each vector keeps a copy of the old
  * one, and removed memory stays.

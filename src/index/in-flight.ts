@@ -1,4 +1,7 @@
+import type { DataEntry } from '../entry.ts'
 import { WalError } from '../errors.ts'
+import { MAX_INDEX_VECTORS } from '../limits.ts'
+import type { Catalog } from './catalog.ts'
 
 /** What is logged and not yet applied, as far as it decides whether an id exists. */
 interface Expected {
@@ -13,15 +16,50 @@ interface Expected {
 export class InFlight {
   readonly #expected = new Map<string, Expected>()
   readonly #reserved = new Map<string, object>()
-  readonly #existsApplied: (id: string) => boolean
+  readonly #catalog: Catalog
 
-  constructor(existsApplied: (id: string) => boolean) {
-    this.#existsApplied = existsApplied
+  constructor(catalog: Catalog) {
+    this.#catalog = catalog
   }
 
   /** Whether an id will exist once everything that is in flight is applied. */
   exists(id: string): boolean {
-    return this.#expected.get(id)?.exists ?? this.#existsApplied(id)
+    return this.#expected.get(id)?.exists ?? this.#catalog.get(id) !== undefined
+  }
+
+  /** Whether something in flight decides whether an id exists. */
+  decides(id: string): boolean {
+    return this.#expected.has(id)
+  }
+
+  /**
+   * Makes sure that a change can take effect, where `exists` tells whether its id will be there.
+   * @throws WALV_DUPLICATE_ID, WALV_NOT_FOUND, WALV_LIMIT
+   */
+  checkPossible(change: DataEntry, exists: boolean): void {
+    const { type, id } = change
+    if (type === 'update' && !exists) {
+      throw new WalError(
+        'WALV_NOT_FOUND',
+        `There is no ${JSON.stringify(id)} to update. Use upsert to make it. Nothing was logged.`,
+        { id, fate: 'not-logged' },
+      )
+    }
+    if (type !== 'insert') return
+    if (exists && !change.replace) {
+      throw new WalError(
+        'WALV_DUPLICATE_ID',
+        `${JSON.stringify(id)} exists already. Use upsert to replace it. Nothing was logged.`,
+        { id, fate: 'not-logged' },
+      )
+    }
+    if (!exists && this.#catalog.size + this.#expected.size >= MAX_INDEX_VECTORS) {
+      throw new WalError(
+        'WALV_LIMIT',
+        `An index holds at most ${MAX_INDEX_VECTORS} vectors. Spread them over several. Nothing was logged.`,
+        { id, fate: 'not-logged' },
+      )
+    }
   }
 
   /** @throws WALV_CONFLICT if another transaction has touched the id and has not ended */

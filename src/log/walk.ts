@@ -126,28 +126,28 @@ export class SegmentWalk {
     const landed = this.#window.offset
     const next = await this.#nextGood()
     dirty ||= this.#window.offset !== landed
-    // Zeros in front of the next record or promise: a pad that a crash kept from the disk.
-    if (!dirty && (next === undefined || next === this.expected)) {
-      if (next === undefined) this.#finish()
+    if (next === undefined) {
+      if (dirty) this.#report(offset, this.#window.offset - offset, null, ids, reasonOf(step))
+      this.#finish()
       return
     }
-    const lostThrough = next === undefined ? null : this.#within(next) - 1
-    this.#report(offset, this.#window.offset - offset, lostThrough, ids, reasonOf(step))
-    if (next === undefined) this.#finish()
+    // What stands between a record and a promise is a pad, which a crash may keep from the disk while the promise gets there.
+    if (next.seq === this.expected && !takesSequence(next.type)) return
+    this.#report(offset, this.#window.offset - offset, this.#within(next.seq) - 1, ids, reasonOf(step))
   }
 
   readonly #couldFollow = ({ seq }: FrameHeader): boolean => seq >= this.expected && seq <= this.#segment.limitSeq
 
   readonly #within = (seq: number): number => Math.min(seq, this.#segment.limitSeq)
 
-  /** Moves to the next frame that verifies and could follow, and returns its sequence number. */
-  async #nextGood(): Promise<number | undefined> {
+  /** Moves to the next frame that verifies and could follow, and returns its header. */
+  async #nextGood(): Promise<FrameHeader | undefined> {
     for (;;) {
       const step = this.#window.step()
       if (step === undefined) await this.#window.fill()
       else if (step.kind === 'end') return undefined
       else if (step.kind === 'no-frame') await this.#window.resync(this.#couldFollow)
-      else if (step.kind === 'frame' && this.#couldFollow(step.header)) return step.header.seq
+      else if (step.kind === 'frame' && this.#couldFollow(step.header)) return step.header
       else this.#window.advance(step.bytes)
     }
   }

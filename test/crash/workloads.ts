@@ -109,8 +109,8 @@ class Work {
     const { id, vector, metadata, effect } = this.#change()
     if (removes) {
       const acknowledged = this.#model.submit([[id, null]])
-      await index.delete(id)
-      acknowledged()
+      // Without a change there is nothing that must be there, nor what came before it.
+      if (await index.delete(id)) acknowledged()
     } else {
       const acknowledged = this.#model.submit([effect])
       await index.upsert(id, vector, metadata)

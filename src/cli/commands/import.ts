@@ -1,7 +1,8 @@
-import { DurableIndex, flat, type Metric, WalError } from '../../mod.ts'
+import { DurableIndex, type FlatOptions, flat, type Metric, WalError } from '../../mod.ts'
 import { defineCommand } from '../args.ts'
 import { type Command, command, type ExitCode, printJson, printLine } from '../command.ts'
 import { openVectorFile, type VectorRow } from '../import/index.ts'
+import { indexKind, metricFor } from '../opening.ts'
 import { formatDuration, formatQuantity } from '../output.ts'
 import { startProgress } from '../progress.ts'
 
@@ -10,7 +11,7 @@ const spec = defineCommand({
   summary: 'bring the vectors of a file into a durable index',
   details:
     'Reads .fvecs, .npy and .jsonl files. Ids are row numbers, except in .jsonl, where each line has an "id", a "vector" and perhaps "metadata". ' +
-    'The file is checked whole before anything is written. An id that exists is replaced.',
+    'The file is checked whole before anything is written. An id that exists is replaced. Ends with a checkpoint, which keeps the metric.',
   positionals: {
     file: { description: 'the file of vectors' },
     directory: { description: 'the directory of the log; made if missing' },
@@ -20,8 +21,7 @@ const spec = defineCommand({
     metric: {
       type: 'choice',
       choices: ['cosine', 'l2', 'ip'],
-      description: 'how the index measures distance',
-      default: 'cosine',
+      description: 'how the index measures distance; default: as it does already, else cosine',
     },
     json: { type: 'boolean', description: 'one JSON object' },
   },
@@ -38,20 +38,29 @@ export const importVectors: Command = command(
     await check(source, prefix)
     await using index = await DurableIndex.open({
       directory,
-      index: flat({ dimensions: source.dimensions, metric: metric as Metric }),
+      index: flat(await optionsFor(directory, file, source.dimensions, metric as Metric | undefined)),
     })
     using progress = startProgress({ label: 'importing', total: source.bytes, unit: 'bytes' })
     const before = index.size
     const under = new Set<Promise<void>>()
+    let failure: unknown
     let rows = 0
     for await (const { id, vector, metadata, endOffset } of source.read()) {
-      const done = index.upsert(prefix + id, vector, metadata ?? null).finally(() => under.delete(done))
+      const done = index
+        .upsert(prefix + id, vector, metadata ?? null)
+        .catch((error: unknown) => {
+          failure ??= error
+        })
+        .finally(() => under.delete(done))
       under.add(done)
       rows++
       if (under.size >= IN_FLIGHT) await Promise.race(under)
+      if (failure !== undefined) throw failure
       progress.update(endOffset)
     }
     await Promise.all(under)
+    if (failure !== undefined) throw failure
+    await index.checkpoint()
     progress.end()
     const durationMs = Math.round(performance.now() - started)
     const figures = { rows, dimensions: source.dimensions, added: index.size - before, size: index.size, durationMs }
@@ -65,6 +74,30 @@ export const importVectors: Command = command(
     return 0
   },
 )
+
+/**
+ * Of the index that is there already, as far as it says; found out before anything is opened for writing.
+ * @throws WALV_INDEX_MISMATCH
+ */
+async function optionsFor(
+  directory: string,
+  file: string,
+  dimensions: number,
+  metric: Metric | undefined,
+): Promise<FlatOptions> {
+  const kind = await indexKind(directory).catch((error: unknown) => {
+    if (error instanceof WalError && error.code === 'WALV_NO_DIRECTORY') return undefined
+    throw error
+  })
+  if (kind !== undefined && kind.dimensions !== dimensions) {
+    throw new WalError(
+      'WALV_INDEX_MISMATCH',
+      `The vectors in ${file} have ${dimensions} dimensions, those in ${directory} have ${kind.dimensions}. Nothing was written.`,
+      { file: directory },
+    )
+  }
+  return { dimensions, metric: metricFor(directory, kind, metric) }
+}
 
 /** A file that turns out to be wrong in the middle must not leave its first half. */
 async function check(source: { read(): AsyncIterable<VectorRow> }, prefix: string): Promise<void> {

@@ -1,7 +1,9 @@
-import { DurableIndex, flat, type Hit, type JsonValue, type Metric, Wal, WalError } from '../../mod.ts'
+import { DurableIndex, flat, type Hit, type Metric, WalError } from '../../mod.ts'
 import { defineCommand } from '../args.ts'
 import { type Command, command, type ExitCode, printJson, printLine } from '../command.ts'
+import { indexKind, metricFor } from '../opening.ts'
 import { formatCount, table } from '../output.ts'
+import { escapeControls, quote } from '../text.ts'
 
 const spec = defineCommand({
   name: 'query',
@@ -29,13 +31,19 @@ export const query: Command = command(
   async ({ vector, k, metric, json }, { directory, id }): Promise<ExitCode> => {
     if ((id === undefined) === (vector === undefined))
       throw new WalError('WALV_USAGE', 'Give either an ID or --vector. See `walv query --help`.')
-    const options = await indexOptions(directory, metric as Metric | undefined)
-    const index = await DurableIndex.open({ directory, readOnly: true, index: flat(options) })
+    const kind = await indexKind(directory)
+    if (kind === undefined) throw new WalError('WALV_NOT_FOUND', `There is no vector in ${directory}. Check the path.`)
+    const { dimensions } = kind
+    const index = await DurableIndex.open({
+      directory,
+      readOnly: true,
+      index: flat({ dimensions, metric: metricFor(directory, kind, metric as Metric | undefined) }),
+    })
     const stored = id === undefined ? undefined : index.get(id)
     if (id !== undefined && stored === undefined) {
       throw new WalError(
         'WALV_NOT_FOUND',
-        `There is no ${JSON.stringify(id)} among the ${formatCount(index.size)} vectors in ${directory}.`,
+        `There is no ${quote(id)} among the ${formatCount(index.size)} vectors in ${directory}.`,
       )
     }
     const hits = await index.search(stored?.vector ?? parseVector(vector!), { k })
@@ -47,8 +55,8 @@ export const query: Command = command(
 
 const rowOf = ({ id, distance, metadata }: Hit): string[] => [
   distance.toFixed(4),
-  id,
-  metadata === null ? '' : JSON.stringify(metadata),
+  escapeControls(id),
+  metadata === null ? '' : escapeControls(JSON.stringify(metadata)),
 ]
 
 function parseVector(text: string): number[] {
@@ -63,21 +71,4 @@ function parseJson(text: string): unknown {
   } catch {
     return undefined
   }
-}
-
-/** What kind of index the directory holds: its snapshot says, or its first vector. */
-async function indexOptions(
-  directory: string,
-  metric: Metric | undefined,
-): Promise<{ dimensions: number; metric: Metric }> {
-  const wal = await Wal.open({ directory, readOnly: true })
-  const info = wal.lastCheckpoint?.snapshot?.info as { dimensions?: JsonValue; metric?: Metric } | null | undefined
-  if (typeof info?.dimensions === 'number')
-    return { dimensions: info.dimensions, metric: metric ?? info.metric ?? 'cosine' }
-  for await (const { entries } of wal.replay()) {
-    for (const entry of entries.flatMap((each) => (each.type === 'batch' ? each.entries : [each]))) {
-      if ('vector' in entry && entry.vector) return { dimensions: entry.vector.length, metric: metric ?? 'cosine' }
-    }
-  }
-  throw new WalError('WALV_NOT_FOUND', `There is no vector in ${directory}.`)
 }

@@ -1,0 +1,62 @@
+/** What the commands ask of a directory before they use it. */
+import { type BatchMember, type JsonValue, type Metric, Wal, WalError } from '../mod.ts'
+
+/** What kind of index a directory holds. */
+export interface IndexKind {
+  readonly dimensions: number
+  /** Undefined where no snapshot says. */
+  readonly metric: Metric | undefined
+}
+
+/** Opens a log read-only, with what is left of it if it is damaged. @throws WALV_NOT_FOUND, and what `Wal.open` throws */
+export async function openToLook(
+  directory: string,
+  onProgress?: (bytesDone: number, bytesTotal: number) => void,
+): Promise<Wal> {
+  const wal = await Wal.open({ directory, readOnly: true, recovery: 'salvage', ...(onProgress && { onProgress }) })
+  if (holdsNothing(wal)) throw noLog(directory)
+  return wal
+}
+
+/** Whether there is no log: about nothing every answer would be good news. */
+export function holdsNothing(wal: Wal): boolean {
+  return wal.stats().segments === 0 && wal.recovery.damage.length === 0
+}
+
+export function noLog(directory: string): WalError {
+  return new WalError('WALV_NOT_FOUND', `There is no log in ${directory}. Check the path.`, { file: directory })
+}
+
+/** What kind of index the directory holds: its snapshot says, or its first vector. Undefined where there is no vector. */
+export async function indexKind(directory: string): Promise<IndexKind | undefined> {
+  const wal = await Wal.open({ directory, readOnly: true })
+  const info = wal.lastCheckpoint?.snapshot?.info as { dimensions?: JsonValue; metric?: Metric } | null | undefined
+  if (typeof info?.dimensions === 'number') return { dimensions: info.dimensions, metric: info.metric }
+  for await (const { entries } of wal.replay()) {
+    const vector = firstVector(entries)
+    if (vector) return { dimensions: vector.length, metric: undefined }
+  }
+  return undefined
+}
+
+function firstVector(entries: readonly BatchMember[]): Float32Array | undefined {
+  for (const entry of entries) {
+    const vector = entry.type === 'batch' ? firstVector(entry.entries) : 'vector' in entry ? entry.vector : undefined
+    if (vector) return vector
+  }
+  return undefined
+}
+
+/**
+ * The metric that was asked for, if the index has no other; that of the index; or cosine.
+ * @throws WALV_INDEX_MISMATCH
+ */
+export function metricFor(directory: string, kind: IndexKind | undefined, asked: Metric | undefined): Metric {
+  if (asked === undefined || kind?.metric === undefined || asked === kind.metric)
+    return asked ?? kind?.metric ?? 'cosine'
+  throw new WalError(
+    'WALV_INDEX_MISMATCH',
+    `The index in ${directory} has the metric ${kind.metric}, not ${asked}. Leave out --metric.`,
+    { file: directory },
+  )
+}
