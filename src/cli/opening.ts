@@ -1,4 +1,5 @@
 /** What the commands ask of a directory before they use it. */
+import { readdir } from 'node:fs/promises'
 import { type BatchMember, type JsonValue, type Metric, Wal, WalError } from '../mod.ts'
 
 /** What kind of index a directory holds. */
@@ -8,23 +9,25 @@ export interface IndexKind {
   readonly metric: Metric | undefined
 }
 
+/** @throws WALV_USAGE if there is anything in the directory. What else is wrong with it, opening says. */
+export async function needEmpty(directory: string): Promise<void> {
+  const names = await readdir(directory).catch(() => [])
+  if (names.length === 0) return
+  throw new WalError('WALV_USAGE', `${directory} is not empty. Give a new directory. Nothing was written.`, {
+    file: directory,
+  })
+}
+
 /** Opens a log read-only, with what is left of it if it is damaged. @throws WALV_NOT_FOUND, and what `Wal.open` throws */
 export async function openToLook(
   directory: string,
   onProgress?: (bytesDone: number, bytesTotal: number) => void,
 ): Promise<Wal> {
   const wal = await Wal.open({ directory, readOnly: true, recovery: 'salvage', ...(onProgress && { onProgress }) })
-  if (holdsNothing(wal)) throw noLog(directory)
+  // About nothing, every answer would be good news.
+  if (wal.stats().segments === 0 && wal.recovery.damage.length === 0)
+    throw new WalError('WALV_NOT_FOUND', `There is no log in ${directory}. Check the path.`, { file: directory })
   return wal
-}
-
-/** Whether there is no log: about nothing every answer would be good news. */
-export function holdsNothing(wal: Wal): boolean {
-  return wal.stats().segments === 0 && wal.recovery.damage.length === 0
-}
-
-export function noLog(directory: string): WalError {
-  return new WalError('WALV_NOT_FOUND', `There is no log in ${directory}. Check the path.`, { file: directory })
 }
 
 /** What kind of index the directory holds: its snapshot says, or its first vector. Undefined where there is no vector. */

@@ -41,7 +41,7 @@ function lossToText({ acknowledged }: Damage): string {
   return acknowledged ? 'acknowledged records are lost' : 'nothing acknowledged is lost'
 }
 
-function rangeToText({ from, through }: SequenceRange): string {
+export function rangeToText({ from, through }: SequenceRange): string {
   if (through === null) return `${from} and later`
   return from === through ? String(from) : `${from} to ${through}`
 }
@@ -90,7 +90,7 @@ function metadataToText({ type, metadata }: Extract<WalEntry | V1Entry, { type: 
 }
 
 /** The first of `parts`, and how many more there are. */
-function shorten(parts: readonly string[], max: number, count: number = parts.length): string {
+export function shorten(parts: readonly string[], max: number, count: number = parts.length): string {
   const shown = parts.slice(0, max).join(', ')
   return count > max ? `${shown} and ${count - max} more` : shown
 }

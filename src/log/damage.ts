@@ -47,7 +47,8 @@ export function readableId({ bytes, view }: ByteBuffer, at: number, header: Fram
   const idAt = start + DATA_PREFIX_BYTES + view.getUint16(start + 6, true) * 4
   if (idBytes === 0 || idAt + idBytes + view.getUint32(start, true) !== end) return []
   try {
-    return [new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(idAt, idAt + idBytes))]
+    const id = new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(idAt, idAt + idBytes))
+    return /\p{Cc}/u.test(id) ? [] : [id]
   } catch {
     return []
   }

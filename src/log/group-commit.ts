@@ -10,8 +10,8 @@ import { Group, GroupMemory, type WritePosition } from './group.ts'
 import type { WalSettings } from './options.ts'
 import { createSegment, HEADER_ROOM, type OpenSegment, type SegmentList } from './segments.ts'
 
-/** Kept free at the end of a segment, so that a promise always fits behind its last record. */
-const PROMISE_ROOM = 2 * SECTOR_BYTES + FRAME_HEADER_BYTES
+/** Kept free at the end of a segment, so that two promises, in sectors of their own, always fit behind its last record. */
+const PROMISE_ROOM = 2 * (SECTOR_BYTES + 2 * FRAME_HEADER_BYTES)
 /** How long the log must be idle before it writes down that all of it is durable. */
 const IDLE_PROMISE_MS = 100
 const PAGE_BYTES = 4096
@@ -477,7 +477,10 @@ export class GroupCommit {
     const { offset, capacity } = this.#planned
     if (this.#mustRotate || offset + PROMISE_ROOM > capacity) return
     const group = new Group(this.#memory.take(PROMISE_ROOM), this.#planned, false, this.#nextSeq)
-    group.addPromise(this.#fields(flags))
+    const fields = this.#fields(flags)
+    // Twice, so that exchanging two sectors cannot take the last record and everything that tells of it.
+    group.addPromise(fields)
+    group.addPromise(fields)
     this.#planned = { ...this.#planned, offset: group.endOffset }
     const written = await this.#write(group, this.#active)
     if (written && (await this.#sync(group))) this.#memory.give(group.memory)

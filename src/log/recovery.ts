@@ -127,20 +127,22 @@ function refuseUnreadable(directory: string, damage: readonly Damage[]): never {
   throw new WalError('WALV_DAMAGED', message, { file: directory, detail: damage })
 }
 
-/** Beside a live writer, what looks like a loss may be a group that was written while we read, and a file may have been retired. */
+/** How often to look again beside a live writer, where a file may be retired while we read. */
 const READ_ONLY_TRIES = 5
-const RETRY_MS = 20
 
+/** Beside a live writer, what looks like a loss may be a group that was written while we read: it counts only if it is still there at a second look. */
 async function surveyDirectory(settings: WalSettings): Promise<Survey> {
   const { disk, directory } = settings
+  let before: string | undefined
   for (let tries = settings.readOnly ? READ_ONLY_TRIES : 1; ; tries--) {
     try {
       const found = await survey(disk, await readDirectory(disk, directory), settings)
-      if (tries === 1 || found.damage.every(({ acknowledged }) => acknowledged === false)) return found
+      const losses = JSON.stringify(found.damage.filter(({ acknowledged }) => acknowledged !== false))
+      if (tries === 1 || losses === '[]' || losses === before) return found
+      before = losses
     } catch (error) {
       if (tries === 1 || (error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
     }
-    await new Promise((done) => setTimeout(done, RETRY_MS))
   }
 }
 

@@ -142,7 +142,7 @@ function fileDamage(
 /** A file is made in its full size before its header names it, so a shorter one was cut. Only in the last one can that hide a loss. */
 function cutFiles(live: readonly LiveSegment[], closed: boolean): Damage[] {
   return live
-    .filter((segment) => segment.bytes < segment.capacity)
+    .filter(({ bytes, capacity }) => bytes < capacity || bytes < SEGMENT_HEADER_BYTES)
     .map((segment) => {
       const hidden = segment === live.at(-1) && !closed
       const detail = `${segment.name} was made with ${segment.capacity} bytes and has ${segment.bytes}.`
@@ -208,8 +208,9 @@ async function walkAll(
       visitor,
       options.signal,
     )
-    const empty = walk.usedBytes === FIRST_FRAME && walk.spots.length === 0
+    const empty = segment.bytes >= FIRST_FRAME && walk.usedBytes === FIRST_FRAME && walk.spots.length === 0
     if (segment.headerValid || !empty) {
+      if (walk.usedBytes === FIRST_FRAME) closedAt = -1
       pass.live.push(segment)
       pass.spots.push(...walk.spots)
       pass.usedBytes.set(segment.number, walk.usedBytes)

@@ -121,8 +121,9 @@ export class SegmentWalk {
     }
     const ids = step.kind === 'bad-payload' ? readableId(this.#window.memory, step.at, step.header) : []
     let dirty = true
-    if (step.kind === 'no-frame') dirty = await this.#window.resync(this.#couldFollow)
-    else this.#window.advance(step.bytes)
+    // The extent of a frame that does not verify is not trusted: it may stand where it does not belong, and what follows lie within.
+    if (step.kind === 'frame') this.#window.advance(step.bytes)
+    else dirty = await this.#window.resync(this.#couldFollow)
     const landed = this.#window.offset
     const next = await this.#nextGood()
     dirty ||= this.#window.offset !== landed
@@ -146,8 +147,8 @@ export class SegmentWalk {
       const step = this.#window.step()
       if (step === undefined) await this.#window.fill()
       else if (step.kind === 'end') return undefined
-      else if (step.kind === 'no-frame') await this.#window.resync(this.#couldFollow)
-      else if (step.kind === 'frame' && this.#couldFollow(step.header)) return step.header
+      else if (step.kind !== 'frame') await this.#window.resync(this.#couldFollow)
+      else if (this.#couldFollow(step.header)) return step.header
       else this.#window.advance(step.bytes)
     }
   }

@@ -1,7 +1,8 @@
-import { Wal, WalError } from '../../mod.ts'
+import { WalError } from '../../mod.ts'
 import { type ConvertOptions, type ConvertReport, convertToV1, convertToV2 } from '../../v1.ts'
 import { defineCommand } from '../args.ts'
 import { type Command, command, type ExitCode, printJson, printLine } from '../command.ts'
+import { needEmpty, openToLook } from '../opening.ts'
 import { formatQuantity } from '../output.ts'
 import { startProgress } from '../progress.ts'
 
@@ -11,7 +12,10 @@ const spec = defineCommand({
   details:
     'The direction follows from what FROM holds. FROM is only read. A v1 log becomes a v2 log that converts back to exactly the same records; this is checked. ' +
     'Exit code 1 if FROM is damaged.',
-  positionals: { from: { description: 'the directory to read' }, to: { description: 'a new directory' } },
+  positionals: {
+    from: { description: 'the directory to read' },
+    to: { description: 'a new directory, or an empty one' },
+  },
   options: {
     salvage: { type: 'boolean', description: 'convert what is left of a damaged log' },
     json: { type: 'boolean', description: 'one JSON object' },
@@ -20,6 +24,7 @@ const spec = defineCommand({
 
 export const convert: Command = command(spec, async ({ salvage, json }, { from, to }): Promise<ExitCode> => {
   const isV1 = await holdsV1(from)
+  await needEmpty(to)
   using progress = startProgress({ label: 'converting', unit: 'count' })
   const options: ConvertOptions = {
     from,
@@ -36,7 +41,7 @@ export const convert: Command = command(spec, async ({ salvage, json }, { from, 
 
 async function holdsV1(directory: string): Promise<boolean> {
   try {
-    await Wal.open({ directory, readOnly: true, recovery: 'salvage' })
+    await openToLook(directory)
     return false
   } catch (error) {
     if (error instanceof WalError && error.code === 'WALV_V1_DIRECTORY') return true
@@ -45,7 +50,7 @@ async function holdsV1(directory: string): Promise<boolean> {
 }
 
 function sentence({ records, withoutCounterpart, damage }: ConvertReport, toV2: boolean, to: string): string {
-  const rest = toV2 ? 'kept as it is, having no form in v2' : 'left out, having no form in v1'
+  const rest = toV2 ? 'without a form in v2 kept as in v1' : 'without a form in v1 left out'
   const parts = [`${formatQuantity(records, 'record')} written to ${to} in format ${toV2 ? 'v2' : 'v1'}`]
   if (withoutCounterpart > 0) parts.push(`${formatQuantity(withoutCounterpart, 'record')} ${rest}`)
   if (damage > 0) parts.push(`${formatQuantity(damage, 'damaged place')} passed over`)

@@ -1,12 +1,15 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { DurableIndex } from '../../mod.ts'
+import { DurableIndex, Wal } from '../../mod.ts'
 import { defineCommand } from '../args.ts'
 import { type Command, command, type ExitCode, printLine } from '../command.ts'
 import { type CheckResult, check, newIndex } from '../demo/check.ts'
+import { Findings } from '../demo/findings.ts'
 import { type KillPlan, type RoundResult, runRound } from '../demo/round.ts'
+import { needEmpty } from '../opening.ts'
 import { coloursFor, formatBytes, formatCount, formatDuration, formatQuantity, table } from '../output.ts'
+import { shorten } from '../text.ts'
 import { allWords, demoWords, type Word } from '../words.ts'
 
 const spec = defineCommand({
@@ -28,10 +31,13 @@ const spec = defineCommand({
   },
 })
 
+/** As many words as a line names. */
+const MAX_NAMED = 5
 const ASKED = ['king', 'paris', 'river', 'computer']
 const colours = coloursFor(process.stdout)
 
 export const demo: Command = command(spec, async ({ full, kills, directory }): Promise<ExitCode> => {
+  if (directory !== undefined) await prepare(directory)
   const base = directory ?? mkdtempSync(join(tmpdir(), 'walv-demo-'))
   const path = directory === undefined ? join(base, 'index') : base
   try {
@@ -41,6 +47,13 @@ export const demo: Command = command(spec, async ({ full, kills, directory }): P
   }
 })
 
+/** Whatever was there already would look as if the demo had invented it. */
+async function prepare(directory: string): Promise<void> {
+  await needEmpty(directory)
+  const wal = await Wal.open({ directory })
+  await wal.close()
+}
+
 async function run(directory: string, full: boolean, kills: number): Promise<ExitCode> {
   const words: Word[] = []
   for await (const word of await (full ? allWords() : demoWords())) words.push(word)
@@ -49,30 +62,26 @@ async function run(directory: string, full: boolean, kills: number): Promise<Exi
       `Another process writes them, 64 at a time, and is killed with SIGKILL ${formatQuantity(kills, 'time')}.\n`,
   )
   const acknowledged = new Set<number>()
-  const bad = { missing: 0, altered: 0, invented: 0 }
+  const bad = new Findings()
   const checkpointRound = Math.ceil(kills / 2)
   for (let round = 1; round <= kills; round++) {
     const plan = planOf(words.length - acknowledged.size, kills - round + 1, round === checkpointRound)
     const result = await runRound({ directory, full, checkpointAfter: plan.checkpointAfter }, plan.kill)
     for (const rank of result.acknowledged) acknowledged.add(rank)
     const checked = await check(directory, words, acknowledged)
-    bad.missing += checked.missing.length
-    bad.altered += checked.altered.length
-    bad.invented += checked.invented.length
+    bad.add(checked)
     await printRound(round, result, acknowledged.size, checked)
   }
   const last = await runRound({ directory, full, checkpointAfter: undefined }, { on: 'never' })
   for (const rank of last.acknowledged) acknowledged.add(rank)
   const final = await check(directory, words, acknowledged)
-  bad.missing += final.missing.length
-  bad.altered += final.altered.length
-  bad.invented += final.invented.length
+  bad.add(final)
   await printLine(
     `\nThen the writer may finish: ${formatCount(final.found)} of ${formatQuantity(words.length, 'word')} are in the index.\n`,
   )
   await printNeighbours(directory, words)
   await printSummary(words.length, acknowledged.size, kills, final, bad)
-  return bad.missing + bad.altered + bad.invented === 0 && final.found === words.length ? 0 : 1
+  return bad.isEmpty && final.found === words.length ? 0 : 1
 }
 
 /** A random moment in this round's share of what is left to write. */
@@ -106,11 +115,10 @@ async function printRound(
 }
 
 function verdictOf({ missing, altered, invented }: CheckResult): string {
-  if (missing.length + altered.length + invented.length === 0)
-    return colours.green('every acknowledged word is there, bit for bit')
-  return colours.red(
-    `MISSING ${missing.length} (${missing.slice(0, 5).join(', ')}), ALTERED ${altered.length}, NEVER WRITTEN ${invented.length}`,
-  )
+  const bad = Object.entries({ MISSING: missing, ALTERED: altered, 'NEVER WRITTEN': invented })
+    .filter(([, ids]) => ids.length > 0)
+    .map(([what, ids]) => `${what} ${formatCount(ids.length)} (${shorten(ids, MAX_NAMED)})`)
+  return bad.length === 0 ? colours.green('every acknowledged word is there, bit for bit') : colours.red(bad.join(', '))
 }
 
 async function printNeighbours(directory: string, words: readonly Word[]): Promise<void> {
@@ -131,18 +139,17 @@ async function printSummary(
   acknowledged: number,
   kills: number,
   final: CheckResult,
-  bad: { readonly missing: number; readonly altered: number; readonly invented: number },
+  bad: Findings,
 ): Promise<void> {
-  const lost = bad.missing + bad.altered
-  const fine = lost + bad.invented === 0 && final.found === words
+  const fine = bad.isEmpty && final.found === words
   const rows = [
     ['acknowledged', formatCount(acknowledged)],
     ['killed', formatQuantity(kills, 'time')],
     ['recovered', `${formatCount(final.found)} (${formatBytes(final.recovery.bytes)} of log)`],
-    ['lost', String(lost)],
-    ['never written, but there', String(bad.invented)],
+    ['lost', formatCount(bad.lost.size)],
+    ['never written, but there', formatCount(bad.invented.size)],
   ]
-  await printLine(table(rows, 'lr'))
+  await printLine(table(rows))
   await printLine(
     fine ? colours.green('Nothing acknowledged was lost.') : colours.red('This must not happen: please report it.'),
   )

@@ -1,4 +1,4 @@
-import { DurableIndex, type FlatOptions, flat, type Metric, WalError } from '../../mod.ts'
+import { DurableIndex, type FlatOptions, flat, MAX_ID_BYTES, type Metric, WalError } from '../../mod.ts'
 import { defineCommand } from '../args.ts'
 import { type Command, command, type ExitCode, printJson, printLine } from '../command.ts'
 import { openVectorFile, type VectorRow } from '../import/index.ts'
@@ -101,8 +101,11 @@ async function optionsFor(
 
 /** A file that turns out to be wrong in the middle must not leave its first half. */
 async function check(source: { read(): AsyncIterable<VectorRow> }, prefix: string): Promise<void> {
-  for await (const { id, vector, where } of source.read()) {
-    if (prefix + id === '') throw new WalError('WALV_INVALID_ID', `The id of ${where} is empty. Nothing was written.`)
+  for await (const { id: each, vector, where } of source.read()) {
+    const id = prefix + each
+    if (id === '') throw new WalError('WALV_INVALID_ID', `The id of ${where} is empty. Nothing was written.`)
+    if (Buffer.byteLength(id) > MAX_ID_BYTES)
+      throw new WalError('WALV_LIMIT', `The id of ${where} has more than ${MAX_ID_BYTES} bytes. Nothing was written.`)
     const wrong = vector.findIndex((value) => !Number.isFinite(value))
     if (wrong >= 0)
       throw new WalError(

@@ -1,8 +1,9 @@
-import { type Damage, nodeDisk, scanLog, Wal, WalError } from '../../mod.ts'
+import { type Damage, nodeDisk, scanLog, WalError } from '../../mod.ts'
 import { readV1Directory, recoverV1 } from '../../v1.ts'
 import { defineCommand } from '../args.ts'
 import { type Command, command, type ExitCode, printLine } from '../command.ts'
 import { damageToJson, recordToJson, v1RecordToJson } from '../json.ts'
+import { openToLook } from '../opening.ts'
 import { damageToText, recordToText, v1RecordToText } from '../text.ts'
 
 const spec = defineCommand({
@@ -43,14 +44,17 @@ async function* linesOf(directory: string, committed: boolean): AsyncGenerator<L
 }
 
 async function* everythingV2(directory: string): AsyncGenerator<Line, void, void> {
+  let found = false
   for await (const item of scanLog({ directory })) {
+    found = true
     if ('damage' in item) yield damageLine(item.damage)
     else yield { text: () => recordToText(item.record), json: () => recordToJson(item.record) }
   }
+  if (!found) await openToLook(directory)
 }
 
 async function* committedV2(directory: string): AsyncGenerator<Line, void, void> {
-  const wal = await Wal.open({ directory, readOnly: true, recovery: 'salvage' })
+  const wal = await openToLook(directory)
   for (const damage of wal.recovery.damage) yield damageLine(damage)
   for await (const { entries, transactionId, ...place } of wal.replay()) {
     for (const entry of entries) {

@@ -1,11 +1,12 @@
-import { type Damage, nodeDisk, type RecoveryReport, Wal, WalError } from '../../mod.ts'
+import { type Damage, nodeDisk, type RecoveryReport, WalError } from '../../mod.ts'
 import { readV1Directory } from '../../v1.ts'
 import { defineCommand } from '../args.ts'
 import { type Command, command, type ExitCode, printJson, printLine } from '../command.ts'
 import { damageToJson } from '../json.ts'
+import { openToLook } from '../opening.ts'
 import { coloursFor, formatBytes, formatDuration, formatQuantity } from '../output.ts'
 import { startProgress } from '../progress.ts'
-import { damageToText } from '../text.ts'
+import { damageToText, rangeToText } from '../text.ts'
 
 const spec = defineCommand({
   name: 'verify',
@@ -21,9 +22,8 @@ export const verify: Command = command(spec, async ({ json }, { directory }): Pr
   const found = await read(directory)
   for (const damage of found.damage) await printLine(json ? damageToJson(damage) : damageToText(damage))
   const fine = found.damage.every(({ kind }) => kind === 'torn-tail')
-  const lost = found.damage.some(({ acknowledged }) => acknowledged !== false)
   if (json) await printJson({ verified: { ...found.figures, damage: found.damage.length, intact: fine } })
-  else await printLine(summary(found.figures, fine, lost))
+  else await printLine(summary(found.figures, found.damage, fine))
   return fine ? 0 : 1
 })
 
@@ -32,6 +32,9 @@ interface Figures {
   readonly records: number
   readonly bytes: number
   readonly durationMs: number
+  /** These only of v2. */
+  readonly snapshotSeq?: number | null
+  readonly gaps?: RecoveryReport['gaps']
 }
 
 async function read(directory: string): Promise<{ damage: readonly Damage[]; figures: Figures }> {
@@ -45,12 +48,7 @@ async function read(directory: string): Promise<{ damage: readonly Damage[]; fig
 
 async function readV2(directory: string): Promise<{ damage: readonly Damage[]; figures: Figures }> {
   using progress = startProgress({ label: 'verifying', unit: 'bytes' })
-  const wal = await Wal.open({
-    directory,
-    readOnly: true,
-    recovery: 'salvage',
-    onProgress: (done) => progress.update(done),
-  })
+  const wal = await openToLook(directory, (done) => progress.update(done))
   const report = wal.recovery
   return { damage: report.damage, figures: { format: 'v2', records: report.entries, ...figuresOf(report) } }
 }
@@ -94,12 +92,26 @@ async function readV1(directory: string): Promise<{ damage: readonly Damage[]; f
   return { damage, figures: { format: 'v1', records, bytes, durationMs: Math.round(performance.now() - started) } }
 }
 
-function summary({ format, records, bytes, durationMs }: Figures, fine: boolean, lost: boolean): string {
-  const { green, red, yellow, bold } = coloursFor(process.stdout)
-  const verdict = fine
-    ? green('intact')
-    : lost
-      ? red('acknowledged records are lost, or may be')
-      : yellow('damaged, no record is lost')
-  return `${bold(verdict)}: ${formatQuantity(records, 'record')} (${formatBytes(bytes)}, format ${format}) read and checked in ${formatDuration(durationMs)}`
+function summary(
+  { format, records, bytes, durationMs, snapshotSeq, gaps = [] }: Figures,
+  damage: readonly Damage[],
+  fine: boolean,
+): string {
+  const { bold } = coloursFor(process.stdout)
+  const sentences = [
+    bold(verdict(damage, fine)),
+    `${formatQuantity(records, 'record')} (${formatBytes(bytes)}, format ${format}) read and checked in ${formatDuration(durationMs)}`,
+  ]
+  if (snapshotSeq != null) sentences.push(`The snapshot through record ${snapshotSeq} verifies`)
+  if (gaps.length > 0) sentences.push(`Lost before, and recorded by a repair: seq ${gaps.map(rangeToText).join(', ')}`)
+  if (!fine) sentences.push('What to do: docs/operations.md')
+  return `${sentences.join('. ')}.`
+}
+
+function verdict(damage: readonly Damage[], fine: boolean): string {
+  const { green, red, yellow } = coloursFor(process.stdout)
+  if (fine) return green(damage.length === 0 ? 'Intact' : 'Intact, but for a torn tail')
+  if (damage.some(({ acknowledged }) => acknowledged)) return red('Damaged: acknowledged records are lost')
+  if (damage.some(({ acknowledged }) => acknowledged === null)) return red('Damaged: acknowledged records may be lost')
+  return yellow('Damaged, but no record is lost')
 }

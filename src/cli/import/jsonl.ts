@@ -11,6 +11,7 @@ import { MAX_ID_BYTES } from '../../mod.ts'
 import { floatsFromBytes } from '../floats.ts'
 import { checkDimensions, invalidFile, sizeOf, type VectorFile, type VectorRow } from './file.ts'
 import { type Line, readLines } from './lines.ts'
+import { metadataProblem } from './metadata.ts'
 
 type JsonObject = { readonly [key: string]: JsonValue }
 
@@ -76,8 +77,8 @@ class LineParser {
       endOffset: this.#line.endOffset,
     }
     const other = Object.keys(others)[0]
-    if (other === undefined) return metadata === undefined ? row : { ...row, metadata }
-    if (metadata === undefined) return { ...row, metadata: others }
+    if (other === undefined) return metadata === undefined ? row : { ...row, metadata: this.#metadata(metadata) }
+    if (metadata === undefined) return { ...row, metadata: this.#metadata(others) }
     throw this.#invalid(
       `has "metadata" and also ${JSON.stringify(other.slice(0, 100))}`,
       'Move that into the metadata.',
@@ -109,6 +110,12 @@ class LineParser {
   #vector(value: JsonValue | undefined): Float32Array {
     if (value === undefined) throw this.#invalid('has neither "vector" nor "embedding"', 'Add one of them.')
     return typeof value === 'string' ? this.#fromBase64(value) : this.#fromArray(value)
+  }
+
+  #metadata(value: JsonValue): JsonValue {
+    const problem = metadataProblem(value)
+    if (problem === undefined) return value
+    throw this.#invalid(`has metadata ${problem}`, 'Leave that out of the metadata.')
   }
 
   #fromArray(value: JsonValue): Float32Array {
