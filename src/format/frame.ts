@@ -25,8 +25,6 @@ export const FRAME_TYPES = {
   gap: 11,
   /** Carries only its header: what was durable when it was written. Takes no sequence number. */
   promise: 12,
-  /** Fills up to the next sector. Takes no sequence number. */
-  pad: 13,
 } as const
 
 export type FrameType = (typeof FRAME_TYPES)[keyof typeof FRAME_TYPES]
@@ -39,7 +37,7 @@ const KNOWN_FLAGS = FLAG_IN_TRANSACTION | FLAG_CLOSED
 
 export interface FrameHeader {
   readonly payloadBytes: number
-  /** Sequence number of the record; of a promise or pad, that of the next record. */
+  /** Sequence number of the record; of a promise, that of the next record. */
   readonly seq: number
   /** Every record with a smaller sequence number was durable when this frame was written. */
   readonly durableBefore: number
@@ -118,7 +116,7 @@ export function readFrameHeader(source: ByteBuffer, at: number, seed: number): F
     !Number.isNaN(header.seq) &&
     header.durableBefore <= header.seq &&
     header.type >= FRAME_TYPES.insert &&
-    header.type <= FRAME_TYPES.pad &&
+    header.type <= FRAME_TYPES.promise &&
     (header.flags & ~KNOWN_FLAGS) === 0
   return sane ? header : undefined
 }

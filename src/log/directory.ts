@@ -34,6 +34,8 @@ export interface SegmentFile {
 
 export interface LogDirectory {
   readonly path: string
+  /** The largest number in any name, also of what is no segment; 0 without one. */
+  readonly lastNumber: number
   /** In the order of their numbers. */
   readonly segments: readonly SegmentFile[]
   readonly temporaries: readonly string[]
@@ -68,6 +70,7 @@ export async function readDirectory(disk: Disk, path: string): Promise<LogDirect
   }
   return {
     path,
+    lastNumber: Math.max(0, ...entries.map(({ name }) => segmentNumber(name) ?? 0)),
     segments,
     temporaries: entries.filter(({ name }) => name.endsWith(TEMPORARY_SUFFIX)).map(({ name }) => name),
     snapshots: await listSnapshots(

@@ -11,7 +11,7 @@ import type { WalSettings } from './options.ts'
 import { createSegment, HEADER_ROOM, type OpenSegment, type SegmentList } from './segments.ts'
 
 /** Kept free at the end of a segment, so that two promises, in sectors of their own, always fit behind its last record. */
-const PROMISE_ROOM = 2 * (SECTOR_BYTES + 2 * FRAME_HEADER_BYTES)
+const PROMISE_ROOM = 2 * (SECTOR_BYTES + FRAME_HEADER_BYTES)
 /** How long the log must be idle before it writes down that all of it is durable. */
 const IDLE_PROMISE_MS = 100
 const PAGE_BYTES = 4096
@@ -458,6 +458,7 @@ export class GroupCommit {
     if (!prepared) return
     await prepared.file.close()
     await this.#settings.disk.remove(prepared.path)
+    await this.#settings.disk.syncDirectory(this.#settings.directory)
   }
 
   #promiseWhenIdle(): void {

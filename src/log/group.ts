@@ -73,12 +73,13 @@ export class Group {
   }
 
   /**
-   * Adds a promise, in a sector of its own, so that no single sector that is lost takes a record together with the promise that would tell of it.
+   * Adds a promise at the start of a sector, with zeros in front of it, so that no single sector that is lost takes a record together with the promise that would tell of
+   * it.
    */
   addPromise(fields: FrameFields): void {
-    const padding = alignUp(this.endOffset + FRAME_HEADER_BYTES, SECTOR_BYTES) - this.endOffset - FRAME_HEADER_BYTES
-    this.#memory.bytes.fill(0, this.#used + FRAME_HEADER_BYTES, this.#used + FRAME_HEADER_BYTES + padding)
-    this.#seal(FRAME_TYPES.pad, padding, { ...fields, flags: 0 })
+    const filler = alignUp(this.endOffset, SECTOR_BYTES) - this.endOffset
+    this.#memory.bytes.fill(0, this.#used, this.#used + filler)
+    this.#used += filler
     this.#seal(FRAME_TYPES.promise, 0, fields)
   }
 

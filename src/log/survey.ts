@@ -63,7 +63,7 @@ export async function survey(disk: Disk, directory: LogDirectory, options: Surve
     logId,
     segments: first.live,
     unusedSegments: [...unused, ...live.filter(({ number }) => !first.usedBytes.has(number)).map(({ name }) => name)],
-    lastSegmentNumber: directory.segments.at(-1)?.number ?? 0,
+    lastSegmentNumber: directory.lastNumber,
     firstSeq: first.live[0]?.firstSeq ?? 0,
     endSeq: end,
     durableBefore: first.durableBefore,
@@ -145,7 +145,8 @@ function cutFiles(live: readonly LiveSegment[], closed: boolean): Damage[] {
     .filter(({ bytes, capacity }) => bytes < capacity || bytes < SEGMENT_HEADER_BYTES)
     .map((segment) => {
       const hidden = segment === live.at(-1) && !closed
-      const detail = `${segment.name} was made with ${segment.capacity} bytes and has ${segment.bytes}.`
+      const made = Math.max(segment.capacity, SEGMENT_HEADER_BYTES)
+      const detail = `${segment.name} was made with ${made === segment.capacity ? made : `at least ${made}`} bytes and has ${segment.bytes}.`
       return {
         ...fileDamage(
           segment,
@@ -154,7 +155,7 @@ function cutFiles(live: readonly LiveSegment[], closed: boolean): Damage[] {
           hidden ? `${detail} Records at its end may be lost without a trace.` : detail,
         ),
         offset: segment.bytes,
-        bytes: segment.capacity - segment.bytes,
+        bytes: made - segment.bytes,
       }
     })
 }
@@ -243,6 +244,7 @@ async function walkWhole(
  */
 function badHeader(segment: LiveSegment, { live, durableBefore }: Pass): Damage[] {
   const { name, identified, firstSeq, badCopies } = segment
+  if (segment.bytes < SEGMENT_HEADER_BYTES) return []
   if (!identified) {
     return [
       fileDamage(

@@ -132,8 +132,8 @@ export class SegmentWalk {
       this.#finish()
       return
     }
-    // What stands between a record and a promise is a pad, which a crash may keep from the disk while the promise gets there.
-    if (next.seq === this.expected && !takesSequence(next.type)) return
+    // A promise begins a sector; zeros lead up to it.
+    if (!dirty && next.seq === this.expected && !takesSequence(next.type)) return
     this.#report(offset, this.#window.offset - offset, this.#within(next.seq) - 1, ids, reasonOf(step))
   }
 

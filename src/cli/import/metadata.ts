@@ -11,7 +11,7 @@ export function metadataProblem(metadata: JsonValue): string | undefined {
     if (level.some((value) => typeof value === 'string' && !value.isWellFormed())) return HALF_A_PAIR
     const containers = level.filter((value) => typeof value === 'object' && value !== null)
     if (containers.some((value) => !Object.keys(value).every((key) => key.isWellFormed()))) return HALF_A_PAIR
-    level = containers.flatMap((value): JsonValue[] => Object.values(value))
+    level = containers.flatMap((value) => Object.values(value as { readonly [key: string]: JsonValue }))
   }
   const bytes = Buffer.byteLength(JSON.stringify(metadata))
   return bytes > MAX_METADATA_BYTES ? `of ${bytes} bytes, more than ${MAX_METADATA_BYTES}` : undefined
