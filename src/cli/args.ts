@@ -199,7 +199,8 @@ function positionalValues(spec: CommandSpec, given: readonly string[]): Record<s
   const names = Object.keys(spec.positionals)
   const extra = given[names.length]
   if (extra !== undefined) throw usage(spec, `"${extra}" is one argument too many.`)
-  const missing = names.slice(given.length).find((name) => spec.positionals[name]!.optional !== true)
+  // What is empty was meant to be something: a variable that is not set.
+  const missing = names.find((name, i) => given[i] === '' || (i >= given.length && !spec.positionals[name]!.optional))
   if (missing !== undefined) throw usage(spec, `${missing.toUpperCase()} is missing.`)
   return Object.fromEntries(names.map((name, i) => [name, given[i]]))
 }

@@ -28,20 +28,19 @@ async function main([name, ...rest]: readonly string[]): Promise<ExitCode> {
   return run(parsed.options, parsed.positionals)
 }
 
-// A reader that has seen enough, such as head, is no error.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error
-  process.exit(0)
+process.stdout.on('error', (cause: NodeJS.ErrnoException) => {
+  // A reader that has seen enough, such as head, is no error.
+  if (cause.code === 'EPIPE') process.exit(0)
+  complain(new WalError('WALV_IO', `What was asked for cannot be written: ${cause.message}.`, { cause }))
+  process.exit()
 })
 
-main(process.argv.slice(2)).then(
-  (code) => {
-    process.exitCode = code
-  },
-  (error: unknown) => {
-    const text =
-      error instanceof WalError ? `walv: ${error.message} (${error.code})` : `walv: ${(error as Error).stack}`
-    process.stderr.write(`${text}\n`)
-    process.exitCode = exitCodeOf(error)
-  },
-)
+function complain(error: unknown): void {
+  const text = error instanceof WalError ? `${error.message} (${error.code})` : (error as Error).stack
+  process.stderr.write(`walv: ${text}\n`)
+  process.exitCode = exitCodeOf(error)
+}
+
+main(process.argv.slice(2)).then((code) => {
+  process.exitCode = code
+}, complain)

@@ -156,9 +156,9 @@ export class GroupCommit {
     try {
       if (!poisonedBefore) await this.flush()
       await this.#running
+      clearTimeout(this.#idleTimer)
       if (!this.#poison) await this.#writePromise(FLAG_CLOSED)
     } finally {
-      clearTimeout(this.#idleTimer)
       // Everything is synced: what closing answers changes nothing.
       await this.#active.file.close().catch(() => {})
       await this.#discardPrepared().catch(() => {})

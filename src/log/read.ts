@@ -47,14 +47,13 @@ async function* readSegment(disk: Disk, segment: SegmentExtent, range: ReadRange
     },
   }
   const walk = await SegmentWalk.open(disk, segment, visitor).catch((error) => {
-    throw unreadable(error, segment.path)
+    throw refusal(error, segment, range.signal)
   })
   try {
     let reported = 0
     while (!walk.done) {
       await walk.run(range.signal).catch((error) => {
-        if (range.signal?.aborted) throw error
-        throw unreadable(error, segment.path)
+        throw refusal(error, segment, range.signal)
       })
       yield* items
       items = []
@@ -68,7 +67,18 @@ async function* readSegment(disk: Disk, segment: SegmentExtent, range: ReadRange
   }
 }
 
-const unreadable = (error: unknown, path: string): Error => ioError(error, `${path} cannot be read; try again`, path)
+function refusal(
+  error: NodeJS.ErrnoException,
+  { path, firstSeq }: SegmentExtent,
+  signal: AbortSignal | undefined,
+): Error {
+  if (signal?.aborted) return new WalError('WALV_ABORTED', 'Reading the log was aborted.', { cause: error })
+  if (error.code === 'ENOENT') {
+    const message = `Record ${firstSeq} and those behind it were let go while they were being read. Start again from the last snapshot, or from the oldest record.`
+    return new WalError('WALV_SEQUENCE_TRIMMED', message, { file: path, seq: firstSeq, cause: error })
+  }
+  return ioError(error, `${path} cannot be read; try again`, path)
+}
 
 /** A frame that verifies and makes no sense was written by something else than walv, or by a defect of it. */
 const senseless = (file: string, offset: number, bytes: number, seq: number, problem: string): Damage => ({

@@ -7,6 +7,7 @@ import { WalError } from '../errors.ts'
 import { alignUp } from '../format/byte-buffer.ts'
 import { encodeSegmentHeader, LOG_ID_BYTES, type SegmentHeader, segmentSeed } from '../format/segment.ts'
 import { copyRecords, FrameSink } from './copy.ts'
+import { damageOf } from './damage.ts'
 import { LOCK_FILE, readDirectory, refuseDirectory, TEMPORARY_SUFFIX } from './directory.ts'
 import { makeDirectory } from './make-directory.ts'
 import type { WalSettings } from './options.ts'
@@ -15,6 +16,7 @@ import { createSegment, FIRST_SEGMENT_BYTES, HEADER_ROOM, type OpenSegment, remo
 import type { SnapshotStore } from './snapshot-store.ts'
 import { FIRST_FRAME, refuseLoss, type Survey, survey } from './survey.ts'
 import type { FoundCheckpoint } from './tally.ts'
+import type { Spot } from './walk.ts'
 
 /** A last segment with less than this in it is carried over into the new one, so that opening often does not leave many small files. */
 const CARRY_BYTES = 64 * 1024
@@ -128,7 +130,7 @@ function refuseUnreadable(directory: string, damage: readonly Damage[]): never {
 }
 
 /** How often to look again beside a live writer, where a file may be retired while we read. */
-const READ_ONLY_TRIES = 5
+const READ_ONLY_TRIES = 20
 
 /** Beside a live writer, what looks like a loss may be a group that was written while we read: it counts only if it is still there at a second look. */
 async function surveyDirectory(settings: WalSettings): Promise<Survey> {
@@ -157,7 +159,28 @@ async function judge(found: Survey, snapshots: SnapshotStore): Promise<{ surveye
     const judged = await chooseSnapshot(surveyed, snapshots)
     if (judged.checkpoint) return { surveyed, judged }
   }
-  return { surveyed: found, judged: await chooseSnapshot(found, snapshots) }
+  const judged = await chooseSnapshot(found, snapshots)
+  return { surveyed: judged.checkpoint ? found : withLostBeginning(found), judged }
+}
+
+/** Without a snapshot that holds what came before the first record, that is lost. */
+function withLostBeginning(found: Survey): Survey {
+  const [first] = found.segments
+  if (first === undefined || found.firstSeq === 0) return found
+  const reason = `the log begins with record ${found.firstSeq}, and no snapshot that verifies holds what came before`
+  const spot: Spot = {
+    kind: 'missing-segment',
+    file: first.name,
+    segment: first.number,
+    offset: 0,
+    bytes: 0,
+    lostFrom: 0,
+    lostThrough: found.firstSeq - 1,
+    ids: [],
+    reason,
+  }
+  const damage = damageOf(spot, Math.max(found.durableBefore, found.firstSeq), found.endSeq)
+  return { ...found, spots: [spot, ...found.spots], damage: [...found.damage, damage] }
 }
 
 function withoutRetired(found: Survey, firstSeq: number): Survey {
@@ -185,7 +208,7 @@ interface Judged {
 }
 
 /** The newest checkpoint whose snapshot verifies and behind which the log is whole. Older snapshots are not looked at. */
-async function chooseSnapshot({ tally, firstSeq, endSeq }: Survey, snapshots: SnapshotStore): Promise<Judged> {
+async function chooseSnapshot({ tally, firstSeq }: Survey, snapshots: SnapshotStore): Promise<Judged> {
   const bad: string[] = []
   const damage: Damage[] = []
   const named = tally.checkpoints.filter(({ entry }) => entry.snapshot !== null)
@@ -200,7 +223,6 @@ async function chooseSnapshot({ tally, firstSeq, endSeq }: Survey, snapshots: Sn
     bad.push(entry.snapshot!.name)
     damage.push(badSnapshot(entry, problem))
   }
-  if (firstSeq > 0 && endSeq > 0) damage.push(nothingBefore(firstSeq))
   return { checkpoint: undefined, usable: [], bad, damage }
 }
 
@@ -213,17 +235,6 @@ const badSnapshot = ({ snapshot, sequenceNumber }: CheckpointEntry, problem: str
   seqs: [],
   ids: [],
   detail: `The snapshot through record ${sequenceNumber} does not verify: ${problem}. An earlier snapshot, or the log alone, is used instead.`,
-})
-
-const nothingBefore = (firstSeq: number): Damage => ({
-  kind: 'missing-segment',
-  file: '',
-  offset: 0,
-  bytes: 0,
-  acknowledged: true,
-  seqs: [{ from: 0, through: firstSeq - 1 }],
-  ids: [],
-  detail: `The log begins with record ${firstSeq}, and no snapshot that verifies holds what came before.`,
 })
 
 /** The segment in which a recovered log goes on. */

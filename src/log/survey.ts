@@ -96,6 +96,7 @@ function chain(directory: LogDirectory, logId: Buffer | undefined): Chain {
   const unused: string[] = []
   const damage: Damage[] = []
   let limitSeq = Number.POSITIVE_INFINITY
+  let following: SegmentFile | undefined
   for (const segment of directory.segments.toReversed()) {
     const { header } = segment
     if (header && logId && !header.logId.equals(logId)) {
@@ -105,14 +106,21 @@ function chain(directory: LogDirectory, logId: Buffer | undefined): Chain {
     } else if (header && header.firstSeq >= limitSeq) {
       unused.push(segment.name)
     } else {
-      live.push(liveSegment(segment, logId, limitSeq))
+      const openEnded = following !== undefined && (following.number !== segment.number + 1 || !following.header)
+      live.push(liveSegment(segment, logId, limitSeq, openEnded))
       limitSeq = header?.firstSeq ?? limitSeq
+      following = segment
     }
   }
   return { live: live.reverse(), unused, damage }
 }
 
-function liveSegment(segment: SegmentFile, logId: Buffer | undefined, limitSeq: number): LiveSegment {
+function liveSegment(
+  segment: SegmentFile,
+  logId: Buffer | undefined,
+  limitSeq: number,
+  openEnded: boolean,
+): LiveSegment {
   const { header, number, name, path, bytes } = segment
   return {
     number,
@@ -120,6 +128,7 @@ function liveSegment(segment: SegmentFile, logId: Buffer | undefined, limitSeq: 
     path,
     bytes,
     limitSeq,
+    openEnded,
     identified: logId !== undefined,
     seed: logId ? segmentSeed(logId, number) : 0,
     firstSeq: header?.firstSeq ?? Number.NaN,
@@ -220,7 +229,22 @@ async function walkAll(
     done += segment.bytes
     options.onProgress?.(done, total)
   }
+  const last = pass.live.at(-1)
+  if (last && durableBefore > nextSeq && pass.spots.at(-1)?.lostThrough !== null) {
+    pass.spots.push(lostAtEnd(last, pass.usedBytes.get(last.number)!, nextSeq, durableBefore - 1))
+  }
   return { ...pass, tally, durableBefore, nextSeq, closedAt }
+}
+
+/** Records that were promised and of which nothing is left but zeros. */
+function lostAtEnd(
+  { name: file, number: segment, bytes }: LiveSegment,
+  offset: number,
+  lostFrom: number,
+  lostThrough: number,
+): Spot {
+  const reason = 'promised records are missing at the end of the log'
+  return { kind: 'corrupt', file, segment, offset, bytes: bytes - offset, lostFrom, lostThrough, ids: [], reason }
 }
 
 async function walkWhole(

@@ -84,7 +84,7 @@ export class Transaction {
   }
 
   async #mark(type: TransactionMarker['type'], state: State): Promise<number> {
-    const before = this.#state
+    const before = { state: this.#state, lastSeq: this.#lastSeq }
     this.#state = state
     try {
       const done = this.#table.mark(this.id, type)
@@ -94,8 +94,9 @@ export class Transaction {
       return seq
     } catch (error) {
       // A refused marker left no trace: the transaction may be ended again. A failed disk ends everything.
-      if (this.#state === state)
-        this.#state = error instanceof WalError && error.fate === 'not-logged' ? before : 'failed'
+      const refused = error instanceof WalError && error.fate === 'not-logged'
+      this.#state = refused ? before.state : 'failed'
+      this.#lastSeq = before.lastSeq
       throw error
     }
   }

@@ -40,6 +40,8 @@ export interface SegmentExtent {
   readonly firstSeq: number
   /** The records from this one on are held by a later segment; Infinity for the last. */
   readonly limitSeq: number
+  /** A file between this segment and the next is missing or has no header, so that nothing tells where the records of this one end. */
+  readonly openEnded: boolean
 }
 
 /**
@@ -156,18 +158,12 @@ export class SegmentWalk {
   /** What a later segment continues from must have been here. */
   #finish(): void {
     this.done = true
-    const { limitSeq, bytes } = this.#segment
+    const { limitSeq, bytes, openEnded } = this.#segment
     if (!Number.isFinite(limitSeq) || this.expected >= limitSeq) return
     const last = this.spots.at(-1)
     if (last?.lostThrough === null) this.spots[this.spots.length - 1] = { ...last, lostThrough: limitSeq - 1 }
-    else
-      this.#report(
-        this.usedBytes,
-        Math.max(0, bytes - this.usedBytes),
-        limitSeq - 1,
-        [],
-        'records are missing at the end of this segment',
-      )
+    else if (openEnded) return
+    else this.#report(this.usedBytes, Math.max(0, bytes - this.usedBytes), limitSeq - 1, [], MISSING_AT_END)
     this.expected = limitSeq
   }
 
@@ -187,6 +183,8 @@ export class SegmentWalk {
     if (lostThrough !== null) this.expected = Math.max(this.expected, lostThrough + 1)
   }
 }
+
+const MISSING_AT_END = 'records are missing at the end of this segment'
 
 /** Whether a frame says that the log was closed in order. */
 export const closes = (header: FrameHeader): boolean =>

@@ -39,20 +39,19 @@ export function settleTransactions(index: RecordIndex, order: readonly number[])
 /** Every transaction, by the position of its begin. An id that begins again while it is open abandons the transaction that bore it. */
 function findTransactions(index: RecordIndex, order: readonly number[]): Map<number, Transaction> {
   const begun = new Map<number, Transaction>()
-  const open = new Map<bigint, Transaction>()
+  const latest = new Map<bigint, Transaction>()
   for (const position of order) {
     const marker = index.markers.get(position)
     if (marker === undefined) continue
     const { type, transactionId: id } = marker
-    const transaction = open.get(id)
-    open.delete(id)
     if (type !== 'beginTransaction') {
+      const transaction = latest.get(id)
       if (transaction) transaction.ends = true
       continue
     }
     const beginning = { id, members: [], ends: false, open: true }
     begun.set(position, beginning)
-    open.set(id, beginning)
+    latest.set(id, beginning)
   }
   return begun
 }
