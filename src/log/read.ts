@@ -59,6 +59,7 @@ async function* readSegment(disk: Disk, segment: SegmentExtent, range: ReadRange
       items = []
       pending = 0
       for (; reported < walk.spots.length; reported++) {
+        if ((walk.spots[reported]!.lostThrough ?? range.from) < range.from) continue
         yield { damage: damageOf(walk.spots[reported]!, range.durableBefore, range.before) }
       }
     }

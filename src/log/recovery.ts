@@ -79,8 +79,8 @@ export async function ensureDirectory(disk: Disk, path: string): Promise<void> {
 export async function recover(settings: WalSettings, snapshots: SnapshotStore): Promise<Recovered> {
   const started = performance.now()
   const { disk, directory } = settings
-  let { surveyed, judged } = await judge(await surveyDirectory(settings), snapshots)
-  let damage = [...surveyed.damage, ...judged.damage]
+  const { judged, damage, ...found } = await look(settings, snapshots)
+  let { surveyed } = found
   const quarantined: string[] = []
   if (settings.recovery === 'strict') refuseLoss(directory, damage)
   if (!settings.readOnly) {
@@ -91,10 +91,8 @@ export async function recover(settings: WalSettings, snapshots: SnapshotStore): 
     }
     if (settings.recovery === 'repair' && damage.some(({ kind }) => kind !== 'torn-tail')) {
       quarantined.push(...(await repairSegments(disk, directory, surveyed)))
-      const found = damage
-      surveyed = await surveyDirectory(settings)
+      surveyed = (await lookOnce(settings, snapshots)).surveyed
       refuseLoss(directory, surveyed.damage)
-      damage = found
     }
   }
   const { tally } = surveyed
@@ -129,23 +127,37 @@ function refuseUnreadable(directory: string, damage: readonly Damage[]): never {
   throw new WalError('WALV_DAMAGED', message, { file: directory, detail: damage })
 }
 
-/** How often to look again beside a live writer, where a file may be retired while we read. */
+/** How often to look again beside a live writer, where files and snapshots may be retired while we read. */
 const READ_ONLY_TRIES = 20
 
-/** Beside a live writer, what looks like a loss may be a group that was written while we read: it counts only if it is still there at a second look. */
-async function surveyDirectory(settings: WalSettings): Promise<Survey> {
-  const { disk, directory } = settings
+interface Found {
+  readonly surveyed: Survey
+  readonly judged: Judged
+  readonly damage: readonly Damage[]
+}
+
+/** Beside a live writer, what looks like damage may be a group that was written while we read: it counts only if it is still there at a second look. */
+async function look(settings: WalSettings, snapshots: SnapshotStore): Promise<Found> {
   let before: string | undefined
   for (let tries = settings.readOnly ? READ_ONLY_TRIES : 1; ; tries--) {
     try {
-      const found = await survey(disk, await readDirectory(disk, directory), settings)
-      const losses = JSON.stringify(found.damage.filter(({ acknowledged }) => acknowledged !== false))
-      if (tries === 1 || losses === '[]' || losses === before) return found
-      before = losses
+      const found = await lookOnce(settings, snapshots)
+      const doubtful = JSON.stringify(found.damage.filter(({ kind }) => kind !== 'torn-tail'))
+      if (tries === 1 || doubtful === '[]' || doubtful === before) return found
+      before = doubtful
     } catch (error) {
       if (tries === 1 || (error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
     }
   }
+}
+
+async function lookOnce(settings: WalSettings, snapshots: SnapshotStore): Promise<Found> {
+  const { disk, directory } = settings
+  const { surveyed, judged } = await judge(
+    await survey(disk, await readDirectory(disk, directory), settings),
+    snapshots,
+  )
+  return { surveyed, judged, damage: [...judged.damage, ...surveyed.damage] }
 }
 
 /**

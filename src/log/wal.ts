@@ -97,6 +97,7 @@ export class Wal implements Log {
     const settings = { ...checked, directory: resolve(checked.directory) }
     const snapshots = new SnapshotStore(settings.disk, settings.directory)
     try {
+      settings.signal?.throwIfAborted()
       if (settings.readOnly) return new Wal(settings, await recover(settings, snapshots), snapshots, undefined)
       return await Wal.#openForWriting(settings, snapshots)
     } catch (error) {

@@ -98,6 +98,23 @@ test('behind a length that cannot be, reading goes on with the next header, and 
   }
 })
 
+test('what is missing has no known end where the log starts over behind it', async () => {
+  const bad = frame(6)
+  bad.writeUInt32LE(2 ** 31, 8)
+  const found = await readFiles(segment(5, bad, header(), 0))
+  assert.deepEqual(briefly(found), ['corrupt 6.. null', 'order false'])
+})
+
+test('the number of a record that cannot be read is not believed if it is not the next', async () => {
+  const found = await readFiles(segment(0, rawFrame(99, Buffer.from('c')), 2, 3))
+  assert.deepEqual(briefly(found), ['corrupt 99..99 null'])
+})
+
+test('the first record behind a header may bear any number, also if it is cut short', async () => {
+  assert.deepEqual(briefly(await readFiles(segment(frame(7).subarray(0, 20)))), ['torn-tail 7.. null'])
+  assert.deepEqual(briefly(await readFiles(segment(10), segment(frame(0).subarray(0, 20)))), ['torn-tail 0.. null'])
+})
+
 test('a length of exactly 100 000 000 is a length, not damage in itself', async () => {
   const claim = frame(1)
   claim.writeUInt32LE(100_000_000, 8)
@@ -107,7 +124,9 @@ test('a length of exactly 100 000 000 is a length, not damage in itself', async 
 })
 
 test('a cut end of a file is no torn tail if records follow in another file', async () => {
-  const found = await readFiles(segment(0, frame(1).subarray(0, 20)), segment(4, 5))
+  const disk = MemoryDisk.of(files(segment(0, frame(1).subarray(0, 20)), segment(4, 5)))
+  const found = await read(disk)
+  assert.equal(disk.openFiles, 0)
   assert.deepEqual(seqs(found), [0, 4, 5])
   assert.deepEqual(briefly(found), ['corrupt 1..3 null'])
 })

@@ -93,6 +93,11 @@ test('a log that started over after its oldest files were removed is not put in 
   assert.deepEqual(ids(found), ['k', 'l', 'm', 'n', 'o', 'p'])
 })
 
+test('a file that repeats numbers of the file before, though not from 0 on, comes behind it', async () => {
+  const found = await recoverFiles([numbered(5, 'a', 'b', 'c', 'd'), numbered(3, 'e', 'f', 'g')])
+  assert.deepEqual(ids(found), ['a', 'b', 'c', 'd', 'e', 'f', 'g'])
+})
+
 test('files that a clock set back has named wrongly are put in the order of their numbers', async () => {
   assert.deepEqual(seqs(await recoverFixture('clock_went_back')), [0, 1])
   const [a, b, c, d, e, f] = [
@@ -205,6 +210,8 @@ test('a transaction that was open at a crash does not take what the next process
 test('an id that begins again abandons the transaction that bore it', async () => {
   const log = numbered(0, marker('begin', 1), 'a', marker('begin', 1), 'b', marker('commit', 1), 'c')
   assert.deepEqual(ids(await recoverFiles([log])), ['b', 'c'])
+  const begunTwice = numbered(0, marker('begin', 1), 'a', marker('begin', 1), 'b')
+  assert.deepEqual(ids(await recoverFiles([begunTwice, numbered(4, 'c', marker('commit', 1))])), ['b', 'c'])
 })
 
 test('thousands of transactions open at once take no more time each than one', async () => {

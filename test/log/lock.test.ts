@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict'
+import { symlink } from 'node:fs/promises'
+import { hostname } from 'node:os'
+import { test } from 'node:test'
+import { Wal, type WalError } from '../../src/mod.ts'
+import {
+  alter,
+  appendAll,
+  idsIn,
+  names,
+  openWal,
+  refusal,
+  segmentsIn,
+  temporaryDirectory,
+  writeLog,
+} from '../support/logs.ts'
+import { kill, startWriter } from '../support/processes.ts'
+
+/** The refusal of a second writer that names the first. */
+const namesHolder = (pid: number | undefined) => (error: WalError) => {
+  assert.match(error.message, new RegExp(`in process ${pid} on ${hostname()} since \\d{4}-\\d\\d-\\d\\dT`))
+  assert.equal(JSON.parse(error.detail as string).pid, pid)
+  return refusal('WALV_LOCKED')(error)
+}
+
+test('a second writer in the same process is refused, and the refusal names pid and host', async (t) => {
+  const directory = await temporaryDirectory(t)
+  const wal = await openWal(t, { directory })
+  await assert.rejects(Wal.open({ directory }), namesHolder(process.pid))
+  await appendAll(wal, names('id', 3))
+  await wal.close()
+  assert.deepEqual(await idsIn(await openWal(t, { directory })), names('id', 3))
+})
+
+test('a second writer through a symbolic link is refused', async (t) => {
+  const directory = await temporaryDirectory(t)
+  const link = `${await temporaryDirectory(t)}/link`
+  await symlink(directory, link)
+  await openWal(t, { directory })
+  await assert.rejects(Wal.open({ directory: link }), namesHolder(process.pid))
+})
+
+test('a second writer in another process is refused; once the holder is killed it gets in, and all is there', async (t) => {
+  const directory = await temporaryDirectory(t)
+  const { child, report } = await startWriter(t, { directory, count: 10 })
+  assert.deepEqual(report, { acknowledged: 10 })
+  await assert.rejects(Wal.open({ directory }), namesHolder(child.pid))
+  await kill(child)
+  assert.deepEqual(await idsIn(await openWal(t, { directory })), names('id', 10))
+})
+
+test('an open that fails gives the directory free', async (t) => {
+  const directory = await temporaryDirectory(t)
+  await writeLog(directory, names('id', 3))
+  await alter((await segmentsIn(directory))[0]!, (content) => content.fill(1, 1024 + 80, 1024 + 90))
+  for (let time = 0; time < 2; time++) await assert.rejects(Wal.open({ directory }), refusal('WALV_DAMAGED'))
+  const wal = await openWal(t, { directory, recovery: 'salvage' })
+  assert.ok(wal.lastSeq >= 2)
+})
+
+test('readers need no lock and take none', async (t) => {
+  const directory = await temporaryDirectory(t)
+  const wal = await openWal(t, { directory })
+  await appendAll(wal, names('id', 3))
+  const readers = await Promise.all([1, 2, 3].map(() => openWal(t, { directory, readOnly: true })))
+  for (const reader of readers) assert.deepEqual(await idsIn(reader), names('id', 3))
+  await wal.close()
+  await openWal(t, { directory })
+})
