@@ -1,7 +1,8 @@
-import type { BatchMember, CustomEntry, DataEntry, EntryInput, JsonValue, VectorInput } from '../entry.ts'
+import type { BatchMember, DataEntry, EntryInput, JsonValue, VectorInput } from '../entry.ts'
 import { WalError } from '../errors.ts'
 import { checkedIdBytes, vectorOf } from '../format/encode.ts'
 import { encodeMetadata } from '../format/metadata.ts'
+import { MAX_BATCH_NESTING } from '../limits.ts'
 import { wrongDimensions } from './index-state.ts'
 import type { VectorIndex } from './vector-index.ts'
 
@@ -9,7 +10,7 @@ import type { VectorIndex } from './vector-index.ts'
  * Validates changes and copies what they hold, so that the caller may go on using it.
  * @throws WALV_INVALID_ENTRY, WALV_INVALID_ID, WALV_INVALID_VECTOR, WALV_INVALID_METADATA, WALV_LIMIT; nothing was logged
  */
-export function checkedEntry(entry: EntryInput, index: VectorIndex): BatchMember {
+export function checkedEntry(entry: EntryInput, index: VectorIndex, nesting: number = 0): BatchMember {
   switch (entry?.type) {
     case 'insert': {
       checkedIdBytes(entry.id)
@@ -25,10 +26,18 @@ export function checkedEntry(entry: EntryInput, index: VectorIndex): BatchMember
     case 'batch':
       if (!Array.isArray(entry.entries))
         throw new WalError('WALV_INVALID_ENTRY', 'The entries of a batch must be an array. Nothing was logged.')
-      return { type: 'batch', entries: entry.entries.map((member) => checkedEntry(member, index)) }
+      if (nesting >= MAX_BATCH_NESTING) {
+        throw new WalError('WALV_LIMIT', `Batches may be nested at most ${MAX_BATCH_NESTING} deep. Nothing was logged.`)
+      }
+      return { type: 'batch', entries: Array.from(entry.entries, (member) => checkedEntry(member, index, nesting + 1)) }
+    case 'custom':
+      // An index ignores it; the log checks it.
+      return entry
     default:
-      // The log itself refuses what is no entry at all.
-      return entry as CustomEntry
+      throw new WalError(
+        'WALV_INVALID_ENTRY',
+        `${JSON.stringify(entry)} is no entry that can be applied to an index. Nothing was logged.`,
+      )
   }
 }
 

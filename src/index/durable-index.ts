@@ -290,7 +290,7 @@ export class DurableIndex {
       this.#inFlight.checkPossible(change, outcome.get(change.id) ?? this.#inFlight.exists(change.id))
       outcome.set(change.id, change.type !== 'delete')
     }
-    const logged = this.#log.append(entry)
+    const logged = this.#log.submit(entry)
     const leave = this.#inFlight.enter(outcome)
     await this.#queue.add(logged, [entry]).finally(leave)
     this.#checkpointIfDue()

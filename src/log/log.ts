@@ -26,6 +26,8 @@ export interface Log {
   readonly snapshot: Snapshot | undefined
   readonly lastCheckpoint: CheckpointEntry | undefined
   append(entry: EntryInput): Promise<number>
+  /** The same, but throws at once what can be refused at once: what has been handed over without a throw has its place in the order. */
+  submit(entry: EntryInput): Promise<number>
   appendBatch(entries: readonly EntryInput[]): Promise<number>
   begin(): Transaction
   read(range?: { from?: number; signal?: AbortSignal }): AsyncIterable<WalRecord>

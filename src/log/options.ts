@@ -93,6 +93,7 @@ export function settingsOf(options: WalOptions): WalSettings {
     throw refused('directory', directory, 'a path')
   if (!['strict', 'salvage', 'repair'].includes(recovery))
     throw refused('recovery', recovery, "'strict', 'salvage' or 'repair'")
+  if (typeof (options.readOnly ?? false) !== 'boolean') throw refused('readOnly', options.readOnly, 'true or false')
   const MIB = 1024 * 1024
   return {
     directory,

@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 import type { DiskLock } from '../disk/disk.ts'
 import type { CheckpointEntry, EntryInput, WalRecord } from '../entry.ts'
 import { WalError } from '../errors.ts'
-import { encodable, encodableInput } from '../format/encode.ts'
+import { encodableInput } from '../format/encode.ts'
 import { Checkpoints } from './checkpoints.ts'
 import { committedUnits } from './committed.ts'
 import { refuseDirectory } from './directory.ts'
@@ -157,12 +157,17 @@ export class Wal implements Log {
    * WALV_IO, WALV_POISONED, WALV_CLOSED, WALV_READ_ONLY
    */
   async append(entry: EntryInput): Promise<number> {
+    return this.submit(entry)
+  }
+
+  /** The same, but throws at once what can be refused at once: what has been handed over without a throw has its place in the order. */
+  submit(entry: EntryInput): Promise<number> {
     return this.#writable().writer.append(encodableInput(entry))
   }
 
   /** Logs several entries as one record: all or nothing. Resolves to its sequence number. */
   async appendBatch(entries: readonly EntryInput[]): Promise<number> {
-    return this.#writable().writer.append(encodable({ type: 'batch', entries }))
+    return this.submit({ type: 'batch', entries })
   }
 
   /** Begins a transaction. @throws WALV_LIMIT, WALV_CLOSED, WALV_READ_ONLY, WALV_POISONED, WALV_BACKPRESSURE */
