@@ -88,7 +88,13 @@ export class IndexState {
    * @throws WALV_INDEX_MISMATCH, WALV_DAMAGED
    */
   async load(files: SnapshotReader, info: JsonValue): Promise<void> {
-    const saved = info as ReturnType<typeof describe> & { fingerprint: string }
+    const saved = info as (ReturnType<typeof describe> & { fingerprint?: string }) | null
+    if (typeof saved?.fingerprint !== 'string') {
+      throw new WalError(
+        'WALV_INDEX_MISMATCH',
+        'The snapshot in this directory was not written by a DurableIndex. Open it with what wrote it.',
+      )
+    }
     const own = describe(this.index)
     const differing = (['kind', 'dimensions', 'metric'] as const).find((name) => saved[name] !== own[name])
     if (differing) {

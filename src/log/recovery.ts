@@ -8,7 +8,7 @@ import { alignUp } from '../format/byte-buffer.ts'
 import { encodeSegmentHeader, LOG_ID_BYTES, type SegmentHeader, segmentSeed } from '../format/segment.ts'
 import { copyRecords, FrameSink } from './copy.ts'
 import { damageOf } from './damage.ts'
-import { LOCK_FILE, readDirectory, refuseDirectory, TEMPORARY_SUFFIX } from './directory.ts'
+import { LOCK_FILE, readDirectory, refuseDirectory, SNAPSHOT_FOLDER, TEMPORARY_SUFFIX } from './directory.ts'
 import { makeDirectory } from './make-directory.ts'
 import type { WalSettings } from './options.ts'
 import { repairSegments } from './repair.ts'
@@ -68,7 +68,9 @@ export async function ensureDirectory(disk: Disk, path: string): Promise<void> {
     const parent = dirname(path)
     if (code !== 'ENOENT' || parent === path) refuseDirectory(path, error)
     await ensureDirectory(disk, parent)
-    await ensureDirectory(disk, path)
+    await makeDirectory(disk, path).catch((second) => {
+      if (second.code !== 'EEXIST') refuseDirectory(path, second)
+    })
   }
 }
 
@@ -84,7 +86,8 @@ export async function recover(settings: WalSettings, snapshots: SnapshotStore): 
   const quarantined: string[] = []
   if (settings.recovery === 'strict') refuseLoss(directory, damage)
   if (!settings.readOnly) {
-    if (surveyed.logId === undefined && surveyed.segments.length > 0) refuseUnreadable(directory, damage)
+    if (surveyed.logId === undefined && damage.some(({ acknowledged }) => acknowledged !== false))
+      refuseUnreadable(directory, damage)
     for (const name of judged.bad) {
       const path = await snapshots.quarantine(name)
       if (path !== undefined) quarantined.push(path)
@@ -123,7 +126,7 @@ export async function recover(settings: WalSettings, snapshots: SnapshotStore): 
 
 /** Going on would mean to start empty in the place of a log that may only have lost its headers. */
 function refuseUnreadable(directory: string, damage: readonly Damage[]): never {
-  const message = `No segment in ${directory} has a valid header, so nothing in it can be read. Nothing was changed. Restore a backup, or move the files away to start anew.`
+  const message = `No segment in ${directory} has a valid header, or none is there, so that nothing can be read. Nothing was changed. Restore a backup, or move the files away to start anew.`
   throw new WalError('WALV_DAMAGED', message, { file: directory, detail: damage })
 }
 
@@ -151,13 +154,24 @@ async function look(settings: WalSettings, snapshots: SnapshotStore): Promise<Fo
   }
 }
 
-async function lookOnce(settings: WalSettings, snapshots: SnapshotStore): Promise<Found> {
-  const { disk, directory } = settings
-  const { surveyed, judged } = await judge(
-    await survey(disk, await readDirectory(disk, directory), settings),
-    snapshots,
-  )
-  return { surveyed, judged, damage: [...judged.damage, ...surveyed.damage] }
+async function lookOnce({ disk, directory, ...options }: WalSettings, snapshots: SnapshotStore): Promise<Found> {
+  const listed = await readDirectory(disk, directory)
+  const { surveyed, judged } = await judge(await survey(disk, listed, options), snapshots)
+  const damage = [...judged.damage, ...surveyed.damage]
+  if (listed.segments.length === 0 && listed.snapshots.length > 0) damage.push(NO_SEGMENT)
+  return { surveyed, judged, damage }
+}
+
+/** A log's first segment is there before its first snapshot, and a last one always. */
+const NO_SEGMENT: Damage = {
+  kind: 'missing-segment',
+  file: SNAPSHOT_FOLDER,
+  offset: 0,
+  bytes: 0,
+  acknowledged: null,
+  seqs: [],
+  ids: [],
+  detail: 'There are snapshots but not one segment: the log itself is gone.',
 }
 
 /**

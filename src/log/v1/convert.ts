@@ -1,5 +1,5 @@
 import { createHash, type Hash } from 'node:crypto'
-import { resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import type { Disk } from '../../disk/disk.ts'
 import { nodeDisk } from '../../disk/real.ts'
 import type { EntryInput, WalRecord } from '../../entry.ts'
@@ -7,6 +7,7 @@ import { WalError } from '../../errors.ts'
 import { encodableInput } from '../../format/encode.ts'
 import { encodeV1Entry } from '../../format/v1/encode.ts'
 import type { V1Entry, V1Record } from '../../format/v1/entry.ts'
+import { ignoreMissing, refuseDirectory } from '../directory.ts'
 import type { Transaction } from '../transactions.ts'
 import { Wal } from '../wal.ts'
 import { readV1Directory } from './reader.ts'
@@ -25,7 +26,7 @@ import { V1Writer } from './writer.ts'
 
 export interface ConvertOptions {
   readonly from: string
-  /** Made if missing; must not hold a log. */
+  /** Made if missing; must be empty. Nothing of it is left if the conversion fails. */
   readonly to: string
   /** `'strict'` (default) refuses a damaged source; `'salvage'` converts what verifies or decodes. */
   readonly policy?: 'strict' | 'salvage'
@@ -41,16 +42,40 @@ export interface ConvertReport {
   readonly damage: number
 }
 
+/** Runs what fills a directory that is missing or empty, and leaves nothing of it behind if that fails. */
+async function intoNewDirectory<T>(disk: Disk, path: string, work: () => Promise<T>): Promise<T> {
+  const before = await disk.list(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined
+    return refuseDirectory(path, error)
+  })
+  if (before?.length) {
+    throw new WalError('WALV_INVALID_OPTION', `${path} is not empty. Convert into a new directory.`, { file: path })
+  }
+  try {
+    return await work()
+  } catch (error) {
+    const made = await disk.list(path).catch(() => [])
+    for (const { name } of made) await disk.remove(join(path, name))
+    if (before === undefined) await disk.remove(path).catch(ignoreMissing)
+    throw error
+  }
+}
+
 /** Appends under way at one time. */
 const IN_FLIGHT = 512
 
 /**
  * Writes the records of a v1 directory into a new v2 log, in file order, such that `convertToV1` gives back exactly the same records, byte for byte: where a record
  * cannot be told from its v2 form, a `walv.v1` record keeps it as it was. At the end this is checked, record by record.
- * @throws WALV_DAMAGED, WALV_INVALID_OPTION if `to` holds a log, and what reading and writing throw
+ * @throws WALV_DAMAGED, WALV_INVALID_OPTION if `to` is not empty, and what reading and writing throw
  */
-export async function convertToV2(options: ConvertOptions): Promise<ConvertReport> {
-  const { disk = nodeDisk, policy = 'strict', signal } = options
+export function convertToV2(options: ConvertOptions): Promise<ConvertReport> {
+  const disk = options.disk ?? nodeDisk
+  return intoNewDirectory(disk, resolve(options.to), () => writeV2(options, disk))
+}
+
+async function writeV2(options: ConvertOptions, disk: Disk): Promise<ConvertReport> {
+  const { policy = 'strict', signal } = options
   const writer = await V2Writer.open(options.to, disk)
   const sum = createHash('sha256')
   let records = 0
@@ -79,7 +104,7 @@ export async function convertToV2(options: ConvertOptions): Promise<ConvertRepor
 const refuse = (directory: string, detail: string): WalError =>
   new WalError(
     'WALV_DAMAGED',
-    `${directory} is damaged: ${detail} Nothing of it is changed; the new directory is not complete. To convert what is left, use the policy salvage.`,
+    `${directory} is damaged: ${detail} Nothing was converted. To convert what is left, use the policy salvage.`,
   )
 
 function update(sum: Hash, { seq, payload }: { seq: bigint; payload: Uint8Array }): void {
@@ -120,14 +145,6 @@ class V2Writer {
   static async open(directory: string, disk: Disk): Promise<V2Writer> {
     const clock = { now: 0 }
     const wal = await Wal.open({ directory, disk, durability: 'os', clock: () => clock.now })
-    if (wal.lastSeq >= 0) {
-      await wal.close()
-      throw new WalError(
-        'WALV_INVALID_OPTION',
-        `${resolve(directory)} holds a log already. Convert into a new directory.`,
-        { file: directory },
-      )
-    }
     return new V2Writer(wal, clock)
   }
 
@@ -247,8 +264,13 @@ function holds(entry: EntryInput): boolean {
  * @throws WALV_INVALID_ENTRY for a record that v1 has no form of (custom, prepared, an update of a part), WALV_SEQUENCE_TRIMMED if the log's beginning is
  * only in a snapshot, WALV_DAMAGED, and what reading and writing throw
  */
-export async function convertToV1(options: ConvertOptions): Promise<ConvertReport> {
-  const { disk = nodeDisk, policy = 'strict', signal } = options
+export function convertToV1(options: ConvertOptions): Promise<ConvertReport> {
+  const disk = options.disk ?? nodeDisk
+  return intoNewDirectory(disk, resolve(options.to), () => writeV1(options, disk))
+}
+
+async function writeV1(options: ConvertOptions, disk: Disk): Promise<ConvertReport> {
+  const { policy = 'strict', signal } = options
   const wal = await Wal.open({
     directory: options.from,
     disk,

@@ -1,0 +1,178 @@
+/**
+ * Logs that released versions wrote are read for ever. The directories were written once, by scripts/write-golden.mjs; what they must be read as was
+ * taken from what was appended, not from reading.
+ */
+import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
+import { cpSync, readdirSync, readFileSync } from 'node:fs'
+import { join, relative, sep } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import {
+  DurableIndex,
+  flat,
+  type Metric,
+  type RecoveryReport,
+  Wal,
+  type WalEntry,
+  type WalErrorCode,
+} from '../../src/mod.ts'
+import { collect, openIndex, openWal, refusal, temporaryDirectory } from '../support/logs.ts'
+
+const GOLDEN: string = fileURLToPath(new URL('../../../test/golden/v2/', import.meta.url))
+/** Golden directories are never written again: whoever changes this changes what walv once wrote. */
+const SHA256_OF_SUMS = 'af378d9f0aa3d8caaabe5d1d2bfb621891a66c6392ac2b2f7495aa8e680170c8'
+const MAX_HEX_BYTES = 256
+
+interface Expected {
+  /** What the report of opening must say; of each damage, what is named here. */
+  readonly recovery: Partial<RecoveryReport>
+  readonly records: readonly unknown[]
+  /** The code with which a strict open refuses; none if it opens. */
+  readonly strict?: WalErrorCode
+  readonly index?: {
+    readonly kind: string
+    readonly dimensions: number
+    readonly metric: Metric
+    readonly fingerprint: string
+    readonly items: readonly { readonly id: string; readonly vector: string; readonly metadata: unknown }[]
+  }
+}
+
+const names: string[] = readdirSync(GOLDEN, { withFileTypes: true })
+  .filter((entry) => entry.isDirectory())
+  .map(({ name }) => name)
+
+const logOf = (name: string): string => join(GOLDEN, name, 'log')
+const expectedOf = (name: string): Expected => JSON.parse(readFileSync(join(GOLDEN, name, 'expected.json'), 'utf8'))
+const recoveryFor = ({ strict }: Expected): 'strict' | 'salvage' => (strict ? 'salvage' : 'strict')
+const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
+
+function sumsBelow(folder: string, root: string = folder): string[] {
+  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    const path = join(folder, entry.name)
+    if (entry.isDirectory()) return sumsBelow(path, root)
+    return `${sha256(readFileSync(path))}  ${relative(root, path).replaceAll(sep, '/')}`
+  })
+}
+
+async function copyOf(t: TestContext, name: string): Promise<string> {
+  const directory = join(await temporaryDirectory(t), 'log')
+  cpSync(logOf(name), directory, { recursive: true })
+  return directory
+}
+
+/** An entry as expected.json has it: bytes as hexadecimal, or as their length and hash. */
+function plain(entry: WalEntry): unknown {
+  if (entry.type === 'batch') return { ...entry, entries: entry.entries.map(plain) }
+  if (entry.type === 'custom') return { ...entry, data: plainBytes(entry.data) }
+  if (!('vector' in entry) || entry.vector === undefined) return { ...entry }
+  const { buffer, byteOffset, byteLength } = entry.vector
+  return { ...entry, vector: plainBytes(new Uint8Array(buffer, byteOffset, byteLength)) }
+}
+
+function plainBytes(bytes: Uint8Array): unknown {
+  if (bytes.length <= MAX_HEX_BYTES) return Buffer.from(bytes).toString('hex')
+  return { bytes: bytes.length, sha256: sha256(bytes) }
+}
+
+const recordsOf = async (wal: Wal): Promise<unknown[]> =>
+  (await collect(wal.read())).map((record) => ({ ...record, entry: plain(record.entry) }))
+
+/** The parts of a report that are expected. */
+function factsOf(report: RecoveryReport, expected: Partial<RecoveryReport>): unknown {
+  const damage = report.damage.map(({ kind, file, offset, acknowledged, seqs, ids }) => ({
+    kind,
+    file,
+    offset,
+    acknowledged,
+    seqs,
+    ids,
+  }))
+  const known = { ...report, damage } as Record<string, unknown>
+  return Object.fromEntries(Object.keys(expected).map((key) => [key, known[key]]))
+}
+
+test('every golden file is byte for byte as it was first written, and none is missing or new', () => {
+  const list = readFileSync(join(GOLDEN, 'SHA256SUMS'))
+  const found = sumsBelow(GOLDEN).filter((line) => !line.endsWith('  SHA256SUMS'))
+  assert.deepEqual(found.toSorted(), list.toString().trimEnd().split('\n').toSorted())
+  assert.equal(sha256(list), SHA256_OF_SUMS)
+})
+
+for (const name of names) {
+  const expected = expectedOf(name)
+
+  test(`${name}: read-only, every record is there bit for bit, and not one byte is written`, async (t) => {
+    const directory = await copyOf(t, name)
+    const before = sumsBelow(directory)
+    const wal = await openWal(t, { directory, readOnly: true, recovery: recoveryFor(expected) })
+    assert.deepEqual(await recordsOf(wal), expected.records)
+    assert.deepEqual(factsOf(wal.recovery, expected.recovery), expected.recovery)
+    await wal.close()
+    assert.deepEqual(sumsBelow(directory), before)
+  })
+
+  test(`${name}: opened for writing, it goes on, and the next open finds the old records and the new one`, async (t) => {
+    const directory = await copyOf(t, name)
+    const recovery = recoveryFor(expected)
+    const wal = await openWal(t, { directory, recovery })
+    assert.deepEqual(factsOf(wal.recovery, expected.recovery), expected.recovery)
+    const seq = await wal.append({ type: 'delete', id: 'new' })
+    await wal.close()
+    const again = await openWal(t, { directory, recovery })
+    const records = await recordsOf(again)
+    assert.deepEqual(records.slice(0, expected.records.length), expected.records)
+    const { timestamp, ...last } = records.at(-1) as { timestamp: number }
+    assert.deepEqual(last, { seq, entry: { type: 'delete', id: 'new' } })
+  })
+}
+
+for (const name of names.filter((name) => expectedOf(name).strict)) {
+  const expected = expectedOf(name)
+
+  test(`${name}: a strict open refuses it and names the same damage`, async (t) => {
+    const directory = await copyOf(t, name)
+    const before = sumsBelow(directory)
+    const refused = await Wal.open({ directory }).catch((error) => error)
+    refusal(expected.strict!)(refused)
+    assert.deepEqual(factsOf({ damage: refused.detail } as RecoveryReport, { damage: [] }), {
+      damage: expected.recovery.damage,
+    })
+    assert.deepEqual(
+      sumsBelow(directory).filter((line) => !line.endsWith('  LOCK')),
+      before,
+    )
+  })
+}
+
+for (const name of names.filter((name) => expectedOf(name).index)) {
+  const { kind, dimensions, metric, fingerprint, items } = expectedOf(name).index!
+
+  test(`${name}: the index has every id, vector and metadata, and the fingerprint proves it`, async (t) => {
+    const directory = await copyOf(t, name)
+    const index = await openIndex(t, { directory, index: flat({ dimensions, metric }) })
+    assert.equal(kind, 'flat')
+    assert.equal(index.fingerprint(), fingerprint)
+    const found = [...index.ids()].map((id) => {
+      const { vector, metadata } = index.get(id)!
+      return { id, vector: plainBytes(new Uint8Array(vector.buffer, vector.byteOffset, vector.byteLength)), metadata }
+    })
+    const byId = (a: { id: string }, b: { id: string }): number => (a.id < b.id ? -1 : 1)
+    assert.deepEqual(found.toSorted(byId), items.toSorted(byId))
+    assert.ok(index.recovery.fromSnapshot > 0 && index.recovery.replayed > 0, 'snapshot and tail are both used')
+  })
+
+  test(`${name}: without its newest snapshot, the one before leads to the same index`, async (t) => {
+    const directory = await copyOf(t, name)
+    const [, newest] = readdirSync(join(directory, 'snapshots')).toSorted()
+    const catalog = join(directory, 'snapshots', newest!, 'catalog.jsonl')
+    cpSync(join(directory, 'snapshots', newest!, 'vectors.walvflat'), catalog)
+    await using index = await DurableIndex.open({ directory, index: flat({ dimensions, metric }) })
+    assert.equal(index.fingerprint(), fingerprint)
+    assert.deepEqual(
+      index.recovery.damage.map(({ kind, file }) => `${kind} ${file}`),
+      [`snapshot snapshots/${newest}`],
+    )
+  })
+}
