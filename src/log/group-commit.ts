@@ -65,7 +65,9 @@ export class GroupCommit {
   /** Where the active segment's next frame goes once everything planned before it is written. */
   #writtenOffset: number
   #planned: WritePosition
-  /** The active segment holds bytes of a failed write: nothing more may be written to it. */
+  /** The active segment holds bytes of a failed write: nothing more may be written to it, ever. */
+  #activeSpoiled = false
+  /** The next frame opens a segment. */
   #mustRotate = false
   #nextSeq: number
   #writtenBefore: number
@@ -334,6 +336,7 @@ export class GroupCommit {
   async #activate(target: OpenSegment, header: SegmentHeader): Promise<void> {
     await this.#active.file.close().catch(() => {})
     this.#active = target
+    this.#activeSpoiled = false
     this.#activeSince = this.#settings.clock()
     this.#segments.add(target, header)
     this.counters.rotations++
@@ -358,8 +361,8 @@ export class GroupCommit {
         `The disk is full, and undoing a half-written group in ${basename(target.path)} failed`,
       )
     }
+    this.#activeSpoiled ||= !group.opensSegment
     this.#refuse(group, refusal(error, `Writing to ${basename(target.path)} failed`))
-    this.#mustRotate = !group.opensSegment
   }
 
   async #removeSegment(segment: OpenSegment): Promise<void> {
@@ -399,6 +402,7 @@ export class GroupCommit {
     this.#nextSeq = group.firstSeq
     this.#events.refused(group.firstSeq)
     this.#planned = this.#positionIn(this.#active.number, this.#active.capacity, this.#writtenOffset)
+    this.#mustRotate = this.#activeSpoiled
     for (const each of refused) each.reject(errorOf)
   }
 
@@ -465,7 +469,13 @@ export class GroupCommit {
     if (this.#poison || this.#promisedBefore >= this.#durableBefore) return
     clearTimeout(this.#idleTimer)
     this.#idleTimer = setTimeout(() => {
-      if (this.#running || this.#scheduled || this.#filling || this.#durableBefore < this.#nextSeq) return
+      if (this.#running || this.#scheduled) return
+      // Records that wait for their transaction's commit go first: a promise cannot overtake them.
+      if (this.#hasWork()) {
+        this.#schedule()
+        return
+      }
+      if (this.#durableBefore < this.#nextSeq) return
       this.#running = this.#writePromise(0).finally(() => {
         this.#running = undefined
         if (this.#hasWork()) this.#schedule()
@@ -476,7 +486,7 @@ export class GroupCommit {
   /** Writes and syncs a promise for everything in the log. Called only while nothing is under way. */
   async #writePromise(flags: number): Promise<void> {
     const { offset, capacity } = this.#planned
-    if (this.#mustRotate || offset + PROMISE_ROOM > capacity) return
+    if (this.#activeSpoiled || offset + PROMISE_ROOM > capacity) return
     const group = new Group(this.#memory.take(PROMISE_ROOM), this.#planned, false, this.#nextSeq)
     const fields = this.#fields(flags)
     // Twice, so that exchanging two sectors cannot take the last record and everything that tells of it.

@@ -7,16 +7,15 @@ import { WalError } from '../errors.ts'
 import { alignUp } from '../format/byte-buffer.ts'
 import { encodeSegmentHeader, LOG_ID_BYTES, type SegmentHeader, segmentSeed } from '../format/segment.ts'
 import { copyRecords, FrameSink } from './copy.ts'
-import { damageOf } from './damage.ts'
-import { LOCK_FILE, readDirectory, refuseDirectory, SNAPSHOT_FOLDER, TEMPORARY_SUFFIX } from './directory.ts'
+import { LOCK_FILE, refuseDirectory, TEMPORARY_SUFFIX } from './directory.ts'
+import { look, lookOnce } from './judge.ts'
 import { makeDirectory } from './make-directory.ts'
 import type { WalSettings } from './options.ts'
 import { repairSegments } from './repair.ts'
 import { createSegment, FIRST_SEGMENT_BYTES, HEADER_ROOM, type OpenSegment, removeFiles } from './segments.ts'
 import type { SnapshotStore } from './snapshot-store.ts'
-import { FIRST_FRAME, refuseLoss, type Survey, survey } from './survey.ts'
+import { FIRST_FRAME, refuseLoss, type Survey } from './survey.ts'
 import type { FoundCheckpoint } from './tally.ts'
-import type { Spot } from './walk.ts'
 
 /** A last segment with less than this in it is carried over into the new one, so that opening often does not leave many small files. */
 const CARRY_BYTES = 64 * 1024
@@ -88,6 +87,7 @@ export async function recover(settings: WalSettings, snapshots: SnapshotStore): 
   if (!settings.readOnly) {
     if (surveyed.logId === undefined && damage.some(({ acknowledged }) => acknowledged !== false))
       refuseUnreadable(directory, damage)
+    refuseForeign(directory, damage)
     for (const name of judged.bad) {
       const path = await snapshots.quarantine(name)
       if (path !== undefined) quarantined.push(path)
@@ -130,138 +130,16 @@ function refuseUnreadable(directory: string, damage: readonly Damage[]): never {
   throw new WalError('WALV_DAMAGED', message, { file: directory, detail: damage })
 }
 
-/** How often to look again beside a live writer, where files and snapshots may be retired while we read. */
-const READ_ONLY_TRIES = 20
-
-interface Found {
-  readonly surveyed: Survey
-  readonly judged: Judged
-  readonly damage: readonly Damage[]
+/** Which of two logs in one directory is the one to go on with, nobody but their owner can tell. */
+function refuseForeign(directory: string, damage: readonly Damage[]): void {
+  const foreign = damage.find(({ kind, acknowledged }) => kind === 'foreign' && acknowledged === null)
+  if (foreign === undefined) return
+  throw new WalError(
+    'WALV_FOREIGN_LOG',
+    `${directory} holds segments of two logs: ${foreign.detail} Nothing was changed.`,
+    { file: foreign.file, detail: damage },
+  )
 }
-
-/** Beside a live writer, what looks like damage may be a group that was written while we read: it counts only if it is still there at a second look. */
-async function look(settings: WalSettings, snapshots: SnapshotStore): Promise<Found> {
-  let before: string | undefined
-  for (let tries = settings.readOnly ? READ_ONLY_TRIES : 1; ; tries--) {
-    try {
-      const found = await lookOnce(settings, snapshots)
-      const doubtful = JSON.stringify(found.damage.filter(({ kind }) => kind !== 'torn-tail'))
-      if (tries === 1 || doubtful === '[]' || doubtful === before) return found
-      before = doubtful
-    } catch (error) {
-      if (tries === 1 || (error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
-    }
-  }
-}
-
-async function lookOnce({ disk, directory, ...options }: WalSettings, snapshots: SnapshotStore): Promise<Found> {
-  const listed = await readDirectory(disk, directory)
-  const { surveyed, judged } = await judge(await survey(disk, listed, options), snapshots)
-  const damage = [...judged.damage, ...surveyed.damage]
-  if (listed.segments.length === 0 && listed.snapshots.length > 0) damage.push(NO_SEGMENT)
-  return { surveyed, judged, damage }
-}
-
-/** A log's first segment is there before its first snapshot, and a last one always. */
-const NO_SEGMENT: Damage = {
-  kind: 'missing-segment',
-  file: SNAPSHOT_FOLDER,
-  offset: 0,
-  bytes: 0,
-  acknowledged: null,
-  seqs: [],
-  ids: [],
-  detail: 'There are snapshots but not one segment: the log itself is gone.',
-}
-
-/**
- * Retiring old segments may be cut short with one in the middle gone and an older one still there. What lies before such a hole is no part of the log any more if a
- * verified snapshot holds it.
- */
-async function judge(found: Survey, snapshots: SnapshotStore): Promise<{ surveyed: Survey; judged: Judged }> {
-  const hole = found.spots.findLast(({ kind }) => kind === 'missing-segment')
-  if (hole?.lostThrough != null) {
-    const surveyed = withoutRetired(found, hole.lostThrough + 1)
-    const judged = await chooseSnapshot(surveyed, snapshots)
-    if (judged.checkpoint) return { surveyed, judged }
-  }
-  const judged = await chooseSnapshot(found, snapshots)
-  return { surveyed: judged.checkpoint ? found : withLostBeginning(found), judged }
-}
-
-/** Without a snapshot that holds what came before the first record, that is lost. */
-function withLostBeginning(found: Survey): Survey {
-  const [first] = found.segments
-  if (first === undefined || found.firstSeq === 0) return found
-  const reason = `the log begins with record ${found.firstSeq}, and no snapshot that verifies holds what came before`
-  const spot: Spot = {
-    kind: 'missing-segment',
-    file: first.name,
-    segment: first.number,
-    offset: 0,
-    bytes: 0,
-    lostFrom: 0,
-    lostThrough: found.firstSeq - 1,
-    ids: [],
-    reason,
-  }
-  const damage = damageOf(spot, Math.max(found.durableBefore, found.firstSeq), found.endSeq)
-  return { ...found, spots: [spot, ...found.spots], damage: [...found.damage, damage] }
-}
-
-function withoutRetired(found: Survey, firstSeq: number): Survey {
-  const retired = found.segments.filter((segment) => segment.limitSeq <= firstSeq)
-  const names = new Set(retired.map(({ name }) => name))
-  const first = found.segments.find(({ name }) => !names.has(name))
-  const isGone = (place: { readonly file: string; readonly kind: string }): boolean =>
-    names.has(place.file) || (place.kind === 'missing-segment' && place.file === first?.name)
-  return {
-    ...found,
-    firstSeq,
-    segments: found.segments.filter(({ name }) => !names.has(name)),
-    unusedSegments: [...found.unusedSegments, ...names],
-    spots: found.spots.filter((spot) => !isGone(spot)),
-    damage: found.damage.filter((damage) => !isGone(damage)),
-  }
-}
-
-interface Judged {
-  readonly checkpoint: CheckpointEntry | undefined
-  readonly usable: readonly FoundCheckpoint[]
-  /** Names of snapshots that do not verify. */
-  readonly bad: readonly string[]
-  readonly damage: readonly Damage[]
-}
-
-/** The newest checkpoint whose snapshot verifies and behind which the log is whole. Older snapshots are not looked at. */
-async function chooseSnapshot({ tally, firstSeq }: Survey, snapshots: SnapshotStore): Promise<Judged> {
-  const bad: string[] = []
-  const damage: Damage[] = []
-  const named = tally.checkpoints.filter(({ entry }) => entry.snapshot !== null)
-  for (let index = named.length - 1; index >= 0; index--) {
-    const { entry } = named[index]!
-    if (entry.replayFrom < firstSeq) break
-    const problem = await snapshots.problem(entry.snapshot!)
-    if (problem === undefined) {
-      const usable = named.slice(0, index + 1).filter((found) => found.entry.replayFrom >= firstSeq)
-      return { checkpoint: entry, usable, bad, damage }
-    }
-    bad.push(entry.snapshot!.name)
-    damage.push(badSnapshot(entry, problem))
-  }
-  return { checkpoint: undefined, usable: [], bad, damage }
-}
-
-const badSnapshot = ({ snapshot, sequenceNumber }: CheckpointEntry, problem: string): Damage => ({
-  kind: 'snapshot',
-  file: `snapshots/${snapshot!.name}`,
-  offset: 0,
-  bytes: snapshot!.files.reduce((sum, { bytes }) => sum + bytes, 0),
-  acknowledged: false,
-  seqs: [],
-  ids: [],
-  detail: `The snapshot through record ${sequenceNumber} does not verify: ${problem}. An earlier snapshot, or the log alone, is used instead.`,
-})
 
 /** The segment in which a recovered log goes on. */
 export interface Continuation {

@@ -99,15 +99,13 @@ export class SegmentList {
     })
   }
 
-  /** Removes the files that hold nothing from `floorSeq` on. Oldest first, so that a crash in between leaves no hole. */
+  /** Removes the files that hold nothing from `floorSeq` on, oldest first, each removal durable before the next, so that no crash leaves a hole. */
   async dropBefore(floorSeq: number): Promise<void> {
-    let removed = 0
     while (this.#extents.length > 1 && this.#extents[0]!.limitSeq <= floorSeq) {
       await this.#disk.remove(this.#extents[0]!.path).catch(ignoreMissing)
       this.#extents = this.#extents.slice(1)
-      removed++
+      await this.#disk.syncDirectory(this.#directory)
     }
-    if (removed > 0) await this.#disk.syncDirectory(this.#directory)
   }
 }
 

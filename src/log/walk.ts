@@ -86,7 +86,7 @@ export class SegmentWalk {
         await this.#window.fill()
       } else if (step.kind === 'end') {
         this.#finish()
-      } else if (step.kind === 'frame' && step.header.seq === this.expected) {
+      } else if (step.kind === 'frame' && step.header.seq === this.expected && this.#makesSense(step)) {
         paused = this.#take(step)
       } else if (this.expected >= this.#segment.limitSeq) {
         this.done = true
@@ -95,6 +95,11 @@ export class SegmentWalk {
         paused = true
       }
     }
+  }
+
+  /** A gap reaches at least over its own number, and no further than numbers go. */
+  #makesSense({ header, at }: Extract<Step, { kind: 'frame' }>): boolean {
+    return header.type !== FRAME_TYPES.gap || gapThrough(this.#window.memory, at) >= header.seq
   }
 
   #take({ header, at, bytes }: Extract<Step, { kind: 'frame' }>): boolean {
@@ -117,7 +122,7 @@ export class SegmentWalk {
   /** Steps over what does not verify, to the next frame that could follow, and reports it. */
   async #passBad(step: Exclude<Step, { kind: 'end' }>): Promise<void> {
     const offset = this.#window.offset
-    if (step.kind === 'frame' && step.header.seq > this.expected) {
+    if (step.kind === 'frame' && step.header.seq > this.expected && this.#makesSense(step)) {
       this.#report(offset, 0, this.#within(step.header.seq) - 1, [], 'records are missing before this place')
       return
     }
@@ -150,7 +155,7 @@ export class SegmentWalk {
       if (step === undefined) await this.#window.fill()
       else if (step.kind === 'end') return undefined
       else if (step.kind !== 'frame') await this.#window.resync(this.#couldFollow)
-      else if (this.#couldFollow(step.header)) return step.header
+      else if (this.#couldFollow(step.header) && this.#makesSense(step)) return step.header
       else this.#window.advance(step.bytes)
     }
   }

@@ -1,0 +1,165 @@
+import type { CheckpointEntry, Damage } from '../entry.ts'
+import { damageOf } from './damage.ts'
+import { readDirectory, type SegmentFile, SNAPSHOT_FOLDER } from './directory.ts'
+import type { WalSettings } from './options.ts'
+import type { SnapshotStore } from './snapshot-store.ts'
+import { type Survey, survey } from './survey.ts'
+import type { FoundCheckpoint } from './tally.ts'
+import type { Spot } from './walk.ts'
+
+/** How often to look again beside a live writer, where files and snapshots may be retired while we read. */
+const READ_ONLY_TRIES = 20
+
+/** What a log was found to be, with everything that is wrong with it. */
+export interface Found {
+  readonly surveyed: Survey
+  readonly judged: Judged
+  readonly damage: readonly Damage[]
+}
+
+/** Beside a live writer, what looks like damage may be a group that was written while we read: it counts only if it is still there at a second look. */
+export async function look(settings: WalSettings, snapshots: SnapshotStore): Promise<Found> {
+  let before: string | undefined
+  for (let tries = settings.readOnly ? READ_ONLY_TRIES : 1; ; tries--) {
+    try {
+      const found = await lookOnce(settings, snapshots)
+      const doubtful = JSON.stringify(found.damage.filter(({ kind }) => kind !== 'torn-tail'))
+      if (tries === 1 || doubtful === '[]' || doubtful === before) return found
+      before = doubtful
+    } catch (error) {
+      if (tries === 1 || (error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    }
+  }
+}
+
+export async function lookOnce({ disk, directory, ...options }: WalSettings, snapshots: SnapshotStore): Promise<Found> {
+  const listed = await readDirectory(disk, directory)
+  const { surveyed, judged } = await judge(await survey(disk, listed, options), snapshots)
+  const damage = [...judged.damage, ...surveyed.damage]
+  const none = listed.segments.length === 0
+  if (none && listed.snapshots.length > 0) damage.push(NO_SEGMENT)
+  if (!none && surveyed.segments.length === 0) damage.push(noHeader(listed.segments[0]!))
+  return { surveyed, judged, damage }
+}
+
+/** A segment that is prepared ahead has one before it that is in use. */
+const noHeader = ({ name, bytes }: SegmentFile): Damage => ({
+  kind: 'segment-header',
+  file: name,
+  offset: 0,
+  bytes,
+  acknowledged: null,
+  seqs: [],
+  ids: [],
+  detail: `No segment has a valid header, and ${name} holds nothing but zeros: what was in it is gone.`,
+})
+
+/** A log's first segment is there before its first snapshot, and a last one always. */
+const NO_SEGMENT: Damage = {
+  kind: 'missing-segment',
+  file: SNAPSHOT_FOLDER,
+  offset: 0,
+  bytes: 0,
+  acknowledged: null,
+  seqs: [],
+  ids: [],
+  detail: 'There are snapshots but not one segment: the log itself is gone.',
+}
+
+/**
+ * What lies before a missing segment is not needed if a verified snapshot holds it: then nothing is lost, and the log begins behind the hole. It is told, and the older files
+ * are left alone.
+ */
+async function judge(found: Survey, snapshots: SnapshotStore): Promise<{ surveyed: Survey; judged: Judged }> {
+  const hole = found.spots.findLast(({ kind }) => kind === 'missing-segment')
+  if (hole?.lostThrough != null) {
+    const surveyed = withoutRetired(found, hole.lostThrough + 1)
+    const judged = await chooseSnapshot(surveyed, snapshots)
+    if (judged.checkpoint) return { surveyed, judged }
+  }
+  const judged = await chooseSnapshot(found, snapshots)
+  return { surveyed: judged.checkpoint ? found : withLostBeginning(found), judged }
+}
+
+/** Without a snapshot that holds what came before the first record, that is lost. */
+function withLostBeginning(found: Survey): Survey {
+  const [first] = found.segments
+  if (first === undefined || found.firstSeq === 0) return found
+  const reason = `the log begins with record ${found.firstSeq}, and no snapshot that verifies holds what came before`
+  const spot: Spot = {
+    kind: 'missing-segment',
+    file: first.name,
+    segment: first.number,
+    offset: 0,
+    bytes: 0,
+    lostFrom: 0,
+    lostThrough: found.firstSeq - 1,
+    ids: [],
+    reason,
+  }
+  const damage = damageOf(spot, Math.max(found.durableBefore, found.firstSeq), found.endSeq)
+  return { ...found, spots: [spot, ...found.spots], damage: [...found.damage, damage] }
+}
+
+function withoutRetired(found: Survey, firstSeq: number): Survey {
+  const needless = new Set(found.segments.filter((segment) => segment.limitSeq <= firstSeq).map(({ name }) => name))
+  const kept = found.segments.filter(({ name }) => !needless.has(name))
+  const isBefore = ({ file, kind }: { readonly file: string; readonly kind: string }): boolean =>
+    needless.has(file) || (kind === 'missing-segment' && file === kept[0]?.name)
+  const hole: Damage = {
+    kind: 'missing-segment',
+    file: kept[0]?.name ?? '',
+    offset: 0,
+    bytes: 0,
+    acknowledged: false,
+    seqs: [],
+    ids: [],
+    detail: `A segment before record ${firstSeq} is missing. A snapshot that verifies holds what it held: no vector is lost, but ${[...needless].join(', ') || 'the history before it'} can no longer be read.`,
+  }
+  return {
+    ...found,
+    firstSeq,
+    segments: kept,
+    spots: found.spots.filter((spot) => !isBefore(spot)),
+    damage: [...found.damage.filter((damage) => !isBefore(damage)), hole],
+  }
+}
+
+/** Which snapshot to start from. */
+export interface Judged {
+  readonly checkpoint: CheckpointEntry | undefined
+  readonly usable: readonly FoundCheckpoint[]
+  /** Names of snapshots that do not verify. */
+  readonly bad: readonly string[]
+  readonly damage: readonly Damage[]
+}
+
+/** The newest checkpoint whose snapshot verifies and behind which the log is whole. Older snapshots are not looked at. */
+async function chooseSnapshot({ tally, firstSeq }: Survey, snapshots: SnapshotStore): Promise<Judged> {
+  const bad: string[] = []
+  const damage: Damage[] = []
+  const named = tally.checkpoints.filter(({ entry }) => entry.snapshot !== null)
+  for (let index = named.length - 1; index >= 0; index--) {
+    const { entry } = named[index]!
+    if (entry.replayFrom < firstSeq) break
+    const problem = await snapshots.problem(entry.snapshot!)
+    if (problem === undefined) {
+      const usable = named.slice(0, index + 1).filter((found) => found.entry.replayFrom >= firstSeq)
+      return { checkpoint: entry, usable, bad, damage }
+    }
+    bad.push(entry.snapshot!.name)
+    damage.push(badSnapshot(entry, problem))
+  }
+  return { checkpoint: undefined, usable: [], bad, damage }
+}
+
+const badSnapshot = ({ snapshot, sequenceNumber }: CheckpointEntry, problem: string): Damage => ({
+  kind: 'snapshot',
+  file: `snapshots/${snapshot!.name}`,
+  offset: 0,
+  bytes: snapshot!.files.reduce((sum, { bytes }) => sum + bytes, 0),
+  acknowledged: false,
+  seqs: [],
+  ids: [],
+  detail: `The snapshot through record ${sequenceNumber} does not verify: ${problem}. An earlier snapshot, or the log alone, is used instead.`,
+})
