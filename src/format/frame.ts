@@ -117,8 +117,7 @@ export function readFrameHeader(source: ByteBuffer, at: number, seed: number): F
     header.durableBefore <= header.seq &&
     header.type >= FRAME_TYPES.insert &&
     header.type <= FRAME_TYPES.promise &&
-    (header.flags & ~KNOWN_FLAGS) === 0 &&
-    (header.type !== FRAME_TYPES.gap || header.payloadBytes === 8)
+    (header.flags & ~KNOWN_FLAGS) === 0
   return sane ? header : undefined
 }
 

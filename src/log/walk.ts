@@ -99,7 +99,8 @@ export class SegmentWalk {
 
   /** A gap reaches at least over its own number, and no further than numbers go. */
   #makesSense({ header, at }: Extract<Step, { kind: 'frame' }>): boolean {
-    return header.type !== FRAME_TYPES.gap || gapThrough(this.#window.memory, at) >= header.seq
+    if (header.type !== FRAME_TYPES.gap) return true
+    return header.payloadBytes === 8 && gapThrough(this.#window.memory, at) >= header.seq
   }
 
   #take({ header, at, bytes }: Extract<Step, { kind: 'frame' }>): boolean {

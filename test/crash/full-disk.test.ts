@@ -1,0 +1,76 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { Wal, type WalError } from '../../src/mod.ts'
+import { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
+import { DIRECTORY } from './workloads.ts'
+
+const insert = (id: string) => ({ type: 'insert', id, vector: new Float32Array(40) }) as const
+const open = (disk: SimulatedDisk): Promise<Wal> => Wal.open({ directory: DIRECTORY, disk })
+
+async function idsIn(wal: Wal): Promise<string[]> {
+  const ids: string[] = []
+  for await (const { entry } of wal.read()) if ('id' in entry) ids.push(entry.id)
+  return ids
+}
+
+test('what a full disk refused stays away, also when there is no space for the next segment at first', async () => {
+  const disk = new SimulatedDisk({ seed: 1 })
+  const wal = await open(disk)
+  await wal.append(insert('kept'))
+  let writes = 0
+  disk.onOperation = ({ kind, path }) => {
+    // The group lands in part, then the disk is full, for the segment that is to follow as well.
+    if (kind === 'write' && path.includes('segment-0000000001'))
+      return writes++ === 0 ? { bytes: 300 } : writes === 2 ? { code: 'ENOSPC' } : undefined
+    return kind === 'create' ? { code: 'ENOSPC' } : undefined
+  }
+  const refused = await Promise.allSettled(['r1', 'r2', 'r3', 'r4'].map((id) => wal.append(insert(id))))
+  for (const outcome of refused)
+    assert.equal(outcome.status === 'rejected' && (outcome.reason as WalError).fate, 'not-logged')
+  await assert.rejects(wal.append(insert('also-refused')), { code: 'WALV_DISK_FULL' })
+  disk.onOperation = undefined
+  await wal.append(insert('x1'))
+  for (const left of [disk.kill(), disk.crash('everything'), disk.crash('nothing')]) {
+    assert.deepEqual(await idsIn(await open(left)), ['kept', 'x1'])
+  }
+})
+
+test('a log whose only segment was zeroed is not taken for a new one', async () => {
+  const disk = new SimulatedDisk({ seed: 1 })
+  const wal = await open(disk)
+  await wal.append(insert('a'))
+  await wal.close()
+  for (let sector = 0; sector < 8; sector++) disk.zeroSector(`${DIRECTORY}/segment-0000000001.walv`, sector)
+  for (const recovery of ['strict', 'salvage', 'repair'] as const) {
+    await assert.rejects(Wal.open({ directory: DIRECTORY, disk: disk.kill(), recovery }), { code: 'WALV_DAMAGED' })
+  }
+})
+
+test('a segment that is missing where a snapshot holds it is told, and nothing else is touched', async () => {
+  const disk = new SimulatedDisk({ seed: 1 })
+  const wal = await Wal.open({ directory: DIRECTORY, disk, segmentMaxBytes: 64 * 1024 })
+  for (let number = 0; number < 300; number++)
+    await wal.append({ type: 'insert', id: `id-${number}`, vector: new Float32Array(500) })
+  await wal.checkpoint({ seq: wal.lastSeq, snapshot: async () => null })
+  await wal.close()
+  await disk.remove(`${DIRECTORY}/segment-0000000003.walv`)
+  const again = await open(disk)
+  assert.deepEqual(
+    again.recovery.damage.map(({ kind, acknowledged }) => [kind, acknowledged]),
+    [['missing-segment', false]],
+  )
+  await again.close()
+  const names = (await disk.list(DIRECTORY)).map(({ name }) => name)
+  assert.ok(names.includes('segment-0000000001.walv') && names.includes('segment-0000000002.walv'), names.join())
+})
+
+test('an idle log promises its records also while a transaction is open', async () => {
+  const disk = new SimulatedDisk({ seed: 1 })
+  const wal = await open(disk)
+  await wal.append(insert('a'))
+  wal.begin().insert('b', [1])
+  await new Promise((resolve) => setTimeout(resolve, 500))
+  const reader = await Wal.open({ directory: DIRECTORY, disk, readOnly: true })
+  assert.equal(reader.durableSeq, 2)
+  await wal.close()
+})
