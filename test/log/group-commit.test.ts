@@ -112,12 +112,12 @@ test("at the level 'os' closing syncs", async (t) => {
 })
 
 test('at the level of an interval an append is acknowledged once it is written, and synced within the interval', async (t) => {
-  const { wal, syncs } = await countedLog(t, { durability: { intervalMs: 30 } })
+  const { wal, syncs } = await countedLog(t, { durability: { intervalMs: 300 } })
   await appendAll(wal, names('id', 3))
   assert.deepEqual([syncs(), wal.durableSeq], [0, -1])
   const started = performance.now()
   while (wal.durableSeq < 2) await delay(5)
-  assert.ok(performance.now() - started < 2000)
+  assert.ok(performance.now() - started < 5000)
   assert.equal(syncs(), 1)
 })
 

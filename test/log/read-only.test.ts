@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readdir, readFile } from 'node:fs/promises'
+import { cp, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { type EntryInput, Wal } from '../../src/mod.ts'
@@ -29,12 +29,15 @@ test('a read-only log refuses every change', async (t) => {
   assert.deepEqual(await idsIn(wal), ['id'])
 })
 
-test('a read-only open of a directory leaves every byte in it as it was, torn tail and leftovers included', async (t) => {
-  const directory = await temporaryDirectory(t)
-  const writer = await openWal(t, { directory })
+test('a read-only open of a directory leaves every byte in it as it was, a transaction that was open included', async (t) => {
+  const live = await temporaryDirectory(t)
+  const writer = await openWal(t, { directory: live })
   await appendAll(writer, names('id', 5))
   writer.begin().insert('open', [1])
   await writer.flush()
+  // A copy is what a killed process leaves behind; the writer itself goes on writing.
+  const directory = await temporaryDirectory(t)
+  await cp(live, directory, { recursive: true })
   const contents = async (): Promise<unknown> => {
     const files = (await readdir(directory)).toSorted()
     return Promise.all(files.map(async (name) => [name, (await readFile(join(directory, name))).toString('base64')]))
@@ -42,7 +45,7 @@ test('a read-only open of a directory leaves every byte in it as it was, torn ta
   const before = await contents()
   const wal = await openWal(t, { directory, readOnly: true })
   assert.equal((await idsIn(wal)).length, 7)
-  assert.deepEqual([wal.recovery.transactions.aborted, wal.recovery.reproved], [1, 0])
+  assert.equal(wal.recovery.transactions.aborted, 1)
   await wal.close()
   assert.deepEqual(await contents(), before)
 })
