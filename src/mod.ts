@@ -10,11 +10,11 @@ export {
   type DurableIndexStats,
   type Hit,
   type IndexRecoveryReport,
-  type IndexTransaction,
   type SearchOptions,
   type StoredVector,
 } from './index/durable-index.ts'
 export { type FlatOptions, flat } from './index/flat.ts'
+export type { IndexTransaction } from './index/index-transaction.ts'
 export type * from './index/vector-index.ts'
 export * from './limits.ts'
 export type { CheckpointRequest, Log } from './log/log.ts'

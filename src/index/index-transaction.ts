@@ -1,0 +1,62 @@
+import type { BatchMember, EntryInput, JsonValue, VectorInput } from '../entry.ts'
+import type { Transaction } from '../log/transactions.ts'
+import { checkedEntry } from './checked-change.ts'
+import type { InFlight } from './in-flight.ts'
+import { dataEntries } from './index-state.ts'
+import type { VectorIndex } from './vector-index.ts'
+
+/** The changes of one transaction of an index. Each is validated at once, against what is there, in flight and in the transaction itself. */
+export class IndexTransaction {
+  readonly entries: BatchMember[] = []
+  readonly outcome: Map<string, boolean> = new Map()
+  readonly #index: VectorIndex
+  readonly #inFlight: InFlight
+  readonly #transaction: Transaction
+
+  /** @internal */
+  constructor(index: VectorIndex, inFlight: InFlight, transaction: Transaction) {
+    this.#index = index
+    this.#inFlight = inFlight
+    this.#transaction = transaction
+  }
+
+  /** @throws WALV_DUPLICATE_ID, WALV_CONFLICT, WALV_TRANSACTION_ENDED and what validation throws; the transaction goes on without this change */
+  insert(id: string, vector: VectorInput, metadata: JsonValue = null): void {
+    this.#add({ type: 'insert', id, vector, metadata })
+  }
+
+  upsert(id: string, vector: VectorInput, metadata: JsonValue = null): void {
+    this.#add({ type: 'insert', id, vector, metadata, replace: true })
+  }
+
+  /** @throws WALV_NOT_FOUND and what `insert` throws */
+  update(id: string, change: { readonly vector?: VectorInput; readonly metadata?: JsonValue }): void {
+    this.#add({ type: 'update', id, ...change })
+  }
+
+  /** Returns whether the id existed. */
+  delete(id: string): boolean {
+    if (!this.#exists(id)) return false
+    this.#add({ type: 'delete', id })
+    return true
+  }
+
+  #exists(id: string): boolean {
+    return this.outcome.get(id) ?? this.#inFlight.exists(id)
+  }
+
+  #add(input: EntryInput & { readonly id: string }): void {
+    const entry = checkedEntry(input, this.#index)
+    this.#inFlight.checkFree(input.id, this)
+    for (const change of dataEntries([entry])) this.#inFlight.checkPossible(change, this.#exists(change.id))
+    this.#transaction.append(entry)
+    this.#inFlight.reserve(input.id, this)
+    this.outcome.set(input.id, input.type !== 'delete')
+    this.entries.push(entry)
+  }
+
+  /** @internal */
+  end(): void {
+    this.#inFlight.unreserve(this.outcome.keys())
+  }
+}
