@@ -7,8 +7,10 @@ import { FLAG_CLOSED, FRAME_HEADER_BYTES, frameBytes } from '../format/frame.ts'
 import { SECTOR_BYTES, type SegmentHeader, segmentSeed } from '../format/segment.ts'
 import { MAX_SEQUENCE } from '../limits.ts'
 import { Group, GroupMemory, type WritePosition } from './group.ts'
+import { isDiskFull, refusal } from './io-error.ts'
 import type { WalSettings } from './options.ts'
-import { createSegment, HEADER_ROOM, type OpenSegment, type SegmentList } from './segments.ts'
+import { SegmentSupply } from './segment-supply.ts'
+import { HEADER_ROOM, type OpenSegment, type SegmentList } from './segments.ts'
 
 /** Kept free at the end of a segment, so that two promises, in sectors of their own, always fit behind its last record. */
 const PROMISE_ROOM = 2 * (SECTOR_BYTES + FRAME_HEADER_BYTES)
@@ -57,6 +59,7 @@ export class GroupCommit {
   pendingBytes = 0
   readonly #settings: WalSettings
   readonly #segments: SegmentList
+  readonly #supply: SegmentSupply
   readonly #logId: Buffer
   readonly #memory = new GroupMemory()
   readonly #events: WriterEvents
@@ -77,7 +80,6 @@ export class GroupCommit {
   #filling: Group | undefined
   #queue: Group[] = []
   #flushes: Flush[] = []
-  #prepared: Promise<OpenSegment | undefined> | undefined
   #scheduled = false
   #running: Promise<void> | undefined
   #poison: WalError | undefined
@@ -87,6 +89,7 @@ export class GroupCommit {
   constructor(settings: WalSettings, segments: SegmentList, start: WriterStart, events: WriterEvents) {
     this.#settings = settings
     this.#segments = segments
+    this.#supply = new SegmentSupply(settings.disk, settings.directory)
     this.#logId = start.logId
     this.#events = events
     this.#active = start.segment
@@ -163,7 +166,7 @@ export class GroupCommit {
     } finally {
       // Everything is synced: what closing answers changes nothing.
       await this.#active.file.close().catch(() => {})
-      await this.#discardPrepared().catch(() => {})
+      await this.#supply.discard().catch(() => {})
     }
     if (this.#poison && !poisonedBefore) throw this.#poison
   }
@@ -287,13 +290,7 @@ export class GroupCommit {
     if (this.#durableBefore < this.#writtenBefore && !(await this.#syncWritten(group))) return undefined
     const { segment, capacity } = group.position
     try {
-      const prepared = await this.#prepared
-      if (prepared?.number === segment && prepared.capacity >= capacity) {
-        this.#prepared = undefined
-        return prepared
-      }
-      await this.#discardPrepared()
-      return await createSegment(this.#settings.disk, this.#settings.directory, segment, capacity)
+      return await this.#supply.take(segment, capacity)
     } catch (error) {
       this.#refuse(
         group,
@@ -447,22 +444,7 @@ export class GroupCommit {
 
   #prepareAhead(): void {
     const { number, capacity } = this.#active
-    if (this.#prepared || this.#writtenOffset < capacity / 2) return
-    const { disk, directory } = this.#settings
-    this.#prepared = createSegment(disk, directory, number + 1, this.#nextCapacity(capacity)).catch(() => {
-      // Preparing is upkeep: the segment is made when it is needed, and an error then belongs to an append.
-      this.#prepared = undefined
-      return undefined
-    })
-  }
-
-  async #discardPrepared(): Promise<void> {
-    const prepared = await this.#prepared
-    this.#prepared = undefined
-    if (!prepared) return
-    await prepared.file.close()
-    await this.#settings.disk.remove(prepared.path)
-    await this.#settings.disk.syncDirectory(this.#settings.directory)
+    if (this.#writtenOffset >= capacity / 2) this.#supply.prepare(number + 1, this.#nextCapacity(capacity))
   }
 
   #promiseWhenIdle(): void {
@@ -506,18 +488,4 @@ export class GroupCommit {
     // A failure poisons the log, and every later call says so.
     this.flush().catch(() => {})
   }
-}
-
-const isDiskFull = ({ code }: NodeJS.ErrnoException): boolean => code === 'ENOSPC' || code === 'EDQUOT'
-
-function refusal(cause: NodeJS.ErrnoException, what: string): (seq: number) => WalError {
-  const code = isDiskFull(cause) ? 'WALV_DISK_FULL' : 'WALV_IO'
-  const advice = isDiskFull(cause)
-    ? 'The disk is full. The log is whole and readable; append again when there is space.'
-    : 'Append again when the cause is gone.'
-  return () =>
-    new WalError(code, `${what} (${cause.code ?? cause.message}). ${advice} Nothing was logged.`, {
-      fate: 'not-logged',
-      cause,
-    })
 }

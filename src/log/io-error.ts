@@ -7,7 +7,7 @@ import { WalError } from '../errors.ts'
 export function ioError(cause: unknown, what: string, file: string): Error {
   const { code } = cause as NodeJS.ErrnoException
   if (cause instanceof WalError || code === undefined) return cause as Error
-  if (code === 'ENOSPC' || code === 'EDQUOT') {
+  if (isDiskFull(cause as NodeJS.ErrnoException)) {
     return new WalError('WALV_DISK_FULL', `${what}: the disk is full (${code}). Make space and try again.`, {
       file,
       cause,
@@ -17,4 +17,20 @@ export function ioError(cause: unknown, what: string, file: string): Error {
     return new WalError('WALV_PERMISSION', `${what}: not allowed (${code}). Change owner or mode.`, { file, cause })
   }
   return new WalError('WALV_IO', `${what} (${(cause as Error).message}).`, { file, cause })
+}
+
+/** Whether there is no space, on the disk or in the quota. */
+export const isDiskFull = ({ code }: NodeJS.ErrnoException): boolean => code === 'ENOSPC' || code === 'EDQUOT'
+
+/** For an append that the disk refused, as not logged. */
+export function refusal(cause: NodeJS.ErrnoException, what: string): (seq: number) => WalError {
+  const code = isDiskFull(cause) ? 'WALV_DISK_FULL' : 'WALV_IO'
+  const advice = isDiskFull(cause)
+    ? 'The disk is full. The log is whole and readable; append again when there is space.'
+    : 'Append again when the cause is gone.'
+  return () =>
+    new WalError(code, `${what} (${cause.code ?? cause.message}). ${advice} Nothing was logged.`, {
+      fate: 'not-logged',
+      cause,
+    })
 }
