@@ -26,7 +26,7 @@ export interface SegmentFile {
   readonly name: string
   readonly path: string
   readonly bytes: number
-  /** Undefined if neither copy verifies, or if they are those of another segment. */
+  /** Undefined if neither copy verifies. */
   readonly header: SegmentHeader | undefined
   /** Which of the two copies do not verify. */
   readonly badCopies: readonly number[]
@@ -59,7 +59,8 @@ export async function readDirectory(disk: Disk, path: string): Promise<LogDirect
       continue
     }
     const segment = await readSegmentFile(disk, path, name, number)
-    if (segment) segments.push(segment)
+    if (segment?.header && segment.header.number !== number) damage.push(renamed(segment, segment.header.number))
+    else if (segment) segments.push(segment)
   }
   if (segments.length === 0 && entries.some(({ name, kind }) => kind === 'file' && /^wal-.*\.log$/.test(name))) {
     throw new WalError(
@@ -128,7 +129,7 @@ async function readSegmentFile(
   if (file === undefined) return undefined
   try {
     const bytes = await file.size()
-    return { number, name, path, bytes, ...(await readHeader(file, name, number)) }
+    return { number, name, path, bytes, ...(await readHeader(file, name)) }
   } finally {
     await file.close()
   }
@@ -138,7 +139,6 @@ async function readSegmentFile(
 async function readHeader(
   file: DiskFile,
   name: string,
-  number: number,
 ): Promise<{ header: SegmentHeader | undefined; badCopies: number[] }> {
   const bytes = Buffer.alloc(SEGMENT_HEADER_BYTES)
   const count = await readFully(file, bytes, 0)
@@ -151,8 +151,7 @@ async function readHeader(
     if (reading.state === 'valid') header ??= reading.header
     else badCopies.push(copy)
   }
-  // Another number: a recycled file whose new header was never written, or a file that somebody renamed. Its frames tell.
-  return header && header.number !== number ? { header: undefined, badCopies: [0, 1] } : { header, badCopies }
+  return { header, badCopies }
 }
 
 function refuseUnknown(reading: HeaderReading, name: string): void {
@@ -171,6 +170,16 @@ function refuseUnknown(reading: HeaderReading, name: string): void {
     )
   }
 }
+
+/** Its header verifies and says that it is another segment: somebody gave it this name, and only they know of which log it is. */
+const renamed = ({ name, bytes }: SegmentFile, number: number): Damage => ({
+  ...foreign(
+    name,
+    bytes,
+    `${name} is segment ${number} of a log, under another name. Move it out of this directory, or give it its name back.`,
+  ),
+  acknowledged: null,
+})
 
 const foreign = (file: string, bytes: number, detail: string): Damage => ({
   kind: 'foreign',

@@ -254,7 +254,7 @@ async function craftSegmentBehind(directory: string, firstSeq: number): Promise<
   })
 }
 
-test('Beside a living writer all that it was acknowledged can be read', async (t) => {
+test('Beside a living writer all that was acknowledged can be read', async (t) => {
   const directory = await temporaryDirectory(t)
   await startWriter(t, { directory, count: 20 })
   const lines = await jsonLines(0, 'log', directory)

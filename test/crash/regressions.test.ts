@@ -74,3 +74,16 @@ test('an idle log promises its records also while a transaction is open', async 
   assert.equal(reader.durableSeq, 2)
   await wal.close()
 })
+
+test('a segment under another name is foreign, and not taken for an unfinished one', async () => {
+  const disk = new SimulatedDisk({ seed: 1 })
+  const wal = await open(disk)
+  await wal.append(insert('a'))
+  await wal.close()
+  const renamed = disk.kill()
+  await renamed.rename(`${DIRECTORY}/segment-0000000001.walv`, `${DIRECTORY}/segment-0000000009.walv`)
+  for (const recovery of ['salvage', 'repair'] as const) {
+    await assert.rejects(Wal.open({ directory: DIRECTORY, disk: renamed, recovery }))
+  }
+  assert.ok((await renamed.list(DIRECTORY)).some(({ name }) => name === 'segment-0000000009.walv'))
+})
