@@ -1,7 +1,7 @@
 /** Every code, provoked for real; and a heading for each in the page that explains them. */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
-import { mkdir, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { defineCommand, parseCommand } from '../src/cli/args.ts'
@@ -48,10 +48,7 @@ const setInHeader = (path: string, at: number, value: number): Promise<void> =>
     return content
   })
 
-/** Codes that nothing throws. */
-type Unused = 'WALV_FOREIGN_LOG' | 'WALV_TRANSACTION_UNKNOWN'
-
-const scenarios: Record<Exclude<WalErrorCode, Unused>, Scenario> = {
+const scenarios: Record<WalErrorCode, Scenario> = {
   WALV_INVALID_OPTION: ({ wal }) => wal({ segmentMaxBytes: 1 }),
   WALV_INVALID_ENTRY: async ({ wal }) => (await wal()).append(any({ type: 'unknown' })),
   WALV_INVALID_ID: async ({ wal }) => (await wal()).append(insert('')),
@@ -126,6 +123,11 @@ const scenarios: Record<Exclude<WalErrorCode, Unused>, Scenario> = {
   WALV_V1_DIRECTORY: async ({ directory, wal }) => {
     for (const [name, content] of Object.entries(files(segment(0, 1)))) await writeFile(join(directory, name), content)
     await wal()
+  },
+  WALV_FOREIGN_LOG: async ({ directory, wal }) => {
+    await (await wal()).close()
+    await copyFile(join(directory, 'segment-0000000001.walv'), join(directory, 'segment-0000000009.walv'))
+    await wal({ recovery: 'salvage' })
   },
   WALV_SEQUENCE_TRIMMED: async ({ wal }) => {
     const opened = await wal({ checkpointRetention: 1 })

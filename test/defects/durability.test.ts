@@ -1,8 +1,8 @@
 /** Defects of the original around what an acknowledgement promises. The numbers are those of the list of its defects. */
 import assert from 'node:assert/strict'
+import { cp } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { test } from 'node:test'
-import { setTimeout as delay } from 'node:timers/promises'
 import { Wal } from '../../src/mod.ts'
 import { type Call, FailingDisk } from '../support/failing-disk.ts'
 import {
@@ -16,6 +16,7 @@ import {
   openWal,
   refusal,
   temporaryDirectory,
+  until,
 } from '../support/logs.ts'
 import { kill, startWriter } from '../support/processes.ts'
 
@@ -73,7 +74,7 @@ test('defect 13: a segment that was prepared ahead and not used leaves no name i
   const wal = await openWal(t, { directory, disk })
   // Over half of the first segment, so that the next one is made.
   await wal.append(insertOf('large', 150_000))
-  while (disk.count('rename', /segment-0000000002/) === 0) await delay(1)
+  await until(() => disk.count('rename', /segment-0000000002/) > 0)
   await wal.close()
   assert.equal(disk.count('remove', /segment-0000000002\.walv$/), 1)
   assert.deepEqual(unsyncedNames(disk.calls), [])
@@ -121,6 +122,14 @@ test('defect 20: an append that met a full disk in the middle of its record is n
       assert.ok(outcome.status === 'rejected' && refusal('WALV_DISK_FULL', 'not-logged')(outcome.reason))
     }
     assert.deepEqual(await idsIn(wal), names('before', 3), 'the log stays readable')
+    // Nor if the process is killed now: a copy is what it leaves behind.
+    const killed = await temporaryDirectory(t)
+    await cp(directory, killed, { recursive: true })
+    assert.deepEqual(
+      await idsIn(await openWal(t, { directory: killed })),
+      names('before', 3),
+      `${written} bytes written`,
+    )
     assert.deepEqual(await appendAll(wal, names('after', 2)), [3, 4])
     assert.deepEqual(await idsIn(wal), [...names('before', 3), ...names('after', 2)])
     await wal.close()

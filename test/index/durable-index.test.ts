@@ -3,7 +3,7 @@ import { readdir } from 'node:fs/promises'
 import { type TestContext, test } from 'node:test'
 import { type DurableIndex, type DurableIndexOptions, flat, type Metric, Wal } from '../../src/mod.ts'
 import { FailingDisk } from '../support/failing-disk.ts'
-import { collect, insert, names, openIndex, openWal, refusal, temporaryDirectory } from '../support/logs.ts'
+import { collect, insert, names, openIndex, openWal, refusal, temporaryDirectory, until } from '../support/logs.ts'
 
 const SEGMENT = /segment-\d+\.walv$/
 
@@ -404,7 +404,7 @@ test('an automatic checkpoint that fails changes nobody’s answer and shows in 
   const index = await open(t, await temporaryDirectory(t), { disk, checkpointIntervalEntries: 3 })
   disk.fail({ operation: 'makeDirectory', path: /snapshots/, code: 'ENOSPC', times: Number.POSITIVE_INFINITY })
   for (const id of names('id', 10)) await index.insert(id, [1, 1])
-  while (index.stats().checkpointFailures === 0) await new Promise((resolve) => setTimeout(resolve, 5))
+  await until(() => index.stats().checkpointFailures > 0)
   assert.match(index.stats().lastCheckpointError!, /ENOSPC/)
   assert.equal(index.size, 10)
 })

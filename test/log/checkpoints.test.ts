@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import { type Damage, type Snapshot, Wal, type WalError, type WalOptions } from '../../src/mod.ts'
 import { FailingDisk } from '../support/failing-disk.ts'
 import {
@@ -18,7 +18,6 @@ import {
 } from '../support/logs.ts'
 
 const KIB = 1024
-type Test = Parameters<typeof temporaryDirectory>[0]
 
 /** Takes a checkpoint whose snapshot is one file with this text. */
 const take = (wal: Wal, content: string, seq: number = wal.lastSeq): Promise<unknown> =>
@@ -38,7 +37,7 @@ const snapshotsIn = async (directory: string): Promise<string[]> =>
   (await readdir(join(directory, 'snapshots'))).toSorted()
 
 /** Two checkpoints, with records between and behind them; closed. */
-async function twoCheckpoints(t: Test, options: Partial<WalOptions> = {}): Promise<string> {
+async function twoCheckpoints(t: TestContext, options: Partial<WalOptions> = {}): Promise<string> {
   const directory = await temporaryDirectory(t)
   await using wal = await Wal.open({ directory, ...options })
   await appendAll(wal, names('a', 3))

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Durability, Wal } from '../../src/mod.ts'
 import { FailingDisk } from '../support/failing-disk.ts'
@@ -14,13 +14,14 @@ import {
   openWal,
   refusal,
   temporaryDirectory,
+  until,
 } from '../support/logs.ts'
 
 const SEGMENT = /segment-\d+\.walv$/
 const KIB = 1024
 
 async function logOn(
-  t: Parameters<typeof temporaryDirectory>[0],
+  t: TestContext,
   durability: Durability = 'commit',
 ): Promise<{ wal: Wal; disk: FailingDisk; directory: string }> {
   const directory = await temporaryDirectory(t)
@@ -98,14 +99,14 @@ test('at the level of an interval a sync that fails in the background shows at t
   const { wal, disk } = await logOn(t, { intervalMs: 10 })
   disk.fail({ operation: 'sync', path: SEGMENT, code: 'EIO' })
   await wal.append(insert('maybe')).catch(() => {})
-  while (!wal.stats().poisoned) await delay(5)
+  await until(() => wal.stats().poisoned)
   await staysPoisoned(wal, disk)
 })
 
 test('a failed sync of the promise of an idle log poisons as well', async (t) => {
   const { wal, disk, directory } = await logOn(t)
   disk.fail({ operation: 'sync', path: SEGMENT, code: 'EIO' })
-  while (!wal.stats().poisoned) await delay(5)
+  await until(() => wal.stats().poisoned)
   await staysPoisoned(wal, disk)
   assert.deepEqual(await idsOf(directory), names('before', 3))
 })
@@ -168,7 +169,7 @@ for (const [code, expected] of [
 test('a full disk at the first write of a new segment refuses the append, and the segment is gone', async (t) => {
   const { wal, disk, directory } = await logOn(t)
   await wal.append(insertOf('fills', 200 * KIB))
-  while (disk.count('rename') < 2) await delay(5)
+  await until(() => disk.count('rename') >= 2)
   disk.fail({ operation: 'write', path: /segment-0000000002\.walv$/, code: 'ENOSPC', written: 5000 })
   await assert.rejects(wal.append(insertOf('refused', 100 * KIB)), refusal('WALV_DISK_FULL', 'not-logged'))
   assert.equal(await wal.append(insert('small')), 4)

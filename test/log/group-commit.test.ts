@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Wal } from '../../src/mod.ts'
 import { FailingDisk } from '../support/failing-disk.ts'
@@ -13,13 +13,14 @@ import {
   openWal,
   refusal,
   temporaryDirectory,
+  until,
 } from '../support/logs.ts'
 
 const SEGMENT = /segment-\d+\.walv$/
 
 /** A new log, and functions that tell how often its segment was written and synced since. */
 async function countedLog(
-  t: Parameters<typeof temporaryDirectory>[0],
+  t: TestContext,
   options: { durability?: 'os' | { intervalMs: number }; maxPendingBytes?: number } = {},
 ): Promise<{ wal: Wal; disk: FailingDisk; writes: () => number; syncs: () => number; directory: string }> {
   const directory = await temporaryDirectory(t)
@@ -116,7 +117,7 @@ test('at the level of an interval an append is acknowledged once it is written, 
   await appendAll(wal, names('id', 3))
   assert.deepEqual([syncs(), wal.durableSeq], [0, -1])
   const started = performance.now()
-  while (wal.durableSeq < 2) await delay(5)
+  await until(() => wal.durableSeq === 2)
   assert.ok(performance.now() - started < 5000)
   assert.equal(syncs(), 1)
 })
@@ -149,7 +150,7 @@ test('flush waits for what was appended before it', async (t) => {
 test('an idle log writes down once that all of it is durable, so that damage to its last records can be told', async (t) => {
   const { wal, writes, syncs, directory } = await countedLog(t)
   await appendAll(wal, names('id', 3))
-  while (syncs() < 2) await delay(10)
+  await until(() => syncs() >= 2)
   await delay(300)
   assert.deepEqual([writes(), syncs()], [2, 2], 'once, not again and again')
   await using reader = await Wal.open({ directory, readOnly: true })

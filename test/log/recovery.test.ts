@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import { test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import { type Damage, type RecoveryPolicy, Wal, type WalError } from '../../src/mod.ts'
 import { FailingDisk } from '../support/failing-disk.ts'
 import {
@@ -22,10 +22,9 @@ import {
 } from '../support/logs.ts'
 
 const KIB = 1024
-type Test = Parameters<typeof temporaryDirectory>[0]
 
 /** Nine inserts in three segments, closed in order. */
-async function threeSegments(t: Test): Promise<{ directory: string; paths: string[] }> {
+async function threeSegments(t: TestContext): Promise<{ directory: string; paths: string[] }> {
   const directory = await temporaryDirectory(t)
   await using wal = await Wal.open({ directory, segmentMaxBytes: 256 * KIB })
   for (const id of names('id', 9)) await wal.append(insertOf(id, 80_000))

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import { type EntryInput, MAX_DIMENSIONS, MAX_ID_BYTES, type WalEntry } from '../../src/mod.ts'
 import { bits, vectorOfBits } from '../support/entries.ts'
 import { collect, openWal, temporaryDirectory } from '../support/logs.ts'
 
 /** Appends each entry, reads it back from the open log and from one opened again, and compares bit for bit. */
 async function comesBack(
-  t: Parameters<typeof temporaryDirectory>[0],
+  t: TestContext,
   entries: readonly EntryInput[],
   expected: readonly WalEntry[] = entries as readonly WalEntry[],
 ): Promise<void> {

@@ -15,6 +15,7 @@ import {
   openWal,
   segmentsIn,
   temporaryDirectory,
+  until,
 } from '../support/logs.ts'
 
 const KIB = 1024
@@ -83,7 +84,7 @@ test('the next segment is prepared when one is half full, so that no append wait
   await delay(30)
   assert.equal(made(), 0)
   await wal.append(insertOf('b', 60 * KIB))
-  while (made() === 0) await delay(5)
+  await until(() => made() > 0)
   // A record that does not fit is written where there is room already.
   const renames = disk.count('rename')
   await wal.append(insertOf('c', 100 * KIB))

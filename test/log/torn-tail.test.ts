@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { cp, readFile, truncate, writeFile } from 'node:fs/promises'
-import { test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Wal } from '../../src/mod.ts'
 import { FailingDisk } from '../support/failing-disk.ts'
@@ -17,15 +17,14 @@ import {
   refusal,
   segmentsIn,
   temporaryDirectory,
+  until,
 } from '../support/logs.ts'
 
 const RECORD_BYTES = 72
 const FIRST_RECORD = 1024
 
 /** A log that was killed right after its five appends, in one group, were written: nothing in it promises that they are durable. */
-async function unpromisedLog(
-  t: Parameters<typeof temporaryDirectory>[0],
-): Promise<{ directory: string; path: string; content: Buffer }> {
+async function unpromisedLog(t: TestContext): Promise<{ directory: string; path: string; content: Buffer }> {
   const live = await temporaryDirectory(t)
   const disk = new FailingDisk()
   const wal = await openWal(t, { directory: live, disk })
@@ -172,7 +171,7 @@ test('an idle log promises its last records, so that their loss is told', async 
   const wal = await openWal(t, { directory: live, disk })
   await appendAll(wal, names('id', 5))
   const syncs = disk.count('sync')
-  while (disk.count('sync') === syncs) await delay(10)
+  await until(() => disk.count('sync') > syncs)
   await delay(20)
   const directory = await temporaryDirectory(t)
   await cp(live, directory, { recursive: true })

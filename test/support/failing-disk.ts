@@ -40,17 +40,24 @@ export interface Hold {
   release(): void
 }
 
+const HOLD_MS = 10_000
+
 interface Deferred {
   readonly promise: Promise<void>
   readonly resolve: () => void
+  readonly reject: (error: Error) => void
 }
 
 function deferred(): Deferred {
   let resolve = (): void => {}
-  const promise = new Promise<void>((done) => {
+  let reject = (_: Error): void => {}
+  const promise = new Promise<void>((done, failed) => {
     resolve = done
+    reject = failed
   })
-  return { promise, resolve }
+  // Whoever does not await it does not want to know.
+  promise.catch(() => {})
+  return { promise, resolve, reject }
 }
 
 const EVERYWHERE = /^/
@@ -77,17 +84,22 @@ export class FailingDisk implements Disk {
     this.#faults = []
   }
 
-  /** Makes the matching calls wait until `release` is called; `reached` resolves when the first of them waits. */
+  /**
+   * Makes the matching calls wait until `release` is called, or for 10 s so that no failure becomes a hang; `reached` resolves when the first of them waits, and
+   * rejects if by then none does.
+   */
   hold(operation: Operation, path: RegExp = EVERYWHERE): Hold {
     const gate = { operation, path, reached: deferred(), released: deferred() }
     this.#gates.push(gate)
-    // What is waited for may depend on timers that keep no process alive.
-    const alive = setInterval(() => {}, 1000)
     const release = (): void => {
-      clearInterval(alive)
+      clearTimeout(overdue)
       this.#gates = this.#gates.filter((each) => each !== gate)
       gate.released.resolve()
     }
+    const overdue = setTimeout(() => {
+      gate.reached.reject(new Error(`nothing came to ${operation} ${path} within ${HOLD_MS} ms`))
+      release()
+    }, HOLD_MS)
     return { reached: gate.reached.promise, release }
   }
 

@@ -2,6 +2,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import {
   type CustomEntry,
   type Damage,
@@ -106,12 +107,19 @@ export async function segmentsIn(directory: string): Promise<string[]> {
 
 /** Where the frame of an insert begins: 52 bytes and the vector stand before its id. */
 export const frameOf = (content: Buffer, id: string, dimensions = 3): number =>
-  content.indexOf(`${id}`, 1024) - 52 - 4 * dimensions
+  content.indexOf(id, 1024) - 52 - 4 * dimensions
 
-/** Changes a file's content where it stands. */
+/** Changes a file's content: to what is returned, or, if that is nothing, where it stands. */
 export async function alter(path: string, change: (content: Buffer) => Buffer | undefined): Promise<void> {
   const content = await readFile(path)
   await writeFile(path, change(content) ?? content)
+}
+
+/** Waits for what happens by itself; fails if it has not happened within 10 s. */
+export async function until(condition: () => boolean): Promise<void> {
+  for (const started = performance.now(); !condition(); await delay(5)) {
+    if (performance.now() - started > 10_000) throw new Error(`still not so after 10 s: ${condition}`)
+  }
 }
 
 /** A damage in one line: kind, numbers lost, whether acknowledged. */
