@@ -113,6 +113,7 @@ export interface WalRecord {
 export interface Damage {
   /**
    * `torn-tail`: the end of the log, cut short while it was written and never promised; `corrupt`: bytes that do not verify;
+   * `unreadable`: sectors that the disk cannot read, now;
    * `missing-segment`: a file of the log that is not there; `truncated`: a file shorter than it was made; `segment-header`: a segment's
    * header that does not verify; `torn-creation`: a file whose creation did not finish; `snapshot`: a snapshot that does not verify;
    * `foreign`: something that is not part of this log, left alone; `order`: a record out of order.
@@ -120,6 +121,7 @@ export interface Damage {
   readonly kind:
     | 'torn-tail'
     | 'corrupt'
+    | 'unreadable'
     | 'missing-segment'
     | 'truncated'
     | 'segment-header'

@@ -21,14 +21,20 @@ export function damageOf(spot: Spot, durableBefore: number, endSeq: number): Dam
       detail: `${place}: ${spot.reason}; no record is lost.`,
     }
   }
+  if (spot.lostFrom >= durableBefore && spot.kind === 'unreadable') {
+    const detail = `${place}: ${spot.reason}. It may hold records from ${spot.lostFrom} on. ${TRY_AGAIN}`
+    return { ...base, kind: spot.kind, acknowledged: null, seqs: [], detail }
+  }
   if (spot.lostFrom >= durableBefore) {
     const detail = `${place}: the log was cut short while it was written, from record ${spot.lostFrom} on. Nothing promised to be durable is lost.`
     return { ...base, kind: 'torn-tail', acknowledged: false, seqs: [], detail }
   }
   const seqs: SequenceRange[] = [{ from: spot.lostFrom, through: lostBefore - 1 }]
-  const detail = `${place}: ${spot.reason}; acknowledged ${rangeText(spot.lostFrom, lostBefore - 1)}${idText(spot.ids)}.`
+  const detail = `${place}: ${spot.reason}; acknowledged ${rangeText(spot.lostFrom, lostBefore - 1)}${idText(spot.ids)}.${spot.kind === 'unreadable' ? ` ${TRY_AGAIN}` : ''}`
   return { ...base, kind: spot.kind, acknowledged: true, seqs, detail }
 }
+
+const TRY_AGAIN = 'It may be readable later: open again, and copy the directory to another disk, before anything else.'
 
 function rangeText(from: number, through: number): string {
   return from === through ? `record ${from} is lost` : `records ${from} to ${through} are lost`
@@ -52,4 +58,14 @@ export function readableId({ bytes, view }: ByteBuffer, at: number, header: Fram
   } catch {
     return []
   }
+}
+
+/** Damage of a file as a whole. */
+export function fileDamage(
+  segment: { name: string; bytes: number },
+  kind: Damage['kind'],
+  acknowledged: boolean | null,
+  detail: string,
+): Damage {
+  return { kind, file: segment.name, offset: 0, bytes: segment.bytes, acknowledged, seqs: [], ids: [], detail }
 }

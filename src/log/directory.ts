@@ -1,5 +1,6 @@
 import { join } from 'node:path'
-import { type Disk, type DiskFile, readFully } from '../disk/disk.ts'
+import type { Disk, DiskFile } from '../disk/disk.ts'
+import { readAround } from '../disk/read-around.ts'
 import type { Damage } from '../entry.ts'
 import { WalError } from '../errors.ts'
 import {
@@ -30,6 +31,8 @@ export interface SegmentFile {
   readonly header: SegmentHeader | undefined
   /** Which of the two copies do not verify. */
   readonly badCopies: readonly number[]
+  /** Sectors of the header cannot be read, now. */
+  readonly unreadable: boolean
 }
 
 export interface LogDirectory {
@@ -45,7 +48,8 @@ export interface LogDirectory {
 
 /**
  * Lists a log's directory and reads the segments' headers.
- * @throws WALV_NO_DIRECTORY, WALV_NOT_A_DIRECTORY, WALV_PERMISSION, WALV_V1_DIRECTORY, WALV_UNSUPPORTED_VERSION, WALV_UNSUPPORTED_FEATURE
+ * @throws WALV_NO_DIRECTORY, WALV_NOT_A_DIRECTORY, WALV_PERMISSION, WALV_V1_DIRECTORY, WALV_UNSUPPORTED_VERSION, WALV_UNSUPPORTED_FEATURE,
+ * WALV_IO
  */
 export async function readDirectory(disk: Disk, path: string): Promise<LogDirectory> {
   const entries = await disk.list(path).catch((error) => refuseDirectory(path, error))
@@ -68,6 +72,11 @@ export async function readDirectory(disk: Disk, path: string): Promise<LogDirect
       `${path} holds a log of format v1. Convert it first: npx walv convert ${path} NEW_DIRECTORY.`,
       { file: path },
     )
+  }
+  if (segments.some(({ unreadable }) => unreadable) && !segments.some(({ header }) => header)) {
+    throw new WalError('WALV_IO', `The disk cannot read the headers of the segments in ${path} (EIO). Try again.`, {
+      file: path,
+    })
   }
   return {
     path,
@@ -139,9 +148,9 @@ async function readSegmentFile(
 async function readHeader(
   file: DiskFile,
   name: string,
-): Promise<{ header: SegmentHeader | undefined; badCopies: number[] }> {
+): Promise<Pick<SegmentFile, 'header' | 'badCopies' | 'unreadable'>> {
   const bytes = Buffer.alloc(SEGMENT_HEADER_BYTES)
-  const count = await readFully(file, bytes, 0)
+  const { count, unreadable } = await readAround(file, bytes, 0)
   const badCopies: number[] = []
   let header: SegmentHeader | undefined
   for (const copy of [0, 1]) {
@@ -151,7 +160,7 @@ async function readHeader(
     if (reading.state === 'valid') header ??= reading.header
     else badCopies.push(copy)
   }
-  return { header, badCopies }
+  return { header, badCopies, unreadable: unreadable.length > 0 }
 }
 
 function refuseUnknown(reading: HeaderReading, name: string): void {

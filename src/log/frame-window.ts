@@ -1,4 +1,5 @@
 import { type DiskFile, readFully } from '../disk/disk.ts'
+import { type ByteRange, readAround } from '../disk/read-around.ts'
 import { type ByteBuffer, byteBuffer } from '../format/byte-buffer.ts'
 import {
   FRAME_ALIGNMENT,
@@ -34,9 +35,13 @@ export class FrameWindow {
   #base: number
   #filled = 0
   #at = 0
+  readonly #passUnreadable: boolean
+  readonly #unreadable: ByteRange[] = []
 
-  constructor(file: DiskFile, seed: number, start: number, limit: number) {
+  /** `passUnreadable`: sectors that cannot be read are taken for damage, instead of an error. */
+  constructor(file: DiskFile, seed: number, start: number, limit: number, passUnreadable: boolean) {
     this.#file = file
+    this.#passUnreadable = passUnreadable
     this.#seed = seed
     this.#limit = limit
     this.#base = start
@@ -79,10 +84,22 @@ export class FrameWindow {
     const room = Math.min(this.#memory.bytes.length, this.#limit - this.#base) - this.#filled
     if (room <= 0) return
     const target = this.#memory.bytes.subarray(this.#filled, this.#filled + room)
-    const count = await readFully(this.#file, target, this.#base + this.#filled)
+    const count = await this.#read(target, this.#base + this.#filled)
     this.#filled += count
     // The file ends before the limit: it was cut while we read, or the limit was a guess.
     if (count < room) this.#limit = this.#base + this.#filled
+  }
+
+  /** Whether any sector between two file offsets could not be read. */
+  isUnreadable(from: number, to: number): boolean {
+    return this.#unreadable.some((range) => range.from < to && range.to > from)
+  }
+
+  async #read(target: Uint8Array, position: number): Promise<number> {
+    if (!this.#passUnreadable) return readFully(this.#file, target, position)
+    const { count, unreadable } = await readAround(this.#file, target, position)
+    this.#unreadable.push(...unreadable)
+    return count
   }
 
   /**

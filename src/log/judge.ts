@@ -2,7 +2,7 @@ import type { CheckpointEntry, Damage } from '../entry.ts'
 import { damageOf } from './damage.ts'
 import { readDirectory, type SegmentFile, SNAPSHOT_FOLDER } from './directory.ts'
 import type { WalSettings } from './options.ts'
-import type { SnapshotStore } from './snapshot-store.ts'
+import type { SnapshotProblem, SnapshotStore } from './snapshot-store.ts'
 import { type Survey, survey } from './survey.ts'
 import type { FoundCheckpoint } from './tally.ts'
 import type { Spot } from './walk.ts'
@@ -78,14 +78,17 @@ async function judge(found: Survey, snapshots: SnapshotStore): Promise<{ surveye
     if (judged.checkpoint) return { surveyed, judged }
   }
   const judged = await chooseSnapshot(found, snapshots)
-  return { surveyed: judged.checkpoint ? found : withLostBeginning(found), judged }
+  return { surveyed: judged.checkpoint ? found : withLostBeginning(found, judged), judged }
 }
 
 /** Without a snapshot that holds what came before the first record, that is lost. */
-function withLostBeginning(found: Survey): Survey {
+function withLostBeginning(found: Survey, judged: Judged): Survey {
   const [first] = found.segments
   if (first === undefined || found.firstSeq === 0) return found
-  const reason = `the log begins with record ${found.firstSeq}, and no snapshot that verifies holds what came before`
+  const why = judged.damage.some(({ kind }) => kind === 'unreadable')
+    ? 'the snapshot that holds what came before cannot be read now'
+    : 'no snapshot that verifies holds what came before'
+  const reason = `the log begins with record ${found.firstSeq}, and ${why}`
   const spot: Spot = {
     kind: 'missing-segment',
     file: first.name,
@@ -129,7 +132,7 @@ function withoutRetired(found: Survey, firstSeq: number): Survey {
 export interface Judged {
   readonly checkpoint: CheckpointEntry | undefined
   readonly usable: readonly FoundCheckpoint[]
-  /** Names of snapshots that do not verify. */
+  /** Names of snapshots that do not verify, without those that cannot be read now. */
   readonly bad: readonly string[]
   readonly damage: readonly Damage[]
 }
@@ -147,19 +150,19 @@ async function chooseSnapshot({ tally, firstSeq }: Survey, snapshots: SnapshotSt
       const usable = named.slice(0, index + 1).filter((found) => found.entry.replayFrom >= firstSeq)
       return { checkpoint: entry, usable, bad, damage }
     }
-    bad.push(entry.snapshot!.name)
+    if (problem.kind === 'snapshot') bad.push(entry.snapshot!.name)
     damage.push(badSnapshot(entry, problem))
   }
   return { checkpoint: undefined, usable: [], bad, damage }
 }
 
-const badSnapshot = ({ snapshot, sequenceNumber }: CheckpointEntry, problem: string): Damage => ({
-  kind: 'snapshot',
+const badSnapshot = ({ snapshot, sequenceNumber }: CheckpointEntry, { kind, what }: SnapshotProblem): Damage => ({
+  kind,
   file: `snapshots/${snapshot!.name}`,
   offset: 0,
   bytes: snapshot!.files.reduce((sum, { bytes }) => sum + bytes, 0),
   acknowledged: false,
   seqs: [],
   ids: [],
-  detail: `The snapshot through record ${sequenceNumber} does not verify: ${problem}. An earlier snapshot, or the log alone, is used instead.`,
+  detail: `The snapshot through record ${sequenceNumber} does not verify: ${what}. An earlier snapshot, or the log alone, is used instead.`,
 })

@@ -11,10 +11,11 @@ import { LOCK_FILE, refuseDirectory, TEMPORARY_SUFFIX } from './directory.ts'
 import { look, lookOnce } from './judge.ts'
 import { makeDirectory } from './make-directory.ts'
 import type { WalSettings } from './options.ts'
+import { FIRST_FRAME } from './pass.ts'
 import { repairSegments } from './repair.ts'
 import { createSegment, FIRST_SEGMENT_BYTES, HEADER_ROOM, type OpenSegment, removeFiles } from './segments.ts'
 import type { SnapshotStore } from './snapshot-store.ts'
-import { FIRST_FRAME, refuseLoss, type Survey } from './survey.ts'
+import { refuseLoss, type Survey } from './survey.ts'
 import type { FoundCheckpoint } from './tally.ts'
 
 /** A last segment with less than this in it is carried over into the new one, so that opening often does not leave many small files. */

@@ -1,15 +1,17 @@
 import { join } from 'node:path'
 import type { Disk } from '../disk/disk.ts'
-import { readFully, writeFully } from '../disk/disk.ts'
+import { writeFully } from '../disk/disk.ts'
+import { readAround } from '../disk/read-around.ts'
 import { assert } from '../errors.ts'
 import { alignUp } from '../format/byte-buffer.ts'
 import { encodeSegmentHeader, type SegmentHeader, segmentSeed } from '../format/segment.ts'
+import type { LiveSegment } from './chain.ts'
 import { copyRecords, FrameSink } from './copy.ts'
 import { QUARANTINE_FOLDER } from './directory.ts'
 import { ensureFolder } from './make-directory.ts'
 import { createSegment, HEADER_ROOM } from './segments.ts'
 import { freeName } from './snapshot-store.ts'
-import type { LiveSegment, Survey } from './survey.ts'
+import type { Survey } from './survey.ts'
 
 const PIECE_BYTES = 1024 * 1024
 /** What gap records and alignment may add to a segment. */
@@ -42,7 +44,7 @@ async function quarantineCopy(disk: Disk, directory: string, name: string): Prom
   try {
     const buffer = Buffer.allocUnsafe(PIECE_BYTES)
     for (let at = 0; ; at += buffer.length) {
-      const count = await readFully(source, buffer, at)
+      const { count } = await readAround(source, buffer, at)
       await writeFully(copy, buffer.subarray(0, count), at)
       if (count < buffer.length) break
     }

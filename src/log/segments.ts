@@ -96,6 +96,7 @@ export class SegmentList {
       firstSeq: header.firstSeq,
       limitSeq: Number.POSITIVE_INFINITY,
       openEnded: false,
+      passUnreadable: false,
     })
   }
 

@@ -25,6 +25,12 @@ export interface Snapshot {
   path(name: string): string
 }
 
+/** `unreadable`: the disk cannot read it, now. */
+export interface SnapshotProblem {
+  readonly kind: 'snapshot' | 'unreadable'
+  readonly what: string
+}
+
 const PLAIN_NAME = /^[A-Za-z0-9_][\w.-]{0,99}$/
 
 /** The folder of snapshots of one log. */
@@ -110,14 +116,18 @@ export class SnapshotStore {
     await file.sync().finally(() => file.close())
   }
 
-  /** What is wrong with a snapshot, or undefined if every file of it is as its checkpoint says. */
-  async problem(reference: SnapshotReference): Promise<string | undefined> {
+  /**
+   * What is wrong with a snapshot, or undefined if every file of it is as its checkpoint says.
+   * @throws what the operating system says that is no fault of the snapshot, such as too many open files
+   */
+  async problem(reference: SnapshotReference): Promise<SnapshotProblem | undefined> {
     for (const { name, bytes, sha256 } of reference.files) {
       const path = join(this.#folder, reference.name, name)
-      const found = await this.#hash(path).catch((error: NodeJS.ErrnoException) => error)
-      if (found instanceof Error) return `${name} cannot be read (${found.code ?? found.message})`
-      if (found.bytes !== bytes) return `${name} has ${found.bytes} bytes instead of ${bytes}`
-      if (found.sha256 !== sha256) return `the content of ${name} does not match its hash`
+      const found = await this.#hash(path).catch((error: NodeJS.ErrnoException) => unusable(name, path, error))
+      if ('kind' in found) return found
+      if (found.bytes !== bytes)
+        return { kind: 'snapshot', what: `${name} has ${found.bytes} bytes instead of ${bytes}` }
+      if (found.sha256 !== sha256) return { kind: 'snapshot', what: `the content of ${name} does not match its hash` }
     }
     return undefined
   }
@@ -197,6 +207,13 @@ function plain(name: string): string {
       `${JSON.stringify(name)} cannot be the name of a snapshot's file: use letters, digits, '_', '-' and '.'.`,
     )
   return name
+}
+
+function unusable(name: string, path: string, error: NodeJS.ErrnoException): SnapshotProblem {
+  if (error.code === 'EIO') return { kind: 'unreadable', what: `the disk cannot read ${name}` }
+  if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return { kind: 'snapshot', what: `${name} is not there` }
+  if (error.code === 'EISDIR') return { kind: 'snapshot', what: `${name} is a directory` }
+  throw ioError(error, `The snapshot file ${path} cannot be read; try again`, path)
 }
 
 function noEntries(error: NodeJS.ErrnoException): DiskEntry[] {

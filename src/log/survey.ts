@@ -1,23 +1,13 @@
 import type { Disk } from '../disk/disk.ts'
 import type { Damage } from '../entry.ts'
 import { WalError } from '../errors.ts'
-import { SECTOR_BYTES, SEGMENT_HEADER_BYTES, segmentSeed } from '../format/segment.ts'
-import { damageOf } from './damage.ts'
-import type { LogDirectory, SegmentFile } from './directory.ts'
-import { Tally } from './tally.ts'
-import { closes, type FrameVisitor, type SegmentExtent, SegmentWalk, type Spot } from './walk.ts'
-
-/** A segment that is part of the log. */
-export interface LiveSegment extends SegmentExtent {
-  /** What the header promised; 0 where the header does not verify. */
-  readonly durableBefore: number
-  readonly headerValid: boolean
-  /** Which of the two copies of the header do not verify. */
-  readonly badCopies: readonly number[]
-  /** Whether the log's identity is known, without which no frame can be verified. */
-  readonly identified: boolean
-  readonly capacity: number
-}
+import { SECTOR_BYTES, SEGMENT_HEADER_BYTES } from '../format/segment.ts'
+import { chain, type LiveSegment } from './chain.ts'
+import { damageOf, fileDamage } from './damage.ts'
+import type { LogDirectory } from './directory.ts'
+import { type Pass, type SurveyOptions, walkAll } from './pass.ts'
+import type { Tally } from './tally.ts'
+import type { Spot } from './walk.ts'
 
 /** What reading a whole log finds: its extent, what is promised, what is damaged. */
 export interface Survey {
@@ -42,26 +32,26 @@ export interface Survey {
   readonly usedBytes: ReadonlyMap<number, number>
 }
 
-export interface SurveyOptions {
-  readonly signal?: AbortSignal | undefined
-  readonly onProgress?: ((bytesDone: number, bytesTotal: number) => void) | undefined
-}
-
 /**
- * Reads and verifies every frame. Two passes at most: the second, where frames stand behind the end that the promises determine,
- * so that nothing of them is counted.
+ * Reads and verifies every frame. Once, but for two cases: where a segment's end has to be found without the header of the next; and where frames stand behind the end
+ * that the promises determine, so that nothing of them is counted.
  */
 export async function survey(disk: Disk, directory: LogDirectory, options: SurveyOptions = {}): Promise<Survey> {
   const logId = directory.segments.find((segment) => segment.header)?.header?.logId
-  const { live, unused, damage } = chain(directory, logId)
-  const first = await walkAll(disk, live, Number.POSITIVE_INFINITY, options)
+  const { live: found, unused, damage } = chain(directory, logId)
+  const open = await walkAll(disk, found, Number.POSITIVE_INFINITY, options)
+  const live = endOpenEnds(found, open)
+  const first = live === found ? open : await walkAll(disk, live, Number.POSITIVE_INFINITY, options)
   const end = endOfLog(first)
   const pass = end < first.nextSeq ? await walkAll(disk, live, end, options) : first
   const closed = pass.closedAt === end
-  const spots = first.spots.filter((spot) => spot.lostFrom <= end)
+  const spots = first.spots
+    .filter((spot) => spot.lostFrom <= end)
+    .map((spot) => (closed ? nothingBehind(spot, end) : spot))
+  const unreadable = new Set(spots.filter(({ kind }) => kind === 'unreadable').map(({ file }) => file))
   return {
     logId,
-    segments: first.live,
+    segments: first.live.map((segment) => ({ ...segment, passUnreadable: unreadable.has(segment.name) })),
     unusedSegments: [...unused, ...live.filter(({ number }) => !first.usedBytes.has(number)).map(({ name }) => name)],
     lastSegmentNumber: directory.lastNumber,
     firstSeq: first.live[0]?.firstSeq ?? 0,
@@ -81,71 +71,29 @@ export async function survey(disk: Disk, directory: LogDirectory, options: Surve
   }
 }
 
-interface Chain {
-  readonly live: LiveSegment[]
-  readonly unused: string[]
-  readonly damage: Damage[]
-}
-
 /**
- * Decides which files are the log. A segment supersedes what earlier ones hold from its first sequence number on. A file without a valid
- * header is one prepared and never used if it is the last and empty; else its frames tell what it is.
+ * Where the next file is missing or has no header, a segment ends as the last one of a log would: at the first place that does not verify and that nothing up to
+ * there promised. What verifies behind it may be left over from before the next file was begun.
+ * @returns `segments` itself if nothing changes
  */
-function chain(directory: LogDirectory, logId: Buffer | undefined): Chain {
-  const live: LiveSegment[] = []
-  const unused: string[] = []
-  const damage: Damage[] = []
-  let limitSeq = Number.POSITIVE_INFINITY
-  let following: SegmentFile | undefined
-  for (const segment of directory.segments.toReversed()) {
-    const { header } = segment
-    if (header && logId && !header.logId.equals(logId)) {
-      damage.push(
-        fileDamage(segment, 'foreign', null, `${segment.name} belongs to another log. Move it out of this directory.`),
-      )
-    } else if (header && header.firstSeq >= limitSeq) {
-      unused.push(segment.name)
-    } else {
-      const openEnded = following !== undefined && (following.number !== segment.number + 1 || !following.header)
-      live.push(liveSegment(segment, logId, limitSeq, openEnded))
-      limitSeq = header?.firstSeq ?? limitSeq
-      following = segment
-    }
+function endOpenEnds(segments: readonly LiveSegment[], { live, spots, promisedAt }: Pass): readonly LiveSegment[] {
+  const limits = new Map<number, number>()
+  for (const { number, openEnded } of live.slice(0, -1)) {
+    const promised = promisedAt.get(number)!
+    const end = openEnded && spots.find((spot) => spot.segment === number && loses(spot) && spot.lostFrom >= promised)
+    if (end) limits.set(number, end.lostFrom)
   }
-  return { live: live.reverse(), unused, damage }
+  if (limits.size === 0) return segments
+  return segments.map((segment) => ({ ...segment, limitSeq: limits.get(segment.number) ?? segment.limitSeq }))
 }
 
-function liveSegment(
-  segment: SegmentFile,
-  logId: Buffer | undefined,
-  limitSeq: number,
-  openEnded: boolean,
-): LiveSegment {
-  const { header, number, name, path, bytes } = segment
-  return {
-    number,
-    name,
-    path,
-    bytes,
-    limitSeq,
-    openEnded,
-    identified: logId !== undefined,
-    seed: logId ? segmentSeed(logId, number) : 0,
-    firstSeq: header?.firstSeq ?? Number.NaN,
-    durableBefore: header?.durableBefore ?? 0,
-    headerValid: header !== undefined,
-    badCopies: segment.badCopies,
-    capacity: header?.capacity ?? bytes,
-  }
-}
+const loses = ({ lostFrom, lostThrough }: Spot): boolean => lostThrough === null || lostThrough >= lostFrom
 
-function fileDamage(
-  segment: { name: string; bytes: number },
-  kind: Damage['kind'],
-  acknowledged: boolean | null,
-  detail: string,
-): Damage {
-  return { kind, file: segment.name, offset: 0, bytes: segment.bytes, acknowledged, seqs: [], ids: [], detail }
+/** Behind the end of a log that was closed in order nothing can have been, even if it cannot be read. */
+function nothingBehind(spot: Spot, end: number): Spot {
+  return spot.kind === 'unreadable' && spot.lostThrough === null && spot.lostFrom === end
+    ? { ...spot, lostThrough: end - 1 }
+    : spot
 }
 
 /** A file is made in its full size before its header names it, so a shorter one was cut. Only in the last one can that hide a loss. */
@@ -167,99 +115,6 @@ function cutFiles(live: readonly LiveSegment[], closed: boolean): Damage[] {
         bytes: made - segment.bytes,
       }
     })
-}
-
-interface Pass {
-  readonly spots: Spot[]
-  readonly tally: Tally
-  readonly durableBefore: number
-  readonly nextSeq: number
-  readonly closedAt: number
-  readonly usedBytes: Map<number, number>
-  /** The segments with their first sequence number known, without those that were prepared and never used. */
-  readonly live: LiveSegment[]
-}
-
-async function walkAll(
-  disk: Disk,
-  segments: readonly LiveSegment[],
-  end: number,
-  options: SurveyOptions,
-): Promise<Pass> {
-  const tally = new Tally()
-  const pass = {
-    spots: [] as Spot[],
-    live: [] as LiveSegment[],
-    usedBytes: new Map<number, number>(),
-  }
-  const total = segments.reduce((sum, segment) => sum + segment.bytes, 0)
-  let durableBefore = 0
-  let nextSeq = segments[0]?.headerValid ? segments[0].firstSeq : 0
-  let closedAt = -1
-  let done = 0
-  const visitor: FrameVisitor = {
-    record(window, at, header, bytes) {
-      tally.add(window.memory, at, header, bytes)
-      return false
-    },
-    frame: (header) => {
-      durableBefore = Math.max(durableBefore, header.durableBefore)
-      closedAt = closes(header) ? header.seq : -1
-    },
-  }
-  for (const found of segments) {
-    // Without a header, a segment goes on where the one before ended.
-    const segment = found.headerValid ? found : { ...found, firstSeq: nextSeq }
-    durableBefore = Math.max(durableBefore, segment.durableBefore)
-    if (segment.firstSeq > nextSeq) pass.spots.push(missing(segment, nextSeq))
-    const walk = await walkWhole(
-      disk,
-      { ...segment, limitSeq: Math.min(end, segment.limitSeq) },
-      visitor,
-      options.signal,
-    )
-    const empty = segment.bytes >= FIRST_FRAME && walk.usedBytes === FIRST_FRAME && walk.spots.length === 0
-    if (segment.headerValid || !empty) {
-      if (walk.usedBytes === FIRST_FRAME) closedAt = -1
-      pass.live.push(segment)
-      pass.spots.push(...walk.spots)
-      pass.usedBytes.set(segment.number, walk.usedBytes)
-      nextSeq = Math.max(nextSeq, walk.expected)
-    }
-    done += segment.bytes
-    options.onProgress?.(done, total)
-  }
-  const last = pass.live.at(-1)
-  if (last && durableBefore > nextSeq && pass.spots.at(-1)?.lostThrough !== null) {
-    pass.spots.push(lostAtEnd(last, pass.usedBytes.get(last.number)!, nextSeq, durableBefore - 1))
-  }
-  return { ...pass, tally, durableBefore, nextSeq, closedAt }
-}
-
-/** Records that were promised and of which nothing is left but zeros. */
-function lostAtEnd(
-  { name: file, number: segment, bytes }: LiveSegment,
-  offset: number,
-  lostFrom: number,
-  lostThrough: number,
-): Spot {
-  const reason = 'promised records are missing at the end of the log'
-  return { kind: 'corrupt', file, segment, offset, bytes: bytes - offset, lostFrom, lostThrough, ids: [], reason }
-}
-
-async function walkWhole(
-  disk: Disk,
-  segment: LiveSegment,
-  visitor: FrameVisitor,
-  signal?: AbortSignal,
-): Promise<SegmentWalk> {
-  const walk = await SegmentWalk.open(disk, segment, visitor)
-  try {
-    while (!walk.done) await walk.run(signal)
-    return walk
-  } finally {
-    await walk.close()
-  }
 }
 
 /**
@@ -291,20 +146,6 @@ function badHeader(segment: LiveSegment, { live, durableBefore }: Pass): Damage[
   }))
 }
 
-function missing(segment: LiveSegment, from: number): Spot {
-  return {
-    kind: 'missing-segment',
-    file: segment.name,
-    segment: segment.number,
-    offset: 0,
-    bytes: 0,
-    lostFrom: from,
-    lostThrough: segment.firstSeq - 1,
-    ids: [],
-    reason: `what should stand before ${segment.name} is not there`,
-  }
-}
-
 /** The log ends at the first record that is lost and was never promised, or behind its last one; and never before a promise. */
 function endOfLog({ spots, durableBefore, nextSeq }: Pass): number {
   for (const spot of spots) {
@@ -330,6 +171,3 @@ export function refuseLoss(path: string, damage: readonly Damage[]): void {
     { file: first.file, offset: first.offset, detail: damage },
   )
 }
-
-/** Offset of the first frame of a segment. */
-export const FIRST_FRAME: number = SEGMENT_HEADER_BYTES

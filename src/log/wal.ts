@@ -1,7 +1,7 @@
 import { hostname } from 'node:os'
 import { resolve } from 'node:path'
 import type { DiskLock } from '../disk/disk.ts'
-import type { CheckpointEntry, EntryInput, WalRecord } from '../entry.ts'
+import type { CheckpointEntry, Damage, EntryInput, WalRecord } from '../entry.ts'
 import { WalError } from '../errors.ts'
 import { encodableInput } from '../format/encode.ts'
 import { Checkpoints } from './checkpoints.ts'
@@ -360,7 +360,7 @@ async function startWriting(
   const checkpoints = new Checkpoints(settings, snapshots, segments, writer, transactions, recovered.checkpoints)
   await Promise.all(open.filter(({ prepared }) => !prepared).map(({ id }) => transactions.mark(id, 'abortTransaction')))
   // Where records are lost, a checkpoint may be among them: its snapshot is kept for whoever has to look.
-  if (recovered.report.damage.every(({ acknowledged }) => acknowledged === false)) await checkpoints.removeUnnamed()
+  if (recovered.report.damage.every(isHarmless)) await checkpoints.removeUnnamed()
   return { lock, writer, transactions, segments, checkpoints }
 }
 
@@ -370,3 +370,6 @@ async function* until(records: AsyncIterable<WalRecord>, through: number): Async
     yield record
   }
 }
+
+/** What cannot be read now may be wanted later. */
+const isHarmless = ({ acknowledged, kind }: Damage): boolean => acknowledged === false && kind !== 'unreadable'

@@ -42,6 +42,8 @@ export interface SegmentExtent {
   readonly limitSeq: number
   /** A file between this segment and the next is missing or has no header, so that nothing tells where the records of this one end. */
   readonly openEnded: boolean
+  /** Sectors that cannot be read are taken for damage, instead of an error. For who looks for damage, and for what was found to have such sectors. */
+  readonly passUnreadable: boolean
 }
 
 /**
@@ -65,7 +67,7 @@ export class SegmentWalk {
     this.#segment = segment
     this.#visitor = visitor
     this.expected = segment.firstSeq
-    this.#window = new FrameWindow(file, segment.seed, SEGMENT_HEADER_BYTES, segment.bytes)
+    this.#window = new FrameWindow(file, segment.seed, SEGMENT_HEADER_BYTES, segment.bytes, segment.passUnreadable)
   }
 
   static async open(disk: Disk, segment: SegmentExtent, visitor: FrameVisitor): Promise<SegmentWalk> {
@@ -175,8 +177,9 @@ export class SegmentWalk {
 
   #report(offset: number, bytes: number, lostThrough: number | null, ids: readonly string[], reason: string): void {
     const { name: file, number: segment } = this.#segment
+    const unreadable = this.#window.isUnreadable(offset, offset + bytes)
     this.spots.push({
-      kind: 'corrupt',
+      kind: unreadable ? 'unreadable' : 'corrupt',
       file,
       segment,
       offset,
@@ -184,7 +187,7 @@ export class SegmentWalk {
       lostFrom: this.expected,
       lostThrough,
       ids,
-      reason,
+      reason: unreadable ? 'the disk cannot read what stands here' : reason,
     })
     if (lostThrough !== null) this.expected = Math.max(this.expected, lostThrough + 1)
   }

@@ -1,0 +1,125 @@
+import type { Disk } from '../disk/disk.ts'
+import { SEGMENT_HEADER_BYTES } from '../format/segment.ts'
+import type { LiveSegment } from './chain.ts'
+import { Tally } from './tally.ts'
+import { closes, type FrameVisitor, SegmentWalk, type Spot } from './walk.ts'
+
+/** Offset of the first frame of a segment. */
+export const FIRST_FRAME: number = SEGMENT_HEADER_BYTES
+
+export interface SurveyOptions {
+  readonly signal?: AbortSignal | undefined
+  readonly onProgress?: ((bytesDone: number, bytesTotal: number) => void) | undefined
+}
+
+/** What one walk over every frame finds. */
+export interface Pass {
+  readonly spots: Spot[]
+  readonly tally: Tally
+  readonly durableBefore: number
+  readonly nextSeq: number
+  readonly closedAt: number
+  readonly usedBytes: Map<number, number>
+  /** By number of segment: what was promised up to its end, records before which number. */
+  readonly promisedAt: Map<number, number>
+  /** The segments with their first sequence number known, without those that were prepared and never used. */
+  readonly live: LiveSegment[]
+}
+
+export async function walkAll(
+  disk: Disk,
+  segments: readonly LiveSegment[],
+  end: number,
+  options: SurveyOptions,
+): Promise<Pass> {
+  const tally = new Tally()
+  const pass = {
+    spots: [] as Spot[],
+    live: [] as LiveSegment[],
+    usedBytes: new Map<number, number>(),
+    promisedAt: new Map<number, number>(),
+  }
+  const total = segments.reduce((sum, segment) => sum + segment.bytes, 0)
+  let durableBefore = 0
+  let nextSeq = segments[0]?.headerValid ? segments[0].firstSeq : 0
+  let closedAt = -1
+  let done = 0
+  const visitor: FrameVisitor = {
+    record(window, at, header, bytes) {
+      tally.add(window.memory, at, header, bytes)
+      return false
+    },
+    frame: (header) => {
+      durableBefore = Math.max(durableBefore, header.durableBefore)
+      closedAt = closes(header) ? header.seq : -1
+    },
+  }
+  for (const found of segments) {
+    // Without a header, a segment goes on where the one before ended.
+    const segment = found.headerValid ? found : { ...found, firstSeq: nextSeq }
+    durableBefore = Math.max(durableBefore, segment.durableBefore)
+    if (segment.firstSeq > nextSeq) pass.spots.push(missing(segment, nextSeq))
+    const walk = await walkWhole(
+      disk,
+      { ...segment, limitSeq: Math.min(end, segment.limitSeq) },
+      visitor,
+      options.signal,
+    )
+    const empty = segment.bytes >= FIRST_FRAME && walk.usedBytes === FIRST_FRAME && walk.spots.length === 0
+    if (segment.headerValid || !empty) {
+      if (walk.usedBytes === FIRST_FRAME) closedAt = -1
+      pass.live.push(segment)
+      pass.spots.push(...walk.spots)
+      pass.usedBytes.set(segment.number, walk.usedBytes)
+      pass.promisedAt.set(segment.number, durableBefore)
+      nextSeq = Math.max(nextSeq, walk.expected)
+    }
+    done += segment.bytes
+    options.onProgress?.(done, total)
+  }
+  const last = pass.live.at(-1)
+  if (last && durableBefore > nextSeq && pass.spots.at(-1)?.lostThrough !== null) {
+    pass.spots.push(lostAtEnd(last, pass.usedBytes.get(last.number)!, nextSeq, durableBefore - 1))
+  }
+  return { ...pass, tally, durableBefore, nextSeq, closedAt }
+}
+
+/** Records that were promised and of which nothing is left but zeros. */
+function lostAtEnd(
+  { name: file, number: segment, bytes }: LiveSegment,
+  offset: number,
+  lostFrom: number,
+  lostThrough: number,
+): Spot {
+  const reason = 'promised records are missing at the end of the log'
+  return { kind: 'corrupt', file, segment, offset, bytes: bytes - offset, lostFrom, lostThrough, ids: [], reason }
+}
+
+async function walkWhole(
+  disk: Disk,
+  segment: LiveSegment,
+  visitor: FrameVisitor,
+  signal?: AbortSignal,
+): Promise<SegmentWalk> {
+  const walk = await SegmentWalk.open(disk, segment, visitor)
+  try {
+    while (!walk.done) await walk.run(signal)
+    return walk
+  } finally {
+    await walk.close()
+  }
+}
+
+function missing(segment: LiveSegment, from: number): Spot {
+  return {
+    kind: 'missing-segment',
+    file: segment.name,
+    segment: segment.number,
+    offset: 0,
+    bytes: 0,
+    lostFrom: from,
+    lostThrough: segment.firstSeq - 1,
+    ids: [],
+    reason: `what should stand before ${segment.name} is not there`,
+  }
+}
