@@ -74,7 +74,9 @@ export class DurableIndex {
   readonly #inFlight: InFlight
   readonly #queue: ApplyQueue
   readonly #interval: number | 'auto' | false
-  #checkpointing: Promise<CheckpointEntry | undefined> | undefined
+  /** The checkpoint under way, and the one that waits for its end. */
+  #checkpointing: { readonly seq: number; readonly done: Promise<CheckpointEntry | undefined> } | undefined
+  #nextCheckpoint: Promise<CheckpointEntry | undefined> | undefined
   #checkpointFailures = 0
   #lastCheckpointError: string | undefined
   #closed = false
@@ -228,18 +230,34 @@ export class DurableIndex {
   }
 
   /**
-   * Writes a snapshot, so that opening has less to replay and the log behind it can go. Changes go on meanwhile. Resolves to the checkpoint; undefined if nothing was ever logged.
+   * Writes a snapshot, so that opening has less to replay and the log behind it can go. Changes go on meanwhile. Resolves to a checkpoint with every change that was visible when
+   * this was called; undefined if nothing was ever logged. One is taken at a time: called meanwhile, it waits, unless the one under way has every change already.
    */
   checkpoint(): Promise<CheckpointEntry | undefined> {
     this.#needOpen()
-    this.#checkpointing ??= this.#takeCheckpoint().finally(() => {
-      this.#checkpointing = undefined
-    })
-    return this.#checkpointing
+    if (this.#nextCheckpoint) return this.#nextCheckpoint
+    const running = this.#checkpointing
+    if (running === undefined) return this.#startCheckpoint()
+    if (running.seq === this.#queue.appliedSeq) return running.done
+    this.#nextCheckpoint = running.done
+      .catch(() => {})
+      .then(() => {
+        this.#nextCheckpoint = undefined
+        return this.#startCheckpoint()
+      })
+    return this.#nextCheckpoint
   }
 
-  async #takeCheckpoint(): Promise<CheckpointEntry | undefined> {
+  #startCheckpoint(): Promise<CheckpointEntry | undefined> {
     const seq = this.#queue.appliedSeq
+    const done = this.#takeCheckpoint(seq).finally(() => {
+      this.#checkpointing = undefined
+    })
+    this.#checkpointing = { seq, done }
+    return done
+  }
+
+  async #takeCheckpoint(seq: number): Promise<CheckpointEntry | undefined> {
     const last = this.#log.lastCheckpoint
     if (seq < 0 || last?.sequenceNumber === seq) return last
     const frozen = this.#state.freeze()
@@ -269,7 +287,7 @@ export class DurableIndex {
   /** Waits for what is under way and closes the log. Calling it again is harmless. */
   async close(): Promise<void> {
     this.#closed = true
-    await this.#checkpointing?.catch(() => {})
+    await (this.#nextCheckpoint ?? this.#checkpointing?.done)?.catch(() => {})
     await this.#log.close()
     await this.#queue.settled()
   }
@@ -302,7 +320,7 @@ export class DurableIndex {
   }
 
   #checkpointIfDue(): void {
-    if (this.#interval === false || this.#checkpointing || this.#closed) return
+    if (this.#interval === false || this.#checkpointing || this.#nextCheckpoint || this.#closed) return
     const due = this.#interval === 'auto' ? Math.max(AUTO_CHECKPOINT_ENTRIES, this.size) : this.#interval
     if (this.#entriesSinceCheckpoint() < due) return
     // Upkeep: its failure is told in the figures and changes nobody's answer.

@@ -368,6 +368,41 @@ test('changes made while a checkpoint is written are not in its snapshot, and no
   assert.equal(again.fingerprint(), fingerprint)
 })
 
+test('a checkpoint asked for while one is written waits, and holds what came meanwhile', async (t) => {
+  const disk = new FailingDisk()
+  const index = await open(t, await temporaryDirectory(t), { disk })
+  await index.insert('a', [1, 1])
+  const hold = disk.hold('open', /snapshots/)
+  const first = index.checkpoint()
+  await hold.reached
+  assert.equal(index.checkpoint(), first, 'nothing came meanwhile')
+  await index.insert('b', [2, 2])
+  const second = index.checkpoint()
+  await index.insert('c', [3, 3])
+  assert.equal(index.checkpoint(), second, 'it has not begun')
+  hold.release()
+  assert.equal((await first)!.sequenceNumber, 0)
+  assert.equal((await second)!.sequenceNumber, 2)
+  assert.equal(((await second)!.snapshot!.info as { size: number }).size, 3)
+})
+
+test('closing waits for the checkpoint that waits', async (t) => {
+  const directory = await temporaryDirectory(t)
+  const disk = new FailingDisk()
+  const index = await open(t, directory, { disk })
+  await index.insert('a', [1, 1])
+  const hold = disk.hold('open', /snapshots/)
+  index.checkpoint()
+  await hold.reached
+  await index.insert('b', [2, 2])
+  const second = index.checkpoint()
+  const closed = index.close()
+  hold.release()
+  await closed
+  assert.equal(((await second)!.snapshot!.info as { size: number }).size, 2)
+  assert.equal((await open(t, directory)).recovery.fromSnapshot, 2)
+})
+
 test('a transaction that is open at a checkpoint takes effect at its commit, after opening too', async (t) => {
   const directory = await temporaryDirectory(t)
   const index = await open(t, directory)
