@@ -31,7 +31,8 @@ export interface FlatOptions {
  * the index empty.
  */
 export function flat(options: FlatOptions): VectorIndex {
-  const { dimensions, metric = 'cosine', allowNonFinite = false } = options
+  const { dimensions, metric = 'cosine', allowNonFinite = false, ...unknown } = options
+  for (const name of Object.keys(unknown)) throw new WalError('WALV_INVALID_OPTION', `flat: there is no option ${name}`)
   if (!Number.isInteger(dimensions) || dimensions < 0 || dimensions > MAX_DIMENSIONS) {
     throw invalidOption('dimensions', dimensions, `an integer from 0 to ${MAX_DIMENSIONS}`)
   }

@@ -6,7 +6,7 @@ import { WalError } from '../errors.ts'
 import { encodableInput } from '../format/encode.ts'
 import { Checkpoints } from './checkpoints.ts'
 import { committedUnits } from './committed.ts'
-import { refuseDirectory } from './directory.ts'
+import { LOCK_FILE, readDirectory, refuseDirectory } from './directory.ts'
 import { GroupCommit } from './group-commit.ts'
 import { ioError } from './io-error.ts'
 import type { CheckpointRequest, Log } from './log.ts'
@@ -112,6 +112,7 @@ export class Wal implements Log {
 
   static async #openForWriting(settings: WalSettings, snapshots: SnapshotStore): Promise<Wal> {
     await ensureDirectory(settings.disk, settings.directory)
+    await refuseUnlockable(settings)
     const lock = await takeLock(settings)
     try {
       const recovered = await recover(settings, snapshots)
@@ -300,6 +301,12 @@ export class Wal implements Log {
       { fate: 'not-logged' },
     )
   }
+}
+
+/** Nothing of ours is put into a directory that is refused: only a log of this format has a lock file. */
+async function refuseUnlockable({ disk, directory }: WalSettings): Promise<void> {
+  const entries = await disk.list(directory).catch((error) => refuseDirectory(directory, error))
+  if (!entries.some(({ name }) => name === LOCK_FILE)) await readDirectory(disk, directory)
 }
 
 async function takeLock(settings: WalSettings): Promise<DiskLock> {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { flat } from '../../src/index/flat.ts'
+import { type FlatOptions, flat } from '../../src/index/flat.ts'
 import { FlatStorage } from '../../src/index/flat-storage.ts'
 import type { Metric, Neighbour, VectorIndex } from '../../src/index/vector-index.ts'
 import {
@@ -51,6 +51,10 @@ test('bad options are refused by name, value and accepted range', () => {
   assert.throws(() => flat({ dimensions: 3, allowNonFinite: 1 as unknown as boolean }), {
     code: 'WALV_INVALID_OPTION',
     message: /allowNonFinite must be true or false, and it is 1/,
+  })
+  assert.throws(() => flat({ dimensions: 3, metrics: 'l2' } as FlatOptions), {
+    code: 'WALV_INVALID_OPTION',
+    message: /there is no option metrics/,
   })
 })
 

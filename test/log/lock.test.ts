@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
-import { symlink } from 'node:fs/promises'
+import { readdir, symlink, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { Wal, type WalError } from '../../src/mod.ts'
 import {
@@ -66,4 +67,11 @@ test('readers need no lock and take none', async (t) => {
   for (const reader of readers) assert.deepEqual(await idsIn(reader), names('id', 3))
   await wal.close()
   await openWal(t, { directory })
+})
+
+test('a directory that is refused for what it holds is left as it is', async (t) => {
+  const directory = await temporaryDirectory(t)
+  await writeFile(join(directory, 'wal-0.log'), 'what a log of format v1 is called')
+  await assert.rejects(Wal.open({ directory }), refusal('WALV_V1_DIRECTORY'))
+  assert.deepEqual(await readdir(directory), ['wal-0.log'])
 })
