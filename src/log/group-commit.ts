@@ -1,15 +1,13 @@
-import { basename } from 'node:path'
-import { type DiskFile, writeFully } from '../disk/disk.ts'
 import { WalError } from '../errors.ts'
 import { alignUp } from '../format/byte-buffer.ts'
 import { type Encodable, flagsOf, inTransaction } from '../format/encode.ts'
 import { FLAG_CLOSED, FRAME_HEADER_BYTES, frameBytes } from '../format/frame.ts'
-import { SECTOR_BYTES, type SegmentHeader, segmentSeed } from '../format/segment.ts'
+import { SECTOR_BYTES } from '../format/segment.ts'
 import { MAX_SEQUENCE } from '../limits.ts'
 import { Group, GroupMemory, type WritePosition } from './group.ts'
-import { isDiskFull, refusal } from './io-error.ts'
+import { refusal } from './io-error.ts'
 import type { WalSettings } from './options.ts'
-import { SegmentSupply } from './segment-supply.ts'
+import { SegmentWriter, type WriteTrouble } from './segment-writer.ts'
 import { HEADER_ROOM, type OpenSegment, type SegmentList } from './segments.ts'
 
 /** Kept free at the end of a segment, so that two promises, in sectors of their own, always fit behind its last record. */
@@ -34,20 +32,13 @@ interface Flush {
   readonly reject: (error: Error) => void
 }
 
-export interface WriterEvents {
-  /** A group has been acknowledged, its appends resolved. */
-  acknowledged(): void
-  /** Everything that was appended from this sequence number on is refused. Called before the callers learn of it. */
-  refused(fromSeq: number): void
-}
-
 /** What the writer counts, from opening on. */
 export interface WriterCounters {
-  groups: number
-  syncs: number
-  bytesWritten: number
-  rotations: number
-  lastSyncMs: number
+  readonly groups: number
+  readonly syncs: number
+  readonly bytesWritten: number
+  readonly rotations: number
+  readonly lastSyncMs: number
 }
 
 /**
@@ -55,21 +46,13 @@ export interface WriterCounters {
  * one write and one sync, and all its appends resolve together (DeWitt et al., "Implementation techniques for main memory database systems", 1984).
  */
 export class GroupCommit {
-  readonly counters: WriterCounters = { groups: 0, syncs: 0, bytesWritten: 0, rotations: 0, lastSyncMs: 0 }
   pendingBytes = 0
   readonly #settings: WalSettings
-  readonly #segments: SegmentList
-  readonly #supply: SegmentSupply
-  readonly #logId: Buffer
+  readonly #writer: SegmentWriter
   readonly #memory = new GroupMemory()
-  readonly #events: WriterEvents
-  #active: OpenSegment
-  #activeSince: number
-  /** Where the active segment's next frame goes once everything planned before it is written. */
-  #writtenOffset: number
+  readonly #refusedFrom: (seq: number) => void
+  /** Where the next frame goes once everything planned before it is written. */
   #planned: WritePosition
-  /** The active segment holds bytes of a failed write: nothing more may be written to it, ever. */
-  #activeSpoiled = false
   /** The next frame opens a segment. */
   #mustRotate = false
   #nextSeq: number
@@ -80,22 +63,19 @@ export class GroupCommit {
   #filling: Group | undefined
   #queue: Group[] = []
   #flushes: Flush[] = []
+  #groups = 0
   #scheduled = false
   #running: Promise<void> | undefined
   #poison: WalError | undefined
   #idleTimer: NodeJS.Timeout | undefined
   #syncTimer: NodeJS.Timeout | undefined
 
-  constructor(settings: WalSettings, segments: SegmentList, start: WriterStart, events: WriterEvents) {
+  /** `refusedFrom`: everything that was appended from a sequence number on is refused. Called before the callers learn of it. */
+  constructor(settings: WalSettings, segments: SegmentList, start: WriterStart, refusedFrom: (seq: number) => void) {
     this.#settings = settings
-    this.#segments = segments
-    this.#supply = new SegmentSupply(settings.disk, settings.directory)
-    this.#logId = start.logId
-    this.#events = events
-    this.#active = start.segment
-    this.#activeSince = settings.clock()
-    this.#writtenOffset = start.offset
-    this.#planned = this.#positionIn(start.segment.number, start.segment.capacity, start.offset)
+    this.#writer = new SegmentWriter(settings, segments, start.logId, start.segment, start.offset)
+    this.#refusedFrom = refusedFrom
+    this.#planned = this.#writer.position
     this.#nextSeq = start.nextSeq
     this.#writtenBefore = start.nextSeq
     this.#durableBefore = start.nextSeq
@@ -104,6 +84,10 @@ export class GroupCommit {
     if (typeof settings.durability === 'object') {
       this.#syncTimer = setInterval(() => this.#flushQuietly(), settings.durability.intervalMs).unref()
     }
+  }
+
+  get counters(): WriterCounters {
+    return { groups: this.#groups, ...this.#writer.counters }
   }
 
   get nextSeq(): number {
@@ -164,9 +148,7 @@ export class GroupCommit {
       clearTimeout(this.#idleTimer)
       if (!this.#poison) await this.#writePromise(FLAG_CLOSED)
     } finally {
-      // Everything is synced: what closing answers changes nothing.
-      await this.#active.file.close().catch(() => {})
-      await this.#supply.discard().catch(() => {})
+      await this.#writer.close()
     }
     if (this.#poison && !poisonedBefore) throw this.#poison
   }
@@ -199,10 +181,6 @@ export class GroupCommit {
     return { seq: this.#nextSeq, durableBefore: this.#durableBefore, timestamp: this.#lastTimestamp, flags }
   }
 
-  #positionIn(segment: number, capacity: number, offset: number): WritePosition {
-    return { segment, capacity, offset, seed: segmentSeed(this.#logId, segment) }
-  }
-
   #groupFor(bytes: number): Group {
     const opens =
       this.#mustRotate || this.#aged() || this.#planned.offset + bytes > this.#planned.capacity - PROMISE_ROOM
@@ -214,23 +192,15 @@ export class GroupCommit {
   }
 
   #aged(): boolean {
-    const isActive = this.#planned.segment === this.#active.number
-    return (
-      isActive &&
-      this.#writtenOffset > HEADER_ROOM &&
-      this.#settings.clock() - this.#activeSince >= this.#settings.segmentMaxAgeMs
-    )
+    return this.#planned.segment === this.#writer.active.number && this.#writer.aged
   }
 
   #planNextSegment(bytes: number): void {
     const { segment, capacity } = this.#planned
     const needed = alignUp(HEADER_ROOM + bytes + PROMISE_ROOM, PAGE_BYTES)
-    this.#planned = this.#positionIn(segment + 1, Math.max(this.#nextCapacity(capacity), needed), HEADER_ROOM)
+    const nextCapacity = Math.max(this.#writer.nextCapacity(capacity), needed)
+    this.#planned = this.#writer.positionIn(segment + 1, nextCapacity, HEADER_ROOM)
     this.#mustRotate = false
-  }
-
-  #nextCapacity(capacity: number): number {
-    return Math.min(2 * capacity, this.#settings.segmentMaxBytes)
   }
 
   /** Lets the callers of this turn of the event loop share a group. */
@@ -270,123 +240,34 @@ export class GroupCommit {
   }
 
   async #commit(group: Group): Promise<void> {
-    let target: OpenSegment = this.#active
-    if (group.opensSegment) {
-      const opened = await this.#openNext(group)
-      if (opened === undefined) return
-      target = opened
-    }
-    if (!(await this.#write(group, target))) return
+    // What a new segment's header promises has to be true first.
+    if (group.opensSegment && !(await this.#syncWritten(group))) return
+    if (!(await this.#write(group))) return
     if (this.#settings.durability === 'commit' && !(await this.#sync(group))) return
     this.pendingBytes -= group.bytes
-    this.counters.groups++
+    this.#groups++
     group.resolve()
-    this.#events.acknowledged()
-    this.#prepareAhead()
+    this.#writer.prepareAhead()
   }
 
-  /** Returns the next segment, or undefined after refusing the group and all behind it. The active segment stays in use until the group is written. */
-  async #openNext(group: Group): Promise<OpenSegment | undefined> {
-    if (this.#durableBefore < this.#writtenBefore && !(await this.#syncWritten(group))) return undefined
-    const { segment, capacity } = group.position
-    try {
-      return await this.#supply.take(segment, capacity)
-    } catch (error) {
-      this.#refuse(
-        group,
-        refusal(error as NodeJS.ErrnoException, `A new segment cannot be made in ${this.#settings.directory}`),
-      )
-      return undefined
-    }
-  }
-
-  async #write(group: Group, target: OpenSegment): Promise<boolean> {
-    group.promise(this.#durableBefore)
-    const header: SegmentHeader | undefined = group.opensSegment ? this.#headerFor(group, target) : undefined
-    const bytes = header ? group.withHeader(header) : group.frames()
-    try {
-      await writeFully(target.file, bytes, header ? 0 : group.position.offset)
-    } catch (error) {
-      await this.#writeFailed(group, target, error as NodeJS.ErrnoException)
+  async #write(group: Group): Promise<boolean> {
+    const trouble = await this.#writer.write(group, this.#durableBefore, this.#lastTimestamp)
+    if (trouble) {
+      if (trouble.refused) this.#refuse(group, refusal(trouble.cause, trouble.what))
+      else this.#setPoison(group, trouble)
       return false
     }
-    if (header) await this.#activate(target, header)
-    this.#writtenOffset = group.endOffset
     this.#writtenBefore = group.nextSeq
     this.#promisedBefore = this.#durableBefore
-    this.counters.bytesWritten += bytes.length
     return true
-  }
-
-  #headerFor(group: Group, { number, capacity }: OpenSegment): SegmentHeader {
-    const { firstSeq } = group
-    return {
-      logId: this.#logId,
-      number,
-      firstSeq,
-      capacity,
-      durableBefore: this.#durableBefore,
-      createdAt: this.#lastTimestamp,
-    }
-  }
-
-  async #activate(target: OpenSegment, header: SegmentHeader): Promise<void> {
-    await this.#active.file.close().catch(() => {})
-    this.#active = target
-    this.#activeSpoiled = false
-    this.#activeSince = this.#settings.clock()
-    this.#segments.add(target, header)
-    this.counters.rotations++
-  }
-
-  /**
-   * A full disk is ordinary: what landed of the group is made unreadable, and everything waiting is refused as not logged. Any other failure, or
-   * one while doing that, leaves open what is on disk.
-   */
-  async #writeFailed(group: Group, target: OpenSegment, error: NodeJS.ErrnoException): Promise<void> {
-    if (!isDiskFull(error)) {
-      if (group.opensSegment) await target.file.close().catch(() => {})
-      return this.#setPoison(group, error, `Writing to ${basename(target.path)} failed`)
-    }
-    try {
-      if (group.opensSegment) await this.#removeSegment(target)
-      else await this.#invalidate(target.file, group.position.offset)
-    } catch (second) {
-      return this.#setPoison(
-        group,
-        second as NodeJS.ErrnoException,
-        `The disk is full, and undoing a half-written group in ${basename(target.path)} failed`,
-      )
-    }
-    this.#activeSpoiled ||= !group.opensSegment
-    this.#refuse(group, refusal(error, `Writing to ${basename(target.path)} failed`))
-  }
-
-  async #removeSegment(segment: OpenSegment): Promise<void> {
-    await segment.file.close()
-    await this.#settings.disk.remove(segment.path)
-    await this.#settings.disk.syncDirectory(this.#settings.directory)
-  }
-
-  /** Without its first frame, a group is a torn tail. The segment is not written to again, so nothing can complete it. */
-  async #invalidate(file: DiskFile, offset: number): Promise<void> {
-    await writeFully(file, Buffer.alloc(FRAME_HEADER_BYTES), offset)
-    await file.sync()
   }
 
   async #sync(group: Group | undefined): Promise<boolean> {
     const before = this.#writtenBefore
-    const started = performance.now()
-    try {
-      await this.#active.file.sync()
-    } catch (error) {
-      this.#setPoison(group, error as NodeJS.ErrnoException, `Syncing ${basename(this.#active.path)} failed`)
-      return false
-    }
-    this.counters.syncs++
-    this.counters.lastSyncMs = performance.now() - started
-    this.#durableBefore = before
-    return true
+    const trouble = await this.#writer.sync()
+    if (trouble) this.#setPoison(group, trouble)
+    else this.#durableBefore = before
+    return trouble === undefined
   }
 
   async #syncWritten(group?: Group): Promise<boolean> {
@@ -397,9 +278,9 @@ export class GroupCommit {
   #refuse(group: Group, errorOf: (seq: number) => WalError): void {
     const refused = this.#takeAll(group)
     this.#nextSeq = group.firstSeq
-    this.#events.refused(group.firstSeq)
-    this.#planned = this.#positionIn(this.#active.number, this.#active.capacity, this.#writtenOffset)
-    this.#mustRotate = this.#activeSpoiled
+    this.#refusedFrom(group.firstSeq)
+    this.#planned = this.#writer.position
+    this.#mustRotate = this.#writer.spoiled
     for (const each of refused) each.reject(errorOf)
   }
 
@@ -412,9 +293,13 @@ export class GroupCommit {
   }
 
   /** Fail-stop: after a failed sync nothing that was written since the last good one can be trusted, and no later sync can tell. */
-  #setPoison(group: Group | undefined, cause: NodeJS.ErrnoException, what: string): void {
+  #setPoison(group: Group | undefined, { what, cause }: WriteTrouble): void {
     const message = `${what} (${cause.code ?? cause.message}). Records from ${this.#durableBefore} on may or may not be on disk. The log takes no more appends; close it and open it again.`
-    this.#poison = new WalError('WALV_POISONED', message, { file: this.#active.path, seq: this.#durableBefore, cause })
+    this.#poison = new WalError('WALV_POISONED', message, {
+      file: this.#writer.active.path,
+      seq: this.#durableBefore,
+      cause,
+    })
     const behind = this.#takeAll(undefined)
     group?.reject(
       (seq) =>
@@ -442,11 +327,6 @@ export class GroupCommit {
     }
   }
 
-  #prepareAhead(): void {
-    const { number, capacity } = this.#active
-    if (this.#writtenOffset >= capacity / 2) this.#supply.prepare(number + 1, this.#nextCapacity(capacity))
-  }
-
   #promiseWhenIdle(): void {
     if (this.#poison || this.#promisedBefore >= this.#durableBefore) return
     clearTimeout(this.#idleTimer)
@@ -468,15 +348,14 @@ export class GroupCommit {
   /** Writes and syncs a promise for everything in the log. Called only while nothing is under way. */
   async #writePromise(flags: number): Promise<void> {
     const { offset, capacity } = this.#planned
-    if (this.#activeSpoiled || offset + PROMISE_ROOM > capacity) return
+    if (this.#writer.spoiled || offset + PROMISE_ROOM > capacity) return
     const group = new Group(this.#memory.take(PROMISE_ROOM), this.#planned, false, this.#nextSeq)
     const fields = this.#fields(flags)
     // Twice, so that exchanging two sectors cannot take the last record and everything that tells of it.
     group.addPromise(fields)
     group.addPromise(fields)
     this.#planned = { ...this.#planned, offset: group.endOffset }
-    const written = await this.#write(group, this.#active)
-    if (written && (await this.#sync(group))) this.#memory.give(group.memory)
+    if ((await this.#write(group)) && (await this.#sync(group))) this.#memory.give(group.memory)
     this.#promisedBefore = this.#durableBefore
   }
 

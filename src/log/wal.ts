@@ -355,10 +355,7 @@ async function startWriting(
   const start = { logId, segment, offset, nextSeq: survey.endSeq, lastTimestamp: survey.tally.lastTimestamp }
   // The writer and the table need each other: the writer tells of refusals only once it has been appended to.
   let transactions: TransactionTable
-  const writer = new GroupCommit(settings, segments, start, {
-    acknowledged: () => {},
-    refused: (seq) => transactions.refusedFrom(seq),
-  })
+  const writer = new GroupCommit(settings, segments, start, (seq) => transactions.refusedFrom(seq))
   const open = [...survey.tally.open.values()]
   transactions = new TransactionTable(
     writer,

@@ -1,0 +1,179 @@
+import { basename } from 'node:path'
+import { type DiskFile, writeFully } from '../disk/disk.ts'
+import { FRAME_HEADER_BYTES } from '../format/frame.ts'
+import { segmentSeed } from '../format/segment.ts'
+import type { Group, WritePosition } from './group.ts'
+import { isDiskFull } from './io-error.ts'
+import type { WalSettings } from './options.ts'
+import { SegmentSupply } from './segment-supply.ts'
+import { HEADER_ROOM, type OpenSegment, type SegmentList } from './segments.ts'
+
+/** Why bytes are not where they should be. */
+export interface WriteTrouble {
+  /** Nothing of the group is in the log, or ever will be, and the log can go on. Otherwise it may be, and nothing more may be written. */
+  readonly refused: boolean
+  /** What was being done. */
+  readonly what: string
+  readonly cause: NodeJS.ErrnoException
+}
+
+/** The active segment and those that follow it: what is written to files, and how that goes wrong. One call at a time. */
+export class SegmentWriter {
+  readonly counters: { syncs: number; bytesWritten: number; rotations: number; lastSyncMs: number } = {
+    syncs: 0,
+    bytesWritten: 0,
+    rotations: 0,
+    lastSyncMs: 0,
+  }
+  readonly #settings: WalSettings
+  readonly #segments: SegmentList
+  readonly #supply: SegmentSupply
+  readonly #logId: Buffer
+  #active: OpenSegment
+  #activeSince: number
+  #offset: number
+  #spoiled = false
+
+  constructor(settings: WalSettings, segments: SegmentList, logId: Buffer, active: OpenSegment, offset: number) {
+    this.#settings = settings
+    this.#segments = segments
+    this.#supply = new SegmentSupply(settings.disk, settings.directory)
+    this.#logId = logId
+    this.#active = active
+    this.#activeSince = settings.clock()
+    this.#offset = offset
+  }
+
+  get active(): OpenSegment {
+    return this.#active
+  }
+
+  /** The active segment holds bytes of a failed write: nothing more may be written to it, ever. */
+  get spoiled(): boolean {
+    return this.#spoiled
+  }
+
+  /** Where what is written ends. */
+  get position(): WritePosition {
+    return this.positionIn(this.#active.number, this.#active.capacity, this.#offset)
+  }
+
+  positionIn(segment: number, capacity: number, offset: number): WritePosition {
+    return { segment, capacity, offset, seed: segmentSeed(this.#logId, segment) }
+  }
+
+  /** Whether the active segment has records and is older than segments may get. */
+  get aged(): boolean {
+    return this.#offset > HEADER_ROOM && this.#settings.clock() - this.#activeSince >= this.#settings.segmentMaxAgeMs
+  }
+
+  /** The capacity of a segment that follows one of this capacity. */
+  nextCapacity(capacity: number): number {
+    return Math.min(2 * capacity, this.#settings.segmentMaxBytes)
+  }
+
+  /** Writes a group where it was planned to go; one that opens a segment into a new one, which then is the active one. Does not sync. */
+  async write(group: Group, durableBefore: number, createdAt: number): Promise<WriteTrouble | undefined> {
+    if (group.opensSegment) return this.#writeIntoNext(group, durableBefore, createdAt)
+    group.promise(durableBefore)
+    const bytes = group.frames()
+    try {
+      await writeFully(this.#active.file, bytes, group.position.offset)
+    } catch (error) {
+      return this.#failed(error, this.#active, () => this.#invalidate(this.#active.file, group.position.offset))
+    }
+    this.#wrote(group, bytes)
+    return undefined
+  }
+
+  async #writeIntoNext(group: Group, durableBefore: number, createdAt: number): Promise<WriteTrouble | undefined> {
+    const { segment: number, capacity: wanted } = group.position
+    let target: OpenSegment
+    try {
+      target = await this.#supply.take(number, wanted)
+    } catch (error) {
+      const what = `A new segment cannot be made in ${this.#settings.directory}`
+      return { refused: true, what, cause: error as NodeJS.ErrnoException }
+    }
+    const { capacity } = target
+    const header = { logId: this.#logId, number, firstSeq: group.firstSeq, capacity, durableBefore, createdAt }
+    group.promise(durableBefore)
+    const bytes = group.withHeader(header)
+    try {
+      await writeFully(target.file, bytes, 0)
+    } catch (error) {
+      return this.#failed(error, target, () => this.#remove(target))
+    }
+    await this.#active.file.close().catch(() => {})
+    this.#active = target
+    this.#spoiled = false
+    this.#activeSince = this.#settings.clock()
+    this.#segments.add(target, header)
+    this.counters.rotations++
+    this.#wrote(group, bytes)
+    return undefined
+  }
+
+  #wrote(group: Group, { length }: Buffer): void {
+    this.#offset = group.endOffset
+    this.counters.bytesWritten += length
+  }
+
+  /**
+   * A full disk is ordinary: what landed of the group is undone. Any other failure, or one while doing that, leaves open what is on disk.
+   */
+  async #failed(error: unknown, target: OpenSegment, undo: () => Promise<void>): Promise<WriteTrouble> {
+    const cause = error as NodeJS.ErrnoException
+    const name = basename(target.path)
+    if (!isDiskFull(cause)) {
+      if (target !== this.#active) await target.file.close().catch(() => {})
+      return { refused: false, what: `Writing to ${name} failed`, cause }
+    }
+    try {
+      await undo()
+    } catch (second) {
+      const what = `The disk is full, and undoing a half-written group in ${name} failed`
+      return { refused: false, what, cause: second as NodeJS.ErrnoException }
+    }
+    return { refused: true, what: `Writing to ${name} failed`, cause }
+  }
+
+  /** Without its first frame, a group is a torn tail. The segment is not written to again, so nothing can complete it. */
+  async #invalidate(file: DiskFile, offset: number): Promise<void> {
+    await writeFully(file, Buffer.alloc(FRAME_HEADER_BYTES), offset)
+    await file.sync()
+    this.#spoiled = true
+  }
+
+  async #remove(segment: OpenSegment): Promise<void> {
+    await segment.file.close()
+    await this.#settings.disk.remove(segment.path)
+    await this.#settings.disk.syncDirectory(this.#settings.directory)
+  }
+
+  /** Syncs the active segment: everything written before the call. A failed sync tells nothing about any byte since the last good one. */
+  async sync(): Promise<WriteTrouble | undefined> {
+    const started = performance.now()
+    try {
+      await this.#active.file.sync()
+    } catch (error) {
+      const what = `Syncing ${basename(this.#active.path)} failed`
+      return { refused: false, what, cause: error as NodeJS.ErrnoException }
+    }
+    this.counters.syncs++
+    this.counters.lastSyncMs = performance.now() - started
+    return undefined
+  }
+
+  /** Begins to make the next segment once half of this one is used. */
+  prepareAhead(): void {
+    const { number, capacity } = this.#active
+    if (this.#offset >= capacity / 2) this.#supply.prepare(number + 1, this.nextCapacity(capacity))
+  }
+
+  /** Lets go of the files. Everything is synced, or lost: what closing answers changes nothing. */
+  async close(): Promise<void> {
+    await this.#active.file.close().catch(() => {})
+    await this.#supply.discard().catch(() => {})
+  }
+}
