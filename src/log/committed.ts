@@ -73,5 +73,5 @@ function isMember(entry: WalRecord['entry']): entry is BatchMember {
 function sizeOf(entry: BatchMember): number {
   if (entry.type === 'batch') return entry.entries.reduce((sum, member) => sum + sizeOf(member), 64)
   if (entry.type === 'custom') return 128 + entry.data.length
-  return 128 + 2 * entry.id.length + ('vector' in entry ? (entry.vector?.byteLength ?? 0) : 0)
+  return 128 + 2 * entry.id.length + (entry.type === 'delete' ? 0 : (entry.vector?.byteLength ?? 0))
 }

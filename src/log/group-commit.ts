@@ -1,4 +1,4 @@
-import { WalError } from '../errors.ts'
+import { assert, WalError } from '../errors.ts'
 import { alignUp } from '../format/byte-buffer.ts'
 import { type Encodable, flagsOf, inTransaction } from '../format/encode.ts'
 import { FLAG_CLOSED, FRAME_HEADER_BYTES, frameBytes } from '../format/frame.ts'
@@ -65,7 +65,9 @@ export class GroupCommit {
   #flushes: Flush[] = []
   #groups = 0
   #scheduled = false
-  #running: Promise<void> | undefined
+  #isRunning = false
+  /** The last piece of work on the files, done or not. */
+  #underWay: Promise<void> | undefined
   #poison: WalError | undefined
   #idleTimer: NodeJS.Timeout | undefined
   #syncTimer: NodeJS.Timeout | undefined
@@ -92,11 +94,6 @@ export class GroupCommit {
 
   get nextSeq(): number {
     return this.#nextSeq
-  }
-
-  /** Every record with a smaller sequence number is with the operating system. */
-  get writtenBefore(): number {
-    return this.#writtenBefore
   }
 
   get durableBefore(): number {
@@ -144,7 +141,7 @@ export class GroupCommit {
     const poisonedBefore = this.#poison
     try {
       if (!poisonedBefore) await this.flush()
-      await this.#running
+      await this.#underWay
       clearTimeout(this.#idleTimer)
       if (!this.#poison) await this.#writePromise(FLAG_CLOSED)
     } finally {
@@ -205,20 +202,17 @@ export class GroupCommit {
 
   /** Lets the callers of this turn of the event loop share a group. */
   #schedule(): void {
-    if (this.#scheduled || this.#running) return
+    if (this.#scheduled || this.#isRunning) return
     this.#scheduled = true
     clearTimeout(this.#idleTimer)
     setImmediate(() => {
       this.#scheduled = false
-      this.#running ??= this.#run().finally(() => {
-        this.#running = undefined
-        if (this.#hasWork()) this.#schedule()
-        else this.#promiseWhenIdle()
-      })
+      this.#isRunning = true
+      this.#underWay = this.#commitAll()
     })
   }
 
-  async #run(): Promise<void> {
+  async #commitAll(): Promise<void> {
     for (;;) {
       const group = this.#takeGroup()
       if (group) {
@@ -226,7 +220,11 @@ export class GroupCommit {
         this.#memory.give(group.memory)
       } else if (this.#flushes.length > 0) {
         await this.#syncWritten()
-      } else return
+      } else {
+        this.#isRunning = false
+        this.#promiseWhenIdle()
+        return
+      }
       this.#settleFlushes()
       // Those whose appends just resolved may append again, and share the next group.
       await new Promise(setImmediate)
@@ -331,15 +329,14 @@ export class GroupCommit {
     if (this.#poison || this.#promisedBefore >= this.#durableBefore) return
     clearTimeout(this.#idleTimer)
     this.#idleTimer = setTimeout(() => {
-      if (this.#running || this.#scheduled) return
       // Records that wait for their transaction's commit go first: a promise cannot overtake them.
       if (this.#hasWork()) {
         this.#schedule()
         return
       }
-      if (this.#durableBefore < this.#nextSeq) return
-      this.#running = this.#writePromise(0).finally(() => {
-        this.#running = undefined
+      this.#isRunning = true
+      this.#underWay = this.#writePromise(0).finally(() => {
+        this.#isRunning = false
         if (this.#hasWork()) this.#schedule()
       })
     }, IDLE_PROMISE_MS).unref()
@@ -347,6 +344,7 @@ export class GroupCommit {
 
   /** Writes and syncs a promise for everything in the log. Called only while nothing is under way. */
   async #writePromise(flags: number): Promise<void> {
+    assert(this.#writtenBefore === this.#nextSeq, 'a promise stands behind every record')
     const { offset, capacity } = this.#planned
     if (this.#writer.spoiled || offset + PROMISE_ROOM > capacity) return
     const group = new Group(this.#memory.take(PROMISE_ROOM), this.#planned, false, this.#nextSeq)
