@@ -26,6 +26,8 @@ export interface SegmentHeader {
   readonly createdAt: number
   /** Bytes of the whole file. A file that is shorter was cut. */
   readonly capacity: number
+  /** Number of the segment with the records before `firstSeq`; 0 for none. Where it is not there, a file is missing. */
+  readonly previous: number
 }
 
 /** The two copies of the header: the first 1 024 bytes of a segment. */
@@ -42,6 +44,7 @@ export function encodeSegmentHeader(header: SegmentHeader): Buffer {
   setUint64(view, 56, header.durableBefore)
   setUint64(view, 64, header.createdAt)
   setUint64(view, 72, header.capacity)
+  setUint64(view, 80, header.previous)
   view.setUint32(SECTOR_BYTES - 4, crc32Short(bytes, 0, SECTOR_BYTES - 4, 0), true)
   bytes.copy(bytes, SECTOR_BYTES, 0, SECTOR_BYTES)
   return bytes
@@ -69,9 +72,9 @@ export function decodeSegmentHeader(sector: Buffer): HeaderReading {
     durableBefore: getUint64(view, 56),
     createdAt: getUint64(view, 64),
     capacity: getUint64(view, 72),
+    previous: getUint64(view, 80),
   }
-  const numbers = [header.number, header.firstSeq, header.durableBefore, header.createdAt, header.capacity]
-  return numbers.some(Number.isNaN) ? { state: 'invalid' } : { state: 'valid', header }
+  return Object.values(header).some(Number.isNaN) ? { state: 'invalid' } : { state: 'valid', header }
 }
 
 /**

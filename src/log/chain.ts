@@ -41,7 +41,7 @@ export function chain(directory: LogDirectory, logId: Buffer | undefined): Chain
     } else if (header && header.firstSeq >= limitSeq) {
       unused.push(segment.name)
     } else {
-      const openEnded = following !== undefined && (following.number !== segment.number + 1 || !following.header)
+      const openEnded = following !== undefined && following.header?.previous !== segment.number
       live.push(liveSegment(segment, logId, limitSeq, openEnded))
       limitSeq = header?.firstSeq ?? limitSeq
       following = segment

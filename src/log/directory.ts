@@ -138,28 +138,28 @@ async function readSegmentFile(
   if (file === undefined) return undefined
   try {
     const bytes = await file.size()
-    return { number, name, path, bytes, ...(await readHeader(file, name)) }
+    return { number, name, path, bytes, ...(await readHeader(file, name, number)) }
   } finally {
     await file.close()
   }
 }
 
-/** Takes the first copy that verifies. */
+/** Takes the first copy that verifies and has the number of the file's name: a write that went astray may have put another segment's into its place. */
 async function readHeader(
   file: DiskFile,
   name: string,
+  number: number,
 ): Promise<Pick<SegmentFile, 'header' | 'badCopies' | 'unreadable'>> {
   const bytes = Buffer.alloc(SEGMENT_HEADER_BYTES)
   const { count, unreadable } = await readAround(file, bytes, 0)
-  const badCopies: number[] = []
-  let header: SegmentHeader | undefined
-  for (const copy of [0, 1]) {
+  const copies = [0, 1].map((copy) => {
     const at = copy * SECTOR_BYTES
     const reading = decodeSegmentHeader(bytes.subarray(at, Math.min(count, at + SECTOR_BYTES)))
     refuseUnknown(reading, name)
-    if (reading.state === 'valid') header ??= reading.header
-    else badCopies.push(copy)
-  }
+    return reading.state === 'valid' ? reading.header : undefined
+  })
+  const header = copies.find((copy) => copy?.number === number) ?? copies.find((copy) => copy)
+  const badCopies = [0, 1].filter((copy) => header === undefined || copies[copy]?.number !== header.number)
   return { header, badCopies, unreadable: unreadable.length > 0 }
 }
 

@@ -75,6 +75,15 @@ export class FrameWindow {
     this.#at += bytes
   }
 
+  /** Goes back to a position that was passed. */
+  back(offset: number): void {
+    if (offset < this.#base) {
+      this.#base = offset
+      this.#filled = 0
+    }
+    this.#at = offset - this.#base
+  }
+
   /** Reads on, at least so far that `step` can answer. */
   async fill(): Promise<void> {
     const header =

@@ -7,8 +7,8 @@ import { MAX_SEQUENCE } from '../limits.ts'
 import { Group, GroupMemory, type WritePosition } from './group.ts'
 import { refusal } from './io-error.ts'
 import type { WalSettings } from './options.ts'
-import { SegmentWriter, type WriteTrouble } from './segment-writer.ts'
-import { HEADER_ROOM, type OpenSegment, type SegmentList } from './segments.ts'
+import { type ActiveSegment, SegmentWriter, type WriteTrouble } from './segment-writer.ts'
+import { HEADER_ROOM, type SegmentList } from './segments.ts'
 
 /** Kept free at the end of a segment, so that two promises, in sectors of their own, always fit behind its last record. */
 const PROMISE_ROOM = 2 * (SECTOR_BYTES + FRAME_HEADER_BYTES)
@@ -17,11 +17,7 @@ const IDLE_PROMISE_MS = 100
 const PAGE_BYTES = 4096
 
 /** What a writer starts from: the log as recovery left it, all of it durable. */
-export interface WriterStart {
-  readonly logId: Buffer
-  readonly segment: OpenSegment
-  /** Where the last frame of the segment ends. */
-  readonly offset: number
+export interface WriterStart extends ActiveSegment {
   readonly nextSeq: number
   readonly lastTimestamp: number
 }
@@ -75,7 +71,7 @@ export class GroupCommit {
   /** `refusedFrom`: everything that was appended from a sequence number on is refused. Called before the callers learn of it. */
   constructor(settings: WalSettings, segments: SegmentList, start: WriterStart, refusedFrom: (seq: number) => void) {
     this.#settings = settings
-    this.#writer = new SegmentWriter(settings, segments, start.logId, start.segment, start.offset)
+    this.#writer = new SegmentWriter(settings, segments, start)
     this.#refusedFrom = refusedFrom
     this.#planned = this.#writer.position
     this.#nextSeq = start.nextSeq

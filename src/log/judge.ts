@@ -137,7 +137,7 @@ export interface Judged {
   readonly damage: readonly Damage[]
 }
 
-/** The newest checkpoint whose snapshot verifies and behind which the log is whole. Older snapshots are not looked at. */
+/** The newest checkpoint whose snapshot verifies and behind which the log is whole. Older snapshots are not looked at. What was quarantined was told then. */
 async function chooseSnapshot({ tally, firstSeq }: Survey, snapshots: SnapshotStore): Promise<Judged> {
   const bad: string[] = []
   const damage: Damage[] = []
@@ -150,14 +150,15 @@ async function chooseSnapshot({ tally, firstSeq }: Survey, snapshots: SnapshotSt
       const usable = named.slice(0, index + 1).filter((found) => found.entry.replayFrom >= firstSeq)
       return { checkpoint: entry, usable, bad, damage }
     }
-    if (problem.kind === 'snapshot') bad.push(entry.snapshot!.name)
+    if (problem.kind === 'missing' && (await snapshots.isQuarantined(entry.snapshot!.name))) continue
+    if (problem.kind !== 'unreadable') bad.push(entry.snapshot!.name)
     damage.push(badSnapshot(entry, problem))
   }
   return { checkpoint: undefined, usable: [], bad, damage }
 }
 
 const badSnapshot = ({ snapshot, sequenceNumber }: CheckpointEntry, { kind, what }: SnapshotProblem): Damage => ({
-  kind,
+  kind: kind === 'unreadable' ? kind : 'snapshot',
   file: `snapshots/${snapshot!.name}`,
   offset: 0,
   bytes: snapshot!.files.reduce((sum, { bytes }) => sum + bytes, 0),

@@ -2,7 +2,7 @@ import type { Disk } from '../disk/disk.ts'
 import { SEGMENT_HEADER_BYTES } from '../format/segment.ts'
 import type { LiveSegment } from './chain.ts'
 import { Tally } from './tally.ts'
-import { closes, type FrameVisitor, SegmentWalk, type Spot } from './walk.ts'
+import { closes, type FrameVisitor, firstNumber, SegmentWalk, type Spot } from './walk.ts'
 
 /** Offset of the first frame of a segment. */
 export const FIRST_FRAME: number = SEGMENT_HEADER_BYTES
@@ -41,7 +41,7 @@ export async function walkAll(
   }
   const total = segments.reduce((sum, segment) => sum + segment.bytes, 0)
   let durableBefore = 0
-  let nextSeq = segments[0]?.headerValid ? segments[0].firstSeq : 0
+  let nextSeq = segments[0] ? await beginning(disk, segments[0]) : 0
   let closedAt = -1
   let done = 0
   const visitor: FrameVisitor = {
@@ -82,6 +82,13 @@ export async function walkAll(
     pass.spots.push(lostAtEnd(last, pass.usedBytes.get(last.number)!, nextSeq, durableBefore - 1))
   }
   return { ...pass, tally, durableBefore, nextSeq, closedAt }
+}
+
+/** Where a log begins. What came before may be with a snapshot, even if the header does not tell. */
+async function beginning(disk: Disk, first: LiveSegment): Promise<number> {
+  if (first.headerValid) return first.firstSeq
+  const seq = Math.min((await firstNumber(disk, first)) ?? Number.POSITIVE_INFINITY, first.limitSeq)
+  return Number.isFinite(seq) ? seq : 0
 }
 
 /** Records that were promised and of which nothing is left but zeros. */

@@ -171,6 +171,7 @@ export async function continueLog(settings: WalSettings, { survey: found }: Reco
     capacity,
     durableBefore: found.endSeq,
     createdAt: settings.clock(),
+    previous: found.segments.findLast((segment) => segment.firstSeq < firstSeq)?.number ?? 0,
   }
   let offset = FIRST_FRAME
   const segment = await createSegment(disk, directory, number, capacity, async (file) => {

@@ -68,10 +68,12 @@ async function rewrite(
   const firstSeq = missing?.lostFrom ?? segment.firstSeq
   const capacity = alignUp(Math.max(segment.bytes, segment.capacity) + SLACK_BYTES, 4096)
   const durableBefore = Math.min(found.durableBefore, found.endSeq)
-  const header: SegmentHeader = { logId, number: segment.number, firstSeq, capacity, durableBefore, createdAt: 0 }
+  const previous = found.segments.findLast(({ number }) => number < segment.number)?.number ?? 0
+  const { number } = segment
+  const header: SegmentHeader = { logId, number, firstSeq, capacity, durableBefore, createdAt: 0, previous }
   const source = { ...segment, limitSeq: Math.min(segment.limitSeq, found.endSeq) }
-  const { file } = await createSegment(disk, directory, segment.number, capacity, async (target) => {
-    const sink = new FrameSink(target, segmentSeed(logId, segment.number), HEADER_ROOM)
+  const { file } = await createSegment(disk, directory, number, capacity, async (target) => {
+    const sink = new FrameSink(target, segmentSeed(logId, number), HEADER_ROOM)
     if (missing?.lostThrough != null) sink.addGap(missing.lostFrom, missing.lostThrough, 0)
     await copyRecords(disk, source, segment.firstSeq, sink)
     await writeFully(target, encodeSegmentHeader(header), 0)

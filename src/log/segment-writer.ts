@@ -17,6 +17,16 @@ export interface WriteTrouble {
   readonly cause: NodeJS.ErrnoException
 }
 
+/** Where a writer goes on. */
+export interface ActiveSegment {
+  readonly logId: Buffer
+  readonly segment: OpenSegment
+  /** The number of the segment with the records before it; 0 for none. */
+  readonly previous: number
+  /** Where its last frame ends. */
+  readonly offset: number
+}
+
 /** The active segment and those that follow it: what is written to files, and how that goes wrong. One call at a time. */
 export class SegmentWriter {
   readonly counters: { syncs: number; bytesWritten: number; rotations: number; lastSyncMs: number } = {
@@ -33,13 +43,16 @@ export class SegmentWriter {
   #activeSince: number
   #offset: number
   #spoiled = false
+  /** The number of the segment that the active one goes on from. */
+  #previous: number
 
-  constructor(settings: WalSettings, segments: SegmentList, logId: Buffer, active: OpenSegment, offset: number) {
+  constructor(settings: WalSettings, segments: SegmentList, { logId, segment, previous, offset }: ActiveSegment) {
     this.#settings = settings
     this.#segments = segments
     this.#supply = new SegmentSupply(settings.disk, settings.directory)
     this.#logId = logId
-    this.#active = active
+    this.#active = segment
+    this.#previous = previous
     this.#activeSince = settings.clock()
     this.#offset = offset
   }
@@ -96,7 +109,10 @@ export class SegmentWriter {
       return { refused: true, what, cause: error as NodeJS.ErrnoException }
     }
     const { capacity } = target
-    const header = { logId: this.#logId, number, firstSeq: group.firstSeq, capacity, durableBefore, createdAt }
+    // One without a record is superseded by the next.
+    const previous = this.#offset > HEADER_ROOM ? this.#active.number : this.#previous
+    const { firstSeq } = group
+    const header = { logId: this.#logId, number, firstSeq, capacity, durableBefore, createdAt, previous }
     group.promise(durableBefore)
     const bytes = group.withHeader(header)
     try {
@@ -106,6 +122,7 @@ export class SegmentWriter {
     }
     await this.#active.file.close().catch(() => {})
     this.#active = target
+    this.#previous = previous
     this.#spoiled = false
     this.#activeSince = this.#settings.clock()
     this.#segments.add(target, header)

@@ -25,9 +25,9 @@ export interface Snapshot {
   path(name: string): string
 }
 
-/** `unreadable`: the disk cannot read it, now. */
+/** `missing`: a file of it is not there. `unreadable`: the disk cannot read it, now. */
 export interface SnapshotProblem {
-  readonly kind: 'snapshot' | 'unreadable'
+  readonly kind: 'snapshot' | 'missing' | 'unreadable'
   readonly what: string
 }
 
@@ -178,6 +178,12 @@ export class SnapshotStore {
     if (surplus.length > 0) await this.#disk.syncDirectory(this.#folder)
   }
 
+  /** Whether a snapshot was moved out of the way before. */
+  async isQuarantined(name: string): Promise<boolean> {
+    const entries = await this.#disk.list(join(this.#directory, QUARANTINE_FOLDER)).catch(noEntries)
+    return entries.some((entry) => entry.name === name || entry.name.startsWith(`${name}.`))
+  }
+
   /** Moves a snapshot that does not verify out of the way, where it can still be looked at. Returns its new path; undefined if nothing of it is there. */
   async quarantine(name: string): Promise<string | undefined> {
     const present = await this.#disk.list(this.#folder).catch(noEntries)
@@ -211,7 +217,7 @@ function plain(name: string): string {
 
 function unusable(name: string, path: string, error: NodeJS.ErrnoException): SnapshotProblem {
   if (error.code === 'EIO') return { kind: 'unreadable', what: `the disk cannot read ${name}` }
-  if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return { kind: 'snapshot', what: `${name} is not there` }
+  if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return { kind: 'missing', what: `${name} is not there` }
   if (error.code === 'EISDIR') return { kind: 'snapshot', what: `${name} is a directory` }
   throw ioError(error, `The snapshot file ${path} cannot be read; try again`, path)
 }

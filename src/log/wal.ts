@@ -352,7 +352,8 @@ async function startWriting(
   const segments = new SegmentList(disk, directory, logId, kept)
   segments.add(segment, header)
   await removeLeftovers(disk, directory, superseded)
-  const start = { logId, segment, offset, nextSeq: survey.endSeq, lastTimestamp: survey.tally.lastTimestamp }
+  const { previous } = header
+  const start = { logId, segment, previous, offset, nextSeq: survey.endSeq, lastTimestamp: survey.tally.lastTimestamp }
   // The writer and the table need each other: the writer tells of refusals only once it has been appended to.
   let transactions: TransactionTable
   const writer = new GroupCommit(settings, segments, start, (seq) => transactions.refusedFrom(seq))

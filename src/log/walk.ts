@@ -1,6 +1,6 @@
 import type { Disk, DiskFile } from '../disk/disk.ts'
 import type { Damage } from '../entry.ts'
-import { FLAG_CLOSED, FRAME_TYPES, type FrameHeader, takesSequence } from '../format/frame.ts'
+import { FLAG_CLOSED, FRAME_TYPES, type FrameHeader, frameBytes, takesSequence } from '../format/frame.ts'
 import { SEGMENT_HEADER_BYTES } from '../format/segment.ts'
 import { readableId } from './damage.ts'
 import { FrameWindow, type Step } from './frame-window.ts'
@@ -40,7 +40,7 @@ export interface SegmentExtent {
   readonly firstSeq: number
   /** The records from this one on are held by a later segment; Infinity for the last. */
   readonly limitSeq: number
-  /** A file between this segment and the next is missing or has no header, so that nothing tells where the records of this one end. */
+  /** The next segment has no header, or is not the one that went on from this: a file may be missing, and nothing tells where the records of this one end. */
   readonly openEnded: boolean
   /** Sectors that cannot be read are taken for damage, instead of an error. For who looks for damage, and for what was found to have such sectors. */
   readonly passUnreadable: boolean
@@ -126,7 +126,10 @@ export class SegmentWalk {
   async #passBad(step: Exclude<Step, { kind: 'end' }>): Promise<void> {
     const offset = this.#window.offset
     if (step.kind === 'frame' && step.header.seq > this.expected && this.#makesSense(step)) {
-      this.#report(offset, 0, this.#within(step.header.seq) - 1, [], 'records are missing before this place')
+      const next = await this.#notAstray(step.header)
+      const reason =
+        next === step.header ? 'records are missing before this place' : 'a record stands here that belongs elsewhere'
+      this.#report(offset, this.#window.offset - offset, this.#within(next.seq) - 1, [], reason)
       return
     }
     const ids = step.kind === 'bad-payload' ? readableId(this.#window.memory, step.at, step.header) : []
@@ -135,7 +138,8 @@ export class SegmentWalk {
     if (step.kind === 'frame') this.#window.advance(step.bytes)
     else dirty = await this.#window.resync(this.#couldFollow)
     const landed = this.#window.offset
-    const next = await this.#nextGood()
+    const good = await this.#nextGood()
+    const next = good && good.seq > this.expected ? await this.#notAstray(good) : good
     dirty ||= this.#window.offset !== landed
     if (next === undefined) {
       if (dirty) this.#report(offset, this.#window.offset - offset, null, ids, reasonOf(step))
@@ -161,6 +165,23 @@ export class SegmentWalk {
       else if (this.#couldFollow(step.header) && this.#makesSense(step)) return step.header
       else this.#window.advance(step.bytes)
     }
+  }
+
+  /**
+   * At a frame with a larger number than expected: a write that went astray may have put it before its predecessors. If one of them stands close behind it, goes there; else
+   * stays. Returns the header of the frame it is at then.
+   */
+  async #notAstray(header: FrameHeader): Promise<FrameHeader> {
+    const { offset } = this.#window
+    for (let passed = header; this.#window.offset < offset + ASTRAY_BYTES; ) {
+      this.#window.advance(frameBytes(passed.payloadBytes))
+      const next = await this.#nextGood()
+      if (next === undefined) break
+      if (next.seq < header.seq) return next
+      passed = next
+    }
+    this.#window.back(offset)
+    return header
   }
 
   /** What a later segment continues from must have been here. */
@@ -193,6 +214,9 @@ export class SegmentWalk {
   }
 }
 
+/** What a disk writes at once, and may write to the wrong place. */
+const ASTRAY_BYTES = 4096
+
 const MISSING_AT_END = 'records are missing at the end of this segment'
 
 /** Whether a frame says that the log was closed in order. */
@@ -203,4 +227,21 @@ function reasonOf(step: Exclude<Step, { kind: 'end' }>): string {
   if (step.kind === 'no-frame') return 'no valid frame stands here'
   if (step.kind === 'bad-payload') return 'the content does not match its checksum'
   return `a record stands here whose number, ${step.header.seq}, was there already`
+}
+
+/** The number of the first frame of a segment that verifies; undefined if none does. */
+export async function firstNumber(disk: Disk, segment: SegmentExtent): Promise<number | undefined> {
+  const file = await disk.open(segment.path, 'read')
+  try {
+    const window = new FrameWindow(file, segment.seed, SEGMENT_HEADER_BYTES, segment.bytes, segment.passUnreadable)
+    for (;;) {
+      const step = window.step()
+      if (step === undefined) await window.fill()
+      else if (step.kind === 'frame') return step.header.seq
+      else if (step.kind === 'end') return undefined
+      else await window.resync(() => true)
+    }
+  } finally {
+    await file.close().catch(() => {})
+  }
 }

@@ -203,6 +203,7 @@ test('a segment header is kept twice, each copy alone tells all of it, and any f
     durableBefore: 2 ** 40,
     createdAt: 1_700_000_000_000,
     capacity: 262_144,
+    previous: 5,
   }
   const bytes = encodeSegmentHeader(header)
   assert.equal(bytes.length, SEGMENT_HEADER_BYTES)
