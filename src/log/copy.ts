@@ -1,8 +1,9 @@
 import { type Disk, type DiskFile, writeFully } from '../disk/disk.ts'
+import { WalError } from '../errors.ts'
 import type { ByteBuffer } from '../format/byte-buffer.ts'
 import { byteBuffer, setUint64 } from '../format/byte-buffer.ts'
 import { FRAME_HEADER_BYTES, FRAME_TYPES, type FrameHeader, frameBytes, sealFrame } from '../format/frame.ts'
-import { type SegmentExtent, SegmentWalk } from './walk.ts'
+import { type SegmentExtent, SegmentWalk, type Spot } from './walk.ts'
 
 const SINK_BYTES = 1024 * 1024
 
@@ -65,8 +66,17 @@ export class FrameSink {
   }
 }
 
-/** Copies the verified records of a segment from `fromSeq` on, with a gap record in the place of each loss. */
-export async function copyRecords(disk: Disk, segment: SegmentExtent, fromSeq: number, sink: FrameSink): Promise<void> {
+/**
+ * Copies the verified records of a segment from `fromSeq` on, with a gap record in the place of each loss that is among the `known` spots.
+ * @throws WALV_IO at a bad place that is not: what was whole when the log was looked at is not given up
+ */
+export async function copyRecords(
+  disk: Disk,
+  segment: SegmentExtent,
+  fromSeq: number,
+  sink: FrameSink,
+  known: readonly Spot[],
+): Promise<void> {
   let timestamp = 0
   const walk = await SegmentWalk.open(disk, segment, {
     record(window, at, header) {
@@ -80,7 +90,11 @@ export async function copyRecords(disk: Disk, segment: SegmentExtent, fromSeq: n
     while (!walk.done) {
       await walk.run()
       for (; seen < walk.spots.length; seen++) {
-        const { lostFrom, lostThrough } = walk.spots[seen]!
+        const { lostFrom, lostThrough, offset } = walk.spots[seen]!
+        if (
+          !known.some((spot) => spot.segment === segment.number && spot.offset === offset && spot.lostFrom === lostFrom)
+        )
+          throw changed(segment, offset)
         if (lostThrough !== null && lostThrough >= lostFrom) sink.addGap(lostFrom, lostThrough, timestamp)
       }
       await sink.flush()
@@ -89,3 +103,13 @@ export async function copyRecords(disk: Disk, segment: SegmentExtent, fromSeq: n
     await walk.close()
   }
 }
+
+const changed = ({ name, path }: SegmentExtent, offset: number): WalError =>
+  new WalError(
+    'WALV_IO',
+    `${name} at offset ${offset}: what was read before cannot be read again. Nothing was changed; try again.`,
+    {
+      file: path,
+      offset,
+    },
+  )

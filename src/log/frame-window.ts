@@ -99,6 +99,10 @@ export class FrameWindow {
     if (count < room) this.#limit = this.#base + this.#filled
   }
 
+  get metUnreadable(): boolean {
+    return this.#unreadable.length > 0
+  }
+
   /** Whether any sector between two file offsets could not be read. */
   isUnreadable(from: number, to: number): boolean {
     return this.#unreadable.some((range) => range.from < to && range.to > from)

@@ -22,6 +22,8 @@ export interface Pass {
   readonly usedBytes: Map<number, number>
   /** By number of segment: what was promised up to its end, records before which number. */
   readonly promisedAt: Map<number, number>
+  /** Numbers of the segments with sectors that cannot be read. */
+  readonly unreadable: Set<number>
   /** The segments with their first sequence number known, without those that were prepared and never used. */
   readonly live: LiveSegment[]
 }
@@ -38,6 +40,7 @@ export async function walkAll(
     live: [] as LiveSegment[],
     usedBytes: new Map<number, number>(),
     promisedAt: new Map<number, number>(),
+    unreadable: new Set<number>(),
   }
   const total = segments.reduce((sum, segment) => sum + segment.bytes, 0)
   let durableBefore = 0
@@ -65,6 +68,7 @@ export async function walkAll(
       visitor,
       options.signal,
     )
+    if (walk.metUnreadable) pass.unreadable.add(segment.number)
     const empty = segment.bytes >= FIRST_FRAME && walk.usedBytes === FIRST_FRAME && walk.spots.length === 0
     if (segment.headerValid || !empty) {
       if (walk.usedBytes === FIRST_FRAME) closedAt = -1

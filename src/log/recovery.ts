@@ -177,7 +177,8 @@ export async function continueLog(settings: WalSettings, { survey: found }: Reco
   const segment = await createSegment(disk, directory, number, capacity, async (file) => {
     const sink = new FrameSink(file, segmentSeed(logId, number), HEADER_ROOM)
     for (const source of sources) {
-      await copyRecords(disk, { ...source, limitSeq: Math.min(source.limitSeq, found.endSeq) }, firstSeq, sink)
+      const extent = { ...source, limitSeq: Math.min(source.limitSeq, found.endSeq) }
+      await copyRecords(disk, extent, firstSeq, sink, found.spots)
     }
     await writeFully(file, encodeSegmentHeader(header), 0)
     offset = sink.offset

@@ -75,7 +75,7 @@ async function rewrite(
   const { file } = await createSegment(disk, directory, number, capacity, async (target) => {
     const sink = new FrameSink(target, segmentSeed(logId, number), HEADER_ROOM)
     if (missing?.lostThrough != null) sink.addGap(missing.lostFrom, missing.lostThrough, 0)
-    await copyRecords(disk, source, segment.firstSeq, sink)
+    await copyRecords(disk, source, segment.firstSeq, sink, found.spots)
     await writeFully(target, encodeSegmentHeader(header), 0)
   })
   await file.close()

@@ -48,10 +48,9 @@ export async function survey(disk: Disk, directory: LogDirectory, options: Surve
   const spots = first.spots
     .filter((spot) => spot.lostFrom <= end)
     .map((spot) => (closed ? nothingBehind(spot, end) : spot))
-  const unreadable = new Set(spots.filter(({ kind }) => kind === 'unreadable').map(({ file }) => file))
   return {
     logId,
-    segments: first.live.map((segment) => ({ ...segment, passUnreadable: unreadable.has(segment.name) })),
+    segments: first.live.map((segment) => ({ ...segment, passUnreadable: first.unreadable.has(segment.number) })),
     unusedSegments: [...unused, ...live.filter(({ number }) => !first.usedBytes.has(number)).map(({ name }) => name)],
     lastSegmentNumber: directory.lastNumber,
     firstSeq: first.live[0]?.firstSeq ?? 0,

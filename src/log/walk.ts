@@ -74,6 +74,11 @@ export class SegmentWalk {
     return new SegmentWalk(await disk.open(segment.path, 'read'), segment, visitor)
   }
 
+  /** Whether any sector could not be read, also one that nothing needs. */
+  get metUnreadable(): boolean {
+    return this.#window.metUnreadable
+  }
+
   async close(): Promise<void> {
     // It was only read: what closing answers means nothing.
     await this.#file.close().catch(() => {})
