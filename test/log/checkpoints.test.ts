@@ -180,7 +180,9 @@ test("at the level 'os' what the snapshot holds is durable in the log before the
   const hold = disk.hold('rename', /snapshot/)
   const checkpoint = take(wal, 'content')
   await hold.reached
-  assert.deepEqual([disk.count('sync', /walv$/), wal.durableSeq], [syncs + 1, 0])
+  // One, and another if a slow machine lets the log write down meanwhile that it is idle.
+  assert.ok(disk.count('sync', /walv$/) > syncs)
+  assert.equal(wal.durableSeq, 0)
   hold.release()
   await checkpoint
   assert.equal(wal.durableSeq, 1)
