@@ -350,11 +350,11 @@ export class GroupCommit {
     group.addPromise(fields)
     this.#planned = { ...this.#planned, offset: group.endOffset }
     if ((await this.#write(group)) && (await this.#sync(group))) this.#memory.give(group.memory)
-    this.#promisedBefore = this.#durableBefore
   }
 
+  /** Behind every waiting group, and every flush that waits, there is one that is filling. */
   #hasWork(): boolean {
-    return this.#queue.length > 0 || this.#filling !== undefined || this.#flushes.length > 0
+    return this.#filling !== undefined
   }
 
   #flushQuietly(): void {
