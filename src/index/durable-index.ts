@@ -215,9 +215,14 @@ export class DurableIndex {
     if (filter !== undefined && typeof filter !== 'function')
       throw new WalError('WALV_INVALID_OPTION', 'The option filter must be a function of (metadata, id).')
     const vector = checkedQuery(vectorOf(query, 'the query'), index, 'the query', true)
-    const accept = filter && ((label: number): boolean => accepts(filter, catalog.byLabel(label)!))
+    // An engine that answers later may ask about, and name, what was removed meanwhile.
+    const accept =
+      filter &&
+      ((label: number): boolean => {
+        const entry = catalog.byLabel(label)
+        return entry !== undefined && accepts(filter, entry)
+      })
     const neighbours = await index.search(vector, k, accept)
-    // An engine that answers later may name what was removed meanwhile.
     return neighbours.flatMap(({ label, distance }) => {
       const entry = catalog.byLabel(label)
       return entry ? [{ id: entry.id, distance, metadata: entry.metadata }] : []

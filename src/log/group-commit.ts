@@ -60,6 +60,7 @@ export class GroupCommit {
   #queue: Group[] = []
   #flushes: Flush[] = []
   #groups = 0
+  #closed = false
   #scheduled = false
   #isRunning = false
   /** The last piece of work on the files, done or not. */
@@ -108,7 +109,7 @@ export class GroupCommit {
   /**
    * Encodes a record at the end of the log. Resolves to its sequence number when the group is acknowledged; a `lazy` one does not ask for that
    * by itself.
-   * @throws WALV_POISONED, WALV_BACKPRESSURE, WALV_SEQUENCE_EXHAUSTED at once; then nothing was logged
+   * @throws WALV_CLOSED, WALV_POISONED, WALV_BACKPRESSURE, WALV_SEQUENCE_EXHAUSTED at once; then nothing was logged
    */
   append(entry: Encodable, transactionId?: number, lazy = false): Promise<number> {
     const payload = transactionId === undefined ? entry : inTransaction(entry, transactionId)
@@ -131,8 +132,9 @@ export class GroupCommit {
     return new Promise((resolve, reject) => this.#flushes.push({ before: this.#nextSeq, resolve, reject }))
   }
 
-  /** Flushes, writes down that the log was closed in order, and lets go of the files. */
+  /** Flushes, writes down that the log was closed in order, and lets go of the files. From the call on nothing more is taken, also of transactions that are open. */
   async close(): Promise<void> {
+    this.#closed = true
     clearInterval(this.#syncTimer)
     const poisonedBefore = this.#poison
     try {
@@ -147,6 +149,7 @@ export class GroupCommit {
   }
 
   #admit(bytes: number): void {
+    if (this.#closed) throw closedError(this.#settings.directory)
     if (this.#poison) {
       throw new WalError('WALV_POISONED', `${this.#poison.message} This append was not logged.`, {
         fate: 'not-logged',
@@ -362,3 +365,8 @@ export class GroupCommit {
     this.flush().catch(() => {})
   }
 }
+
+export const closedError = (directory: string): WalError =>
+  new WalError('WALV_CLOSED', `The log in ${directory} is closed. Open it again. Nothing was logged.`, {
+    fate: 'not-logged',
+  })

@@ -7,7 +7,7 @@ import { encodableInput } from '../format/encode.ts'
 import { Checkpoints } from './checkpoints.ts'
 import { committedUnits } from './committed.ts'
 import { LOCK_FILE, readDirectory, refuseDirectory } from './directory.ts'
-import { GroupCommit } from './group-commit.ts'
+import { closedError, GroupCommit } from './group-commit.ts'
 import { ioError } from './io-error.ts'
 import type { CheckpointRequest, Log } from './log.ts'
 import { settingsOf, type WalOptions, type WalSettings, wholeNumber } from './options.ts'
@@ -286,10 +286,7 @@ export class Wal implements Log {
   }
 
   #needOpen(): void {
-    if (this.#closing)
-      throw new WalError('WALV_CLOSED', `The log in ${this.directory} is closed. Open it again. Nothing was logged.`, {
-        fate: 'not-logged',
-      })
+    if (this.#closing) throw closedError(this.directory)
   }
 
   #writable(): Writing {
