@@ -22,6 +22,17 @@ export interface Chain {
   readonly damage: Damage[]
 }
 
+/** The log id that most segments have; of those that equally many have, the one that comes first. */
+export function identityOf(segments: readonly SegmentFile[]): Buffer | undefined {
+  const counts = new Map<string, number>()
+  for (const { header } of segments) {
+    const id = header?.logId.toString('hex')
+    if (id !== undefined) counts.set(id, (counts.get(id) ?? 0) + 1)
+  }
+  const [most] = [...counts].reduce((best, each) => (each[1] > best[1] ? each : best), ['', 0])
+  return most === '' ? undefined : Buffer.from(most, 'hex')
+}
+
 /**
  * Decides which files are the log. A segment supersedes what earlier ones hold from its first sequence number on. A file without a valid
  * header is one prepared and never used if it is the last and empty; else its frames tell what it is.

@@ -30,8 +30,15 @@ export function damageOf(spot: Spot, durableBefore: number, endSeq: number): Dam
     return { ...base, kind: 'torn-tail', acknowledged: false, seqs: [], detail }
   }
   const seqs: SequenceRange[] = [{ from: spot.lostFrom, through: lostBefore - 1 }]
-  const detail = `${place}: ${spot.reason}; acknowledged ${rangeText(spot.lostFrom, lostBefore - 1)}${idText(spot.ids)}.${spot.kind === 'unreadable' ? ` ${TRY_AGAIN}` : ''}`
+  const detail = `${place}: ${spot.reason}; acknowledged ${rangeText(spot.lostFrom, lostBefore - 1)}${idText(spot.ids)}.${unreadableText(spot, durableBefore)}`
   return { ...base, kind: spot.kind, acknowledged: true, seqs, detail }
+}
+
+/** What is promised to be there is known; what else is there is not. */
+function unreadableText({ kind, lostThrough }: Spot, durableBefore: number): string {
+  if (kind !== 'unreadable') return ''
+  const more = lostThrough === null || lostThrough >= durableBefore
+  return more ? ` It may hold records from ${durableBefore} on, too. ${TRY_AGAIN}` : ` ${TRY_AGAIN}`
 }
 
 const TRY_AGAIN = 'It may be readable later: open again, and copy the directory to another disk, before anything else.'

@@ -145,7 +145,7 @@ export class SnapshotStore {
   async *#pieces(path: string): AsyncGenerator<Uint8Array, void, void> {
     const file = await this.#disk.open(path, 'read')
     try {
-      const buffer = Buffer.allocUnsafeSlow(PIECE_BYTES)
+      const buffer = Buffer.allocUnsafeSlow(Math.min(PIECE_BYTES, (await file.size()) + 1))
       for (let at = 0; ; ) {
         const count = await readFully(file, buffer, at)
         if (count > 0) yield buffer.subarray(0, count)

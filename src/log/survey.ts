@@ -2,7 +2,7 @@ import type { Disk } from '../disk/disk.ts'
 import type { Damage } from '../entry.ts'
 import { WalError } from '../errors.ts'
 import { SECTOR_BYTES, SEGMENT_HEADER_BYTES } from '../format/segment.ts'
-import { chain, type LiveSegment } from './chain.ts'
+import { chain, identityOf, type LiveSegment } from './chain.ts'
 import { damageOf, fileDamage } from './damage.ts'
 import type { LogDirectory } from './directory.ts'
 import { type Pass, type SurveyOptions, walkAll } from './pass.ts'
@@ -37,7 +37,7 @@ export interface Survey {
  * that the promises determine, so that nothing of them is counted.
  */
 export async function survey(disk: Disk, directory: LogDirectory, options: SurveyOptions = {}): Promise<Survey> {
-  const logId = directory.segments.find((segment) => segment.header)?.header?.logId
+  const logId = identityOf(directory.segments)
   const { live: found, unused, damage } = chain(directory, logId)
   const open = await walkAll(disk, found, Number.POSITIVE_INFINITY, options)
   const live = endOpenEnds(found, open)

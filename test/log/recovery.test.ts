@@ -223,18 +223,21 @@ test('two places in one segment and one in another are named and repaired at onc
   )
 })
 
-test('a file of another log is left alone and told, and what it replaced is missing', async (t) => {
-  const { directory, paths } = await threeSegments(t)
-  const other = await threeSegments(t)
-  const foreign = await readFile(other.paths[1]!)
-  await writeFile(paths[1]!, foreign)
-  await assert.rejects(Wal.open({ directory }), (error: WalError) => {
-    const kinds = (error.detail as Damage[]).map(({ kind }) => kind)
-    assert.deepEqual(kinds.toSorted(), ['foreign', 'missing-segment'])
-    return refusal('WALV_DAMAGED')(error)
+for (const index of [0, 1]) {
+  test(`segment ${index + 1}: a file of another log is left alone and told, and what it replaced is missing`, async (t) => {
+    const { directory, paths } = await threeSegments(t)
+    const other = await threeSegments(t)
+    const foreign = await readFile(other.paths[index]!)
+    await writeFile(paths[index]!, foreign)
+    await assert.rejects(Wal.open({ directory }), (error: WalError) => {
+      const damage = error.detail as Damage[]
+      assert.deepEqual(damage.map(({ kind }) => kind).toSorted(), ['foreign', 'missing-segment'])
+      assert.equal(damage.find(({ kind }) => kind === 'foreign')!.file, basename(paths[index]!))
+      return refusal('WALV_DAMAGED')(error)
+    })
+    assert.ok(foreign.equals(await readFile(paths[index]!)))
   })
-  assert.ok(foreign.equals(await readFile(paths[1]!)))
-})
+}
 
 test('files that are none of the log are left alone', async (t) => {
   const directory = await temporaryDirectory(t)

@@ -82,6 +82,23 @@ test('a tail that cannot be read is not taken for a torn one', async () => {
   await wal.close()
 })
 
+test('a sector with promised and other records names the first, and says that there may be more', async () => {
+  const disk = new SimulatedDisk({ seed: 1 })
+  const wal = await Wal.open({ directory: DIRECTORY, disk })
+  for (const id of ['a', 'b', 'c', 'd']) await wal.append(insertOf(id, 8))
+  // One group, the frames of which promise the four before it and stand in two sectors.
+  await Promise.all(Array.from({ length: 10 }, (_, number) => wal.append(insertOf(String(number), 8))))
+  const killed = disk.kill()
+  await wal.close()
+  spoil(killed, SEGMENT, 2)
+  const [damage] = await damageOf(killed)
+  assert.equal(brief(damage!), 'unreadable 0..3 true')
+  assert.match(
+    damage!.detail,
+    /records 0 to 3 are lost\. It may hold records from 4 on, too\. It may be readable later/,
+  )
+})
+
 test('behind the end of a log that was closed, a sector that cannot be read loses nothing', async () => {
   const disk = await writtenLog()
   spoil(disk, SEGMENT, 100)
