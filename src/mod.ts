@@ -17,6 +17,16 @@ export { type FlatOptions, flat } from './index/flat.ts'
 export type { IndexTransaction } from './index/index-transaction.ts'
 export type * from './index/vector-index.ts'
 export * from './limits.ts'
+export {
+  type DiagnoseOptions,
+  type Diagnosis,
+  diagnose,
+  type Loss,
+  type Recoverable,
+  type Verdict,
+} from './log/doctor.ts'
+export type { WriterSign } from './log/doctor-lock.ts'
+export type { Remedy } from './log/doctor-remedy.ts'
 export type { CheckpointRequest, Log } from './log/log.ts'
 export type { Durability, RecoveryPolicy, WalOptions } from './log/options.ts'
 export type { LogItem } from './log/read.ts'

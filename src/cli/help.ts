@@ -11,7 +11,7 @@ export function commandHelp(spec: CommandSpec): string {
   const sections = [
     `walv ${spec.name}: ${spec.summary}`,
     usage,
-    spec.details && wrap(spec.details),
+    spec.details && wrap(spec.details, MAX_COLUMNS).join('\n'),
     table(positionals.map(([name, { description }]) => [`  ${name.toUpperCase()}`, description])),
     table([...options, optionRow('help', { type: 'boolean', short: 'h', description: 'Show this' })]),
   ]
@@ -29,17 +29,18 @@ export function programHelp(commands: readonly Pick<CommandSpec, 'name' | 'summa
   ].join('\n\n')
 }
 
-/** Widest line of running text: what every terminal has. */
+/** What every terminal has. */
 const MAX_COLUMNS = 80
 
-function wrap(text: string): string {
+/** Running text in lines of at most so many columns, unless a word is longer. */
+export function wrap(text: string, maxColumns: number): string[] {
   const lines: string[] = []
   for (const word of text.split(' ')) {
     const longer = `${lines.at(-1)} ${word}`
-    if (lines.length > 0 && longer.length <= MAX_COLUMNS) lines[lines.length - 1] = longer
+    if (lines.length > 0 && longer.length <= maxColumns) lines[lines.length - 1] = longer
     else lines.push(word)
   }
-  return lines.join('\n')
+  return lines
 }
 
 function optionRow(name: string, option: OptionSpec): string[] {

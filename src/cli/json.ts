@@ -3,9 +3,22 @@
  * vectors and data are base64 (vectors of little-endian float32). The lines are put together from texts, so that no key of anybody's
  * metadata, `__proto__` included, means anything here.
  */
-import type { BatchMember, Damage, JsonValue, SequenceRange, SnapshotReference, WalEntry, WalRecord } from '../mod.ts'
+import { relative } from 'node:path'
+import type {
+  BatchMember,
+  Damage,
+  Diagnosis,
+  JsonValue,
+  Loss,
+  RecoveryReport,
+  SequenceRange,
+  SnapshotReference,
+  WalEntry,
+  WalRecord,
+} from '../mod.ts'
 import type { V1Entry, V1Record } from '../v1.ts'
 import { floatsToBytes } from './floats.ts'
+import type { LostId, LostIds } from './lost-ids.ts'
 
 /** Longest range of lost sequence numbers that is listed number by number. */
 const MAX_LISTED_SEQS = 1000n
@@ -30,12 +43,59 @@ export function v1RecordToJson(record: V1Record): string {
  * A place of damage. `seqs` has a string for each lost sequence number; a range of more than 1000 is one string `from-through`, or `from-`
  * where its end is unknown. `ids` is there where some could be read.
  */
-export function damageToJson(damage: Damage): string {
-  const { kind, file, offset, bytes, acknowledged, seqs, ids, detail } = damage
+export const damageToJson = (damage: Damage): string => JSON.stringify({ damage: plainDamage(damage) })
+
+function plainDamage({ kind, file, offset, bytes, acknowledged, seqs, ids, detail }: Damage): JsonValue {
   const readable = ids.length > 0 ? { ids } : {}
-  return JSON.stringify({
-    damage: { kind, file, offset, bytes, acknowledged, seqs: seqs.flatMap(listRange), ...readable, detail },
-  })
+  return { kind, file, offset, bytes, acknowledged, seqs: seqs.flatMap(listRange), ...readable, detail }
+}
+
+/** A diagnosis, with what is left of the lost ids. Sequence numbers are listed as in a damage. */
+export function diagnosisToJson(diagnosis: Diagnosis, lostIds: LostIds): string {
+  const { directory, verdict, format, refusal, damage, recoverable, losses, writer, remedy } = diagnosis
+  const plain = {
+    directory,
+    verdict,
+    format: format ?? null,
+    refusal: refusal ?? null,
+    damage: damage.map(plainDamage),
+    recoverable: recoverable ? { ...recoverable, snapshotSeq: recoverable.snapshotSeq ?? null } : null,
+    losses: losses.map((loss) => plainLoss(loss, lostIds.get(loss) ?? [])),
+    writer: writer ?? null,
+    remedy,
+  }
+  return JSON.stringify({ diagnosis: plain })
+}
+
+function plainLoss({ damage, inSnapshot, unsure, gone }: Loss, ids: readonly LostId[]): JsonValue {
+  return {
+    file: damage.file,
+    offset: damage.offset,
+    inSnapshot: inSnapshot.flatMap(listRange),
+    unsure: unsure.flatMap(listRange),
+    gone: gone.flatMap(listRange),
+    ids: ids.map(({ id, older, newer }) => ({
+      id,
+      older: older === undefined ? null : String(older),
+      newer: newer ? { seq: String(newer.seq), type: newer.type } : null,
+    })),
+  }
+}
+
+/** What a repair did; nothing, without a report of it. Sequence numbers are listed as in a damage, paths are relative to the directory. */
+export function repairToJson(before: Diagnosis, after: Diagnosis, report: RecoveryReport | undefined): string {
+  const lost = (report?.damage ?? []).filter(({ acknowledged }) => acknowledged === true)
+  const plain = {
+    directory: before.directory,
+    repaired: report !== undefined,
+    gone: lost.flatMap(({ seqs }) => seqs.flatMap(listRange)),
+    ids: [...new Set(lost.flatMap(({ ids }) => ids))],
+    quarantined: (report?.quarantined ?? []).map((path) => relative(before.directory, path)),
+    before: before.verdict,
+    after: after.verdict,
+    remedy: after.remedy,
+  }
+  return JSON.stringify({ repair: plain })
 }
 
 function entryMembers(entry: WalEntry): Members {

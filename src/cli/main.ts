@@ -4,14 +4,16 @@ import { findCommand, parseCommand } from './args.ts'
 import { type Command, type ExitCode, exitCodeOf } from './command.ts'
 import { convert } from './commands/convert.ts'
 import { demo } from './commands/demo.ts'
+import { doctor } from './commands/doctor.ts'
 import { importVectors } from './commands/import.ts'
 import { log } from './commands/log.ts'
 import { query } from './commands/query.ts'
+import { repair } from './commands/repair.ts'
 import { stats } from './commands/stats.ts'
 import { verify } from './commands/verify.ts'
 import { programHelp } from './help.ts'
 
-const COMMANDS: readonly Command[] = [demo, log, verify, stats, importVectors, query, convert]
+const COMMANDS: readonly Command[] = [demo, log, verify, doctor, repair, stats, importVectors, query, convert]
 
 async function main([name, ...rest]: readonly string[]): Promise<ExitCode> {
   const specs = COMMANDS.map(({ spec }) => spec)

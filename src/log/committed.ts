@@ -12,7 +12,8 @@ interface Held {
 }
 
 /**
- * Turns records into what takes effect, in the order in which it does: a transaction's entries at its commit, nothing of one that does not commit.
+ * Turns records into what takes effect, in the order in which it does: a transaction's entries at its commit, nothing of one that does not commit, and nothing of
+ * one that was open where records are lost: they may have been its own.
  * `readAgain` reads a range of records, for transactions too large to be held.
  */
 export async function* committedUnits(
@@ -22,6 +23,7 @@ export async function* committedUnits(
 ): AsyncGenerator<CommittedUnit, void, void> {
   const open = new Map<number, Held>()
   let heldBytes = 0
+  let expected: number | undefined
   const release = (id: number): Held | undefined => {
     const held = open.get(id)
     open.delete(id)
@@ -30,6 +32,11 @@ export async function* committedUnits(
   }
   for await (const record of records) {
     const { seq, timestamp, entry, transactionId } = record
+    if (entry.type === 'gap' || seq !== (expected ?? seq)) {
+      open.clear()
+      heldBytes = 0
+    }
+    expected = entry.type === 'gap' ? entry.throughSeq + 1 : seq + 1
     if (entry.type === 'beginTransaction') {
       open.set(seq, { entries: [], bytes: 0, spilled: false })
     } else if (entry.type === 'commitTransaction') {

@@ -105,7 +105,7 @@ export async function* recordsOf(
     if ('record' in item) yield item.record
     else if (!skipDamage && item.damage.seqs.length > 0) {
       const { file, offset, detail } = item.damage
-      throw new WalError('WALV_DAMAGED', `${detail} Reading stopped there. See everything with: npx walv verify.`, {
+      throw new WalError('WALV_DAMAGED', `${detail} Reading stopped there. See everything with: npx walv doctor.`, {
         file,
         offset,
         detail: [item.damage],

@@ -36,6 +36,10 @@ export interface RecoveryReport {
     /** Prepared, waiting for a decision: their ids. */
     readonly inDoubt: readonly number[]
   }
+  /**
+   * Ids of transactions that committed, or were prepared, and were open where records are lost: some of their own may be among them, so nothing of them takes effect.
+   */
+  readonly incompleteTransactions: readonly number[]
   readonly checkpoints: number
   /** Through which sequence number the verified snapshot reaches that a replay starts from; undefined without one. */
   readonly snapshotSeq: number | undefined
@@ -111,6 +115,7 @@ export async function recover(settings: WalSettings, snapshots: SnapshotStore): 
       aborted: tally.aborted + open.filter(({ prepared }) => !prepared).length,
       inDoubt: open.filter(({ prepared }) => prepared).map(({ id }) => id),
     },
+    incompleteTransactions: tally.incomplete,
     checkpoints: tally.checkpoints.length,
     snapshotSeq: judged.checkpoint?.sequenceNumber,
     damage,

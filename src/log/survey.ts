@@ -166,7 +166,7 @@ export function refuseLoss(path: string, damage: readonly Damage[]): void {
   throw new WalError(
     'WALV_DAMAGED',
     `The log in ${path} has lost acknowledged records, or cannot prove that it has not: ${first.detail}${more} Nothing was changed. ` +
-      `See everything with: npx walv verify ${path}. To go on with what is left, open it with recovery: 'salvage' or 'repair'.`,
+      `See everything with: npx walv doctor ${path}. To go on with what is left, open it with recovery: 'salvage' or 'repair'.`,
     { file: first.file, offset: first.offset, detail: damage },
   )
 }

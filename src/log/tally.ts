@@ -11,6 +11,12 @@ export interface OpenTransaction {
   readonly prepared: boolean
 }
 
+/** An inclusive range of sequence numbers. */
+interface SequenceSpan {
+  readonly from: number
+  readonly through: number
+}
+
 /** A checkpoint as found in the log. */
 export interface FoundCheckpoint {
   readonly seq: number
@@ -26,31 +32,79 @@ export class Tally {
   lastTimestamp = 0
   readonly open: Map<number, OpenTransaction> = new Map()
   readonly checkpoints: FoundCheckpoint[] = []
-  readonly gaps: { readonly from: number; readonly through: number }[] = []
+  readonly gaps: SequenceSpan[] = []
+  /** Transactions that were open where records are lost, and not aborted: nothing of them takes effect. */
+  readonly #broken: Map<number, OpenTransaction> = new Map()
+  readonly #incomplete: number[] = []
+  /** Lost records, whether a gap record says so or numbers are missing. */
+  readonly #lost: SequenceSpan[] = []
+  #expected: number | undefined
+
+  /** Ids of the transactions that committed, or were prepared, and of which records are lost or may be. */
+  get incomplete(): number[] {
+    const prepared = [...this.#broken.values()].filter((transaction) => transaction.prepared)
+    return [...this.#incomplete, ...prepared.map(({ id }) => id)]
+  }
 
   add(memory: ByteBuffer, at: number, header: FrameHeader, bytes: number): void {
     this.entries++
     this.bytes += bytes
     this.lastTimestamp = Math.max(this.lastTimestamp, header.timestamp)
+    this.#follow(header)
     switch (header.type) {
       case FRAME_TYPES.beginTransaction:
         this.open.set(header.seq, { id: header.seq, prepared: false })
         return
       case FRAME_TYPES.prepareTransaction:
-        this.open.set(transactionOf(memory, at, header), { id: transactionOf(memory, at, header), prepared: true })
+        this.#prepare(transactionOf(memory, at, header))
         return
       case FRAME_TYPES.commitTransaction:
-        if (this.open.delete(transactionOf(memory, at, header))) this.committed++
+        this.#commit(transactionOf(memory, at, header))
         return
       case FRAME_TYPES.abortTransaction:
-        if (this.open.delete(transactionOf(memory, at, header))) this.aborted++
+        if (this.#end(transactionOf(memory, at, header))) this.aborted++
         return
       case FRAME_TYPES.checkpoint:
         this.#addCheckpoint(memory, at, header)
         return
       case FRAME_TYPES.gap:
-        this.gaps.push({ from: header.seq, through: gapThrough(memory, at) })
+        this.#addGap({ from: header.seq, through: gapThrough(memory, at) })
     }
+  }
+
+  #follow({ seq }: FrameHeader): void {
+    if (this.#expected !== undefined && seq > this.#expected) this.#lose({ from: this.#expected, through: seq - 1 })
+    this.#expected = seq + 1
+  }
+
+  #addGap(gap: SequenceSpan): void {
+    this.gaps.push(gap)
+    this.#lose(gap)
+    this.#expected = gap.through + 1
+  }
+
+  #lose(span: SequenceSpan): void {
+    this.#lost.push(span)
+    for (const [id, transaction] of this.open) this.#broken.set(id, transaction)
+    this.open.clear()
+  }
+
+  #prepare(id: number): void {
+    const transactions = this.#broken.has(id) || this.#isLost(id) ? this.#broken : this.open
+    transactions.set(id, { id, prepared: true })
+  }
+
+  #commit(id: number): void {
+    if (this.open.delete(id)) this.committed++
+    else if (this.#broken.delete(id) || this.#isLost(id)) this.#incomplete.push(id)
+  }
+
+  #isLost(seq: number): boolean {
+    return this.#lost.some(({ from, through }) => seq >= from && seq <= through)
+  }
+
+  #end(id: number): boolean {
+    return this.open.delete(id) || this.#broken.delete(id)
   }
 
   #addCheckpoint(memory: ByteBuffer, at: number, header: FrameHeader): void {

@@ -143,7 +143,7 @@ export class SegmentWalk {
     if (step.kind === 'frame') this.#window.advance(step.bytes)
     else dirty = await this.#window.resync(this.#couldFollow)
     const landed = this.#window.offset
-    const good = await this.#nextGood()
+    const good = await this.#nextGood(ids)
     const next = good && good.seq > this.expected ? await this.#notAstray(good) : good
     dirty ||= this.#window.offset !== landed
     if (next === undefined) {
@@ -160,10 +160,12 @@ export class SegmentWalk {
 
   readonly #within = (seq: number): number => Math.min(seq, this.#segment.limitSeq)
 
-  /** Moves to the next frame that verifies and could follow, and returns its header. */
-  async #nextGood(): Promise<FrameHeader | undefined> {
+  /** Moves to the next frame that verifies and could follow, and returns its header. `ids` takes those that can be read on the way. */
+  async #nextGood(ids: string[]): Promise<FrameHeader | undefined> {
     for (;;) {
       const step = this.#window.step()
+      if (step?.kind === 'bad-payload' && ids.length < MAX_IDS)
+        ids.push(...readableId(this.#window.memory, step.at, step.header))
       if (step === undefined) await this.#window.fill()
       else if (step.kind === 'end') return undefined
       else if (step.kind !== 'frame') await this.#window.resync(this.#couldFollow)
@@ -180,7 +182,7 @@ export class SegmentWalk {
     const { offset } = this.#window
     for (let passed = header; this.#window.offset < offset + ASTRAY_BYTES; ) {
       this.#window.advance(frameBytes(passed.payloadBytes))
-      const next = await this.#nextGood()
+      const next = await this.#nextGood([])
       if (next === undefined) break
       if (next.seq < header.seq) return next
       passed = next
@@ -219,6 +221,8 @@ export class SegmentWalk {
   }
 }
 
+/** Of one bad place, no more ids are named. */
+const MAX_IDS = 1000
 /** What a disk writes at once, and may write to the wrong place. */
 const ASTRAY_BYTES = 4096
 

@@ -270,6 +270,7 @@ test('the report tells what was there', async (t) => {
     segments: 1,
     lastSeq: 9,
     transactions: { committed: 1, aborted: 2, inDoubt: [prepared.id] },
+    incompleteTransactions: [],
     checkpoints: 1,
     snapshotSeq: 8,
     damage: [],

@@ -10,6 +10,8 @@ export interface Fault {
   readonly path?: RegExp
   /** The error's code. Without one, a write succeeds and is short: it says that it has written `written` bytes. */
   readonly code?: string
+  /** Instead of a code: the error itself. */
+  readonly error?: Error
   /** Which of the matching calls from now on is the first to fail. Default 1. */
   readonly nth?: number
   /** How many calls in a row fail. Default 1. */
@@ -125,6 +127,7 @@ export class FailingDisk implements Disk {
       const fault = this.#faultFor(operation, path)
       if (fault) {
         const done = await partly?.(fault)
+        if (fault.error) throw fault.error
         if (fault.code === undefined) return done as T
         throw errno(fault.code, `${operation} ${path}`)
       }

@@ -35,6 +35,7 @@ interface Figures {
   /** These only of v2. */
   readonly snapshotSeq?: number | null
   readonly gaps?: RecoveryReport['gaps']
+  readonly incompleteTransactions?: readonly number[]
 }
 
 async function read(directory: string): Promise<{ damage: readonly Damage[]; figures: Figures }> {
@@ -62,6 +63,7 @@ function figuresOf({
   checkpoints,
   snapshotSeq,
   gaps,
+  incompleteTransactions,
   closedInOrder,
 }: RecoveryReport) {
   return {
@@ -73,6 +75,7 @@ function figuresOf({
     checkpoints,
     snapshotSeq: snapshotSeq ?? null,
     gaps,
+    incompleteTransactions,
     closedInOrder,
   }
 }

@@ -40,6 +40,7 @@ test('A whole log is intact, with its figures, and nothing of it is touched', as
       checkpoints: 1,
       snapshotSeq: 4,
       gaps: [],
+      incompleteTransactions: [],
       closedInOrder: true,
       damage: 0,
       intact: true,

@@ -188,7 +188,7 @@ test('A v1 directory is refused by what needs a v2 log, with the command that co
 
 test('An unknown command, option or choice is refused, with what may be meant', async () => {
   await assertRefused(['imprt'], 2, 'WALV_USAGE', /There is no command "imprt"\. Did you mean `walv import`\?/)
-  for (const name of ['demo', 'log', 'verify', 'stats', 'import', 'query', 'convert']) {
+  for (const name of ['demo', 'log', 'verify', 'doctor', 'repair', 'stats', 'import', 'query', 'convert']) {
     await assertRefused([name, '--nonsense'], 2, 'WALV_USAGE', /There is no option --nonsense\. See `walv/)
   }
   await assertRefused(['log', 'x', '--jsno'], 2, 'WALV_USAGE', /Did you mean --json\?/)
@@ -201,7 +201,7 @@ test('An unknown command, option or choice is refused, with what may be meant', 
 })
 
 test('An argument that is missing, empty or one too many is refused', async () => {
-  for (const name of ['log', 'verify', 'stats', 'query']) {
+  for (const name of ['log', 'verify', 'doctor', 'repair', 'stats', 'query']) {
     for (const args of [[], ['']]) await assertRefused([name, ...args], 2, 'WALV_USAGE', /DIRECTORY is missing\./)
     await assertRefused([name, 'a', 'b', 'c'], 2, 'WALV_USAGE', /is one argument too many/)
   }
@@ -216,7 +216,7 @@ test('Without a command the help is shown, and the exit code is 2; asked for, 0'
   assert.deepEqual({ code: help.code, stderr: help.stderr }, { code: 0, stderr: '' })
   const bare = await walv()
   assert.deepEqual({ ...bare, peakBytes: 0 }, { ...help, code: 2, peakBytes: 0 })
-  for (const name of ['demo', 'log', 'verify', 'stats', 'import', 'query', 'convert']) {
+  for (const name of ['demo', 'log', 'verify', 'doctor', 'repair', 'stats', 'import', 'query', 'convert']) {
     assert.ok(help.stdout.includes(`\n  ${name.padEnd(7)}  `), name)
     const { code, stdout, stderr } = await walv(name, '--help')
     assert.deepEqual({ code, stderr }, { code: 0, stderr: '' })

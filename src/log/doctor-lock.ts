@@ -1,0 +1,47 @@
+import { hostname, uptime } from 'node:os'
+import type { Disk } from '../disk/disk.ts'
+import { readFully } from '../disk/disk.ts'
+import { lockPath } from './recovery.ts'
+
+/** What the lock file says of who has the log open for writing. It is written on opening and wiped on closing; a process that was killed leaves it. */
+export interface WriterSign {
+  readonly pid: number
+  readonly host: string
+  readonly startedAt: string
+  /** Whether that process seems to live: there is one of this number here. `null`: it ran on another machine. Only taking the lock would prove it. */
+  readonly alive: boolean | null
+}
+
+const MAX_SIGN_BYTES = 4096
+
+/** Reads the lock file and touches nothing. Undefined where there is none, or none that says anything. */
+export async function readWriter(disk: Disk, directory: string): Promise<WriterSign | undefined> {
+  const file = await disk.open(lockPath(directory), 'read').catch(() => undefined)
+  if (file === undefined) return undefined
+  try {
+    const buffer = Buffer.alloc(MAX_SIGN_BYTES)
+    return signOf(buffer.toString('utf8', 0, await readFully(file, buffer, 0)))
+  } catch {
+    // It only informs: a lock file that cannot be read says nothing.
+    return undefined
+  } finally {
+    await file.close().catch(() => {})
+  }
+}
+
+function signOf(text: string): WriterSign | undefined {
+  const { pid, host, startedAt } = JSON.parse(text)
+  if (!Number.isSafeInteger(pid) || typeof host !== 'string' || typeof startedAt !== 'string') return undefined
+  return { pid, host, startedAt, alive: host === hostname() ? isAlive(pid, Date.parse(startedAt)) : null }
+}
+
+/** Numbers of processes are used again: one from before this machine started is gone, whoever has its number now. */
+function isAlive(pid: number, startedAt: number): boolean {
+  if (startedAt < Date.now() - uptime() * 1000) return false
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
+}

@@ -1,0 +1,261 @@
+import { resolve } from 'node:path'
+import type { Disk } from '../disk/disk.ts'
+import type { Damage, SequenceRange } from '../entry.ts'
+import { WalError, type WalErrorCode } from '../errors.ts'
+import { decodeRecord } from '../format/decode.ts'
+import { readWriter, type WriterSign } from './doctor-lock.ts'
+import { type Remedy, remedyFor, remedyForRefusal } from './doctor-remedy.ts'
+import { ioError } from './io-error.ts'
+import { type Found, look } from './judge.ts'
+import { settingsOf, type WalSettings } from './options.ts'
+import { refuseAborted } from './recovery.ts'
+import { SnapshotStore } from './snapshot-store.ts'
+import { refuseLoss, type Survey } from './survey.ts'
+import { readV1Directory } from './v1/reader.ts'
+import { SegmentWalk } from './walk.ts'
+
+export interface DiagnoseOptions {
+  readonly directory: string
+  readonly disk?: Disk
+  readonly signal?: AbortSignal
+  readonly onProgress?: (bytesDone: number, bytesTotal: number) => void
+}
+
+/**
+ * - `healthy`: nothing is wrong.
+ * - `torn-tail`: the end was cut short while it was written, and was never acknowledged; what a crash leaves.
+ * - `damaged`: something is wrong, and nothing that was acknowledged is lost.
+ * - `loss`: records that were acknowledged are lost.
+ * - `possible-loss`: whether acknowledged records are lost cannot be known.
+ * - `unusable`: nothing that this walv can open as a log.
+ */
+export type Verdict = 'healthy' | 'torn-tail' | 'damaged' | 'loss' | 'possible-loss' | 'unusable'
+
+/** What opening would find. */
+export interface Recoverable {
+  /** Records that verify, transactions' markers and checkpoints included. */
+  readonly records: number
+  readonly bytes: number
+  readonly segments: number
+  readonly firstSeq: number
+  /** −1 for an empty log. */
+  readonly lastSeq: number
+  /** Through which sequence number the snapshot reaches that a replay starts from; undefined without one. */
+  readonly snapshotSeq: number | undefined
+  /** Ranges that an earlier repair recorded as lost. */
+  readonly gaps: readonly { readonly from: number; readonly through: number }[]
+  /** Transactions that are prepared and wait for a decision: their ids. */
+  readonly inDoubt: readonly number[]
+  /** Ids of transactions that committed, or were prepared, and take no effect, because records are lost between their begin and their end. */
+  readonly incompleteTransactions: readonly number[]
+  readonly closedInOrder: boolean
+}
+
+/** Lost records of one place, and what the snapshot has of them. */
+export interface Loss {
+  readonly damage: Damage
+  /** Their effect is in the snapshot: an index loses nothing by them. */
+  readonly inSnapshot: readonly SequenceRange[]
+  /** In the snapshot, unless they belonged to a transaction that was open when it was taken. */
+  readonly unsure: readonly SequenceRange[]
+  /** Nothing holds them. Of the ids in them, at most an older version is left. */
+  readonly gone: readonly SequenceRange[]
+}
+
+/** What a log is found to be, and what to do about it. */
+export interface Diagnosis {
+  readonly directory: string
+  readonly verdict: Verdict
+  /** What opening it by the default policy, or reading it then, refuses with; undefined where nothing is refused. */
+  readonly refusal: { readonly code: WalErrorCode; readonly message: string } | undefined
+  readonly format: 'v1' | 'v2' | undefined
+  readonly damage: readonly Damage[]
+  /** Undefined if this walv cannot open it at all. */
+  readonly recoverable: Recoverable | undefined
+  readonly losses: readonly Loss[]
+  /** Undefined where no writer has signed, or where the last one signed off. */
+  readonly writer: WriterSign | undefined
+  readonly remedy: Remedy
+}
+
+/** How often to look again where a file was retired by a writer while it was read. */
+const TRIES = 5
+
+/**
+ * Says what state a log is in, what opening would make of it, and what to do. Reads and verifies everything, and decodes every record. Never writes, takes no lock,
+ * and may run beside a live writer. Opening by the default policy agrees: it succeeds if the verdict is `healthy`, `torn-tail` or `damaged`, is refused with
+ * `WALV_DAMAGED` if it is `loss` or `possible-loss`, and otherwise with `refusal.code`. Two exceptions: a directory without a log is `unusable`, although opening
+ * it for writing would begin one; and a record that verifies but makes no sense, which no writer of walv leaves, is a `loss` that is refused only when it is read.
+ * @throws WALV_INVALID_OPTION, WALV_NO_DIRECTORY, WALV_NOT_A_DIRECTORY, WALV_PERMISSION, WALV_IO, WALV_ABORTED; for nothing that a log can be
+ */
+export async function diagnose(options: DiagnoseOptions): Promise<Diagnosis> {
+  const checked = settingsOf({ ...options, readOnly: true, recovery: 'salvage' })
+  const settings = { ...checked, directory: resolve(checked.directory) }
+  const { disk, directory, signal } = settings
+  try {
+    signal?.throwIfAborted()
+    const writer = await readWriter(disk, directory)
+    return { writer, ...(await examine(settings)) }
+  } catch (error) {
+    refuseAborted(error, signal)
+    throw ioError(error, `The log in ${directory} cannot be examined; nothing was changed`, directory)
+  }
+}
+
+async function examine(settings: WalSettings): Promise<Omit<Diagnosis, 'writer'>> {
+  try {
+    return await examineV2(settings)
+  } catch (error) {
+    if (!(error instanceof WalError)) throw error
+    if (error.code === 'WALV_V1_DIRECTORY') return examineV1(settings, error)
+    if (error.code === 'WALV_UNSUPPORTED_VERSION' || error.code === 'WALV_UNSUPPORTED_FEATURE')
+      return unusable(settings.directory, error, { damage: [], format: undefined })
+    throw error
+  }
+}
+
+async function examineV2(settings: WalSettings): Promise<Omit<Diagnosis, 'writer'>> {
+  const { found, senseless } = await lookAtAll(settings)
+  const { surveyed, judged } = found
+  const { disk, directory } = settings
+  const damage = [...found.damage, ...senseless]
+  if (surveyed.segments.length === 0 && damage.length === 0) {
+    const none = new WalError('WALV_NOT_FOUND', `There is no log in ${directory}.`, { file: directory })
+    return unusable(directory, none, { damage, format: undefined })
+  }
+  const losses = damage
+    .filter(({ acknowledged, seqs }) => acknowledged !== false && seqs.length > 0)
+    .map((each) => lossOf(each, judged.checkpoint))
+  const isKnown = damage.every(({ acknowledged }) => acknowledged !== null)
+  const covered = isKnown && losses.every(({ unsure, gone }) => unsure.length + gone.length === 0)
+  return {
+    directory,
+    verdict: verdictOf(damage),
+    refusal: refusalOf(directory, damage),
+    format: 'v2',
+    damage,
+    recoverable: recoverableOf(surveyed, judged.checkpoint?.sequenceNumber),
+    losses,
+    remedy: await remedyFor({ disk, directory, damage: found.damage, senseless, surveyed, covered }),
+  }
+}
+
+async function examineV1(
+  { disk, directory, signal }: WalSettings,
+  refusal: WalError,
+): Promise<Omit<Diagnosis, 'writer'>> {
+  const damage: Damage[] = []
+  for await (const item of readV1Directory(disk, directory, { signal })) if (item.damage) damage.push(item.damage)
+  return unusable(directory, refusal, { damage, format: 'v1' })
+}
+
+function unusable(
+  directory: string,
+  { code, message }: WalError,
+  found: Pick<Diagnosis, 'damage' | 'format'>,
+): Omit<Diagnosis, 'writer'> {
+  const remedy = remedyForRefusal(code, directory, found.damage)
+  return {
+    directory,
+    verdict: 'unusable',
+    refusal: { code, message },
+    ...found,
+    recoverable: undefined,
+    losses: [],
+    remedy,
+  }
+}
+
+async function lookAtAll(settings: WalSettings): Promise<{ found: Found; senseless: Damage[] }> {
+  const snapshots = new SnapshotStore(settings.disk, settings.directory)
+  for (let tries = TRIES; ; tries--) {
+    const found = await look(settings, snapshots)
+    try {
+      return { found, senseless: await senselessRecords(settings, found.surveyed) }
+    } catch (error) {
+      if (tries === 1 || (error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    }
+  }
+}
+
+/** Records that verify and do not decode: something other than walv wrote them, or a defect of it. */
+async function senselessRecords({ disk, signal }: WalSettings, { segments, endSeq }: Survey): Promise<Damage[]> {
+  const damage: Damage[] = []
+  for (const segment of segments) {
+    const walk = await SegmentWalk.open(
+      disk,
+      { ...segment, limitSeq: Math.min(segment.limitSeq, endSeq) },
+      {
+        record({ memory, offset }, at, header, bytes) {
+          const { seq } = header
+          const decoding = decodeRecord(memory, at, header)
+          if ('record' in decoding) return false
+          const detail = `Record ${seq} verifies but makes no sense: it has ${decoding.problem}.`
+          const seqs = [{ from: seq, through: seq }]
+          damage.push({ kind: 'corrupt', file: segment.name, offset, bytes, acknowledged: true, seqs, ids: [], detail })
+          return false
+        },
+      },
+    )
+    try {
+      while (!walk.done) await walk.run(signal)
+    } finally {
+      await walk.close()
+    }
+  }
+  return damage
+}
+
+function verdictOf(damage: readonly Damage[]): Verdict {
+  if (damage.some(({ acknowledged }) => acknowledged === true)) return 'loss'
+  if (damage.some(({ acknowledged }) => acknowledged === null)) return 'possible-loss'
+  if (damage.some(({ kind }) => kind !== 'torn-tail')) return 'damaged'
+  return damage.length > 0 ? 'torn-tail' : 'healthy'
+}
+
+function refusalOf(directory: string, damage: readonly Damage[]): Diagnosis['refusal'] {
+  try {
+    refuseLoss(directory, damage)
+    return undefined
+  } catch (error) {
+    const { code, message } = error as WalError
+    return { code, message }
+  }
+}
+
+function recoverableOf({ tally, ...found }: Survey, snapshotSeq: number | undefined): Recoverable {
+  const open = [...tally.open.values()]
+  return {
+    records: tally.entries,
+    bytes: tally.bytes,
+    segments: found.segments.length,
+    firstSeq: found.firstSeq,
+    lastSeq: found.endSeq - 1,
+    snapshotSeq,
+    gaps: tally.gaps,
+    inDoubt: open.filter(({ prepared }) => prepared).map(({ id }) => id),
+    incompleteTransactions: tally.incomplete,
+    closedInOrder: found.closed,
+  }
+}
+
+/** A snapshot holds what came before `replayFrom` for certain, and up to `sequenceNumber` what belonged to no transaction open then. */
+function lossOf(
+  damage: Damage,
+  checkpoint: { readonly sequenceNumber: number; readonly replayFrom: number } | undefined,
+): Loss {
+  const certain = checkpoint ? Math.min(checkpoint.replayFrom, checkpoint.sequenceNumber + 1) : 0
+  const reached = checkpoint ? checkpoint.sequenceNumber + 1 : 0
+  const within = (from: number, before: number): SequenceRange[] =>
+    damage.seqs.flatMap((range) => {
+      const first = Math.max(from, Number(range.from))
+      const last = Math.min(before - 1, range.through === null ? Number.POSITIVE_INFINITY : Number(range.through))
+      return first <= last ? [{ from: first, through: Number.isFinite(last) ? last : null }] : []
+    })
+  return {
+    damage,
+    inSnapshot: within(0, certain),
+    unsure: within(certain, reached),
+    gone: within(reached, Number.POSITIVE_INFINITY),
+  }
+}

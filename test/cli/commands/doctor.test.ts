@@ -1,0 +1,419 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { rm, writeFile } from 'node:fs/promises'
+import { hostname } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { Wal } from '../../../src/mod.ts'
+import { insert, names, temporaryDirectory, writeLog } from '../../support/logs.ts'
+import { kill, startWriter } from '../../support/processes.ts'
+import { flipRecordOf, ILLNESSES, makeSick } from '../../support/sick-logs.ts'
+import { assertRefused, assertUnchanged, jsonLines, MAIN, outcome, type Run, textLines, walv } from './program.ts'
+
+const isFine = (verdict: string): boolean => verdict === 'healthy' || verdict === 'torn-tail'
+
+/** The whole of what is printed, with DIR for the directory. N where it depends on when the log was idle and said what is durable. */
+const TOLD: ReadonlyMap<string, string> = new Map([
+  [
+    'nothing',
+    `Healthy.
+
+10 records verify, 0 to 9. It was closed in order.
+`,
+  ],
+  [
+    'a torn tail',
+    `Healthy, but for a torn tail: what a crash leaves.
+
+- segment-0000000001.walv at offset 1672: the log was cut short while it was written, from record 9
+  on. Nothing promised to be durable is lost.
+
+9 records verify, 0 to 8.
+
+What to do:
+Nothing. The next opening cuts it.
+`,
+  ],
+  [
+    'a lost record',
+    `Records that were acknowledged are lost.
+
+- Record 3, in segment-0000000001.walv at byte 1240: 72 bytes there are damaged. Its id reads
+  "doc-3"; it is nowhere else.
+What it did is gone: there is no snapshot that holds it.
+
+9 other records verify; the log ends with record 9.
+
+What to do:
+1. Look for a backup that has what is lost. If there is one, restore it and stop here.
+2. Without one, give up what is lost. With the writer stopped:
+     npx walv repair DIR
+3. Then write what is lost again, from where it came.
+`,
+  ],
+  [
+    'a lost record that a snapshot holds',
+    `Records that were acknowledged are lost.
+
+- Record 3, in segment-0000000001.walv at byte N: N bytes there are damaged. Its id reads
+  "doc-3".
+What it did is in the snapshot through record 7: an index loses nothing.
+
+12 other records verify; the log ends with record 12.
+
+What to do:
+Give up what is lost: an index needs it no more. With the writer stopped:
+     npx walv repair DIR
+`,
+  ],
+  [
+    'a lost record behind the snapshot',
+    `Records that were acknowledged are lost.
+
+- Record 12, in segment-0000000001.walv at byte N: N bytes there are damaged. Its id reads
+  "doc-2"; the snapshot has an older version of it.
+What it did is gone: the snapshot through record 7 is older.
+
+12 other records verify; the log ends with record 12.
+
+What to do:
+1. Look for a backup that has what is lost. If there is one, restore it and stop here.
+2. Without one, give up what is lost. With the writer stopped:
+     npx walv repair DIR
+3. Then write what is lost again, from where it came.
+`,
+  ],
+  [
+    'a missing segment',
+    `Records that were acknowledged are lost.
+
+- Record 7, with the file before segment-0000000004.walv, which is missing.
+What it did is gone: there is no snapshot that holds it.
+
+9 other records verify; the log ends with record 9.
+
+What to do:
+1. Look for a backup that has what is lost. If there is one, restore it and stop here.
+2. Without one, give up what is lost. With the writer stopped:
+     npx walv repair DIR
+3. Then write what is lost again, from where it came.
+`,
+  ],
+  [
+    'a file cut within what is used',
+    `Records that were acknowledged may be lost. It cannot be known.
+
+- segment-0000000001.walv was made with 262144 bytes and has 1672. Records at its end may be lost
+  without a trace.
+
+9 records verify, 0 to 8.
+
+What to do:
+1. Find out whether anything is missing behind the last record: compare with a backup, or with where
+   the vectors came from.
+2. Then go on with what is here. With the writer stopped:
+     npx walv repair DIR
+3. Write again what is missing.
+`,
+  ],
+  [
+    'no header at all',
+    `Nothing of this log can be read any more.
+
+- No segment has a valid header, so that nothing in segment-0000000001.walv can be verified.
+
+What to do:
+1. Keep what is there, under another name:
+     mv DIR DIR.lost
+2. Restore a backup in its place. Without one, build the index anew, from where its vectors came.
+`,
+  ],
+  [
+    'a damaged snapshot',
+    `Damaged, but nothing that was acknowledged is lost.
+
+- The snapshot through record 7 does not verify: the content of catalog.jsonl does not match its
+  hash. An earlier snapshot, or the log alone, is used instead.
+
+13 records verify, 0 to 12.
+
+What to do:
+1. It opens as it is. When it suits you, stop its writer and repair it:
+     npx walv repair DIR
+2. Take a checkpoint: index.checkpoint(). Until then, leave quarantine/ as it is.
+`,
+  ],
+  [
+    'two segments under each other’s names',
+    `Segments of the log are under wrong names.
+
+- Record 6, with the file before segment-0000000003.walv, which is missing.
+- Record 8, with the file before segment-0000000005.walv, which is missing.
+They may be in the files under wrong names.
+
+- segment-0000000002.walv is segment 4 of a log, under another name.
+- segment-0000000004.walv is segment 2 of a log, under another name.
+
+8 other records verify; the log ends with record 9.
+
+What to do:
+1. Stop the writer, and put the names right:
+     mv DIR/segment-0000000002.walv DIR/segment-0000000002.walv.aside
+     mv DIR/segment-0000000004.walv DIR/segment-0000000002.walv
+     mv DIR/segment-0000000002.walv.aside DIR/segment-0000000004.walv
+2. Look again:
+     npx walv doctor DIR
+`,
+  ],
+  [
+    'a segment of another log',
+    `Segments of more than one log are in this directory.
+
+What to do:
+1. Find out which of them belongs here; only you can know. One has 5 files, segment-0000000001.walv
+   to segment-0000000005.walv, another segment-0000000007.walv.
+2. If it is the first, stop the writer, and move what is not of it away:
+     mkdir -p DIR/other-log
+     mv DIR/segment-0000000007.walv DIR/other-log/segment-0000000007.walv
+3. Look again:
+     npx walv doctor DIR
+`,
+  ],
+  [
+    'a newer version',
+    `This log needs a newer walv.
+
+segment-0000000001.walv has format version 3; this walv reads up to 2.
+
+What to do:
+Use a newer walv:
+     npx walv@latest doctor DIR
+`,
+  ],
+  [
+    'format v1',
+    `This is a log of format v1. It has to be converted.
+
+What to do:
+1. Convert it:
+     npx walv convert DIR DIR-v2
+2. Use the new directory from then on. The old one stays as it is.
+`,
+  ],
+  [
+    'no log',
+    `There is no log in DIR.
+
+What to do:
+1. Check the path.
+2. If a new log is to begin here, open it for writing.
+`,
+  ],
+])
+
+for (const { name, verdict, make } of ILLNESSES) {
+  test(`${name}: told in lines that fit, each thing once, and in JSON; nothing is touched`, async (t) => {
+    const directory = await temporaryDirectory(t)
+    await make(directory)
+    const code = isFine(verdict) ? 0 : 1
+    await assertUnchanged(directory, async () => {
+      const [lines, [{ diagnosis }, ...more]] = await Promise.all([
+        textLines(code, 'doctor', directory),
+        jsonLines(code, 'doctor', directory),
+      ])
+      const running = lines.filter((line) => line !== '' && !line.startsWith('     '))
+      for (const line of running.slice(1)) assert.ok(line.length <= 100, line)
+      const sentences = running.join(' ').match(/[A-Z][^.]*\.(?= |$)/g)!
+      assert.deepEqual([...new Set(sentences)], sentences)
+      const text = `${lines.join('\n')}\n`.replaceAll(directory, 'DIR')
+      const expected = TOLD.get(name) ?? text
+      assert.equal(expected.includes('byte N') ? text.replace(/byte \d+: \d+/, 'byte N: N') : text, expected)
+      assert.deepEqual([diagnosis.verdict, diagnosis.directory, more], [verdict, directory, []])
+      assert.equal(lines.includes('What to do:'), diagnosis.remedy.steps.length > 0)
+    })
+  })
+}
+
+/** The commands of the steps, run by a shell, with this build for `npx walv`. */
+async function follow(steps: readonly string[]): Promise<Run> {
+  const commands = steps.flatMap((step) => step.split('\n').slice(1))
+  const script = commands.map((command) =>
+    command.replace(/^npx walv (repair )?/, (_, repair) => `"$NODE" "$MAIN" ${repair ? 'repair --yes ' : ''}`),
+  )
+  const child = spawn('sh', ['-ec', script.join('\n')], {
+    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+    env: { ...process.env, NODE: process.execPath, MAIN },
+  })
+  return outcome(child)
+}
+
+for (const { name, remedy } of ILLNESSES.filter((each) =>
+  ['repair', 'rename-file', 'move-file', 'convert'].includes(each.remedy),
+)) {
+  test(`${name}: the commands that doctor gives put it right`, async (t) => {
+    const directory = join(await temporaryDirectory(t), "it's here")
+    await makeSick(directory, name)
+    const [{ diagnosis }] = await jsonLines(1, 'doctor', directory)
+    const { stderr } = await follow(diagnosis.remedy.steps)
+    assert.equal(stderr, '')
+    const [{ diagnosis: after }] = await jsonLines(0, 'doctor', remedy === 'convert' ? `${directory}-v2` : directory)
+    assert.equal(after.verdict, 'healthy')
+  })
+}
+
+test('A loss is told in JSON with all that is known of it', async (t) => {
+  const directory = await makeSick(await temporaryDirectory(t), 'a lost record behind the snapshot')
+  const [{ diagnosis }] = await jsonLines(1, 'doctor', directory)
+  const { damage, refusal, remedy, recoverable, ...rest } = diagnosis
+  assert.deepEqual(rest, {
+    directory,
+    verdict: 'loss',
+    format: 'v2',
+    losses: [
+      {
+        file: 'segment-0000000001.walv',
+        offset: damage[0].offset,
+        inSnapshot: [],
+        unsure: [],
+        gone: ['12'],
+        ids: [{ id: 'doc-2', older: 'snapshot', newer: null }],
+      },
+    ],
+    writer: null,
+  })
+  assert.equal(refusal.code, 'WALV_DAMAGED')
+  assert.deepEqual([damage.length, damage[0].seqs, damage[0].ids], [1, ['12'], ['doc-2']])
+  assert.deepEqual([remedy.kind, remedy.files], ['repair', ['segment-0000000001.walv']])
+  assert.deepEqual([recoverable.records, recoverable.lastSeq, recoverable.snapshotSeq], [12, 12, 7])
+})
+
+test('The words are written down for illnesses that there are', () => {
+  const known = new Set(ILLNESSES.map(({ name }) => name))
+  assert.deepEqual(
+    [...TOLD.keys()].filter((name) => !known.has(name)),
+    [],
+  )
+})
+
+test('Of each lost id it is told what is left of it: before the loss, and behind it', async (t) => {
+  const directory = await temporaryDirectory(t)
+  await using wal = await Wal.open({ directory })
+  await wal.append(insert('kept'))
+  await wal.append(insert('older'))
+  await wal.append({ type: 'update', id: 'older', vector: [3, 2, 1] })
+  await wal.append({ type: 'delete', id: 'ended' })
+  await wal.append(insert('ended'))
+  await wal.append(insert('kept too'))
+  await wal.append(insert('later'))
+  await wal.appendBatch([{ type: 'batch', entries: [{ type: 'update', id: 'older', metadata: 1 }] }])
+  await wal.append({ type: 'delete', id: 'later' })
+  await wal.append({ ...insert('ended'), replace: true })
+  await wal.close()
+  // Records 2, 4 and 6.
+  await flipRecordOf('older', 2)(directory)
+  await flipRecordOf('ended', 2)(directory)
+  await flipRecordOf('later', 1)(directory)
+  const text = (await textLines(1, 'doctor', directory)).join(' ').replace(/ +/g, ' ')
+  assert.match(text, /Its id reads "older"; record 1 has an older version of it, and record 7 changes it again\./)
+  assert.match(text, /"ended"; record 9 inserts it again\./)
+  assert.match(text, /"later"; record 8 deletes it\./)
+  const [{ diagnosis }] = await jsonLines(1, 'doctor', directory)
+  const ids = diagnosis.losses.flatMap((loss: { ids: unknown[] }) => loss.ids)
+  assert.deepEqual(ids, [
+    { id: 'older', older: '1', newer: { seq: '7', type: 'update' } },
+    { id: 'ended', older: null, newer: { seq: '9', type: 'insert' } },
+    { id: 'later', older: null, newer: { seq: '8', type: 'delete' } },
+  ])
+})
+
+test('Where the snapshot has some of what is lost, it is told of each place', async (t) => {
+  const directory = await temporaryDirectory(t)
+  await using wal = await Wal.open({ directory })
+  await wal.append(insert('before'))
+  const open = wal.begin()
+  open.insert('within', [1, 2, 3])
+  await wal.append(insert('meanwhile'))
+  const snapshot = async () => null
+  await wal.checkpoint({ seq: 3, snapshot })
+  await wal.append(insert('behind'))
+  await open.commit()
+  await wal.close()
+  for (const id of ['before', 'meanwhile', 'behind']) await flipRecordOf(id)(directory)
+  const text = (await textLines(1, 'doctor', directory)).join(' ').replace(/ +/g, ' ')
+  assert.match(text, /Its id reads "before"\. The snapshot holds what it did\. - Record 3, /)
+  assert.match(
+    text,
+    /"meanwhile"\. The snapshot holds what it did, unless that was in a transaction still open then\. /,
+  )
+  assert.match(text, /"behind"; it is nowhere else\. What it did is gone\. /)
+  assert.match(text, /4 other records verify; the log ends with record 6\. The snapshot through record 3 verifies\./)
+})
+
+test('Of very many places the first are told, and how many there are more', async (t) => {
+  const directory = await temporaryDirectory(t)
+  await writeLog(directory, names('doc', 60))
+  for (let number = 10; number < 52; number += 2) await flipRecordOf(`doc-${number}`)(directory)
+  const lines = await textLines(1, 'doctor', directory)
+  assert.equal(lines.filter((line) => line.startsWith('- Record ')).length, 20)
+  assert.ok(lines.includes('- and 1 place more; --json has all'))
+})
+
+test('A writer beside it is named; one that was killed too', async (t) => {
+  const directory = await temporaryDirectory(t)
+  const { child } = await startWriter(t, { directory, count: 1 })
+  const who = `process ${child.pid} on ${hostname()}`
+  const beside = await textLines(0, 'doctor', directory)
+  assert.ok(
+    beside.some((line) => line.startsWith(`It seems to be open for writing now, in ${who}, since 2`)),
+    beside.join('\n'),
+  )
+  assert.ok(beside.includes('Record 0 verifies.'))
+  await kill(child)
+  assert.ok((await textLines(0, 'doctor', directory)).includes(`Its last writer, ${who}, ended without closing it.`))
+})
+
+test('What an earlier repair gave up, and what waits for a decision, is told', async (t) => {
+  const directory = await makeSick(await temporaryDirectory(t), 'a lost record')
+  await using wal = await Wal.open({ directory, recovery: 'repair' })
+  for (let count = 0; count < 2; count++) {
+    const transaction = wal.begin()
+    transaction.delete('doc-0')
+    await transaction.prepare()
+  }
+  await wal.close()
+  const [, , line] = await textLines(0, 'doctor', directory)
+  assert.match(line!, /An earlier repair gave up record 3\. 2 transactions are prepared and wait$/)
+})
+
+test('Nothing that an id or a path holds reaches the terminal as a control', async (t) => {
+  const directory = join(await temporaryDirectory(t), 'a\u001b[2Jb\nc')
+  await writeLog(directory, ['\u202egnp.exe', 'other'])
+  await flipRecordOf('\u202egnp.exe')(directory)
+  const { stdout, code } = await walv('doctor', directory)
+  assert.equal(code, 1)
+  assert.match(stdout, /Its id reads\s+"\\u202egnp\.exe"/)
+  assert.match(stdout, /npx walv repair \$'.*a\\u001b\[2Jb\\u000ac'\n/)
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what is looked for
+  assert.doesNotMatch(stdout, /[\u0000-\u0009\u000b-\u001f\u202e]/)
+})
+
+test('A segment that is gone before it was read through is no crash', async (t) => {
+  const directory = await makeSick(await temporaryDirectory(t), 'a missing segment')
+  await rm(join(directory, 'segment-0000000001.walv'))
+  const lines = await textLines(1, 'doctor', directory)
+  assert.match(lines.join(' '), /- Records 0 to 5, the beginning of the log: the file with them is gone/)
+})
+
+test('Wrong use is refused: no such directory, a file, no argument, one too many, an unknown option', async (t) => {
+  const directory = await temporaryDirectory(t)
+  const file = join(directory, 'notes.txt')
+  await writeFile(file, 'mine')
+  await assertUnchanged(directory, async () => {
+    const none = join(directory, 'none')
+    await assertRefused(['doctor', none], 2, 'WALV_NO_DIRECTORY', /There is no directory .*none\. Check the path\./)
+    await assertRefused(['doctor', file, '--json'], 2, 'WALV_NOT_A_DIRECTORY', /notes\.txt is a file/)
+    await assertRefused(['doctor'], 2, 'WALV_USAGE', /DIRECTORY is missing\./)
+    await assertRefused(['doctor', directory, 'x'], 2, 'WALV_USAGE', /"x" is one argument too many/)
+    await assertRefused(['doctor', directory, '--jsno'], 2, 'WALV_USAGE', /Did you mean --json\?/)
+  })
+})
