@@ -166,7 +166,10 @@ export async function continueLog(settings: WalSettings, { survey: found }: Reco
   const logId = found.logId ?? randomBytes(LOG_ID_BYTES)
   const number = found.lastSegmentNumber + 1
   const firstSeq = carryFrom(found)
-  const sources = found.segments.filter((segment) => segment.limitSeq > firstSeq && segment.firstSeq < found.endSeq)
+  const carries = firstSeq < found.endSeq
+  const sources = found.segments.filter(
+    (segment) => carries && segment.limitSeq > firstSeq && segment.firstSeq < found.endSeq,
+  )
   const sourceBytes = sources.reduce((sum, segment) => sum + (found.usedBytes.get(segment.number) ?? 0), 0)
   const capacity = alignUp(FIRST_SEGMENT_BYTES + (sourceBytes > FIRST_SEGMENT_BYTES / 2 ? sourceBytes : 0), 4096)
   const header: SegmentHeader = {
