@@ -1,5 +1,5 @@
 import { createHash, type Hash } from 'node:crypto'
-import { join, resolve } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import type { Disk } from '../../disk/disk.ts'
 import { nodeDisk } from '../../disk/real.ts'
 import type { EntryInput, WalRecord } from '../../entry.ts'
@@ -8,6 +8,7 @@ import { encodableInput } from '../../format/encode.ts'
 import { encodeV1Entry } from '../../format/v1/encode.ts'
 import type { V1Entry, V1Record } from '../../format/v1/entry.ts'
 import { ignoreMissing, refuseDirectory } from '../directory.ts'
+import { ioError } from '../io-error.ts'
 import type { Transaction } from '../transactions.ts'
 import { Wal } from '../wal.ts'
 import { readV1Directory } from './reader.ts'
@@ -26,7 +27,7 @@ import { V1Writer } from './writer.ts'
 
 export interface ConvertOptions {
   readonly from: string
-  /** Made if missing; must be empty. Nothing of it is left if the conversion fails. */
+  /** Must be empty, or missing. It appears whole, or not at all. */
   readonly to: string
   /** `'strict'` (default) refuses a damaged source; `'salvage'` converts what verifies or decodes. */
   readonly policy?: 'strict' | 'salvage'
@@ -42,8 +43,11 @@ export interface ConvertReport {
   readonly damage: number
 }
 
-/** Runs what fills a directory that is missing or empty, and leaves nothing of it behind if that fails. */
-async function intoNewDirectory<T>(disk: Disk, path: string, work: () => Promise<T>): Promise<T> {
+/** What is being converted stands beside its place under such a name, until it is whole. */
+const UNFINISHED_SUFFIX = '.walv-converting'
+
+/** Runs what fills a directory, which gets its name when it is whole and durable: a crash leaves nothing under it, and a failure nothing at all. */
+async function intoNewDirectory<T>(disk: Disk, path: string, work: (unfinished: string) => Promise<T>): Promise<T> {
   const before = await disk.list(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined
     return refuseDirectory(path, error)
@@ -51,13 +55,18 @@ async function intoNewDirectory<T>(disk: Disk, path: string, work: () => Promise
   if (before?.length) {
     throw new WalError('WALV_INVALID_OPTION', `${path} is not empty. Convert into a new directory.`, { file: path })
   }
+  const unfinished = path + UNFINISHED_SUFFIX
   try {
-    return await work()
+    await disk.remove(unfinished).catch(ignoreMissing)
+    const result = await work(unfinished)
+    await disk.syncDirectory(unfinished)
+    if (before) await disk.remove(path)
+    await disk.rename(unfinished, path)
+    await disk.syncDirectory(dirname(path))
+    return result
   } catch (error) {
-    const made = await disk.list(path).catch(() => [])
-    for (const { name } of made) await disk.remove(join(path, name))
-    if (before === undefined) await disk.remove(path).catch(ignoreMissing)
-    throw error
+    await disk.remove(unfinished).catch(() => {})
+    throw ioError(error, `The log could not be converted into ${path}`, path)
   }
 }
 
@@ -71,7 +80,7 @@ const IN_FLIGHT = 512
  */
 export function convertToV2(options: ConvertOptions): Promise<ConvertReport> {
   const disk = options.disk ?? nodeDisk
-  return intoNewDirectory(disk, resolve(options.to), () => writeV2(options, disk))
+  return intoNewDirectory(disk, resolve(options.to), (to) => writeV2({ ...options, to }, disk))
 }
 
 async function writeV2(options: ConvertOptions, disk: Disk): Promise<ConvertReport> {
@@ -266,7 +275,7 @@ function holds(entry: EntryInput): boolean {
  */
 export function convertToV1(options: ConvertOptions): Promise<ConvertReport> {
   const disk = options.disk ?? nodeDisk
-  return intoNewDirectory(disk, resolve(options.to), () => writeV1(options, disk))
+  return intoNewDirectory(disk, resolve(options.to), (to) => writeV1({ ...options, to }, disk))
 }
 
 async function writeV1(options: ConvertOptions, disk: Disk): Promise<ConvertReport> {
