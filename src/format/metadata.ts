@@ -62,7 +62,7 @@ function checkMembers(value: object, depth: number, path: (string | number)[], i
     return
   }
   const prototype = Object.getPrototypeOf(value)
-  if (prototype !== null && prototype !== Object.prototype && Object.getPrototypeOf(prototype) !== null) {
+  if (prototype !== null && Object.getPrototypeOf(prototype) !== null) {
     refuse(`is a ${value.constructor?.name ?? 'class instance'}, not a plain object; convert it first`, path, id)
   }
   if (typeof (value as { toJSON?: unknown }).toJSON === 'function')

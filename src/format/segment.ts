@@ -63,7 +63,7 @@ export function decodeSegmentHeader(sector: Buffer): HeaderReading {
   if (view.getUint32(SECTOR_BYTES - 4, true) !== crc32Short(sector, 0, SECTOR_BYTES - 4, 0)) return { state: 'invalid' }
   const version = view.getUint32(4, true)
   if (version !== FORMAT_VERSION) return { state: 'unknown-version', version }
-  const features = view.getUint32(12, true) & ~KNOWN_FEATURES
+  const features = (view.getUint32(12, true) & ~KNOWN_FEATURES) >>> 0
   if (features !== 0) return { state: 'unknown-features', features }
   const header: SegmentHeader = {
     logId: Buffer.from(sector.subarray(24, 24 + LOG_ID_BYTES)),

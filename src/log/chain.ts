@@ -74,6 +74,7 @@ function liveSegment(
     path,
     bytes,
     limitSeq,
+    stopSeq: Number.POSITIVE_INFINITY,
     openEnded,
     passUnreadable: true,
     identified: logId !== undefined,

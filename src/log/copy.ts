@@ -67,7 +67,7 @@ export class FrameSink {
 }
 
 /**
- * Copies the verified records of a segment from `fromSeq` on, with a gap record in the place of each loss that is among the `known` spots.
+ * Copies the verified records of a segment from `fromSeq` on, up to its `stopSeq`, with a gap record in the place of each loss that is among the `known` spots.
  * @throws WALV_IO at a bad place that is not: what was whole when the log was looked at is not given up
  */
 export async function copyRecords(
@@ -95,7 +95,9 @@ export async function copyRecords(
           !known.some((spot) => spot.segment === segment.number && spot.offset === offset && spot.lostFrom === lostFrom)
         )
           throw changed(segment, offset)
-        if (lostThrough !== null && lostThrough >= lostFrom) sink.addGap(lostFrom, lostThrough, timestamp)
+        // A walk that is told where to stop knows how much each place lost; it may be more than the log has.
+        const through = Math.min(lostThrough!, segment.stopSeq - 1)
+        if (through >= lostFrom) sink.addGap(lostFrom, through, timestamp)
       }
       await sink.flush()
     }

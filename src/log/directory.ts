@@ -41,7 +41,6 @@ export interface LogDirectory {
   readonly lastNumber: number
   /** In the order of their numbers. */
   readonly segments: readonly SegmentFile[]
-  readonly temporaries: readonly string[]
   readonly snapshots: readonly string[]
   readonly damage: readonly Damage[]
 }
@@ -82,7 +81,6 @@ export async function readDirectory(disk: Disk, path: string): Promise<LogDirect
     path,
     lastNumber: Math.max(0, ...entries.map(({ name }) => segmentNumber(name) ?? 0)),
     segments,
-    temporaries: entries.filter(({ name }) => name.endsWith(TEMPORARY_SUFFIX)).map(({ name }) => name),
     snapshots: await listSnapshots(
       disk,
       path,

@@ -184,7 +184,7 @@ async function senselessRecords({ disk, signal }: WalSettings, { segments, endSe
   for (const segment of segments) {
     const walk = await SegmentWalk.open(
       disk,
-      { ...segment, limitSeq: Math.min(segment.limitSeq, endSeq) },
+      { ...segment, stopSeq: endSeq },
       {
         record({ memory, offset }, at, header, bytes) {
           const { seq } = header

@@ -62,12 +62,7 @@ export async function walkAll(
     const segment = found.headerValid ? found : { ...found, firstSeq: nextSeq }
     durableBefore = Math.max(durableBefore, segment.durableBefore)
     if (segment.firstSeq > nextSeq) pass.spots.push(missing(segment, nextSeq))
-    const walk = await walkWhole(
-      disk,
-      { ...segment, limitSeq: Math.min(end, segment.limitSeq) },
-      visitor,
-      options.signal,
-    )
+    const walk = await walkWhole(disk, { ...segment, stopSeq: end }, visitor, options.signal)
     if (walk.metUnreadable) pass.unreadable.add(segment.number)
     const empty = segment.bytes >= FIRST_FRAME && walk.usedBytes === FIRST_FRAME && walk.spots.length === 0
     if (segment.headerValid || !empty) {
@@ -103,7 +98,17 @@ function lostAtEnd(
   lostThrough: number,
 ): Spot {
   const reason = 'promised records are missing at the end of the log'
-  return { kind: 'corrupt', file, segment, offset, bytes: bytes - offset, lostFrom, lostThrough, ids: [], reason }
+  return {
+    kind: 'corrupt',
+    file,
+    segment,
+    offset,
+    bytes: Math.max(0, bytes - offset),
+    lostFrom,
+    lostThrough,
+    ids: [],
+    reason,
+  }
 }
 
 async function walkWhole(

@@ -29,7 +29,7 @@ export async function* readItems(
 ): AsyncGenerator<LogItem, void, void> {
   for (const segment of segments) {
     if (segment.limitSeq <= range.from || segment.firstSeq >= range.before) continue
-    yield* readSegment(disk, { ...segment, limitSeq: Math.min(segment.limitSeq, range.before) }, range)
+    yield* readSegment(disk, { ...segment, stopSeq: range.before }, range)
   }
 }
 
@@ -59,7 +59,8 @@ async function* readSegment(disk: Disk, segment: SegmentExtent, range: ReadRange
       items = []
       pending = 0
       for (; reported < walk.spots.length; reported++) {
-        if ((walk.spots[reported]!.lostThrough ?? range.from) < range.from) continue
+        // Never null: a walk that is told where to stop knows how much each place lost.
+        if (walk.spots[reported]!.lostThrough! < range.from) continue
         yield { damage: damageOf(walk.spots[reported]!, range.durableBefore, range.before) }
       }
     }

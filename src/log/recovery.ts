@@ -185,8 +185,7 @@ export async function continueLog(settings: WalSettings, { survey: found }: Reco
   const segment = await createSegment(disk, directory, number, capacity, async (file) => {
     const sink = new FrameSink(file, segmentSeed(logId, number), HEADER_ROOM)
     for (const source of sources) {
-      const extent = { ...source, limitSeq: Math.min(source.limitSeq, found.endSeq) }
-      await copyRecords(disk, extent, firstSeq, sink, found.spots)
+      await copyRecords(disk, { ...source, stopSeq: found.endSeq }, firstSeq, sink, found.spots)
     }
     await writeFully(file, encodeSegmentHeader(header), 0)
     offset = sink.offset

@@ -71,7 +71,7 @@ async function rewrite(
   const previous = found.segments.findLast(({ number }) => number < segment.number)?.number ?? 0
   const { number } = segment
   const header: SegmentHeader = { logId, number, firstSeq, capacity, durableBefore, createdAt: 0, previous }
-  const source = { ...segment, limitSeq: Math.min(segment.limitSeq, found.endSeq) }
+  const source = { ...segment, stopSeq: found.endSeq }
   const { file } = await createSegment(disk, directory, number, capacity, async (target) => {
     const sink = new FrameSink(target, segmentSeed(logId, number), HEADER_ROOM)
     if (missing?.lostThrough != null) sink.addGap(missing.lostFrom, missing.lostThrough, 0)

@@ -95,6 +95,7 @@ export class SegmentList {
       seed: segmentSeed(this.#logId, number),
       firstSeq: header.firstSeq,
       limitSeq: Number.POSITIVE_INFINITY,
+      stopSeq: Number.POSITIVE_INFINITY,
       openEnded: false,
       passUnreadable: false,
     })

@@ -90,8 +90,8 @@ export class Tally {
   }
 
   #prepare(id: number): void {
-    const transactions = this.#broken.has(id) || this.#isLost(id) ? this.#broken : this.open
-    transactions.set(id, { id, prepared: true })
+    if (this.open.has(id)) this.open.set(id, { id, prepared: true })
+    else if (this.#broken.has(id) || this.#isLost(id)) this.#broken.set(id, { id, prepared: true })
   }
 
   #commit(id: number): void {

@@ -40,6 +40,8 @@ export interface SegmentExtent {
   readonly firstSeq: number
   /** The records from this one on are held by a later segment; Infinity for the last. */
   readonly limitSeq: number
+  /** The walk ends before this record, but judges what it meets as if it went on: so every walk of a segment finds the same. */
+  readonly stopSeq: number
   /** The next segment has no header, or is not the one that went on from this: a file may be missing, and nothing tells where the records of this one end. */
   readonly openEnded: boolean
   /** Sectors that cannot be read are taken for damage, instead of an error. For who looks for damage, and for what was found to have such sectors. */
@@ -95,13 +97,17 @@ export class SegmentWalk {
         this.#finish()
       } else if (step.kind === 'frame' && step.header.seq === this.expected && this.#makesSense(step)) {
         paused = this.#take(step)
-      } else if (this.expected >= this.#segment.limitSeq) {
+      } else if (this.expected >= this.#endSeq) {
         this.done = true
       } else {
         await this.#passBad(step)
         paused = true
       }
     }
+  }
+
+  get #endSeq(): number {
+    return Math.min(this.#segment.limitSeq, this.#segment.stopSeq)
   }
 
   /** A gap reaches at least over its own number, and no further than numbers go. */
@@ -112,7 +118,7 @@ export class SegmentWalk {
 
   #take({ header, at, bytes }: Extract<Step, { kind: 'frame' }>): boolean {
     const isRecord = takesSequence(header.type)
-    if (isRecord && header.seq >= this.#segment.limitSeq) {
+    if (isRecord && header.seq >= this.#endSeq) {
       this.done = true
       return false
     }
@@ -128,9 +134,11 @@ export class SegmentWalk {
   }
 
   /** Steps over what does not verify, to the next frame that could follow, and reports it. */
-  async #passBad(step: Exclude<Step, { kind: 'end' }>): Promise<void> {
+  async #passBad(found: Exclude<Step, { kind: 'end' }>): Promise<void> {
     const offset = this.#window.offset
-    if (step.kind === 'frame' && step.header.seq > this.expected && this.#makesSense(step)) {
+    const step: typeof found =
+      found.kind === 'frame' && !this.#makesSense(found) ? { ...found, kind: 'bad-payload' } : found
+    if (step.kind === 'frame' && step.header.seq > this.expected) {
       const next = await this.#notAstray(step.header)
       const reason =
         next === step.header ? 'records are missing before this place' : 'a record stands here that belongs elsewhere'
@@ -194,13 +202,14 @@ export class SegmentWalk {
   /** What a later segment continues from must have been here. */
   #finish(): void {
     this.done = true
-    const { limitSeq, bytes, openEnded } = this.#segment
-    if (!Number.isFinite(limitSeq) || this.expected >= limitSeq) return
+    const { bytes, openEnded } = this.#segment
+    const end = this.#endSeq
+    if (!Number.isFinite(end) || this.expected >= end) return
     const last = this.spots.at(-1)
-    if (last?.lostThrough === null) this.spots[this.spots.length - 1] = { ...last, lostThrough: limitSeq - 1 }
+    if (last?.lostThrough === null) this.spots[this.spots.length - 1] = { ...last, lostThrough: end - 1 }
     else if (openEnded) return
-    else this.#report(this.usedBytes, Math.max(0, bytes - this.usedBytes), limitSeq - 1, [], MISSING_AT_END)
-    this.expected = limitSeq
+    else this.#report(this.usedBytes, Math.max(0, bytes - this.usedBytes), end - 1, [], MISSING_AT_END)
+    this.expected = end
   }
 
   #report(offset: number, bytes: number, lostThrough: number | null, ids: readonly string[], reason: string): void {
