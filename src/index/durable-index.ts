@@ -110,14 +110,16 @@ export class DurableIndex {
     const interval = named
       ? checkpointIntervalEntries
       : wholeNumber('checkpointIntervalEntries', checkpointIntervalEntries, 1)
-    const log = await Wal.open(walOptions)
-    try {
+    for (let tries = options.readOnly ? READ_ONLY_TRIES : 1; ; tries--) {
+      const log = await Wal.open(walOptions)
       const state = new IndexState(index)
-      const report = await restore(log, state, options.signal)
-      return new DurableIndex(log, state, report, interval)
-    } catch (error) {
-      await log.close()
-      throw error
+      try {
+        return new DurableIndex(log, state, await restore(log, state, options.signal), interval)
+      } catch (error) {
+        await log.close()
+        const isEmpty = state.empty()
+        if (tries === 1 || !isEmpty || !wasRetired(error as WalError)) throw error
+      }
     }
   }
 
@@ -343,6 +345,12 @@ export class DurableIndex {
     this.#queue.needWhole()
   }
 }
+
+/** How often to begin again beside a live writer, which may let go of what was found a moment ago. */
+const READ_ONLY_TRIES = 20
+
+const wasRetired = ({ code, cause }: WalError): boolean =>
+  code === 'WALV_SEQUENCE_TRIMMED' || (cause as NodeJS.ErrnoException | undefined)?.code === 'ENOENT'
 
 const accepts = (filter: NonNullable<SearchOptions['filter']>, entry: { id: string; metadata: JsonValue }): boolean =>
   filter(entry.metadata, entry.id) === true

@@ -68,6 +68,14 @@ export class IndexState {
     return { id, vector, metadata: json }
   }
 
+  /** Takes everything out of the index again, so that it may be filled anew; false if it cannot be told what a failed load left in it. */
+  empty(): boolean {
+    if (this.index.size === 0) return true
+    if (this.index.size !== this.catalog.size) return false
+    for (const id of this.catalog.ids()) this.index.remove(this.catalog.get(id)!.label)
+    return true
+  }
+
   /** The state at this moment: what `save` writes, and the description that goes with it. */
   freeze(): FrozenState {
     const catalog = this.catalog.freeze()

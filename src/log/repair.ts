@@ -7,7 +7,7 @@ import { alignUp } from '../format/byte-buffer.ts'
 import { encodeSegmentHeader, type SegmentHeader, segmentSeed } from '../format/segment.ts'
 import type { LiveSegment } from './chain.ts'
 import { copyRecords, FrameSink } from './copy.ts'
-import { QUARANTINE_FOLDER } from './directory.ts'
+import { ignoreMissing, QUARANTINE_FOLDER, TEMPORARY_SUFFIX } from './directory.ts'
 import { ensureFolder } from './make-directory.ts'
 import { createSegment, HEADER_ROOM } from './segments.ts'
 import { freeName } from './snapshot-store.ts'
@@ -34,27 +34,72 @@ export async function repairSegments(disk: Disk, directory: string, found: Surve
   return copies
 }
 
+/**
+ * Copies a segment, durably and whole or not at all. Where an earlier attempt left a copy of the same, that is the one.
+ * @returns its path
+ */
 async function quarantineCopy(disk: Disk, directory: string, name: string): Promise<string> {
   const folder = join(directory, QUARANTINE_FOLDER)
   await ensureFolder(disk, folder)
-  const taken = new Set((await disk.list(folder)).map((entry) => entry.name))
-  const target = join(folder, freeName(name, taken))
-  const source = await disk.open(join(directory, name), 'read')
-  const copy = await disk.open(target, 'create')
+  const temporary = join(folder, name + TEMPORARY_SUFFIX)
+  await disk.remove(temporary).catch(ignoreMissing)
+  const present = (await disk.list(folder)).map((entry) => entry.name)
+  for (const candidate of present.filter((other) => other === name || other.startsWith(`${name}.`))) {
+    const path = join(folder, candidate)
+    if (await haveSameContent(disk, join(directory, name), path)) return path
+  }
+  const target = join(folder, freeName(name, new Set(present)))
   try {
-    const buffer = Buffer.allocUnsafe(PIECE_BYTES)
-    for (let at = 0; ; at += buffer.length) {
-      const { count } = await readAround(source, buffer, at)
-      await writeFully(copy, buffer.subarray(0, count), at)
-      if (count < buffer.length) break
-    }
-    await copy.sync()
-  } finally {
-    await source.close()
-    await copy.close()
+    await copyFile(disk, join(directory, name), temporary)
+    await disk.rename(temporary, target)
+  } catch (error) {
+    await disk.remove(temporary).catch(() => {})
+    throw error
   }
   await disk.syncDirectory(folder)
   return target
+}
+
+async function copyFile(disk: Disk, from: string, to: string): Promise<void> {
+  const copy = await disk.open(to, 'create')
+  try {
+    let at = 0
+    for await (const piece of piecesOf(disk, from)) {
+      await writeFully(copy, piece, at)
+      at += piece.length
+    }
+    await copy.sync()
+  } finally {
+    await copy.close()
+  }
+}
+
+async function haveSameContent(disk: Disk, one: string, other: string): Promise<boolean> {
+  const others = piecesOf(disk, other)
+  try {
+    for await (const piece of piecesOf(disk, one)) {
+      const { value } = await others.next()
+      if (!value?.equals(piece)) return false
+    }
+    return (await others.next()).done === true
+  } finally {
+    await others.return()
+  }
+}
+
+/** A file in pieces of 1 MiB, each with memory of its own. */
+async function* piecesOf(disk: Disk, path: string): AsyncGenerator<Buffer, void, void> {
+  const file = await disk.open(path, 'read')
+  try {
+    for (let at = 0; ; at += PIECE_BYTES) {
+      const buffer = Buffer.allocUnsafe(PIECE_BYTES)
+      const { count } = await readAround(file, buffer, at)
+      if (count > 0) yield buffer.subarray(0, count)
+      if (count < PIECE_BYTES) return
+    }
+  } finally {
+    await file.close()
+  }
 }
 
 async function rewrite(
