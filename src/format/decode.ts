@@ -7,7 +7,7 @@ import type {
   WalEntry,
   WalRecord,
 } from '../entry.ts'
-import { MAX_BATCH_NESTING } from '../limits.ts'
+import { MAX_BATCH_NESTING, MAX_CUSTOM_KIND_BYTES } from '../limits.ts'
 import { alignUp, type ByteBuffer, getUint64 } from './byte-buffer.ts'
 import {
   CHECKPOINT_PREFIX_BYTES,
@@ -92,6 +92,7 @@ function dataOf({ bytes, view }: ByteBuffer, start: number, end: number, type: F
   const metadataBytes = view.getUint32(start, true)
   const idBytes = view.getUint16(start + 4, true)
   const dimensions = view.getUint16(start + 6, true)
+  need(idBytes > 0, 'an id of 0 bytes')
   const flags = view.getUint8(start + 9)
   const idAt = start + DATA_PREFIX_BYTES + dimensions * 4
   need(idAt + idBytes + metadataBytes === end, 'fields of other lengths than the record')
@@ -145,7 +146,9 @@ function customOf({ bytes, view }: ByteBuffer, start: number, end: number): Cust
   need(start + CUSTOM_PREFIX_BYTES <= end, 'no room for its fields')
   const dataBytes = view.getUint32(start, true)
   const kindAt = start + CUSTOM_PREFIX_BYTES
-  const dataAt = kindAt + view.getUint16(start + 4, true)
+  const kindBytes = view.getUint16(start + 4, true)
+  const dataAt = kindAt + kindBytes
+  need(kindBytes > 0 && kindBytes <= MAX_CUSTOM_KIND_BYTES, `a kind of ${kindBytes} bytes`)
   need(dataAt + dataBytes === end, 'fields of other lengths than the record')
   return {
     type: 'custom',

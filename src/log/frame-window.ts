@@ -124,7 +124,9 @@ export class FrameWindow {
     let from = this.#at + FRAME_ALIGNMENT
     for (;;) {
       const found = this.#find(from, accept)
-      const passedTo = Math.min(found ?? this.#filled, this.#filled)
+      // A header may straddle the window's end: what could be the start of one, at an aligned place, is kept.
+      const kept = Math.max(this.#at, alignDown(this.#filled - FRAME_HEADER_BYTES))
+      const passedTo = found ?? (this.#complete() ? this.#filled : kept)
       dirty ||= !isZero(this.#memory.bytes, this.#at, passedTo)
       if (found !== undefined) {
         this.#at = found
@@ -134,8 +136,6 @@ export class FrameWindow {
         this.#at = this.#filled
         return dirty
       }
-      // A header may straddle the window's end: keep what could be the start of one, at an aligned place.
-      const kept = Math.max(this.#at, alignDown(this.#filled - FRAME_HEADER_BYTES))
       this.#at = kept
       from = kept
       await this.fill()

@@ -46,18 +46,23 @@ async function quarantineCopy(disk: Disk, directory: string, name: string): Prom
   const present = (await disk.list(folder)).map((entry) => entry.name)
   for (const candidate of present.filter((other) => other === name || other.startsWith(`${name}.`))) {
     const path = join(folder, candidate)
-    if (await haveSameContent(disk, join(directory, name), path)) return path
+    if (!(await haveSameContent(disk, join(directory, name), path))) continue
+    // Whoever made it may not have got to that.
+    await disk.syncDirectory(folder)
+    return path
   }
   const target = join(folder, freeName(name, new Set(present)))
   try {
     await copyFile(disk, join(directory, name), temporary)
     await disk.rename(temporary, target)
+    await disk.syncDirectory(folder)
+    return target
   } catch (error) {
+    // A failed directory sync leaves it open under which name the copy is: both go.
     await disk.remove(temporary).catch(() => {})
+    await disk.remove(target).catch(() => {})
     throw error
   }
-  await disk.syncDirectory(folder)
-  return target
 }
 
 async function copyFile(disk: Disk, from: string, to: string): Promise<void> {
@@ -117,11 +122,18 @@ async function rewrite(
   const { number } = segment
   const header: SegmentHeader = { logId, number, firstSeq, capacity, durableBefore, createdAt: 0, previous }
   const source = { ...segment, stopSeq: found.endSeq }
-  const { file } = await createSegment(disk, directory, number, capacity, async (target) => {
-    const sink = new FrameSink(target, segmentSeed(logId, number), HEADER_ROOM)
-    if (missing?.lostThrough != null) sink.addGap(missing.lostFrom, missing.lostThrough, 0)
-    await copyRecords(disk, source, segment.firstSeq, sink, found.spots)
-    await writeFully(target, encodeSegmentHeader(header), 0)
-  })
+  const { file } = await createSegment(
+    disk,
+    directory,
+    number,
+    capacity,
+    async (target) => {
+      const sink = new FrameSink(target, segmentSeed(logId, number), HEADER_ROOM)
+      if (missing?.lostThrough != null) sink.addGap(missing.lostFrom, missing.lostThrough, 0)
+      await copyRecords(disk, source, segment.firstSeq, sink, found.spots)
+      await writeFully(target, encodeSegmentHeader(header), 0)
+    },
+    true,
+  )
   await file.close()
 }

@@ -18,7 +18,7 @@ export interface OpenSegment {
 
 /**
  * Makes a segment file in such a way that a crash leaves either all of it or nothing under its name: written under a temporary name, synced,
- * renamed, directory synced. `write` fills it; the rest is zeros.
+ * renamed, directory synced. `write` fills it; the rest is zeros. With `replaces` there is one of this number already, which stays until the new one takes its name.
  */
 export async function createSegment(
   disk: Disk,
@@ -26,15 +26,18 @@ export async function createSegment(
   number: number,
   capacity: number,
   write?: (file: DiskFile) => Promise<void>,
+  replaces = false,
 ): Promise<OpenSegment> {
   const path = segmentPath(directory, number)
   const temporary = path + TEMPORARY_SUFFIX
+  let isNamed = false
   await disk.remove(temporary).catch(ignoreMissing)
   const file = await disk.open(temporary, 'create')
   try {
     await writeZeros(file, capacity)
     await write?.(file)
     await file.sync()
+    isNamed = !replaces
     await disk.rename(temporary, path)
     await disk.syncDirectory(directory)
     return { number, path, capacity, file }
@@ -42,7 +45,7 @@ export async function createSegment(
     await file.close().catch(() => {})
     // A failed directory sync leaves it open under which name the file is: both go.
     await disk.remove(temporary).catch(() => {})
-    await disk.remove(path).catch(() => {})
+    if (isNamed) await disk.remove(path).catch(() => {})
     throw error
   }
 }

@@ -16,6 +16,7 @@ export class Transaction {
   readonly id: number
   readonly #table: TransactionTable
   #state: State
+  /** Of its begin, or of its last entry. */
   #lastSeq: number
 
   /** @internal */
@@ -32,7 +33,7 @@ export class Transaction {
 
   /** @internal Everything from this sequence number on was refused by the disk. Returns whether the begin is gone too. */
   refusedFrom(seq: number): boolean {
-    if (this.#lastSeq >= seq && this.#state !== 'committed' && this.#state !== 'aborted') this.#state = 'failed'
+    if (this.#lastSeq >= seq) this.#state = 'failed'
     return this.id >= seq
   }
 
@@ -78,25 +79,22 @@ export class Transaction {
   }
 
   async abort(): Promise<void> {
-    if (this.#state === 'failed') return this.#table.forget(this.id)
+    if (this.#state === 'failed') return this.#table.forget(this)
     this.#need('open', 'prepared')
     await this.#mark('abortTransaction', 'aborted')
   }
 
   async #mark(type: TransactionMarker['type'], state: State): Promise<number> {
-    const before = { state: this.#state, lastSeq: this.#lastSeq }
+    const before = this.#state
     this.#state = state
     try {
-      const done = this.#table.mark(this.id, type)
-      this.#lastSeq = this.#table.lastSeq
-      const seq = await done
-      if (state !== 'prepared') this.#table.ended(this.id, seq)
+      const seq = await this.#table.mark(this.id, type)
+      if (state !== 'prepared') this.#table.ended(this, seq)
       return seq
     } catch (error) {
-      // A refused marker left no trace: the transaction may be ended again. A failed disk ends everything.
+      // A marker that was refused alone left no trace: the transaction may be ended again. Together with its entries it is failed by now. A failed disk ends everything.
       const refused = error instanceof WalError && error.fate === 'not-logged'
-      this.#state = refused ? before.state : 'failed'
-      this.#lastSeq = before.lastSeq
+      if (this.state !== 'failed') this.#state = refused ? before : 'failed'
       throw error
     }
   }
@@ -131,10 +129,6 @@ export class TransactionTable {
 
   get openCount(): number {
     return this.#open.size
-  }
-
-  get lastSeq(): number {
-    return this.#writer.nextSeq - 1
   }
 
   /** Those that were prepared before the log was opened and not ended since. */
@@ -172,17 +166,18 @@ export class TransactionTable {
     return this.#writer.append(encodable({ type }), id)
   }
 
-  ended(id: number, seq: number): void {
-    this.#open.delete(id)
-    this.#ended.push({ begin: id, end: seq })
+  ended(transaction: Transaction, seq: number): void {
+    this.forget(transaction)
+    this.#ended.push({ begin: transaction.id, end: seq })
     if (this.#ended.length > ENDED_KEPT) {
       const [first, second] = this.#ended.splice(0, 2)
       this.#ended.unshift({ begin: Math.min(first!.begin, second!.begin), end: Math.max(first!.end, second!.end) })
     }
   }
 
-  forget(id: number): void {
-    this.#open.delete(id)
+  /** If the begin of this one was refused, another may have its id. */
+  forget(transaction: Transaction): void {
+    if (this.#open.get(transaction.id) === transaction) this.#open.delete(transaction.id)
   }
 
   refusedFrom(seq: number): void {

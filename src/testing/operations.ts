@@ -1,8 +1,10 @@
 /** How a simulated disk is asked: every operation is numbered, written down and offered to a hook that may make it fail. */
+import { setImmediate } from 'node:timers/promises'
+import type { Random } from './random.ts'
 
 /** What was asked of the disk. */
 export interface Operation {
-  /** Counts the operations of this disk from 0. */
+  /** Counts the operations of this disk from 0, in the order in which they take effect. */
   readonly number: number
   readonly kind:
     | 'open'
@@ -40,6 +42,7 @@ export type Fault =
   | { readonly bytes: number }
   | { readonly crash: true }
 
+/** Decides what befalls an operation; `undefined`: nothing. */
 export type OperationHook = (operation: Operation) => Fault | undefined
 
 export class Operations {
@@ -48,18 +51,43 @@ export class Operations {
   stopped = false
   /** Number of the last operation that has taken effect, or would have; −1 before the first. */
   effective = -1
+  readonly #maxLatencyTurns: number
+  readonly #random: Random
 
-  /** Takes effect one turn of the microtask queue after the call, so that operations called at one time are under way together. */
+  constructor(maxLatencyTurns: number, random: Random) {
+    this.#maxLatencyTurns = maxLatencyTurns
+    this.#random = random
+  }
+
+  /**
+   * Takes effect one turn of the microtask queue after the call, so that operations called at one time are under way together. With latency: some turns of
+   * the event loop after the call, and is answered some more after that.
+   */
   async run<T>(
     asked: Omit<Operation, 'number'>,
     effect: (operation: Operation, maxBytes: number) => T,
     lose?: () => void,
   ): Promise<T> {
     this.#refuseIfStopped()
+    await (this.#maxLatencyTurns > 0 ? this.#latency() : undefined)
+    this.#refuseIfStopped()
+    try {
+      return this.#perform(asked, effect, lose)
+    } finally {
+      if (this.#maxLatencyTurns > 0) {
+        await this.#latency()
+        this.#refuseIfStopped()
+      }
+    }
+  }
+
+  #perform<T>(
+    asked: Omit<Operation, 'number'>,
+    effect: (operation: Operation, maxBytes: number) => T,
+    lose: (() => void) | undefined,
+  ): T {
     const operation: Operation = { number: this.trace.length, ...asked }
     this.trace.push(operation)
-    await undefined
-    this.#refuseIfStopped()
     const fault = this.hook?.(operation)
     this.#refuseIfStopped()
     this.effective = operation.number
@@ -73,6 +101,10 @@ export class Operations {
     } finally {
       if (fault && 'crash' in fault) this.stopped = true
     }
+  }
+
+  async #latency(): Promise<void> {
+    for (let turns = this.#random.below(this.#maxLatencyTurns + 1); turns > 0; turns--) await setImmediate()
   }
 
   #refuseIfStopped(): void {

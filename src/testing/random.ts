@@ -25,10 +25,12 @@ export class Random {
     return this.next() < probability * 0x1_0000_0000
   }
 
+  /** One of the items, of which there must be one at least. */
   pick<T>(items: readonly T[]): T {
     return items[this.below(items.length)]!
   }
 
+  /** Puts the items in another order, in place; returns them. */
   shuffle<T>(items: T[]): T[] {
     for (let last = items.length - 1; last > 0; last--) {
       const other = this.below(last + 1)

@@ -5,25 +5,29 @@
  * - Names that were created, renamed or removed come and go independently, each whole, until their directories are synced. Syncing a file
  *   does not make its name durable.
  * - A sync that fails drops what it should have written: reads go on seeing it, a later sync succeeds, and the disk has it or not.
- * - Reads and writes may be short; any operation may fail; space may run out; what is long on the disk may rot.
+ * - Reads and writes may be short; any operation may fail; space may run out; what is long on the disk may rot, and sectors may get unreadable.
  *
- * Every operation takes effect one turn of the microtask queue after its call, in the order of the calls. A sync covers what had taken
- * effect when it was called, and nothing that was still under way.
+ * Every operation takes effect one turn of the microtask queue after its call, in the order of the calls; with latency, after some turns of the event
+ * loop, in any order. A sync covers what had taken effect when it was called, and nothing that was still under way.
  */
 import { sep } from 'node:path'
 import type { Disk, DiskEntry, DiskFile, DiskLock } from '../disk/disk.ts'
 import { type Choose, type CrashChoice, chooser, everyChoice } from './crash-choice.ts'
 import { type Operation, type OperationHook, Operations, systemError } from './operations.ts'
+import { SECTOR_BYTES } from './pages.ts'
 import { Random } from './random.ts'
-import { SECTOR_BYTES, SimulatedFile } from './simulated-file.ts'
+import { SimulatedFile } from './simulated-file.ts'
 import { SimulatedHandle } from './simulated-handle.ts'
 import { type NameAssignment, SimulatedDirectory, SimulatedNames } from './simulated-names.ts'
 
+/** How a simulated disk is made. */
 export interface SimulatedDiskOptions {
-  /** Decides the order of directory listings and the samples of `crashStates`. Default 1. */
+  /** Decides all that is left to chance: the order of directory listings, latencies, the samples of `crashStates`. Default 1. */
   readonly seed?: number
   /** See `SimulatedDisk.quotaBytes`. */
   readonly quotaBytes?: number
+  /** See `SimulatedDisk.maxLatencyTurns`. */
+  readonly maxLatencyTurns?: number
 }
 
 /** A disk as the machine may find it after a power cut, and the choice that leads there: `crash(choice)` makes it again. */
@@ -32,14 +36,24 @@ export interface CrashState {
   readonly choice: CrashChoice
 }
 
+/**
+ * A disk in memory that may do what a real one may, and does the same again for the same seed. It is empty at first; its root is `/`. What can befall it is
+ * described in `docs/testing.md`.
+ */
 export class SimulatedDisk implements Disk {
+  /** See `SimulatedDiskOptions.seed`. */
   readonly seed: number
   /**
    * Space for the content of files, in pages of 4 KiB. What does not fit is not written: the write is short, or `ENOSPC` if nothing fits. A
    * page that was written before can always be written again; holes and names take no space. Default: no end.
    */
   quotaBytes: number
-  readonly #operations = new Operations()
+  /**
+   * Most turns of the event loop (`setImmediate`) that pass before an operation takes effect, and as many again until its caller is answered; how many, the
+   * seed decides. Operations that are under way together then take effect and are answered in any order. Default 0: in the order of the calls.
+   */
+  readonly maxLatencyTurns: number
+  readonly #operations: Operations
   readonly #random: Random
   readonly #locks = new Map<SimulatedFile, DiskLock>()
   #names = new SimulatedNames()
@@ -47,10 +61,12 @@ export class SimulatedDisk implements Disk {
   constructor(options: SimulatedDiskOptions = {}) {
     this.seed = options.seed ?? 1
     this.quotaBytes = options.quotaBytes ?? Number.POSITIVE_INFINITY
+    this.maxLatencyTurns = options.maxLatencyTurns ?? 0
+    this.#operations = new Operations(this.maxLatencyTurns, new Random(this.seed))
     this.#random = new Random(this.seed)
   }
 
-  /** Everything that was asked of this disk, in order. */
+  /** Everything that this disk did or refused, in order. */
   get ops(): readonly Operation[] {
     return this.#operations.trace
   }
@@ -68,6 +84,7 @@ export class SimulatedDisk implements Disk {
     return this.#operations.stopped
   }
 
+  /** Stops the machine. `kill` and `crash` still make new disks of what it left. */
   stop(): void {
     this.#operations.stopped = true
   }
@@ -106,7 +123,7 @@ export class SimulatedDisk implements Disk {
     return disk
   }
 
-  /** Flips one bit of a file. */
+  /** Flips one bit of a file: bit 0 to 7 of the byte at `offset`. */
   flipBit(path: string, offset: number, bit = 0): void {
     const sector = Math.floor(offset / SECTOR_BYTES)
     const { file, bytes } = this.#sectorToRot(path, sector)
@@ -114,6 +131,7 @@ export class SimulatedDisk implements Disk {
     file.rotSector(sector, bytes)
   }
 
+  /** Fills a sector with zeros. Sectors have 512 bytes and are counted from 0 in their file. */
   zeroSector(path: string, sector: number): void {
     this.#sectorToRot(path, sector).file.rotSector(sector, new Uint8Array(SECTOR_BYTES))
   }
@@ -132,6 +150,14 @@ export class SimulatedDisk implements Disk {
     const other = this.#sectorToRot(otherPath, otherSector)
     one.file.rotSector(sector, other.bytes)
     other.file.rotSector(otherSector, one.bytes)
+  }
+
+  /**
+   * A sector that can no longer be read: reads that touch it fail with `EIO`, and so do writes that are to keep a part of it. All of it written over,
+   * it is as good as new, once that is on the disk. Other rot does not make it readable.
+   */
+  breakSector(path: string, sector: number): void {
+    this.#sectorToRot(path, sector).file.breakSector(sector)
   }
 
   // What a process can ask.

@@ -3,14 +3,20 @@
  * size, every version written since, any of which the disk may have.
  */
 import type { Choose } from './crash-choice.ts'
-
-export const SECTOR_BYTES = 512
-const PAGE_BYTES = 4096
-const SECTORS_PER_PAGE = PAGE_BYTES / SECTOR_BYTES
-
-/** Never changed once it is part of a file: files, their versions and all crash states share pages. */
-type Page = Uint8Array
-const ZEROS: Page = new Uint8Array(PAGE_BYTES)
+import {
+  changedSectors,
+  copySectors,
+  countPages,
+  PAGE_BYTES,
+  type Page,
+  pieces,
+  SECTOR_BYTES,
+  SECTORS_PER_PAGE,
+  sectorOf,
+  sectorSet,
+  ZEROS,
+  zeroed,
+} from './pages.ts'
 
 interface Unsynced {
   /** Number of the operation that made it. */
@@ -39,6 +45,9 @@ export class SimulatedFile {
   #sizeChanges: SizeVersion[] = []
   /** For each sector, the page with what the last sync wrote over. */
   #replaced: (Page | undefined)[] = []
+  /** Sectors that cannot be read: for reads, and on the disk as it surely is. */
+  #broken = new Set<number>()
+  #diskBroken = new Set<number>()
   #allocatedPages = 0
 
   get size(): number {
@@ -55,6 +64,19 @@ export class SimulatedFile {
       buffer.set((this.#pages[page] ?? ZEROS).subarray(from, to), at)
     }
     return count
+  }
+
+  /** Whether a sector that a range touches cannot be read. */
+  isBroken(position: number, length: number): boolean {
+    const end = Math.min(position + length, this.#size)
+    return [...this.#broken].some((sector) => sector * SECTOR_BYTES < end && (sector + 1) * SECTOR_BYTES > position)
+  }
+
+  /** Whether a write here cannot be made: a part of a sector is to be kept, and the sector cannot be read. */
+  keepsBroken(position: number, length: number): boolean {
+    const end = position + length
+    const head = position % SECTOR_BYTES !== 0 && this.#broken.has(Math.floor(position / SECTOR_BYTES))
+    return head || (end < this.#size && end % SECTOR_BYTES !== 0 && this.#broken.has(Math.floor(end / SECTOR_BYTES)))
   }
 
   /** How many of `length` bytes can be written at `position` when the disk has `freeBytes` left: pages once written need no more space. */
@@ -111,8 +133,14 @@ export class SimulatedFile {
     const file = new SimulatedFile()
     const size = this.#crashedSize(path, choose)
     const pages = this.#diskPages.slice()
+    const broken = new Set([...this.#diskBroken].filter((sector) => sector * SECTOR_BYTES < size))
+    const healing: Choose = (change) => {
+      const version = choose(change)
+      if (version > 0 && change.kind === 'sector') broken.delete(change.sector)
+      return version
+    }
     for (const [page, versions] of this.#changes) {
-      const content = crashedPage(page, this.#diskPages[page], versions, size, path, choose)
+      const content = crashedPage(page, this.#diskPages[page], versions, size, path, healing)
       if (content) pages[page] = content
     }
     pages.length = Math.min(pages.length, Math.ceil(size / PAGE_BYTES))
@@ -123,6 +151,8 @@ export class SimulatedFile {
     file.#diskPages = pages.slice()
     file.#size = file.#diskSize = size
     file.#replaced = this.#replaced.slice()
+    file.#broken = broken
+    file.#diskBroken = new Set(broken)
     file.#allocatedPages = countPages(pages)
     return file
   }
@@ -138,6 +168,8 @@ export class SimulatedFile {
     for (const [page, versions] of this.#changes) file.#changes.set(page, versions.map(aged))
     file.#sizeChanges = this.#sizeChanges.map(aged)
     file.#replaced = this.#replaced.slice()
+    file.#broken = new Set(this.#broken)
+    file.#diskBroken = new Set(this.#diskBroken)
     file.#allocatedPages = this.#allocatedPages
     return file
   }
@@ -153,7 +185,7 @@ export class SimulatedFile {
     return page && sectorOf(page, sector).slice()
   }
 
-  /** Rot: the disk and the reads have other bytes from now on, with no operation that did it. */
+  /** Rot: the disk and the reads have other bytes from now on, with no operation that did it. A broken sector stays broken. */
   rotSector(sector: number, bytes: Uint8Array): void {
     const page = Math.floor(sector / SECTORS_PER_PAGE)
     const visible = Math.min(SECTOR_BYTES, this.#size - sector * SECTOR_BYTES)
@@ -165,19 +197,39 @@ export class SimulatedFile {
     this.#allocatedPages = countPages(this.#pages)
   }
 
+  /** A sector that can no longer be read, until all of it is written over; on the disk, until that is there. */
+  breakSector(sector: number): void {
+    this.rotSector(sector, this.sector(sector))
+    this.#broken.add(sector)
+    this.#diskBroken.add(sector)
+  }
+
   #setPage(index: number, page: Page | undefined, touched: number, operation: number): void {
     const before = this.#pages[index]
     this.#pages[index] = page
     if (!before && page) this.#allocatedPages++
     if (before && !page) this.#allocatedPages--
     const versions = this.#changes.get(index)
-    // Writing what is there already changes nothing on the disk, unless it is there no longer, after a failed sync.
+    // Writing what is there already changes nothing on the disk, unless it is there no longer, after a failed sync or in a sector that broke.
     const lost = versions?.some((version) => version.lost)
-    const sectors = lost ? touched : changedSectors(before ?? ZEROS, page ?? ZEROS, touched)
+    const healed = this.#healSectors(index, touched)
+    const sectors = lost ? touched : changedSectors(before ?? ZEROS, page ?? ZEROS, touched) | healed
     if (sectors === 0) return
     const version = { page: page ?? ZEROS, sectors, operation, lost: false }
     if (versions) versions.push(version)
     else this.#changes.set(index, [version])
+  }
+
+  /** Reads get what was written over broken sectors. Returns those that are broken on the disk until it is there, as a bit set. */
+  #healSectors(page: number, touched: number): number {
+    let healed = 0
+    for (let inPage = 0; inPage < SECTORS_PER_PAGE; inPage++) {
+      const sector = page * SECTORS_PER_PAGE + inPage
+      if (!(touched & (1 << inPage))) continue
+      this.#broken.delete(sector)
+      if (this.#diskBroken.has(sector)) healed |= 1 << inPage
+    }
+    return healed
   }
 
   #setSize(bytes: number, operation: number): void {
@@ -202,7 +254,9 @@ export class SimulatedFile {
       version.sectors &= ~settled
     }
     for (let sector = 0; sector < SECTORS_PER_PAGE; sector++) {
-      if (settled & (1 << sector)) this.#replaced[index * SECTORS_PER_PAGE + sector] = before
+      if (!(settled & (1 << sector))) continue
+      this.#replaced[index * SECTORS_PER_PAGE + sector] = before
+      this.#diskBroken.delete(index * SECTORS_PER_PAGE + sector)
     }
     this.#diskPages[index] = after
     const open = versions.filter((version) => version.sectors !== 0)
@@ -242,48 +296,4 @@ function crashedPage(
 
 function operationsOf(versions: readonly Unsynced[]): number[] {
   return [Number.NEGATIVE_INFINITY, ...versions.map(({ operation }) => operation)]
-}
-
-/** Cuts a range of a file at the borders of pages: `from` and `to` are offsets within the page, `at` is the offset within the range. */
-function* pieces(position: number, length: number): Generator<{ page: number; from: number; to: number; at: number }> {
-  for (let at = 0; at < length; ) {
-    const from = (position + at) % PAGE_BYTES
-    const to = Math.min(PAGE_BYTES, from + length - at)
-    yield { page: (position + at - from) / PAGE_BYTES, from, to, at }
-    at += to - from
-  }
-}
-
-function sectorSet(from: number, to: number): number {
-  const first = Math.floor(from / SECTOR_BYTES)
-  const end = Math.ceil(to / SECTOR_BYTES)
-  return (1 << end) - (1 << first)
-}
-
-function sectorOf(page: Page, sector: number): Uint8Array {
-  const from = (sector % SECTORS_PER_PAGE) * SECTOR_BYTES
-  return page.subarray(from, from + SECTOR_BYTES)
-}
-
-function changedSectors(before: Page, after: Page, among: number): number {
-  let changed = 0
-  for (let sector = 0; sector < SECTORS_PER_PAGE; sector++) {
-    if (!(among & (1 << sector))) continue
-    if (Buffer.compare(sectorOf(before, sector), sectorOf(after, sector)) !== 0) changed |= 1 << sector
-  }
-  return changed
-}
-
-function copySectors(from: Page, to: Uint8Array, sectors: number): void {
-  for (let sector = 0; sector < SECTORS_PER_PAGE; sector++) {
-    if (sectors & (1 << sector)) to.set(sectorOf(from, sector), sector * SECTOR_BYTES)
-  }
-}
-
-function zeroed(page: Page, from: number): Page {
-  return page.slice().fill(0, from)
-}
-
-function countPages(pages: readonly (Page | undefined)[]): number {
-  return pages.reduce((count, page) => (page ? count + 1 : count), 0)
 }

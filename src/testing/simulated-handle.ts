@@ -1,5 +1,5 @@
 import type { DiskFile } from '../disk/disk.ts'
-import { type Operations, systemError } from './operations.ts'
+import { type Operation, type Operations, systemError } from './operations.ts'
 import type { SimulatedFile } from './simulated-file.ts'
 
 /** An open file of a simulated disk. It stays usable when its name is changed or removed. */
@@ -10,6 +10,7 @@ export class SimulatedHandle implements DiskFile {
   readonly #writable: boolean
   /** Bytes that may still be written to new places. */
   readonly #freeBytes: () => number
+  readonly #underWay = new Set<Promise<unknown>>()
   #closing: Promise<void> | undefined
 
   constructor(operations: Operations, file: SimulatedFile, path: string, writable: boolean, freeBytes: () => number) {
@@ -20,56 +21,77 @@ export class SimulatedHandle implements DiskFile {
     this.#freeBytes = freeBytes
   }
 
-  async read(buffer: Uint8Array, position: number): Promise<number> {
-    this.#refuseIfClosed()
-    const asked = { kind: 'read', path: this.#path, position, bytes: buffer.length } as const
-    return this.#operations.run(asked, (_, maxBytes) =>
-      this.#file.read(buffer.length > maxBytes ? buffer.subarray(0, maxBytes) : buffer, position),
-    )
+  read(buffer: Uint8Array, position: number): Promise<number> {
+    return this.#run({ kind: 'read', position, bytes: buffer.length }, (_, maxBytes) => {
+      const wanted = Math.min(buffer.length, maxBytes)
+      if (this.#file.isBroken(position, wanted))
+        throw systemError('EIO', `${this.#path} has a sector that cannot be read`)
+      return this.#file.read(buffer.subarray(0, wanted), position)
+    })
   }
 
-  async write(buffer: Uint8Array, position: number): Promise<number> {
-    this.#refuseIfClosed()
-    const asked = { kind: 'write', path: this.#path, position, bytes: buffer.length } as const
-    return this.#operations.run(asked, ({ number }, maxBytes) => {
-      if (!this.#writable) throw systemError('EBADF', `${this.#path} is open for reading`)
+  write(buffer: Uint8Array, position: number): Promise<number> {
+    return this.#run({ kind: 'write', position, bytes: buffer.length }, ({ number }, maxBytes) => {
+      this.#refuseIfReadOnly('EBADF')
       const wanted = Math.min(buffer.length, maxBytes)
       const count = this.#file.room(position, wanted, this.#freeBytes())
       if (count === 0 && wanted > 0) throw systemError('ENOSPC', `no space left to write ${this.#path}`)
+      this.#refuseIfItKeepsBroken(position, count)
       this.#file.write(buffer.subarray(0, count), position, number)
       return count
     })
   }
 
-  async sync(): Promise<void> {
-    this.#refuseIfClosed()
+  sync(): Promise<void> {
     const through = this.#operations.effective
-    return this.#operations.run(
-      { kind: 'sync', path: this.#path },
+    return this.#run(
+      { kind: 'sync' },
       () => this.#file.sync(through),
       () => this.#file.loseSync(through),
     )
   }
 
-  async size(): Promise<number> {
-    this.#refuseIfClosed()
-    return this.#operations.run({ kind: 'size', path: this.#path }, () => this.#file.size)
+  size(): Promise<number> {
+    return this.#run({ kind: 'size' }, () => this.#file.size)
   }
 
-  async truncate(bytes: number): Promise<void> {
-    this.#refuseIfClosed()
-    return this.#operations.run({ kind: 'truncate', path: this.#path, bytes }, ({ number }) => {
-      if (!this.#writable) throw systemError('EINVAL', `${this.#path} is open for reading`)
+  truncate(bytes: number): Promise<void> {
+    return this.#run({ kind: 'truncate', bytes }, ({ number }) => {
+      this.#refuseIfReadOnly('EINVAL')
+      this.#refuseIfItKeepsBroken(bytes, Number.POSITIVE_INFINITY)
       this.#file.truncate(bytes, number)
     })
   }
 
   close(): Promise<void> {
-    this.#closing ??= this.#operations.run({ kind: 'close', path: this.#path }, () => {})
+    this.#closing ??= this.#closeWhenIdle()
     return this.#closing
   }
 
-  #refuseIfClosed(): void {
+  async #closeWhenIdle(): Promise<void> {
+    if (this.#underWay.size > 0) await Promise.allSettled(this.#underWay)
+    return this.#operations.run({ kind: 'close', path: this.#path }, () => {})
+  }
+
+  async #run<T>(
+    asked: Omit<Operation, 'number' | 'path'>,
+    effect: (operation: Operation, maxBytes: number) => T,
+    lose?: () => void,
+  ): Promise<T> {
     if (this.#closing) throw systemError('EBADF', `${this.#path} is closed`)
+    const work = this.#operations.run({ ...asked, path: this.#path }, effect, lose)
+    const leave = (): boolean => this.#underWay.delete(work)
+    this.#underWay.add(work)
+    work.then(leave, leave)
+    return work
+  }
+
+  #refuseIfReadOnly(code: string): void {
+    if (!this.#writable) throw systemError(code, `${this.#path} is open for reading`)
+  }
+
+  #refuseIfItKeepsBroken(position: number, bytes: number): void {
+    if (!this.#file.keepsBroken(position, bytes)) return
+    throw systemError('EIO', `${this.#path} has a sector that cannot be read, and a part of it is to be kept`)
   }
 }

@@ -1,139 +1,78 @@
 /** Work on a disk one operation of which fails, and what must hold after it. */
-import assert from 'node:assert/strict'
-import { type DurableIndex, WalError } from '../../src/mod.ts'
-import type { Fault, Operation } from '../../src/testing/operations.ts'
+import { crashStates } from '../../src/testing/crash-states.ts'
+import type { Operation } from '../../src/testing/operations.ts'
 import { Random } from '../../src/testing/random.ts'
 import { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
-import { textOf } from './model.ts'
-import { contentOf, openIndex, valueText } from './workloads.ts'
+import type { FaultedWork } from './faulted.ts'
+import { faultsOf, type OneFault, Trouble } from './trouble.ts'
+import { resetTime, within } from './virtual-time.ts'
+import type { Work } from './workload.ts'
 
-/** Every way in which an operation can fail. */
-export function faultsOf({ kind }: Operation): Fault[] {
-  switch (kind) {
-    case 'write':
-      return [
-        { code: 'EIO' },
-        { code: 'EIO', applied: true },
-        { code: 'ENOSPC' },
-        { code: 'ENOSPC', applied: true },
-        { bytes: 600 },
-      ]
-    case 'sync':
-    case 'syncDirectory':
-      return [{ code: 'EIO' }, { code: 'EIO', applied: true }]
-    case 'create':
-    case 'makeDirectory':
-    case 'rename':
-    case 'remove':
-      return [{ code: 'EIO' }, { code: 'ENOSPC' }, { code: 'EIO', applied: true }]
-    case 'open':
-      return [{ code: 'EMFILE' }, { code: 'EIO' }]
-    case 'read':
-      return [{ code: 'EIO' }, { bytes: 100 }]
-    case 'unlock':
-      return []
-    default:
-      return [{ code: 'EIO' }]
-  }
+export interface FaultsFound {
+  /** How often the work was done. */
+  readonly runs: number
+  readonly states: number
+  readonly failures: readonly string[]
 }
 
-/** What must be there: after a call whose fate is unknown, one of two states. */
-class Truth {
-  #certain = new Map<string, string>()
-  #possible: Map<string, string> | undefined
-
-  applied(id: string, value: string | null): void {
-    this.#certain = this.#with(id, value)
-  }
-
-  unknown(id: string, value: string | null): void {
-    this.#possible = this.#with(id, value)
-  }
-
-  /** Fails unless one of the possible states is there, which then is the truth. */
-  settle(found: Map<string, string>): void {
-    const text = textOf(found)
-    const fits = text === textOf(this.#certain) || (this.#possible !== undefined && text === textOf(this.#possible))
-    assert.ok(
-      fits,
-      `found ${text.slice(0, 300)} instead of ${textOf(this.#certain).slice(0, 300)}${this.#possible ? ', or with the unknown change' : ''}`,
-    )
-    this.#certain = found
-    this.#possible = undefined
-  }
-
-  #with(id: string, value: string | null): Map<string, string> {
-    const state = new Map(this.#certain)
-    if (value === null) state.delete(id)
-    else state.set(id, value)
-    return state
-  }
-}
+const STATES = 3
+const MAX_TURNS = 20_000
+const MAX_FAILURES = 5
 
 /**
- * Does the same work each time, with one fault. Whatever happens: every rejection is a `WalError`; what was acknowledged is there after reopening, also after a power
- * cut; what was rejected as not logged is not; the log goes on, or says that it does not and goes on after reopening.
+ * Does the same work again and again: each time another operation fails, or the same in another way. Whatever happens, every rejection is a `WalError`, what
+ * was acknowledged is there after reopening, also after a power cut, and what was refused as not logged is not; the log goes on, or says that it does not and
+ * goes on after reopening.
  */
-export async function runWithFault(
+export async function failEachOperation({ name, steps, create }: FaultedWork, seed: number): Promise<FaultsFound> {
+  const { operations } = await runOnce(create(seed, new Trouble('none')), seed, steps)
+  const failures: string[] = []
+  let runs = 0
+  let states = 0
+  for (const operation of operations) {
+    for (const fault of faultsOf(operation)) {
+      if (failures.length >= MAX_FAILURES) return { runs, states, failures }
+      runs++
+      const one: OneFault = { at: operation.number, fault }
+      try {
+        states += (await runOnce(create(seed, new Trouble(one)), seed, steps)).states
+      } catch (error) {
+        const what = `${operation.number}: ${operation.kind} ${operation.path}`
+        failures.push(`${name}, seed ${seed}, ${what} fails with ${JSON.stringify(fault)}\n${(error as Error).stack}`)
+      }
+    }
+  }
+  return { runs, states, failures }
+}
+
+/** Returns the operations of the work itself. */
+async function runOnce(
+  work: Work,
   seed: number,
   steps: number,
-  faultAt: number,
-  fault: Fault | undefined,
-): Promise<readonly Operation[]> {
-  const disk = new SimulatedDisk({ seed })
-  disk.onOperation = ({ number }) => (number === faultAt ? fault : undefined)
-  const random = new Random(seed)
-  const truth = new Truth()
-  let index = await reopen(disk, truth)
-  for (let step = 0; step < steps; step++) {
-    if (random.chance(0.15)) await tolerate(() => index.checkpoint())
-    const done = await change(index, random, step, truth)
-    if (done && !random.chance(0.1)) continue
-    await tolerate(() => index.close())
-    index = await reopen(disk, truth)
+): Promise<{ operations: readonly Operation[]; states: number }> {
+  resetTime()
+  const disk = new SimulatedDisk({ ...work.disk, seed })
+  await work.prepare?.(disk)
+  const from = disk.ops.length
+  disk.onOperation = work.onOperation
+  let facts: unknown
+  const witness = (newest: unknown): void => {
+    facts = newest
   }
-  const left = disk.kill()
-  for (const { disk: found } of left.crashStates(4)) {
-    const survivor = await openIndex(found)
-    truth.settle(contentOf(survivor))
-    await survivor.close()
+  const numbers = Array.from({ length: steps }, (_, step) => step)
+  await within(MAX_TURNS, 'the work', work.run(disk, witness, numbers))
+  disk.onOperation = undefined
+  const operations = disk.ops.slice(from)
+  let states = 0
+  for (const { disk: left } of crashStates(disk.kill(), STATES, new Random(seed), () => false)) {
+    states++
+    resetTime()
+    await within(
+      MAX_TURNS,
+      'opening what is left',
+      work.verify(left, facts, () => {}),
+    )
   }
-  const again = await openIndex(left)
-  truth.settle(contentOf(again))
-  await again.close()
-  return disk.ops
-}
-
-/** Opening may meet the fault itself; it must then work the next time. */
-async function reopen(disk: SimulatedDisk, truth: Truth): Promise<DurableIndex> {
-  const index = (await tolerate(() => openIndex(disk))) ?? (await openIndex(disk))
-  truth.settle(contentOf(index))
-  return index
-}
-
-/** One change; returns whether the index may be used on. */
-async function change(index: DurableIndex, random: Random, step: number, truth: Truth): Promise<boolean> {
-  const id = `a${random.below(4)}`
-  const removes = random.chance(0.2)
-  const metadata = { text: 'x'.repeat(random.pick([1, 100, 3_000, 30_000])) }
-  const value = removes ? null : valueText(step, metadata)
-  try {
-    if (removes) await index.delete(id)
-    else await index.upsert(id, Float32Array.of(step, 1, 2, 3), metadata)
-    truth.applied(id, value)
-    return true
-  } catch (error) {
-    assert.ok(error instanceof WalError, `rejected with ${error}`)
-    if (error.fate !== 'not-logged') truth.unknown(id, value)
-    return error.code === 'WALV_DISK_FULL'
-  }
-}
-
-async function tolerate<T>(work: () => Promise<T>): Promise<T | undefined> {
-  try {
-    return await work()
-  } catch (error) {
-    assert.ok(error instanceof WalError, `rejected with ${(error as Error).stack}`)
-    return undefined
-  }
+  return { operations, states }
 }

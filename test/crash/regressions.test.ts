@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { byteBuffer } from '../../src/format/byte-buffer.ts'
+import { FRAME_TYPES, readFrameHeader, sealFrame } from '../../src/format/frame.ts'
 import { Wal, type WalError } from '../../src/mod.ts'
 import { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
 import { DIRECTORY } from './workloads.ts'
 
+const SEED = 12_345
 const insert = (id: string) => ({ type: 'insert', id, vector: new Float32Array(40) }) as const
 const open = (disk: SimulatedDisk): Promise<Wal> => Wal.open({ directory: DIRECTORY, disk })
 
@@ -86,4 +89,60 @@ test('a segment under another name is foreign, and not taken for an unfinished o
     await assert.rejects(Wal.open({ directory: DIRECTORY, disk: renamed, recovery }))
   }
   assert.ok((await renamed.list(DIRECTORY)).some(({ name }) => name === 'segment-0000000009.walv'))
+})
+
+test('a record that stood in another segment under the same number is not taken for the one that stands here', async () => {
+  const before = new SimulatedDisk({ seed: 1 })
+  await (await open(before)).append(insert('first'))
+  // Two fates of one log: in the first the next record is written to the old segment, in the second to a new one.
+  const old = before.kill()
+  const disk = before.kill()
+  const one = await open(old)
+  await one.append(insert('stale'))
+  await one.close()
+  const oneMore = await open(disk)
+  await oneMore.close()
+  const other = await open(disk)
+  await other.append(insert('fresh'))
+  await other.close()
+  await graft(old, 'stale', disk, 'fresh')
+  await assert.rejects(open(disk), { code: 'WALV_DAMAGED' })
+  const salvaged = await Wal.open({ directory: DIRECTORY, disk, readOnly: true, recovery: 'salvage' })
+  assert.deepEqual(await idsIn(salvaged), ['first'])
+})
+
+/** Puts the frame of one record in the place of another's of the same length, on another disk. */
+async function graft(from: SimulatedDisk, id: string, to: SimulatedDisk, replaced: string): Promise<void> {
+  const source = await frameWith(from, id)
+  const target = await frameWith(to, replaced)
+  const file = await to.open(target.path, 'write')
+  await file.write(source.bytes, target.offset)
+  await file.sync()
+}
+
+const FRAME_BYTES = 40 + 184
+
+async function frameWith(disk: SimulatedDisk, id: string): Promise<{ path: string; offset: number; bytes: Buffer }> {
+  for (const { name } of await disk.list(DIRECTORY)) {
+    const path = `${DIRECTORY}/${name}`
+    if (!name.endsWith('.walv')) continue
+    const file = await disk.open(path, 'read')
+    const content = Buffer.alloc(await file.size())
+    await file.read(content, 0)
+    const offset = content.indexOf(id) - 40 - 12 - 40 * 4
+    if (offset > 0) return { path, offset, bytes: content.subarray(offset, offset + FRAME_BYTES) }
+  }
+  throw new Error(`there is no ${id}`)
+}
+
+test('a frame whose length was changed is no frame: the sum of its header covers the length', () => {
+  const memory = byteBuffer(64)
+  const header = { type: FRAME_TYPES.delete, payloadBytes: 16, seq: 3, durableBefore: 2, timestamp: 1, flags: 0 }
+  sealFrame(memory, 0, header, SEED)
+  assert.deepEqual(readFrameHeader(memory, 0, SEED), header)
+  for (let bit = 0; bit < 32; bit++) {
+    memory.bytes[4 + (bit >> 3)]! ^= 1 << (bit & 7)
+    assert.equal(readFrameHeader(memory, 0, SEED), undefined, `bit ${bit}`)
+    memory.bytes[4 + (bit >> 3)]! ^= 1 << (bit & 7)
+  }
 })

@@ -30,9 +30,16 @@ export async function craftSegment(
   const used = frames.reduce((sum, { payload }) => sum + frameBytes(payload?.length ?? 0), SEGMENT_HEADER_BYTES)
   const memory = byteBuffer(used + SPARE_BYTES)
   const capacity = memory.bytes.length
-  encodeSegmentHeader({ durableBefore: 0, createdAt: 0, previous: number - 1, capacity, ...fields, logId, number, firstSeq }).copy(
-    memory.bytes,
-  )
+  encodeSegmentHeader({
+    durableBefore: 0,
+    createdAt: 0,
+    previous: number - 1,
+    capacity,
+    ...fields,
+    logId,
+    number,
+    firstSeq,
+  }).copy(memory.bytes)
   let at = SEGMENT_HEADER_BYTES
   frames.forEach(({ payload = new Uint8Array(), ...header }, index) => {
     memory.bytes.set(payload, at + FRAME_HEADER_BYTES)

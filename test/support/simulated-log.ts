@@ -35,6 +35,7 @@ async function makeFolder(disk: SimulatedDisk, path: string): Promise<void> {
   await disk.makeDirectory(path).catch((error) => {
     if (error.code !== 'EEXIST') throw error
   })
+  await disk.syncDirectory(dirname(path))
 }
 
 async function withFile<T>(

@@ -56,16 +56,20 @@ async function intoNewDirectory<T>(disk: Disk, path: string, work: (unfinished: 
     throw new WalError('WALV_INVALID_OPTION', `${path} is not empty. Convert into a new directory.`, { file: path })
   }
   const unfinished = path + UNFINISHED_SUFFIX
+  let isNamed = false
   try {
     await disk.remove(unfinished).catch(ignoreMissing)
     const result = await work(unfinished)
     await disk.syncDirectory(unfinished)
     if (before) await disk.remove(path)
+    isNamed = true
     await disk.rename(unfinished, path)
     await disk.syncDirectory(dirname(path))
     return result
   } catch (error) {
     await disk.remove(unfinished).catch(() => {})
+    // A failed sync leaves it open under which name it is: both go.
+    if (isNamed) await disk.remove(path).catch(() => {})
     throw ioError(error, `The log could not be converted into ${path}`, path)
   }
 }

@@ -39,8 +39,9 @@ export class FileWindow {
     }
   }
 
-  close(): Promise<void> {
-    return this.#file.close()
+  async close(): Promise<void> {
+    // It was only read: what closing answers means nothing.
+    await this.#file.close().catch(() => {})
   }
 
   /** As it was when the window was made, or less if the file turned out to be shorter since. What is appended meanwhile is not looked at. */

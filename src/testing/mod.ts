@@ -1,0 +1,12 @@
+/** walv/testing: what walv is tested with, for testing what is built on it, or beside it. */
+
+export type { ConformanceCase } from './conformance/case.ts'
+export { logConformance } from './conformance/log.ts'
+export type { LogPlace } from './conformance/log-subject.ts'
+export { type VectorIndexConformanceOptions, vectorIndexConformance } from './conformance/vector-index.ts'
+export type { Choose, CrashChoice, UnsyncedChange } from './crash-choice.ts'
+export { type Exploration, type ExploreOptions, explore, type PowerCut, type Violation } from './explore.ts'
+export type { Fault, Operation, OperationHook } from './operations.ts'
+export { Random } from './random.ts'
+export { type CrashState, SimulatedDisk, type SimulatedDiskOptions } from './simulated-disk.ts'
+export { type SimulatedFs, simulatedFs } from './simulated-fs.ts'

@@ -1,0 +1,155 @@
+/** Bugs to be put into a copy of walv on purpose, one at a time, and the test that must then fail. */
+
+export interface Edit {
+  readonly file: string
+  /** Stands in the file exactly once. */
+  readonly find: string
+  readonly replace: string
+}
+
+export interface Bug {
+  readonly name: string
+  readonly edits: readonly Edit[]
+  readonly caughtBy: TestName
+}
+
+export interface TestName {
+  readonly file: string
+  readonly test: string
+}
+
+const explorer = (workload: string): TestName => ({
+  file: 'test/crash/crash.test.ts',
+  test: `${workload}: whatever a power cut leaves is acceptable`,
+})
+
+export const BUGS: readonly Bug[] = [
+  {
+    name: 'sync forgotten',
+    edits: [{ file: 'src/log/segment-writer.ts', find: 'await this.#active.file.sync()', replace: '' }],
+    caughtBy: explorer('log'),
+  },
+  {
+    name: 'directory sync forgotten',
+    edits: [
+      {
+        file: 'src/log/segments.ts',
+        find: 'await disk.rename(temporary, path)\n    await disk.syncDirectory(directory)',
+        replace: 'await disk.rename(temporary, path)',
+      },
+    ],
+    caughtBy: explorer('log'),
+  },
+  {
+    name: 'promise too early',
+    edits: [
+      {
+        file: 'src/log/segment-writer.ts',
+        find: 'group.promise(durableBefore)\n    const bytes = group.frames()',
+        replace: 'group.promise(group.nextSeq - 1)\n    const bytes = group.frames()',
+      },
+    ],
+    caughtBy: explorer('log'),
+  },
+  {
+    name: 'checksum not covering the length',
+    edits: [
+      {
+        file: 'src/format/frame.ts',
+        find: 'crc32Short(target.bytes, at, at + 36, seed)',
+        replace: 'crc32Short(target.bytes, at + 8, at + 36, seed)',
+      },
+      {
+        file: 'src/format/frame.ts',
+        find: 'crc32Short(bytes, at, at + 36, seed)',
+        replace: 'crc32Short(bytes, at + 8, at + 36, seed)',
+      },
+    ],
+    caughtBy: {
+      file: 'test/crash/regressions.test.ts',
+      test: 'a frame whose length was changed is no frame: the sum of its header covers the length',
+    },
+  },
+  {
+    name: 'transaction applied at begin',
+    edits: [
+      {
+        file: 'src/log/committed.ts',
+        find: 'if (transactionId === undefined) {',
+        replace: 'if (transactionId === undefined || seq >= 0) {',
+      },
+    ],
+    caughtBy: explorer('log'),
+  },
+  {
+    name: 'tail not re-proved',
+    edits: [
+      {
+        file: 'src/log/recovery.ts',
+        find: 'const unproved = Math.min(Math.max(found.durableBefore, found.firstSeq), found.endSeq)',
+        replace: 'const unproved = found.endSeq',
+      },
+    ],
+    caughtBy: explorer('failing-log'),
+  },
+  {
+    name: 'retention off by one',
+    edits: [
+      {
+        file: 'src/log/segments.ts',
+        find: 'this.#extents[0]!.limitSeq <= floorSeq',
+        replace: 'this.#extents[0]!.limitSeq <= floorSeq + 1',
+      },
+    ],
+    caughtBy: explorer('log'),
+  },
+  {
+    name: 'recycled bytes accepted',
+    edits: [
+      {
+        file: 'src/format/segment.ts',
+        find: 'return crc32(tail, crc32(logId, 0))',
+        replace: 'return crc32(logId, tail.length)',
+      },
+    ],
+    caughtBy: {
+      file: 'test/crash/regressions.test.ts',
+      test: 'a record that stood in another segment under the same number is not taken for the one that stands here',
+    },
+  },
+  {
+    name: 'poison not sticky',
+    edits: [
+      {
+        file: 'src/log/group-commit.ts',
+        find: 'if (this.#poison) {\n      throw',
+        replace: 'const poison = this.#poison\n    this.#poison = undefined\n    if (poison) {\n      throw',
+      },
+      {
+        file: 'src/log/group-commit.ts',
+        // biome-ignore lint/suspicious/noTemplateCurlyInString: this is source text
+        find: '`${this.#poison.message} This append was not logged.`, {\n        fate',
+        // biome-ignore lint/suspicious/noTemplateCurlyInString: this is source text
+        replace: '`${poison.message} This append was not logged.`, {\n        fate',
+      },
+      { file: 'src/log/group-commit.ts', find: 'cause: this.#poison,', replace: 'cause: poison,' },
+    ],
+    caughtBy: explorer('failing-log'),
+  },
+  {
+    name: 'rename before sync',
+    edits: [
+      {
+        file: 'src/log/segments.ts',
+        find: 'await write?.(file)\n    await file.sync()',
+        replace: 'await write?.(file)',
+      },
+      {
+        file: 'src/log/segments.ts',
+        find: 'await disk.rename(temporary, path)\n    await',
+        replace: 'await disk.rename(temporary, path)\n    await file.sync()\n    await',
+      },
+    ],
+    caughtBy: explorer('log'),
+  },
+]

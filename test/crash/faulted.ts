@@ -1,0 +1,22 @@
+/** Work each operation of which is made to fail. */
+import { convertWork } from './convert-workload.ts'
+import { indexWork } from './index-workload.ts'
+import { logWork } from './log-workload.ts'
+import { repairWork } from './repair-workload.ts'
+import type { Trouble } from './trouble.ts'
+import type { Work } from './workload.ts'
+
+export interface FaultedWork {
+  readonly name: string
+  readonly steps: number
+  /** How many seeds, from 1 on, make a test of reasonable length. */
+  readonly seeds: number
+  create(seed: number, trouble: Trouble): Work
+}
+
+export const FAULTED: readonly FaultedWork[] = [
+  { name: 'index', steps: 12, seeds: 2, create: indexWork },
+  { name: 'log', steps: 14, seeds: 2, create: logWork },
+  { name: 'repair', steps: 0, seeds: 2, create: repairWork },
+  { name: 'convert', steps: 0, seeds: 3, create: convertWork },
+]

@@ -1,0 +1,111 @@
+/** What a disk does to a log: nothing, an operation that fails now and then, or no space for a while. */
+import type { Fault, Operation } from '../../src/testing/operations.ts'
+import type { Random } from '../../src/testing/random.ts'
+import type { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
+
+export type TroubleKind = 'none' | 'faults' | 'full'
+
+/** One operation, by its number, and how it fails. */
+export interface OneFault {
+  readonly at: number
+  readonly fault: Fault
+}
+
+/** Every way in which an operation can fail. */
+export function faultsOf({ kind }: Operation): Fault[] {
+  switch (kind) {
+    case 'write':
+      return [
+        { code: 'EIO' },
+        { code: 'EIO', applied: true },
+        { code: 'ENOSPC' },
+        { code: 'ENOSPC', applied: true },
+        { bytes: 600 },
+      ]
+    case 'sync':
+    case 'syncDirectory':
+      return [{ code: 'EIO' }, { code: 'EIO', applied: true }]
+    case 'create':
+    case 'makeDirectory':
+    case 'rename':
+    case 'remove':
+      return [{ code: 'EIO' }, { code: 'ENOSPC' }, { code: 'EIO', applied: true }]
+    case 'open':
+      return [{ code: 'EMFILE' }, { code: 'EIO' }]
+    case 'read':
+      return [{ code: 'EIO' }, { bytes: 100 }]
+    case 'unlock':
+      return []
+    default:
+      return [{ code: 'EIO' }]
+  }
+}
+
+export class Trouble {
+  readonly #kind: TroubleKind | OneFault
+  /** Decides the operation that fails, and how. */
+  #next: { after: number; readonly random: Random } | undefined
+  #fired = false
+  #isFull = false
+
+  constructor(kind: TroubleKind | OneFault) {
+    this.#kind = kind
+  }
+
+  /**
+   * Whether operations fail: then names whose directory was not synced, though nobody can tell, may come back after a power cut, to no one's harm.
+   */
+  get hasFaults(): boolean {
+    return this.#kind !== 'none' && this.#kind !== 'full'
+  }
+
+  /** Whether something may be refused now. */
+  get mayFail(): boolean {
+    return this.#fired || this.#isFull
+  }
+
+  /** Whether all that is refused is refused for want of space. */
+  get isFull(): boolean {
+    return this.#isFull
+  }
+
+  readonly onOperation = (operation: Operation): Fault | undefined => {
+    if (typeof this.#kind === 'object') return this.#once(operation, this.#kind)
+    if (this.#next === undefined || this.#next.after-- > 0) return undefined
+    const faults = faultsOf(operation)
+    if (faults.length === 0) return undefined
+    const fault = this.#next.random.pick(faults)
+    this.#fired = true
+    this.#next = undefined
+    return fault
+  }
+
+  #once({ number }: Operation, { at, fault }: OneFault): Fault | undefined {
+    if (number !== at) return undefined
+    this.#fired = true
+    return fault
+  }
+
+  /** Perhaps something goes wrong from here on, or comes right. */
+  draw(random: Random, disk: SimulatedDisk): void {
+    if (this.#kind === 'faults' && this.#next === undefined && random.chance(0.3)) {
+      this.#next = { after: random.below(random.pick([3, 12, 40])), random }
+    }
+    if (this.#kind === 'full' && random.chance(0.4)) {
+      this.#isFull = !this.#isFull
+      const free = random.pick([0, 4_096, 20_000, 70_000, 300_000])
+      disk.quotaBytes = this.#isFull ? disk.usedBytes + free : Number.POSITIVE_INFINITY
+    }
+  }
+
+  /** What failed is over and dealt with. */
+  calm(): void {
+    this.#fired = false
+  }
+
+  /** There is space again. */
+  makeSpace(disk: SimulatedDisk): void {
+    this.#isFull = false
+    disk.quotaBytes = Number.POSITIVE_INFINITY
+  }
+}

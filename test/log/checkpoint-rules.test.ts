@@ -1,0 +1,269 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { type CheckpointEntry, type CheckpointRequest, type Wal, WalError } from '../../src/mod.ts'
+import { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
+import { FailingDisk } from '../support/failing-disk.ts'
+import { collect, customOf, insert } from '../support/logs.ts'
+import { DIRECTORY, namesOn, openOn, settled } from '../support/simulated-log.ts'
+
+const KIB = 1024
+const SNAPSHOTS = `${DIRECTORY}/snapshots`
+
+const empty = async (): Promise<null> => null
+
+const take = (
+  wal: Wal,
+  seq: number = wal.lastSeq,
+  snapshot: CheckpointRequest['snapshot'] = empty,
+): Promise<CheckpointEntry> => wal.checkpoint({ seq, snapshot })
+
+async function log(
+  options: Parameters<typeof openOn>[1] = {},
+): Promise<{ wal: Wal; disk: FailingDisk; below: SimulatedDisk }> {
+  const below = new SimulatedDisk()
+  const disk = new FailingDisk(below)
+  return { wal: await openOn(below, { disk, ...options }), disk, below }
+}
+
+const nameOf = (seq: number): string => `snapshot-${String(seq).padStart(16, '0')}`
+
+async function refusalOf(promise: Promise<unknown>): Promise<string> {
+  const error = await promise.then(
+    () => assert.fail('it was taken'),
+    (reason) => reason,
+  )
+  assert.ok(error instanceof WalError && error.code === 'WALV_CHECKPOINT', String(error))
+  return error.message
+}
+
+test('a checkpoint is what it was asked for, what the snapshot is, and a record of the log', async () => {
+  const { wal } = await log()
+  await Promise.all(['a', 'b', 'c'].map((id) => wal.append(insert(id))))
+  assert.deepEqual([wal.lastCheckpoint, wal.snapshot, wal.stats().checkpoints], [undefined, undefined, 0])
+  const checkpoint = await take(wal, 1, async (target) => {
+    await target.write('file', [Buffer.from('content')])
+    return { my: 'info' }
+  })
+  assert.deepEqual(checkpoint, {
+    type: 'checkpoint',
+    sequenceNumber: 1,
+    replayFrom: 2,
+    snapshot: {
+      name: nameOf(1),
+      files: [{ name: 'file', bytes: 7, sha256: 'ed7002b439e9ac845f22357d822bac1444730fbdb6016d3ec9432297b9ec9f73' }],
+      info: { my: 'info' },
+    },
+  })
+  assert.deepEqual(wal.lastCheckpoint, checkpoint)
+  assert.equal(wal.snapshot?.reference, checkpoint.snapshot)
+  assert.deepEqual([wal.lastSeq, wal.durableSeq, wal.stats().checkpoints], [3, 3, 1])
+  const [record] = await collect(wal.read({ from: 3 }))
+  assert.deepEqual(record!.entry, checkpoint)
+  await wal.close()
+})
+
+test('a checkpoint must reach as far as the last one, as what opening found, and no further than what is acknowledged', async () => {
+  const { wal, below } = await log()
+  await wal.append(insert('a'))
+  await wal.append(insert('b'))
+  for (const seq of [-1, 0.5, Number.NaN, '1'])
+    assert.equal(
+      await refusalOf(take(wal, seq as number)),
+      `The checkpoint is refused: seq is ${seq}, but the snapshot must reach at least record 0. Nothing was changed.`,
+    )
+  assert.match(
+    await refusalOf(take(wal, 2)),
+    /: seq is 2, but the log is acknowledged only up to 1\. Nothing was changed\.$/,
+  )
+  await take(wal, 1)
+  assert.match(await refusalOf(take(wal, 0)), /: seq is 0, but the snapshot must reach at least record 1\./)
+  assert.match(await refusalOf(take(wal, 1)), /: there is a checkpoint at 1 already\./)
+  await take(wal, 2)
+  await wal.append(insert('c'))
+  await wal.close()
+  const again = await openOn(below)
+  await again.append(insert('d'))
+  assert.match(await refusalOf(take(again, 3)), /: seq is 3, but the snapshot must reach at least record 4\./)
+  await take(again, 4)
+  await again.close()
+})
+
+test('an empty log has nothing to take a checkpoint of', async () => {
+  const { wal } = await log()
+  assert.match(await refusalOf(take(wal, 0)), /acknowledged only up to -1\./)
+  assert.match(await refusalOf(take(wal, -1)), /at least record 0\./)
+  await wal.append(insert('a'))
+  await take(wal, 0)
+  await wal.close()
+})
+
+test('one checkpoint at a time; the next may be taken once it is done, well or badly', async () => {
+  const { wal } = await log()
+  await wal.append(insert('a'))
+  let finish = (): void => {}
+  const first = take(wal, 0, () => new Promise((resolve) => (finish = () => resolve(null))))
+  await settled()
+  assert.match(await refusalOf(take(wal, 0)), /: another checkpoint is being taken; await it\./)
+  finish()
+  await first
+  await wal.append(insert('b'))
+  const failing = take(wal, wal.lastSeq, async () => {
+    throw new TypeError('on purpose')
+  })
+  await assert.rejects(failing, { name: 'TypeError', message: 'on purpose' })
+  await take(wal)
+  assert.equal(wal.stats().checkpoints, 2)
+  await wal.close()
+})
+
+test('closing waits for the checkpoint that is being taken, well or badly', async () => {
+  for (const fails of [false, true]) {
+    const { wal, below } = await log()
+    await wal.append(insert('a'))
+    let finish = (): void => {}
+    const taking = take(
+      wal,
+      0,
+      () =>
+        new Promise((resolve, reject) => {
+          finish = () => (fails ? reject(new Error('on purpose')) : resolve(null))
+        }),
+    ).catch(() => {})
+    await settled()
+    let closed = false
+    const closing = wal.close().then(() => {
+      closed = true
+    })
+    await settled()
+    assert.equal(closed, false)
+    finish()
+    await Promise.all([taking, closing])
+    const again = await openOn(below)
+    assert.equal(again.recovery.checkpoints, fails ? 0 : 1)
+    await again.close()
+  }
+})
+
+test('what the snapshot is made from is durable before the snapshot is written', async () => {
+  const { wal } = await log({ durability: 'os' })
+  await wal.append(insert('a'))
+  assert.equal(wal.durableSeq, -1)
+  let durable = -1
+  await take(wal, 0, async () => {
+    durable = wal.durableSeq
+    return null
+  })
+  assert.equal(durable, 0)
+  assert.equal(wal.durableSeq, 1, 'and so is the checkpoint')
+  await wal.close()
+})
+
+test('a snapshot that cannot be written leaves everything as it was, and says so', async () => {
+  const { wal, disk, below } = await log()
+  await wal.append(insert('a'))
+  await take(wal)
+  await wal.append(insert('b'))
+  const before = wal.lastSeq
+  disk.fail({ operation: 'rename', code: 'ENOSPC' })
+  await assert.rejects(take(wal), {
+    code: 'WALV_DISK_FULL',
+    file: DIRECTORY,
+    message:
+      /^The snapshot in \/data\/log could not be written; the checkpoints before are as they were: the disk is full/,
+  })
+  assert.deepEqual([wal.lastSeq, wal.lastCheckpoint?.sequenceNumber], [before, 0])
+  assert.deepEqual(await namesOn(below, SNAPSHOTS), [nameOf(0)])
+  await take(wal)
+  await wal.close()
+})
+
+test('a checkpoint whose record is refused is not one, and may be taken again', async () => {
+  const { wal, disk, below } = await log()
+  await wal.append(insert('a'))
+  disk.fail({ operation: 'write', path: /segment/, code: 'ENOSPC' })
+  await assert.rejects(take(wal), { code: 'WALV_DISK_FULL', fate: 'not-logged' })
+  assert.deepEqual([wal.lastCheckpoint, wal.stats().checkpoints, wal.lastSeq], [undefined, 0, 0])
+  await take(wal)
+  assert.deepEqual(await namesOn(below, SNAPSHOTS), [nameOf(0)])
+  await wal.close()
+})
+
+test('as many checkpoints are kept as are to be, with their snapshots and what of the log the oldest of them needs', async () => {
+  for (const checkpointRetention of [1, 2, 3]) {
+    const { wal, below } = await log({ checkpointRetention, segmentMaxBytes: 64 * KIB })
+    const seqs: number[] = []
+    for (let round = 0; round < 5; round++) {
+      await wal.append(customOf(200 * KIB))
+      const { sequenceNumber } = await take(wal)
+      seqs.push(sequenceNumber)
+      const kept = seqs.slice(-checkpointRetention)
+      assert.deepEqual(await namesOn(below, SNAPSHOTS), kept.map(nameOf))
+      assert.equal(wal.stats().checkpoints, kept.length)
+      if (round < checkpointRetention - 1) assert.equal(wal.stats().firstSeq, 0, 'nothing is let go of too early')
+      else assert.equal(wal.stats().firstSeq, kept[0], 'the segment that the checkpoint reaches into is kept')
+    }
+    await wal.close()
+    const again = await openOn(below, { checkpointRetention })
+    assert.deepEqual([again.recovery.damage, again.lastCheckpoint?.sequenceNumber], [[], seqs.at(-1)])
+    await again.close()
+  }
+})
+
+test('nothing of the log is let go of before there are as many checkpoints as are to be kept', async () => {
+  for (const checkpointRetention of [1, 2]) {
+    const { wal } = await log({ checkpointRetention })
+    for (let count = 0; count < 3; count++) await wal.append(customOf(200 * KIB))
+    await take(wal)
+    assert.equal(wal.stats().firstSeq > 0, checkpointRetention === 1)
+    await take(wal, wal.lastSeq)
+    assert.ok(wal.stats().firstSeq > 0)
+    await wal.close()
+  }
+})
+
+test('opening with a smaller retention keeps the newest checkpoints, and lets go of the rest at the next one', async () => {
+  const { wal, below } = await log({ checkpointRetention: 5 })
+  for (let round = 0; round < 4; round++) {
+    await wal.append(insert(`${round}`))
+    await take(wal)
+  }
+  await wal.close()
+  const again = await openOn(below, { checkpointRetention: 2 })
+  assert.deepEqual([again.stats().checkpoints, again.lastCheckpoint?.sequenceNumber], [2, 6])
+  assert.deepEqual(await namesOn(below, SNAPSHOTS), [nameOf(4), nameOf(6)])
+  await again.close()
+})
+
+test('clean-up that fails is counted, told and tried again at the next checkpoint, which it does not fail', async () => {
+  const { wal, disk, below } = await log({ checkpointRetention: 1 })
+  assert.deepEqual([wal.stats().upkeepFailures, wal.stats().lastUpkeepError], [0, undefined])
+  await wal.append(insert('a'))
+  await take(wal)
+  await wal.append(insert('b'))
+  disk.fail({ operation: 'remove', path: new RegExp(`${nameOf(0)}$`), code: 'EBUSY' })
+  await take(wal)
+  assert.equal(wal.stats().upkeepFailures, 1)
+  assert.match(wal.stats().lastUpkeepError!, /^EBUSY: remove .*snapshot-0000000000000000$/)
+  assert.equal((await namesOn(below, SNAPSHOTS)).length, 2)
+  await wal.append(insert('c'))
+  await take(wal)
+  assert.equal(wal.stats().upkeepFailures, 1)
+  assert.deepEqual(await namesOn(below, SNAPSHOTS), [nameOf(4)])
+  await wal.close()
+})
+
+test('a snapshot of a checkpoint that never came to be is removed when the log is opened again', async () => {
+  const { wal, disk, below } = await log()
+  await wal.append(insert('a'))
+  await take(wal)
+  await wal.append(insert('b'))
+  disk.fail({ operation: 'sync', path: /segment/, code: 'EIO' })
+  await assert.rejects(take(wal), { code: 'WALV_IO' })
+  assert.equal((await namesOn(below, SNAPSHOTS)).length, 2)
+  await wal.close()
+  await (await openOn(below.crash('nothing'))).close()
+  const left = below.crash('nothing')
+  const again = await openOn(left)
+  assert.deepEqual(await namesOn(left, SNAPSHOTS), [nameOf(0)])
+  await again.close()
+})

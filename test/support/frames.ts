@@ -1,0 +1,54 @@
+import { byteBuffer } from '../../src/format/byte-buffer.ts'
+import { encodable, flagsOf, inTransaction } from '../../src/format/encode.ts'
+import { FRAME_HEADER_BYTES, FRAME_TYPES, type FrameHeader, frameBytes, sealFrame } from '../../src/format/frame.ts'
+import { encodeSegmentHeader, SEGMENT_HEADER_BYTES, type SegmentHeader, segmentSeed } from '../../src/format/segment.ts'
+
+export interface FrameFields extends Partial<Omit<FrameHeader, 'payloadBytes'>> {
+  readonly seq: number
+  readonly transactionId?: number
+}
+
+/** The bytes of a frame, as a segment with this seed holds them. */
+export function frameOfEntry(entry: Parameters<typeof encodable>[0], fields: FrameFields, seed = 0): Buffer {
+  const { transactionId, ...header } = fields
+  const inner = encodable(entry)
+  const payload = transactionId === undefined ? inner : inTransaction(inner, transactionId)
+  const memory = byteBuffer(frameBytes(payload.bytes))
+  payload.write(memory, FRAME_HEADER_BYTES)
+  const flags = flagsOf(transactionId)
+  sealFrame(
+    memory,
+    0,
+    { type: payload.type, payloadBytes: payload.bytes, durableBefore: 0, timestamp: 0, flags, ...header },
+    seed,
+  )
+  return memory.bytes
+}
+
+/** The same with any payload, also one that makes no sense. */
+export function frameOfPayload(payload: Uint8Array, fields: FrameFields & Pick<FrameHeader, 'type'>, seed = 0): Buffer {
+  const memory = byteBuffer(frameBytes(payload.length))
+  memory.bytes.set(payload, FRAME_HEADER_BYTES)
+  sealFrame(memory, 0, { payloadBytes: payload.length, durableBefore: 0, timestamp: 0, flags: 0, ...fields }, seed)
+  return memory.bytes
+}
+
+/** A promise: that every record before `seq` is durable. */
+export const promiseOf = (seq: number, seed = 0, flags = 0): Buffer =>
+  frameOfPayload(new Uint8Array(), { type: FRAME_TYPES.promise, seq, durableBefore: seq, flags }, seed)
+
+export const CRAFTED_LOG_ID: Buffer = Buffer.from('crafted by tests')
+
+/** The bytes of a segment with anything in it: its header, what `content` makes of its seed, and zeros. */
+export function segmentOf(
+  fields: Partial<SegmentHeader>,
+  content: (seed: number) => readonly Buffer[] = () => [],
+): Buffer {
+  const { number = 1, logId = CRAFTED_LOG_ID, capacity = 16 * 1024 } = fields
+  const rest = { firstSeq: 0, durableBefore: 0, createdAt: 0, previous: number - 1, ...fields }
+  const frames = Buffer.concat(content(segmentSeed(logId, number)))
+  const bytes = Buffer.alloc(Math.max(capacity, SEGMENT_HEADER_BYTES + frames.length))
+  encodeSegmentHeader({ ...rest, number, logId, capacity: bytes.length }).copy(bytes)
+  frames.copy(bytes, SEGMENT_HEADER_BYTES)
+  return bytes
+}
