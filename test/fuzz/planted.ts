@@ -2,10 +2,10 @@
 import { mutateBytes } from './mutate-bytes.ts'
 import type { Target } from './target.ts'
 
-const planted = (name: string, read: (input: Uint8Array) => void): Target => ({
+const planted = (name: string, maxBytes: number, read: (input: Uint8Array) => void): Target => ({
   name,
   seeds: async () => [Buffer.alloc(16)],
-  mutate: mutateBytes,
+  mutate: (random, input, other) => mutateBytes(random, input, other).subarray(0, maxBytes),
   async run(input) {
     read(input)
     return []
@@ -39,8 +39,8 @@ function goOverAgain(input: Uint8Array): void {
 }
 
 export const plantedTargets: readonly Target[] = [
-  planted('planted-throw', throwAtMagic),
-  planted('planted-hang', loopForever),
-  planted('planted-bloat', takeMemory),
-  planted('planted-square', goOverAgain),
+  planted('planted-throw', 16, throwAtMagic),
+  planted('planted-hang', 16, loopForever),
+  planted('planted-bloat', 16, takeMemory),
+  planted('planted-square', 8192, goOverAgain),
 ]
