@@ -88,6 +88,8 @@ export function segmentSeed(logId: Uint8Array, number: number): number {
 }
 
 const NAME = /^segment-(\d{10})\.walv$/
+/** The last one that a name has room for. */
+export const MAX_SEGMENT_NUMBER = 9_999_999_999
 
 /** Names sort in the order of the numbers, and so in the order of sequence numbers. */
 export const segmentName = (number: number): string => `segment-${String(number).padStart(10, '0')}.walv`

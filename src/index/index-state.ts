@@ -111,9 +111,15 @@ export class IndexState {
         `The snapshot was written by an index with ${differing} ${saved[differing]}, this one has ${own[differing]}. Open it with the same index options.`,
       )
     }
-    await this.catalog.load(files.read(CATALOG_FILE))
-    await this.index.load(files)
-    for (const id of this.catalog.ids()) this.fingerprint.add(this.#item(this.catalog.get(id)!))
+    try {
+      await this.catalog.load(files.read(CATALOG_FILE))
+      await this.index.load(files)
+      for (const id of this.catalog.ids()) this.fingerprint.add(this.#item(this.catalog.get(id)!))
+    } catch (cause) {
+      if (cause instanceof WalError) throw cause
+      const message = `The snapshot verifies, but cannot be loaded: ${(cause as Error).message}. Please report this.`
+      throw new WalError('WALV_DAMAGED', message, { cause })
+    }
     if (this.index.size !== this.catalog.size || this.fingerprint.value !== saved.fingerprint) {
       throw new WalError(
         'WALV_DAMAGED',

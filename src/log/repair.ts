@@ -116,7 +116,7 @@ async function rewrite(
 ): Promise<void> {
   const missing = found.spots.find((spot) => spot.segment === segment.number && spot.kind === 'missing-segment')
   const firstSeq = missing?.lostFrom ?? segment.firstSeq
-  const capacity = alignUp(Math.max(segment.bytes, segment.capacity) + SLACK_BYTES, 4096)
+  const capacity = alignUp(segment.bytes + SLACK_BYTES, 4096)
   const durableBefore = Math.min(found.durableBefore, found.endSeq)
   const previous = found.segments.findLast(({ number }) => number < segment.number)?.number ?? 0
   const { number } = segment

@@ -1,6 +1,13 @@
 import { join } from 'node:path'
 import { type Disk, type DiskFile, writeFully } from '../disk/disk.ts'
-import { SEGMENT_HEADER_BYTES, type SegmentHeader, segmentName, segmentSeed } from '../format/segment.ts'
+import { WalError } from '../errors.ts'
+import {
+  MAX_SEGMENT_NUMBER,
+  SEGMENT_HEADER_BYTES,
+  type SegmentHeader,
+  segmentName,
+  segmentSeed,
+} from '../format/segment.ts'
 import { ignoreMissing, segmentPath, TEMPORARY_SUFFIX } from './directory.ts'
 import type { SegmentExtent } from './walk.ts'
 
@@ -28,6 +35,10 @@ export async function createSegment(
   write?: (file: DiskFile) => Promise<void>,
   replaces = false,
 ): Promise<OpenSegment> {
+  if (number > MAX_SEGMENT_NUMBER) {
+    const message = `The log in ${directory} has used all segment numbers up to ${MAX_SEGMENT_NUMBER}. Start a new log.`
+    throw new WalError('WALV_SEQUENCE_EXHAUSTED', message, { file: directory })
+  }
   const path = segmentPath(directory, number)
   const temporary = path + TEMPORARY_SUFFIX
   let isNamed = false

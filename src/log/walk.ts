@@ -2,6 +2,7 @@ import type { Disk, DiskFile } from '../disk/disk.ts'
 import type { Damage } from '../entry.ts'
 import { FLAG_CLOSED, FRAME_TYPES, type FrameHeader, frameBytes, takesSequence } from '../format/frame.ts'
 import { SEGMENT_HEADER_BYTES } from '../format/segment.ts'
+import { MAX_SEQUENCE } from '../limits.ts'
 import { readableId } from './damage.ts'
 import { FrameWindow, type Step } from './frame-window.ts'
 import { gapThrough } from './tally.ts'
@@ -113,7 +114,9 @@ export class SegmentWalk {
   /** A gap reaches at least over its own number, and no further than numbers go. */
   #makesSense({ header, at }: Extract<Step, { kind: 'frame' }>): boolean {
     if (header.type !== FRAME_TYPES.gap) return true
-    return header.payloadBytes === 8 && gapThrough(this.#window.memory, at) >= header.seq
+    if (header.payloadBytes !== 8) return false
+    const through = gapThrough(this.#window.memory, at)
+    return through >= header.seq && through <= MAX_SEQUENCE
   }
 
   #take({ header, at, bytes }: Extract<Step, { kind: 'frame' }>): boolean {

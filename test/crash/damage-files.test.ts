@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Random } from '../../src/testing/random.ts'
-import { cuts, exchangedFiles, pairs, removedFiles, sampled, staleFiles } from './damage-kinds.ts'
+import { cuts, exchangedFiles, pairs, removedFiles, removedSnapshots, sampled, staleFiles } from './damage-kinds.ts'
 import { closedLog, killedLog, largeLog, trimmedLog } from './damage-logs.ts'
 import { checkForeign } from './damage-repair.ts'
 import { FULL, suffer } from './damage-suite.ts'
@@ -56,6 +56,14 @@ for (const make of [closedLog, trimmedLog, killedLog]) {
       repairEvery: 5,
     })
     assert.ok(whole > 0 && loss > 0 && unknown > 0)
+  })
+}
+
+for (const make of [closedLog, trimmedLog]) {
+  test(`${make.name}: a snapshot removed as a whole is noticed, and no longer after a repair`, async () => {
+    const original = await make()
+    const { whole } = await suffer(original, removedSnapshots(original))
+    assert.equal(whole, original.checkpoints.length)
   })
 }
 

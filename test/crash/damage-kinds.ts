@@ -184,6 +184,15 @@ export function* removedFiles({ files: all }: Original): Generator<Harm> {
   }
 }
 
+/** Every snapshot with all its files. */
+export function* removedSnapshots({ checkpoints }: Original): Generator<Harm> {
+  for (const { entry } of checkpoints) {
+    const name = entry.snapshot!.name
+    const apply = (files: Files): Files => new Map([...files].filter(([path]) => !path.includes(`/${name}/`)))
+    yield { name: `${name} removed`, apply }
+  }
+}
+
 export function* exchangedFiles({ files: all }: Original): Generator<Harm> {
   const paths = [...all.keys()]
   for (const [index, one] of paths.entries()) {

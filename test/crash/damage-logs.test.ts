@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { closedLog, killedLog, largeLog, type Original, trimmedLog } from './damage-logs.ts'
+import { closedLog, killedLog, largeLog, longLog, type Original, trimmedLog } from './damage-logs.ts'
 import { check } from './damage-oracle.ts'
 import { Untouched } from './damage-untouched.ts'
 
 const undamaged = (original: Original): Untouched => new Untouched(original, { files: original.files, unreadable: [] })
 
-for (const make of [closedLog, trimmedLog, killedLog, largeLog]) {
+for (const make of [closedLog, trimmedLog, killedLog, longLog, largeLog]) {
   test(`${make.name}: undamaged it is whole, and its anatomy is what the engine reads`, async () => {
     const original = await make()
     const untouched = undamaged(original)
@@ -39,7 +39,7 @@ test('the logs hold every kind of record, over several segments', async () => {
 })
 
 test('the logs are the same in every run', async () => {
-  for (const make of [closedLog, trimmedLog, killedLog, largeLog]) {
+  for (const make of [closedLog, trimmedLog, killedLog, longLog, largeLog]) {
     const [one, other] = [await make(), await make()]
     const segments = one.segments.map(({ path }) => path)
     for (const path of segments) assert.ok(one.files.get(path)!.equals(other.files.get(path)!), path)

@@ -193,6 +193,15 @@ async function killed(author: Author): Promise<void> {
   await Promise.all(['d', 'e', 'f'].map((id) => author.wal.append(author.insert(id))))
 }
 
+/** Many small records, several of them within each sector, over many sectors. */
+async function long(author: Author): Promise<void> {
+  await author.open()
+  for (let number = 10; number < 60; number++) await author.append(author.insert(`${number}`))
+  author.rotate()
+  await author.append(author.insert('next'))
+  await author.wal.close()
+}
+
 /** Files of full size, and records of several pieces, pages and sectors. */
 async function large(author: Author): Promise<void> {
   await author.open()
@@ -209,6 +218,7 @@ async function large(author: Author): Promise<void> {
 export const closedLog = (): Promise<Original> => original('closed', closed, true)
 export const trimmedLog = (): Promise<Original> => original('trimmed', trimmed, true)
 export const killedLog = (): Promise<Original> => original('killed', killed, true)
+export const longLog = (): Promise<Original> => original('long', long, true)
 export const largeLog = (): Promise<Original> => original('large', large, false)
 
 async function original(name: string, write: (author: Author) => Promise<void>, small: boolean): Promise<Original> {

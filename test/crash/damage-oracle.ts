@@ -57,7 +57,7 @@ export async function check(
   checkIds(salvaged, untouched)
   assert.ok(!unknown || untouched.mayBeUnknown, `no reason not to know: ${JSON.stringify(damage)}`)
   const mayHoldMore = damage.some(({ kind, detail }) => kind === 'unreadable' && /may hold records from/.test(detail))
-  if (!mayHoldMore) none(readableLater(hidden, untouched), 'perhaps readable later, and not told')
+  if (!unknown && !mayHoldMore) none(readableLater(hidden, untouched), 'perhaps readable later, and not told')
   const behaviour = JSON.stringify([damage, missing])
   if (!agreed.has(behaviour)) {
     await checkStrict(untouched.damaged, salvaged, unknown || named.length > 0)

@@ -10,7 +10,7 @@ import {
   zeroedRuns,
   zeroedSectors,
 } from './damage-kinds.ts'
-import { closedLog, killedLog, largeLog, type Original, trimmedLog } from './damage-logs.ts'
+import { closedLog, killedLog, largeLog, longLog, type Original, trimmedLog } from './damage-logs.ts'
 import type { Outcome } from './damage-oracle.ts'
 import { FULL, suffer } from './damage-suite.ts'
 
@@ -28,8 +28,8 @@ for (const make of [closedLog, trimmedLog, killedLog]) {
   })
 }
 
-for (const make of [closedLog, trimmedLog, killedLog, largeLog]) {
-  const repairEvery = make === largeLog && !FULL ? 5 : 1
+for (const make of [closedLog, trimmedLog, killedLog, longLog, largeLog]) {
+  const repairEvery = (make === longLog || make === largeLog) && !FULL ? 5 : 1
 
   test(`${make.name}: any sector zeroed is harmless, or a loss that is named`, async () => {
     const original = await make()
@@ -51,8 +51,8 @@ for (const make of [closedLog, trimmedLog, killedLog, largeLog]) {
 
   test(`${make.name}: any two sectors exchanged are harmless, or a loss that is named`, async () => {
     const original = await make()
-    const harms =
-      make === largeLog ? sampled(swappedSectors(original), FULL ? 1 : 0.1, new Random(2)) : swappedSectors(original)
+    const share = make === largeLog && !FULL ? 0.1 : 1
+    const harms = sampled(swappedSectors(original), share, new Random(2))
     const { whole, loss } = await suffer(original, harms, { may: mayOf(original), repairEvery })
     assert.ok(whole > 0 && loss > 0)
   })
@@ -61,7 +61,9 @@ for (const make of [closedLog, trimmedLog, killedLog, largeLog]) {
     const original = await make()
     // A large frame destroys all that is behind it.
     const may: Outcome[] = make === largeLog ? ['hidden'] : mayOf(original)
-    const { loss } = await suffer(original, strayFrames(original), { may, grouped: true, repairEvery: FULL ? 1 : 15 })
+    const share = make === longLog && !FULL ? 0.1 : 1
+    const harms = sampled(strayFrames(original), share, new Random(5))
+    const { loss } = await suffer(original, harms, { may, grouped: true, repairEvery: FULL ? 1 : 15 })
     assert.ok(loss > 0)
   })
 }

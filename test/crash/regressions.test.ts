@@ -3,7 +3,9 @@ import { test } from 'node:test'
 import { byteBuffer } from '../../src/format/byte-buffer.ts'
 import { FRAME_TYPES, readFrameHeader, sealFrame } from '../../src/format/frame.ts'
 import { Wal, type WalError } from '../../src/mod.ts'
+import type { Operation } from '../../src/testing/operations.ts'
 import { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
+import { convertToV2, V1Writer } from '../../src/v1.ts'
 import { DIRECTORY } from './workloads.ts'
 
 const SEED = 12_345
@@ -145,4 +147,66 @@ test('a frame whose length was changed is no frame: the sum of its header covers
     assert.equal(readFrameHeader(memory, 0, SEED), undefined, `bit ${bit}`)
     memory.bytes[4 + (bit >> 3)]! ^= 1 << (bit & 7)
   }
+})
+
+/** Repairs a log of one segment whose first record is damaged; the one operation that `chosen` likes fails. */
+async function repairFailing(chosen: (operation: Operation) => boolean): Promise<SimulatedDisk> {
+  const disk = new SimulatedDisk({ seed: 1 })
+  const wal = await open(disk)
+  for (const id of ['a', 'b', 'c']) await wal.append(insert(id))
+  await wal.close()
+  disk.flipBit(`${DIRECTORY}/segment-0000000001.walv`, 1_100)
+  let failed = false
+  disk.onOperation = (operation) => {
+    if (failed || !chosen(operation)) return undefined
+    failed = true
+    return { code: 'EIO' }
+  }
+  await assert.rejects(Wal.open({ directory: DIRECTORY, disk, recovery: 'repair' }))
+  disk.onOperation = undefined
+  assert.ok(failed)
+  return disk
+}
+
+test('a repair that fails while it writes a segment anew leaves the damaged one where it was', async () => {
+  const disk = await repairFailing(
+    ({ kind, path }) => kind === 'write' && path.endsWith('log/segment-0000000001.walv.tmp'),
+  )
+  const repaired = await Wal.open({ directory: DIRECTORY, disk, recovery: 'repair' })
+  assert.deepEqual(await idsIn(repaired), ['b', 'c'])
+})
+
+test('a copy in quarantine whose name was perhaps not made durable is not relied on', async () => {
+  const disk = await repairFailing(({ kind, path }) => kind === 'syncDirectory' && path.endsWith('quarantine'))
+  await (await Wal.open({ directory: DIRECTORY, disk, recovery: 'repair' })).close()
+  const names = await disk.crash('nothing').list(`${DIRECTORY}/quarantine`)
+  assert.equal(names.length, 1)
+})
+
+test('of a conversion whose last sync failed, nothing is left', async () => {
+  const disk = new SimulatedDisk({ seed: 1 })
+  await disk.makeDirectory('/data')
+  const writer = await V1Writer.create(disk, '/data/v1')
+  await writer.append(0n, { type: 'delete', id: 'a', timestamp: 1n })
+  await writer.close()
+  let named = false
+  disk.onOperation = ({ kind, to }) => {
+    if (kind === 'rename' && to === '/data/v2') named = true
+    return named && kind === 'syncDirectory' ? { code: 'EIO' } : undefined
+  }
+  await assert.rejects(convertToV2({ from: '/data/v1', to: '/data/v2', disk }), { code: 'WALV_IO' })
+  assert.deepEqual(
+    (await disk.list('/data')).map(({ name }) => name),
+    ['v1'],
+  )
+})
+
+test('a conversion does not mind that a file it has read cannot be closed', async () => {
+  const disk = new SimulatedDisk({ seed: 1 })
+  await disk.makeDirectory('/data')
+  const writer = await V1Writer.create(disk, '/data/v1')
+  await writer.append(0n, { type: 'delete', id: 'a', timestamp: 1n })
+  await writer.close()
+  disk.onOperation = ({ kind, path }) => (kind === 'close' && path.startsWith('/data/v1') ? { code: 'EIO' } : undefined)
+  assert.equal((await convertToV2({ from: '/data/v1', to: '/data/v2', disk })).records, 1)
 })

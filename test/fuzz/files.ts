@@ -1,6 +1,7 @@
 /** Several files as one input, so that whatever changes bytes can change names and lengths too. Any bytes are some files. */
 import type { Random } from '../../src/testing/random.ts'
 import { bufferOf, MAX_INPUT_BYTES } from './mutate-bytes.ts'
+import type { Parts } from './target.ts'
 
 export interface InputFile {
   readonly name: string
@@ -40,6 +41,12 @@ export function unpack(input: Uint8Array): InputFile[] {
     at = end
   }
   return files
+}
+
+export const fileParts: Parts = {
+  of: (input) => unpack(input).map(({ bytes }) => bytes),
+  replace: (input, index, part) =>
+    pack(unpack(input).with(index, { ...unpack(input)[index]!, bytes: Buffer.from(part) })),
 }
 
 /** Changes one file's content with `mutate`, or which files there are, or under which names. */

@@ -13,6 +13,14 @@ export interface Target {
    * kept and mutated further.
    */
   run(input: Uint8Array): Promise<Iterable<string>>
+  /** Where an input is made of several things, each can be shortened by itself. */
+  readonly parts?: Parts
+}
+
+export interface Parts {
+  of(input: Uint8Array): readonly Uint8Array[]
+  /** The input with another part in the place of one. */
+  replace(input: Uint8Array, index: number, part: Uint8Array): Uint8Array
 }
 
 /** Words for what a reader said of an input. Numbers, names and quotations are left out: they would make every input a new one. */

@@ -163,7 +163,7 @@ test('the snapshot is synced, file, folder and name, before the checkpoint is lo
     'write segment-0000000001.walv',
     'sync segment-0000000001.walv',
   ]
-  const places = order.map((step) => steps.indexOf(step))
+  const places = order.map((step) => steps.lastIndexOf(step))
   assert.ok(!places.includes(-1), `${order[places.indexOf(-1)]} is missing in ${steps.join(', ')}`)
   assert.deepEqual(
     places,

@@ -137,9 +137,17 @@ test('other records have no id, nor has one that is too short for it, or empty',
   assert.deepEqual(idIn(frameOfEntry({ type: 'custom', kind: 'k', data: new Uint8Array(20) }, { seq: 0 })), [])
   assert.deepEqual(idIn(frameOfEntry({ type: 'batch', entries: [{ type: 'delete', id: 'a' }] }, { seq: 0 })), [])
   const fields = { type: FRAME_TYPES.delete, seq: 0 }
+  assert.deepEqual(idIn(frameOfPayload(Buffer.alloc(0), fields)), [])
   assert.deepEqual(idIn(frameOfPayload(Buffer.alloc(11), fields)), [])
   assert.deepEqual(idIn(frameOfPayload(Buffer.alloc(12), fields)), [])
   assert.deepEqual(idIn(frameOfPayload(Buffer.from('00000000010000000000000078', 'hex'), fields)), ['x'])
+})
+
+test('a record of another kind has no id, even if its bytes would do for one', () => {
+  const payload = Buffer.from('00000000010000000000000078', 'hex')
+  assert.deepEqual(idIn(frameOfPayload(payload, { type: FRAME_TYPES.update, seq: 0 })), ['x'])
+  for (const type of [FRAME_TYPES.batch, FRAME_TYPES.custom, FRAME_TYPES.checkpoint])
+    assert.deepEqual(idIn(frameOfPayload(payload, { type, seq: 0 })), [])
 })
 
 test('what is no text, or has control characters, is not taken for an id', () => {

@@ -140,6 +140,20 @@ test('a transaction whose begin is lost is incomplete if it commits or is prepar
   }
 })
 
+test('of several losses one is enough to have lost a begin', () => {
+  for (const id of [1, 4]) {
+    const tally = tallyOf(
+      deletion(0),
+      gap(1, 1),
+      deletion(2),
+      gap(3, 5),
+      deletion(6),
+      marker('commitTransaction', 7, id),
+    )
+    assert.deepEqual(tally.incomplete, [id])
+  }
+})
+
 test('what was prepared before records were lost stays prepared, and is incomplete', () => {
   const tally = tallyOf(marker('beginTransaction', 0), marker('prepareTransaction', 1, 0), gap(2, 2), deletion(3))
   assert.deepEqual([tally.incomplete, [...tally.open]], [[0], []])

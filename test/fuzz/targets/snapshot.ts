@@ -7,7 +7,7 @@ import { IndexState } from '../../../src/index/index-state.ts'
 import type { SnapshotReader, SnapshotWriter } from '../../../src/index/vector-index.ts'
 import { flat, type Metric } from '../../../src/mod.ts'
 import type { Random } from '../../../src/testing/random.ts'
-import { mutateFiles, pack, unpack } from '../files.ts'
+import { fileParts, mutateFiles, pack, unpack } from '../files.ts'
 import { mutateBytes } from '../mutate-bytes.ts'
 import { orCode, type Target, Words } from '../target.ts'
 
@@ -21,6 +21,7 @@ export const snapshot: Target = {
   name: 'snapshot',
   seeds: () => Promise.all([saved(0, 'cosine', 2), saved(3, 'l2', 5), saved(2, 'ip', 0), saved(1, 'ip', 30)]),
   mutate: (random, input, other) => mutateFiles(random, input, other, random.chance(0.5) ? mutateBytes : mutateJson),
+  parts: fileParts,
   async run(input) {
     const words = new Words()
     const folder = new Folder(unpack(input).map(({ name, bytes }) => [name, bytes]))

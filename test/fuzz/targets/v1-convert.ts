@@ -6,7 +6,7 @@ import { readV1Directory } from '../../../src/log/v1/reader.ts'
 import { SimulatedDisk } from '../../../src/testing/simulated-disk.ts'
 import { putFile } from '../../support/simulated-log.ts'
 import { collect } from '../../v1/helpers.ts'
-import { mutateFiles, unpack } from '../files.ts'
+import { fileParts, mutateFiles, unpack } from '../files.ts'
 import { orCode, type Target, Words } from '../target.ts'
 import { mutateV1Segment, v1Log } from './v1-log.ts'
 
@@ -28,6 +28,7 @@ export const v1Convert: Target = {
   name: 'v1-convert',
   seeds: async () => (await v1Log.seeds()).filter(({ length }) => length <= MOST_BYTES),
   mutate: (random, input, other) => mutateFiles(random, input, other, mutateV1Segment),
+  parts: fileParts,
   async run(input) {
     const words = new Words()
     const disk = new SimulatedDisk()

@@ -7,7 +7,7 @@ import { readV1Directory, type V1Item } from '../../../src/log/v1/reader.ts'
 import { recoverV1 } from '../../../src/log/v1/recover.ts'
 import type { Random } from '../../../src/testing/random.ts'
 import { collect, FIXTURES, fixtureNames } from '../../v1/helpers.ts'
-import { mutateFiles, pack, unpack } from '../files.ts'
+import { fileParts, mutateFiles, pack, unpack } from '../files.ts'
 import { MeteredDisk } from '../metered-disk.ts'
 import { edge, MAX_INPUT_BYTES, mutateBytes, writeInteger } from '../mutate-bytes.ts'
 import { orCode, type Target, Words } from '../target.ts'
@@ -22,6 +22,7 @@ export const v1Log: Target = {
   name: 'v1-log',
   seeds: async () => fixtureNames.map(packFixture).filter(({ length }) => length <= MAX_INPUT_BYTES),
   mutate: (random, input, other) => mutateFiles(random, input, other, mutateV1Segment),
+  parts: fileParts,
   async run(input) {
     const words = new Words()
     const files = unpack(input).map(({ name, bytes }): [string, Buffer] => [join(DIRECTORY, name), bytes])

@@ -4,7 +4,7 @@ import type { Damage, WalRecord } from '../../../src/entry.ts'
 import type { WalErrorCode } from '../../../src/errors.ts'
 import { scanLog, Wal } from '../../../src/mod.ts'
 import { collect } from '../../support/logs.ts'
-import { type InputFile, mutateFiles, unpack } from '../files.ts'
+import { fileParts, type InputFile, mutateFiles, unpack } from '../files.ts'
 import { MeteredDisk } from '../metered-disk.ts'
 import { mutateSegment } from '../mutate-segment.ts'
 import { textOf } from '../record-text.ts'
@@ -28,6 +28,7 @@ export const v2Log: Target = {
   name: 'v2-log',
   seeds: seedLogs,
   mutate: (random, input, other) => mutateFiles(random, input, other, mutateSegment),
+  parts: fileParts,
   async run(input) {
     const words = new Words()
     const disk = new MeteredDisk(logFiles(input).map(({ name, bytes }) => [join(DIRECTORY, name), bytes]))

@@ -5,7 +5,7 @@ import { Wal } from '../../../src/mod.ts'
 import { SimulatedDisk } from '../../../src/testing/simulated-disk.ts'
 import { collect } from '../../support/logs.ts'
 import { DIRECTORY, openOn, putFile } from '../../support/simulated-log.ts'
-import { mutateFiles } from '../files.ts'
+import { fileParts, mutateFiles } from '../files.ts'
 import { mutateSegment } from '../mutate-segment.ts'
 import { textOf } from '../record-text.ts'
 import { seedLogs } from '../seed-logs.ts'
@@ -29,6 +29,7 @@ export const v2Repair: Target = {
   name: 'v2-repair',
   seeds: seedLogs,
   mutate: (random, input, other) => mutateFiles(random, input, other, mutateSegment),
+  parts: fileParts,
   async run(input) {
     const words = new Words()
     for (const recovery of ['salvage', 'repair'] as const) await goOn(await diskOf(input), recovery, words)
