@@ -24,7 +24,8 @@ export async function minimize(
   for (let index = 0; parts && index < parts.of(input).length; index++) {
     const within = smallest
     const replaced = (part: Uint8Array): Uint8Array => parts.replace(within, index, part)
-    smallest = replaced(await shortest(parts.of(smallest)[index]!, (part) => fails(replaced(part))))
+    const candidate = replaced(await shortest(parts.of(smallest)[index]!, (part) => fails(replaced(part))))
+    if (await fails(candidate)) smallest = candidate
   }
   return shortest(smallest, fails)
 }
