@@ -1,3 +1,4 @@
+import { MAX_RECORD_BYTES } from '../limits.ts'
 import { alignUp, type ByteBuffer, getUint64, setUint64 } from './byte-buffer.ts'
 import { CRC_PIECE_BYTES, crc32, crc32Short } from './crc.ts'
 
@@ -51,6 +52,9 @@ export const takesSequence = (type: FrameType): boolean => type < FRAME_TYPES.pr
 
 const pieceCount = (payloadBytes: number): number =>
   Math.max(1, Math.ceil(alignUp(payloadBytes, FRAME_ALIGNMENT) / CRC_PIECE_BYTES))
+
+/** A record, and the id of the transaction that it belongs to. */
+const MAX_PAYLOAD_BYTES: number = MAX_RECORD_BYTES + 8
 
 /** Bytes that a frame with such a payload takes, header, padding and table included. */
 export function frameBytes(payloadBytes: number): number {
@@ -113,6 +117,7 @@ export function readFrameHeader(source: ByteBuffer, at: number, seed: number): F
     flags: view.getUint8(at + 31),
   }
   const sane =
+    header.payloadBytes <= MAX_PAYLOAD_BYTES &&
     !Number.isNaN(header.seq) &&
     header.durableBefore <= header.seq &&
     header.type >= FRAME_TYPES.insert &&

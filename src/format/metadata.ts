@@ -19,6 +19,12 @@ export function encodeMetadata(metadata: JsonValue, id: string): Buffer {
   return bytes
 }
 
+/**
+ * Refuses what a checkpoint's record cannot hold as `info`: the same as for metadata, nested one level less, for it stands within an object there.
+ * @throws WALV_INVALID_METADATA, WALV_LIMIT
+ */
+export const checkSnapshotInfo = (info: JsonValue): void => check(info, 2, [], 'info of the snapshot')
+
 /** The value of an encoded metadata, or undefined if the bytes are no JSON of the allowed nesting. */
 export function decodeMetadata(bytes: Buffer): JsonValue | undefined {
   if (bytes.length > 2 * MAX_METADATA_NESTING && nesting(bytes) > MAX_METADATA_NESTING) return undefined

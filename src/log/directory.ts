@@ -79,7 +79,7 @@ export async function readDirectory(disk: Disk, path: string): Promise<LogDirect
   }
   return {
     path,
-    lastNumber: Math.max(0, ...entries.map(({ name }) => segmentNumber(name) ?? 0)),
+    lastNumber: entries.reduce((last, { name }) => Math.max(last, segmentNumber(name) ?? 0), 0),
     segments,
     snapshots: await listSnapshots(
       disk,

@@ -111,7 +111,7 @@ export class FrameWindow {
   async #read(target: Uint8Array, position: number): Promise<number> {
     if (!this.#passUnreadable) return readFully(this.#file, target, position)
     const { count, unreadable } = await readAround(this.#file, target, position)
-    this.#unreadable.push(...unreadable)
+    for (const range of unreadable) this.#unreadable.push(range)
     return count
   }
 

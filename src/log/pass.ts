@@ -68,7 +68,7 @@ export async function walkAll(
     if (segment.headerValid || !empty) {
       if (walk.usedBytes === FIRST_FRAME) closedAt = -1
       pass.live.push(segment)
-      pass.spots.push(...walk.spots)
+      for (const spot of walk.spots) pass.spots.push(spot)
       pass.usedBytes.set(segment.number, walk.usedBytes)
       pass.promisedAt.set(segment.number, durableBefore)
       nextSeq = Math.max(nextSeq, walk.expected)

@@ -96,6 +96,7 @@ export async function recover(settings: WalSettings, snapshots: SnapshotStore): 
     for (const name of judged.bad) {
       const path = await snapshots.quarantine(name)
       if (path !== undefined) quarantined.push(path)
+      else if (settings.recovery === 'repair') await snapshots.noteMissing(name)
     }
     if (settings.recovery === 'repair' && damage.some(({ kind }) => kind !== 'torn-tail')) {
       quarantined.push(...(await repairSegments(disk, directory, surveyed)))

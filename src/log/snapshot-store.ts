@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { type Disk, type DiskEntry, readFully, writeFully } from '../disk/disk.ts'
 import type { JsonValue, SnapshotFile, SnapshotReference } from '../entry.ts'
 import { WalError } from '../errors.ts'
+import { checkSnapshotInfo } from '../format/metadata.ts'
 import { ignoreMissing, QUARANTINE_FOLDER, SNAPSHOT_FOLDER, TEMPORARY_SUFFIX } from './directory.ts'
 import { ioError } from './io-error.ts'
 import { ensureFolder } from './make-directory.ts'
@@ -87,6 +88,7 @@ export class SnapshotStore {
       files.push({ name, ...(await this.#hash(join(folder, name))) })
       await this.#sync(join(folder, name))
     }
+    checkSnapshotInfo(info)
     return { info, files }
   }
 
@@ -182,6 +184,14 @@ export class SnapshotStore {
   async isQuarantined(name: string): Promise<boolean> {
     const entries = await this.#disk.list(join(this.#directory, QUARANTINE_FOLDER)).catch(noEntries)
     return entries.some((entry) => entry.name === name || entry.name.startsWith(`${name}.`))
+  }
+
+  /** Notes in `quarantine/`, as an empty folder, that a snapshot is gone, so that this is not told again. */
+  async noteMissing(name: string): Promise<void> {
+    const folder = join(this.#directory, QUARANTINE_FOLDER)
+    await ensureFolder(this.#disk, folder)
+    await this.#disk.makeDirectory(join(folder, name))
+    await this.#disk.syncDirectory(folder)
   }
 
   /** Moves a snapshot that does not verify out of the way, where it can still be looked at. Returns its new path; undefined if nothing of it is there. */

@@ -19,7 +19,6 @@ import { MeteredDisk } from './metered-disk.ts'
 import { sealAt } from './segments.ts'
 
 const MEMORY_CHILD = fileURLToPath(new URL('./large-child.js', import.meta.url))
-const STEPS_CHILD = fileURLToPath(new URL('./steps-child.js', import.meta.url))
 const MIB = 1024 * 1024
 const DIRECTORY = '/log'
 const PATH = join(DIRECTORY, segmentName(1))
@@ -107,11 +106,4 @@ test('a frame that claims 4 GiB, in a file that claims to have them, is no frame
     items.map((item) => 'damage' in item && item.damage.kind),
     ['torn-tail'],
   )
-})
-
-test('the work of recovering a v1 log that was begun anew again and again grows with its length, not with the square', async () => {
-  const stepsFor = async (count: number): Promise<number> =>
-    Number((await run(process.execPath, [STEPS_CHILD, String(count)])).stdout)
-  const [some, twice] = [await stepsFor(1_000), await stepsFor(2_000)]
-  assert.ok(twice < 2.5 * some, `${some} steps became ${twice}`)
 })

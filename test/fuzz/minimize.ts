@@ -24,8 +24,8 @@ export async function minimize(
   for (let index = 0; parts && index < parts.of(input).length; index++) {
     const within = smallest
     const replaced = (part: Uint8Array): Uint8Array => parts.replace(within, index, part)
-    const candidate = replaced(await shortest(parts.of(smallest)[index]!, (part) => fails(replaced(part))))
-    if (await fails(candidate)) smallest = candidate
+    const whole = parts.of(smallest)[index]!
+    if (await fails(replaced(whole))) smallest = replaced(await shortest(whole, (part) => fails(replaced(part))))
   }
   return shortest(smallest, fails)
 }
