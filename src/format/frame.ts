@@ -64,9 +64,9 @@ export function frameBytes(payloadBytes: number): number {
 
 /**
  * Completes a frame whose payload stands at `at + 40`: zeroes the padding, sums the payload, writes table and header.
- * `seed` binds the sums to log and segment.
+ * `seed` binds the sums to log and segment, `offset` the header's to the place in the file.
  */
-export function sealFrame(target: ByteBuffer, at: number, header: FrameHeader, seed: number): void {
+export function sealFrame(target: ByteBuffer, at: number, header: FrameHeader, seed: number, offset: number): void {
   const { bytes, view } = target
   const start = at + FRAME_HEADER_BYTES
   const end = start + alignUp(header.payloadBytes, FRAME_ALIGNMENT)
@@ -79,14 +79,18 @@ export function sealFrame(target: ByteBuffer, at: number, header: FrameHeader, s
   view.setUint8(at + 30, header.type)
   view.setUint8(at + 31, header.flags)
   view.setUint32(at + 32, sealPieces(target, start, end, seed), true)
-  sealPromise(target, at, header.durableBefore, seed)
+  sealPromise(target, at, header.durableBefore, seed, offset)
 }
 
 /** Writes the promise of a frame, and its header's sum anew. */
-export function sealPromise(target: ByteBuffer, at: number, durableBefore: number, seed: number): void {
+export function sealPromise(target: ByteBuffer, at: number, durableBefore: number, seed: number, offset: number): void {
   setUint64(target.view, at + 16, durableBefore)
-  target.view.setUint32(at + 36, crc32Short(target.bytes, at, at + 36, seed), true)
+  target.view.setUint32(at + 36, headerSum(target.bytes, at, seed, offset), true)
 }
+
+/** A frame that a write put elsewhere than at `offset` of its file has another sum there, whatever it is. */
+const headerSum = (bytes: Uint8Array, at: number, seed: number, offset: number): number =>
+  (crc32Short(bytes, at, at + 36, seed) ^ (offset / FRAME_ALIGNMENT)) >>> 0
 
 /** Sums the pieces of a payload, writes the sums after the first into the table at `end`, returns the first. */
 function sealPieces(target: ByteBuffer, start: number, end: number, seed: number): number {
@@ -103,11 +107,11 @@ function sealPieces(target: ByteBuffer, start: number, end: number, seed: number
   return first
 }
 
-/** The header at `at`, if a valid one stands there. The caller makes sure that 40 bytes do. */
-export function readFrameHeader(source: ByteBuffer, at: number, seed: number): FrameHeader | undefined {
+/** The header at `at`, if a valid one stands there, and belongs at `offset` of its file. The caller makes sure that 40 bytes are there. */
+export function readFrameHeader(source: ByteBuffer, at: number, seed: number, offset: number): FrameHeader | undefined {
   const { bytes, view } = source
   if (view.getUint32(at, true) !== MAGIC_WORD) return undefined
-  if (view.getUint32(at + 36, true) !== crc32Short(bytes, at, at + 36, seed)) return undefined
+  if (view.getUint32(at + 36, true) !== headerSum(bytes, at, seed, offset)) return undefined
   const header: FrameHeader = {
     payloadBytes: view.getUint32(at + 4, true),
     seq: getUint64(view, at + 8),

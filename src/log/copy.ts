@@ -9,6 +9,7 @@ const SINK_BYTES = 1024 * 1024
 
 /** Frames on their way into another segment: sealed anew for it, written in large pieces. */
 export class FrameSink {
+  /** Where the next piece goes. */
   offset: number
   readonly #file: DiskFile
   readonly #seed: number
@@ -30,7 +31,7 @@ export class FrameSink {
     const start = at + FRAME_HEADER_BYTES
     const target = this.#reserve(header)
     source.bytes.copy(this.#memory.bytes, target + FRAME_HEADER_BYTES, start, start + header.payloadBytes)
-    sealFrame(this.#memory, target, header, this.#seed)
+    sealFrame(this.#memory, target, header, this.#seed, this.offset + target)
   }
 
   /** Says that a range of records is lost. */
@@ -45,7 +46,7 @@ export class FrameSink {
     }
     const target = this.#reserve(header)
     setUint64(this.#memory.view, target + FRAME_HEADER_BYTES, throughSeq)
-    sealFrame(this.#memory, target, header, this.#seed)
+    sealFrame(this.#memory, target, header, this.#seed, this.offset + target)
   }
 
   async flush(): Promise<void> {

@@ -61,7 +61,7 @@ export class FrameWindow {
   step(): Step | undefined {
     const here = this.#filled - this.#at
     if (here < FRAME_HEADER_BYTES) return this.#complete() ? { kind: 'end' } : undefined
-    const header = readFrameHeader(this.#memory, this.#at, this.#seed)
+    const header = this.#headerAt(this.#at)
     if (header === undefined) return { kind: 'no-frame' }
     const bytes = frameBytes(header.payloadBytes)
     if (this.offset + bytes > this.#limit) return { kind: 'no-frame' }
@@ -75,19 +75,9 @@ export class FrameWindow {
     this.#at += bytes
   }
 
-  /** Goes back to a position that was passed. */
-  back(offset: number): void {
-    if (offset < this.#base) {
-      this.#base = offset
-      this.#filled = 0
-    }
-    this.#at = offset - this.#base
-  }
-
   /** Reads on, at least so far that `step` can answer. */
   async fill(): Promise<void> {
-    const header =
-      this.#filled - this.#at >= FRAME_HEADER_BYTES ? readFrameHeader(this.#memory, this.#at, this.#seed) : undefined
+    const header = this.#filled - this.#at >= FRAME_HEADER_BYTES ? this.#headerAt(this.#at) : undefined
     const wanted = header ? Math.min(frameBytes(header.payloadBytes), this.#limit - this.offset) : FRAME_HEADER_BYTES
     this.#slide(wanted)
     const room = Math.min(this.#memory.bytes.length, this.#limit - this.#base) - this.#filled
@@ -148,13 +138,17 @@ export class FrameWindow {
     let at = bytes.indexOf(FRAME_MAGIC, from)
     while (at >= 0 && at + FRAME_HEADER_BYTES <= this.#filled) {
       if (at % FRAME_ALIGNMENT === 0) {
-        const header = readFrameHeader(this.#memory, at, this.#seed)
+        const header = this.#headerAt(at)
         const fits = header && this.#base + at + frameBytes(header.payloadBytes) <= this.#limit
         if (fits && accept(header)) return at
       }
       at = bytes.indexOf(FRAME_MAGIC, at + 1)
     }
     return undefined
+  }
+
+  #headerAt(at: number): FrameHeader | undefined {
+    return readFrameHeader(this.#memory, at, this.#seed, this.#base + at)
   }
 
   #complete(): boolean {

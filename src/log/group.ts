@@ -84,14 +84,15 @@ export class Group {
   }
 
   #seal(type: FrameType, payloadBytes: number, fields: FrameFields): void {
-    sealFrame(this.#memory, this.#used, { type, payloadBytes, ...fields }, this.position.seed)
+    sealFrame(this.#memory, this.#used, { type, payloadBytes, ...fields }, this.position.seed, this.endOffset)
     this.#lastFrameAt = this.#used
     this.#used += frameBytes(payloadBytes)
   }
 
   /** The last frame tells what is durable now that the group is about to be written. */
   promise(durableBefore: number): void {
-    sealPromise(this.#memory, this.#lastFrameAt, durableBefore, this.position.seed)
+    const offset = this.position.offset + this.#lastFrameAt - HEADER_ROOM
+    sealPromise(this.#memory, this.#lastFrameAt, durableBefore, this.position.seed, offset)
   }
 
   /** What to write at `position.offset`. */

@@ -1,6 +1,6 @@
 import type { Disk, DiskFile } from '../disk/disk.ts'
 import type { Damage } from '../entry.ts'
-import { FLAG_CLOSED, FRAME_TYPES, type FrameHeader, frameBytes, takesSequence } from '../format/frame.ts'
+import { FLAG_CLOSED, FRAME_TYPES, type FrameHeader, takesSequence } from '../format/frame.ts'
 import { SEGMENT_HEADER_BYTES } from '../format/segment.ts'
 import { MAX_SEQUENCE } from '../limits.ts'
 import { readableId } from './damage.ts'
@@ -142,20 +142,16 @@ export class SegmentWalk {
     const step: typeof found =
       found.kind === 'frame' && !this.#makesSense(found) ? { ...found, kind: 'bad-payload' } : found
     if (step.kind === 'frame' && step.header.seq > this.expected) {
-      const next = await this.#notAstray(step.header)
-      const reason =
-        next === step.header ? 'records are missing before this place' : 'a record stands here that belongs elsewhere'
-      this.#report(offset, this.#window.offset - offset, this.#within(next.seq) - 1, [], reason)
+      this.#report(offset, 0, this.#within(step.header.seq) - 1, [], 'records are missing before this place')
       return
     }
     const ids = step.kind === 'bad-payload' ? readableId(this.#window.memory, step.at, step.header) : []
     let dirty = true
-    // The extent of a frame that does not verify is not trusted: it may stand where it does not belong, and what follows lie within.
+    // The extent of a frame whose content is bad is not trusted: its header may be all that is left of it.
     if (step.kind === 'frame') this.#window.advance(step.bytes)
     else dirty = await this.#window.resync(this.#couldFollow)
     const landed = this.#window.offset
-    const good = await this.#nextGood(ids)
-    const next = good && good.seq > this.expected ? await this.#notAstray(good) : good
+    const next = await this.#nextGood(ids)
     dirty ||= this.#window.offset !== landed
     if (next === undefined) {
       if (dirty) this.#report(offset, this.#window.offset - offset, null, ids, reasonOf(step))
@@ -183,23 +179,6 @@ export class SegmentWalk {
       else if (this.#couldFollow(step.header) && this.#makesSense(step)) return step.header
       else this.#window.advance(step.bytes)
     }
-  }
-
-  /**
-   * At a frame with a larger number than expected: a write that went astray may have put it before its predecessors. If one of them stands close behind it, goes there; else
-   * stays. Returns the header of the frame it is at then.
-   */
-  async #notAstray(header: FrameHeader): Promise<FrameHeader> {
-    const { offset } = this.#window
-    for (let passed = header; this.#window.offset < offset + ASTRAY_BYTES; ) {
-      this.#window.advance(frameBytes(passed.payloadBytes))
-      const next = await this.#nextGood([])
-      if (next === undefined) break
-      if (next.seq < header.seq) return next
-      passed = next
-    }
-    this.#window.back(offset)
-    return header
   }
 
   /** What a later segment continues from must have been here. */
@@ -235,8 +214,6 @@ export class SegmentWalk {
 
 /** Of one bad place, no more ids are named. */
 const MAX_IDS = 1000
-/** What a disk writes at once, and may write to the wrong place. */
-const ASTRAY_BYTES = 4096
 
 const MISSING_AT_END = 'records are missing at the end of this segment'
 

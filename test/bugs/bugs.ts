@@ -56,11 +56,6 @@ export const BUGS: readonly Bug[] = [
     edits: [
       {
         file: 'src/format/frame.ts',
-        find: 'crc32Short(target.bytes, at, at + 36, seed)',
-        replace: 'crc32Short(target.bytes, at + 8, at + 36, seed)',
-      },
-      {
-        file: 'src/format/frame.ts',
         find: 'crc32Short(bytes, at, at + 36, seed)',
         replace: 'crc32Short(bytes, at + 8, at + 36, seed)',
       },

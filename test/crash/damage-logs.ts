@@ -319,9 +319,9 @@ function sealed(bytes: Buffer, capacity: number, logId: Buffer): Buffer {
 function sealFrames(target: ReturnType<typeof byteBuffer>, { logId, number }: SegmentHeader, seed: number): void {
   const seedBefore = segmentSeed(logId, number)
   for (let at = 2 * SECTOR; at + SECTOR < target.bytes.length; at += 8) {
-    const header = readFrameHeader(target, at, seedBefore)
+    const header = readFrameHeader(target, at, seedBefore, at)
     if (!header) continue
-    sealFrame(target, at, header, seed)
+    sealFrame(target, at, header, seed, at)
     at += frameBytes(header.payloadBytes) - 8
   }
 }

@@ -140,11 +140,11 @@ async function frameWith(disk: SimulatedDisk, id: string): Promise<{ path: strin
 test('a frame whose length was changed is no frame: the sum of its header covers the length', () => {
   const memory = byteBuffer(64)
   const header = { type: FRAME_TYPES.delete, payloadBytes: 16, seq: 3, durableBefore: 2, timestamp: 1, flags: 0 }
-  sealFrame(memory, 0, header, SEED)
-  assert.deepEqual(readFrameHeader(memory, 0, SEED), header)
+  sealFrame(memory, 0, header, SEED, 0)
+  assert.deepEqual(readFrameHeader(memory, 0, SEED, 0), header)
   for (let bit = 0; bit < 32; bit++) {
     memory.bytes[4 + (bit >> 3)]! ^= 1 << (bit & 7)
-    assert.equal(readFrameHeader(memory, 0, SEED), undefined, `bit ${bit}`)
+    assert.equal(readFrameHeader(memory, 0, SEED, 0), undefined, `bit ${bit}`)
     memory.bytes[4 + (bit >> 3)]! ^= 1 << (bit & 7)
   }
 })

@@ -5,7 +5,7 @@ import { type ByteBuffer, byteBuffer } from '../../src/format/byte-buffer.ts'
 import { decodeRecord } from '../../src/format/decode.ts'
 import { FLAG_IN_TRANSACTION, FRAME_TYPES, type FrameType, readFrameHeader } from '../../src/format/frame.ts'
 import { MAX_BATCH_NESTING } from '../../src/limits.ts'
-import { AT, frameOf, frameOfEntry, hex, read, SEED } from './frames.ts'
+import { AT, frameOf, frameOfEntry, hex, OFFSET, read, SEED } from './frames.ts'
 
 type TypeName = keyof typeof FRAME_TYPES
 
@@ -244,7 +244,7 @@ test('every marker is read as what it is', () => {
 
 test('a payload that is not all in memory is a mistake of the caller, and is not taken for damage', () => {
   const frame = frameOfEntry({ type: 'delete', id: 'a' })
-  const header = readFrameHeader(frame, AT, SEED)!
+  const header = readFrameHeader(frame, AT, SEED, OFFSET)!
   const short = byteBuffer(AT + 40)
   assert.throws(() => decodeRecord(short, AT, header), RangeError)
 })

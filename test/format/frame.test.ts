@@ -14,12 +14,13 @@ import {
   takesSequence,
   verifyPayload,
 } from '../../src/format/frame.ts'
-import { AT, assertUntouched, frameOf, SEED } from './frames.ts'
+import { AT, assertUntouched, frameOf, OFFSET, SEED } from './frames.ts'
 
 const PAYLOAD_AT = AT + 40
 
 /** Makes the header's sum right again, after somebody changed the header. */
-const resum = ({ bytes, view }: ByteBuffer): void => view.setUint32(AT + 36, crc32Short(bytes, AT, AT + 36, SEED), true)
+const resum = ({ bytes, view }: ByteBuffer): void =>
+  view.setUint32(AT + 36, crc32Short(bytes, AT, AT + 36, SEED) ^ (OFFSET / 8), true)
 
 const payload = (bytes: number): Uint8Array => new Uint8Array(bytes).fill(7)
 
@@ -54,7 +55,7 @@ test('every field of a header comes back at its largest', () => {
     flags: FLAG_IN_TRANSACTION | FLAG_CLOSED,
   }
   const memory = frameOf(payload(3), header)
-  assert.deepEqual(readFrameHeader(memory, AT, SEED), header)
+  assert.deepEqual(readFrameHeader(memory, AT, SEED, OFFSET), header)
   assert.equal(memory.bytes.indexOf(FRAME_MAGIC), AT)
   assertUntouched(memory, 48)
 })
@@ -65,17 +66,25 @@ test('a frame begins with bytes that no text in UTF-8 holds', () => {
 
 test('a header is read with the sum and magic of its place only', () => {
   const memory = frameOf(payload(3))
-  assert.equal(readFrameHeader(memory, AT, SEED + 1), undefined)
-  assert.equal(readFrameHeader(memory, AT + 8, SEED), undefined)
+  assert.equal(readFrameHeader(memory, AT, SEED + 1, OFFSET), undefined)
+  assert.equal(readFrameHeader(memory, AT + 8, SEED, OFFSET), undefined)
   for (let byte = 0; byte < 40; byte++) {
     memory.bytes[AT + byte]! ^= 0x10
     // Byte 32 to 35, the payload's sum, are covered too.
-    assert.equal(readFrameHeader(memory, AT, SEED), undefined, `byte ${byte}`)
+    assert.equal(readFrameHeader(memory, AT, SEED, OFFSET), undefined, `byte ${byte}`)
     memory.bytes[AT + byte]! ^= 0x10
   }
   memory.bytes[AT] = 0xf4
   resum(memory)
-  assert.equal(readFrameHeader(memory, AT, SEED), undefined, 'another magic with a right sum')
+  assert.equal(readFrameHeader(memory, AT, SEED, OFFSET), undefined, 'another magic with a right sum')
+})
+
+test('a frame is read only where it was written, also far into a file', () => {
+  for (const offset of [0, 8, OFFSET - 8, OFFSET + 8, OFFSET + 512, OFFSET + 2 ** 32])
+    assert.equal(readFrameHeader(frameOf(payload(3)), AT, SEED, offset), undefined, `at ${offset}`)
+  const memory = frameOf(payload(3))
+  sealPromise(memory, AT, 0, SEED, 2 ** 34 + 8)
+  assert.ok(readFrameHeader(memory, AT, SEED, 2 ** 34 + 8))
 })
 
 test('a header with a right sum that says what walv never writes is no header', () => {
@@ -90,16 +99,16 @@ test('a header with a right sum that says what walv never writes is no header', 
   ]
   for (const [name, change] of refused) {
     const memory = frameOf(payload(3), { seq: 5, durableBefore: 5 })
-    assert.equal(readFrameHeader(memory, AT, SEED)?.durableBefore, 5)
+    assert.equal(readFrameHeader(memory, AT, SEED, OFFSET)?.durableBefore, 5)
     change(memory)
     resum(memory)
-    assert.equal(readFrameHeader(memory, AT, SEED), undefined, name)
+    assert.equal(readFrameHeader(memory, AT, SEED, OFFSET), undefined, name)
   }
 })
 
 test('every type is read, and all but a promise take a sequence number', () => {
   for (const [name, type] of Object.entries(FRAME_TYPES) as [string, FrameType][]) {
-    assert.equal(readFrameHeader(frameOf(payload(3), { type }), AT, SEED)?.type, type)
+    assert.equal(readFrameHeader(frameOf(payload(3), { type }), AT, SEED, OFFSET)?.type, type)
     assert.equal(takesSequence(type), name !== 'promise', name)
   }
 })
@@ -107,9 +116,9 @@ test('every type is read, and all but a promise take a sequence number', () => {
 test('a promise put into a sealed frame changes that and the sum, and nothing else', () => {
   const memory = frameOf(payload(3), { seq: 2 ** 40 + 5, durableBefore: 1 })
   const before = Buffer.from(memory.bytes)
-  sealPromise(memory, AT, 2 ** 40 + 4, SEED)
-  assert.deepEqual(readFrameHeader(memory, AT, SEED), {
-    ...readFrameHeader(memory, AT, SEED),
+  sealPromise(memory, AT, 2 ** 40 + 4, SEED, OFFSET)
+  assert.deepEqual(readFrameHeader(memory, AT, SEED, OFFSET), {
+    ...readFrameHeader(memory, AT, SEED, OFFSET),
     seq: 2 ** 40 + 5,
     durableBefore: 2 ** 40 + 4,
   })

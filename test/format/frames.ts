@@ -17,6 +17,8 @@ export type Loggable = EntryInput | CheckpointEntry | TransactionMarker | GapEnt
 export const SEED = 0x1234_5678
 /** Where a frame stands in its memory: not at the beginning. */
 export const AT = 16
+/** Where it stands in its file: the first of its segment. */
+export const OFFSET = 1024
 /** What stands around a frame, and has to stay. */
 export const OTHER = 0xaa
 const AROUND: Buffer = Buffer.alloc(AT, OTHER)
@@ -29,7 +31,7 @@ export function frameOf(payload: Uint8Array, fields: Partial<FrameHeader> = {}, 
   memory.bytes.fill(OTHER)
   memory.bytes.set(payload, AT + FRAME_HEADER_BYTES)
   const header = { type: FRAME_TYPES.custom, seq: 0, durableBefore: 0, timestamp: 0, flags: 0, ...fields }
-  sealFrame(memory, AT, { ...header, payloadBytes: payload.length }, seed)
+  sealFrame(memory, AT, { ...header, payloadBytes: payload.length }, seed, OFFSET)
   return memory
 }
 
@@ -68,7 +70,7 @@ export function assertUntouched(memory: ByteBuffer, bytes: number): void {
 
 /** The record in a frame, or what is wrong with it. */
 export function read(memory: ByteBuffer, seed: number = SEED): WalRecord | string {
-  const header = readFrameHeader(memory, AT, seed)
+  const header = readFrameHeader(memory, AT, seed, OFFSET)
   if (!header) return 'no header'
   if (!verifyPayload(memory, AT, header.payloadBytes, seed)) return 'no payload'
   const decoding = decodeRecord(memory, AT, header)

@@ -25,8 +25,8 @@ function found(entry: BatchMember): BatchMember {
   const { type, bytes, write } = encodableInput(entry)
   const memory = byteBuffer(frameBytes(bytes))
   write(memory, FRAME_HEADER_BYTES)
-  sealFrame(memory, 0, { type, payloadBytes: bytes, seq: 0, durableBefore: 0, timestamp: 0, flags: 0 }, 0)
-  const decoding = decodeRecord(memory, 0, readFrameHeader(memory, 0, 0)!)
+  sealFrame(memory, 0, { type, payloadBytes: bytes, seq: 0, durableBefore: 0, timestamp: 0, flags: 0 }, 0, 0)
+  const decoding = decodeRecord(memory, 0, readFrameHeader(memory, 0, 0, 0)!)
   assert.ok('record' in decoding, 'problem' in decoding ? decoding.problem : '')
   return decoding.record.entry as BatchMember
 }

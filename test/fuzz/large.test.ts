@@ -71,7 +71,7 @@ test('a segment with 130 000 damaged places is read to its end', async () => {
   const fields = { type: FRAME_TYPES.beginTransaction, payloadBytes: 0, timestamp: 0, flags: 0 }
   for (let seq = 0; seq < count; seq++) {
     const at = SEGMENT_HEADER_BYTES + seq * (frameBytes + junkBytes)
-    sealFrame(memory, at, { ...fields, seq, durableBefore: seq }, SEED)
+    sealFrame(memory, at, { ...fields, seq, durableBefore: seq }, SEED, at)
     memory.bytes.fill(0xcc, at + frameBytes, at + frameBytes + junkBytes)
   }
   const disk = new MeteredDisk([[PATH, memory.bytes]])

@@ -53,10 +53,10 @@ export function sealAt(bytes: Buffer, at: number, seed: number, leave = 0): void
   if ((leave & LEAVE_PAYLOAD) === 0 && at + frameBytes(payloadBytes) <= bytes.length) {
     const fields = Buffer.from(bytes.subarray(at, at + FIELDS_BYTES))
     const header = { type: 1, payloadBytes, seq: 0, durableBefore: 0, timestamp: 0, flags: 0 } as const
-    sealFrame(byteBufferOf(bytes), at, header, seed)
+    sealFrame(byteBufferOf(bytes), at, header, seed, at)
     fields.copy(bytes, at)
   }
-  if ((leave & LEAVE_HEADER) === 0) sum(bytes, at, at + FRAME_HEADER_BYTES - SUM_BYTES, seed)
+  if ((leave & LEAVE_HEADER) === 0) sum(bytes, at, at + FRAME_HEADER_BYTES - SUM_BYTES, seed, at / FRAME_ALIGNMENT)
 }
 
 export const byteBufferOf = (bytes: Buffer): ByteBuffer => ({
@@ -66,6 +66,6 @@ export const byteBufferOf = (bytes: Buffer): ByteBuffer => ({
 })
 
 /** Writes the sum of a range behind it. */
-function sum(bytes: Buffer, from: number, to: number, seed: number): void {
-  bytes.writeUInt32LE(crc32(bytes.subarray(from, to), seed), to)
+function sum(bytes: Buffer, from: number, to: number, seed: number, place = 0): void {
+  bytes.writeUInt32LE((crc32(bytes.subarray(from, to), seed) ^ place) >>> 0, to)
 }

@@ -10,13 +10,12 @@ import { openOn, putFile, segmentAt } from '../support/simulated-log.ts'
 const deletion = (seq: number, seed: number, durableBefore = 0): Buffer =>
   frameOfEntry({ type: 'delete', id: `id-${seq}` }, { seq, durableBefore }, seed)
 
-/** Record 1 is gone, with a record of what never came to be in its place; behind record 2 stands an old promise. */
+/** Record 1 is gone, with a record in its place that was written for another; behind record 2 stands an old promise. */
 async function log(): Promise<SimulatedDisk> {
   const disk = new SimulatedDisk()
   const content = segmentOf({}, (seed) => [
     deletion(0, seed),
-    Buffer.alloc(16, 1),
-    deletion(9, seed),
+    Buffer.concat([Buffer.alloc(16, 1), deletion(9, seed)]),
     deletion(2, seed, 2),
     promiseOf(1, seed),
   ])

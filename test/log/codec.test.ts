@@ -49,12 +49,13 @@ function seal(entry: Loggable, record: Pick<WalRecord, 'seq' | 'timestamp' | 'tr
     0,
     { type: payload.type, payloadBytes: payload.bytes, seq, durableBefore: seq, timestamp, flags },
     seed,
+    0,
   )
   return { memory, bytes }
 }
 
 function read({ memory, bytes }: Sealed, seed = SEED): WalRecord | string {
-  const header = readFrameHeader(memory, 0, seed)
+  const header = readFrameHeader(memory, 0, seed, 0)
   if (!header) return 'no header'
   if (frameBytes(header.payloadBytes) !== bytes) return 'another length'
   if (!verifyPayload(memory, 0, header.payloadBytes, seed)) return 'no payload'
@@ -168,8 +169,8 @@ test('any payload whose sums are right is a record or has a problem; nothing thr
       const memory = byteBuffer(frameBytes(payload.length))
       memory.bytes.set(payload, FRAME_HEADER_BYTES)
       const header = { type, payloadBytes: payload.length, seq: 1, durableBefore: 0, timestamp: 0, flags }
-      sealFrame(memory, 0, header, SEED)
-      const decoding = decodeRecord(memory, 0, readFrameHeader(memory, 0, SEED)!)
+      sealFrame(memory, 0, header, SEED, 0)
+      const decoding = decodeRecord(memory, 0, readFrameHeader(memory, 0, SEED, 0)!)
       assert.ok('record' in decoding || decoding.problem.length > 0)
     }),
     { numRuns: 5000 },
@@ -183,10 +184,10 @@ test('a payload with a few bytes changed and its sums made right again is a reco
       fc.array(fc.tuple(fc.nat(), fc.nat(255)), { minLength: 1, maxLength: 4 }),
       (entry, changes) => {
         const sealed = seal(entry, { seq: 1, timestamp: 1 })
-        const header = readFrameHeader(sealed.memory, 0, SEED)!
+        const header = readFrameHeader(sealed.memory, 0, SEED, 0)!
         if (header.payloadBytes === 0) return
         for (const [at, value] of changes) sealed.memory.bytes[FRAME_HEADER_BYTES + (at % header.payloadBytes)] = value
-        sealFrame(sealed.memory, 0, header, SEED)
+        sealFrame(sealed.memory, 0, header, SEED, 0)
         const decoding = decodeRecord(sealed.memory, 0, header)
         assert.ok('record' in decoding || decoding.problem.length > 0)
       },

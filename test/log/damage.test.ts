@@ -105,7 +105,7 @@ test('damage of a file is that of all of it', () => {
 function idIn(frame: Buffer, change: (frame: Buffer) => unknown = () => {}): string[] {
   const memory = byteBuffer(64 + frame.length)
   frame.copy(memory.bytes, 64)
-  const header = readFrameHeader(memory, 64, 0)!
+  const header = readFrameHeader(memory, 64, 0, 0)!
   change(memory.bytes.subarray(64))
   return readableId(memory, 64, header)
 }

@@ -4,7 +4,7 @@ import type { DiskFile } from '../../src/disk/disk.ts'
 import { type FrameHeader, frameBytes } from '../../src/format/frame.ts'
 import { FrameWindow, isZero } from '../../src/log/frame-window.ts'
 import { errno } from '../support/failing-disk.ts'
-import { frameOfEntry } from '../support/frames.ts'
+import { frameOfEntry, move, placed } from '../support/frames.ts'
 
 const MIB = 1024 * 1024
 const SEED = 7
@@ -45,10 +45,13 @@ async function stepOf(window: FrameWindow): Promise<NonNullable<ReturnType<Frame
   }
 }
 
+/** Frames and what stands between them, from the beginning of a file. */
+const together = (pieces: readonly Buffer[]): Buffer => placed(pieces, 0)
+
 const any = (): boolean => true
 
 test('frames come one after the other, up to the end', async () => {
-  const window = windowOn(Buffer.concat([frame(0, 64), frame(1, 72), frame(2, 200)]))
+  const window = windowOn(together([frame(0, 64), frame(1, 72), frame(2, 200)]))
   assert.equal(window.step(), undefined, 'nothing is in memory yet')
   const found: number[][] = []
   for (;;) {
@@ -70,7 +73,7 @@ test('frames come one after the other, up to the end', async () => {
 })
 
 test('a window begins where it is told to, and looks at nothing from its limit on', async () => {
-  const content = Buffer.concat([Buffer.alloc(1024, 9), frame(0, 64), frame(1, 64)])
+  const content = together([Buffer.alloc(1024, 9), frame(0, 64), frame(1, 64)])
   const { file, reads } = fileOf(content)
   const window = new FrameWindow(file, SEED, 1024, 1024 + 64, false)
   const step = await stepOf(window)
@@ -89,7 +92,7 @@ test('fewer than 40 bytes are the end, 40 are looked at', async () => {
 })
 
 test('a frame whose content does not match is told apart from bytes that are no frame', async () => {
-  const content = Buffer.concat([frame(5, 64), Buffer.alloc(64)])
+  const content = together([frame(5, 64), Buffer.alloc(64)])
   content[50]! ^= 1
   const step = await stepOf(windowOn(content))
   assert.ok(step.kind === 'bad-payload')
@@ -109,7 +112,7 @@ test('a frame that reaches beyond the limit is none, and takes no memory', async
 })
 
 test('a file that ends before its limit ends there', async () => {
-  const content = Buffer.concat([frame(0, 64), frame(1, 64)])
+  const content = together([frame(0, 64), frame(1, 64)])
   const window = windowOn(content.subarray(0, 100), 128)
   const first = await stepOf(window)
   assert.equal(first.kind, 'frame')
@@ -122,14 +125,14 @@ test('a file that ends before its limit ends there', async () => {
 test('memory is that of the file, or 1 MiB, or the largest frame', async () => {
   assert.equal(windowOn(Buffer.alloc(8)).memory.bytes.length, 40)
   assert.equal(windowOn(Buffer.alloc(4096)).memory.bytes.length, 4096)
-  const small = windowOn(Buffer.concat([frame(0, MIB), frame(1, MIB), frame(2, 64)]))
+  const small = windowOn(together([frame(0, MIB), frame(1, MIB), frame(2, 64)]))
   for (let seq = 0; seq < 3; seq++) {
     const step = await stepOf(small)
     assert.ok(step.kind === 'frame' && step.header.seq === seq)
     assert.equal(small.memory.bytes.length, MIB)
     small.advance(step.bytes)
   }
-  const large = windowOn(Buffer.concat([frame(0, 64), frame(1, 3 * MIB), frame(2, 64)]))
+  const large = windowOn(together([frame(0, 64), frame(1, 3 * MIB), frame(2, 64)]))
   for (let seq = 0; seq < 3; seq++) {
     const step = await stepOf(large)
     assert.ok(step.kind === 'frame' && step.header.seq === seq)
@@ -139,7 +142,7 @@ test('memory is that of the file, or 1 MiB, or the largest frame', async () => {
 })
 
 test('a file is read once, in pieces as large as the window', async () => {
-  const content = Buffer.concat(Array.from({ length: 50 }, (_, seq) => frame(seq, 64 * 1024)))
+  const content = together(Array.from({ length: 50 }, (_, seq) => frame(seq, 64 * 1024)))
   const { file, reads } = fileOf(content)
   const window = new FrameWindow(file, SEED, 0, content.length, false)
   for (let seq = 0; seq < 50; seq++) {
@@ -156,36 +159,11 @@ test('a file is read once, in pieces as large as the window', async () => {
   assert.equal(reads.length, from, 'there is nothing left to read')
 })
 
-test('a window can go back to what was passed, in memory or not', async () => {
-  const content = Buffer.concat(Array.from({ length: 40 }, (_, seq) => frame(seq, 64 * 1024)))
-  const { file, reads } = fileOf(content)
-  const window = new FrameWindow(file, SEED, 0, content.length, false)
-  const goTo = async (seq: number): Promise<void> => {
-    window.back(seq * 64 * 1024)
-    const step = await stepOf(window)
-    assert.ok(step.kind === 'frame' && step.header.seq === seq && window.offset === seq * 64 * 1024)
-  }
-  await stepOf(window)
-  window.advance(64 * 1024)
-  await goTo(0)
-  assert.equal(reads.length, 1, 'still in memory')
-  for (let seq = 0; seq < 20; seq++) {
-    const step = await stepOf(window)
-    window.advance(step.kind === 'frame' ? step.bytes : Number.NaN)
-  }
-  await stepOf(window)
-  await goTo(16)
-  const before = reads.length
-  await goTo(3)
-  assert.equal(reads.length, before + 1)
-  await goTo(4)
-})
-
 test('looking for the next frame finds it at every multiple of 8, also where a window ends in it', async () => {
   for (const edge of [4096, MIB]) {
     for (let at = edge - 56; at <= edge + 16; at += 8) {
       for (const fill of [0, 0xab]) {
-        const content = Buffer.concat([Buffer.alloc(at, fill), frame(9, 64), Buffer.alloc(2 * MIB)])
+        const content = together([Buffer.alloc(at, fill), frame(9, 64), Buffer.alloc(2 * MIB)])
         const window = windowOn(content)
         await window.fill()
         assert.equal(await window.resync(any), fill !== 0, `${at}`)
@@ -198,9 +176,9 @@ test('looking for the next frame finds it at every multiple of 8, also where a w
 })
 
 test('it looks behind the position, at multiples of 8, for a header that is accepted and a frame that fits', async () => {
-  const odd = Buffer.concat([Buffer.alloc(12, 1), frame(1, 64), Buffer.alloc(12, 1)])
+  const odd = together([Buffer.alloc(12, 1), frame(1, 64), Buffer.alloc(12, 1)])
   const parts = [frame(0, 64), odd, frame(2, 64), frame(3, 64), frame(4, 64), frame(5, 4096).subarray(0, 2048)]
-  const content = Buffer.concat(parts)
+  const content = together(parts)
   const window = windowOn(content)
   const seen: number[] = []
   const accept = ({ seq }: FrameHeader): boolean => {
@@ -219,8 +197,8 @@ test('a bad frame is found by its header, and searched within when it is looked 
   const bad = frame(1, 64)
   bad[60]! ^= 1
   const within = frame(3, 200)
-  frame(2, 64).copy(within, 80)
-  const window = windowOn(Buffer.concat([Buffer.alloc(8), bad, within]))
+  move(frame(2, 64), 72 + 80).copy(within, 80)
+  const window = windowOn(together([Buffer.alloc(8), bad, within]))
   const places: number[] = []
   await window.fill()
   for (let time = 0; time < 3; time++) {
@@ -238,14 +216,14 @@ test('only zeros count as nothing: the position itself included, what is found e
   }
   const zeros = Buffer.alloc(2 * MIB + 80_000)
   assert.equal(await dirtyOf(zeros), false)
-  assert.equal(await dirtyOf(Buffer.concat([zeros, frame(0, 64)])), false)
+  assert.equal(await dirtyOf(together([zeros, frame(0, 64)])), false)
   for (const at of [0, 7, 8, 100_000, MIB - 1, MIB, 2 * MIB, zeros.length - 1]) {
     const spotted = Buffer.from(zeros)
     spotted[at] = 1
     assert.equal(await dirtyOf(spotted), true, `a byte at ${at}`)
-    assert.equal(await dirtyOf(Buffer.concat([spotted, frame(0, 64)])), true, `a byte at ${at}, before a frame`)
+    assert.equal(await dirtyOf(together([spotted, frame(0, 64)])), true, `a byte at ${at}, before a frame`)
   }
-  assert.equal(await dirtyOf(Buffer.concat([Buffer.alloc(64), frame(0, 64), Buffer.alloc(64, 1)])), false)
+  assert.equal(await dirtyOf(together([Buffer.alloc(64), frame(0, 64), Buffer.alloc(64, 1)])), false)
 })
 
 test('a range of bytes is zero if every byte of it is', () => {
@@ -286,7 +264,7 @@ test('sectors that cannot be read are an error, or are passed and remembered', a
 
 test('a frame that verifies under another seed is none here', async () => {
   const foreign = frameOfEntry({ type: 'delete', id: 'a' }, { seq: 0 }, 8)
-  const window = windowOn(Buffer.concat([foreign, foreign]))
+  const window = windowOn(together([foreign, foreign]))
   assert.deepEqual(await stepOf(window), { kind: 'no-frame' })
   assert.equal(await window.resync(any), true)
   assert.equal(window.offset, 112)

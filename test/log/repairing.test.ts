@@ -7,7 +7,7 @@ import { segmentName } from '../../src/format/segment.ts'
 import { FrameSink } from '../../src/log/copy.ts'
 import type { Wal } from '../../src/mod.ts'
 import { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
-import { frameOfEntry, promiseOf, segmentOf } from '../support/frames.ts'
+import { frameOfEntry, placed, promiseOf, segmentOf } from '../support/frames.ts'
 import { brief, collect, refusal } from '../support/logs.ts'
 import {
   alterOn,
@@ -385,7 +385,7 @@ test('frames on their way into another segment are sealed for it, and written in
   const sink = new FrameSink(file, 99, 5000)
   const source = byteBuffer(400)
   frameOfEntry({ type: 'delete', id: 'a' }, { seq: 1, timestamp: 5 }, 7).copy(source.bytes, 8)
-  const header = readFrameHeader(source, 8, 7)!
+  const header = readFrameHeader(source, 8, 7, 0)!
   sink.add(source, 8, header)
   sink.addGap(2, 2 ** 40, 6)
   await sink.flush()
@@ -395,11 +395,14 @@ test('frames on their way into another segment are sealed for it, and written in
   assert.deepEqual([writes, sink.offset], [[5000, 5104], 5160])
   assert.deepEqual(
     content(),
-    Buffer.concat([
-      frameOfEntry({ type: 'delete', id: 'a' }, { seq: 1, timestamp: 5 }, 99),
-      frameOfEntry({ type: 'gap', throughSeq: 2 ** 40 }, { seq: 2, timestamp: 6 }, 99),
-      frameOfEntry({ type: 'delete', id: 'a' }, { seq: 9, timestamp: 5 }, 99),
-    ]),
+    placed(
+      [
+        frameOfEntry({ type: 'delete', id: 'a' }, { seq: 1, timestamp: 5 }, 99),
+        frameOfEntry({ type: 'gap', throughSeq: 2 ** 40 }, { seq: 2, timestamp: 6 }, 99),
+        frameOfEntry({ type: 'delete', id: 'a' }, { seq: 9, timestamp: 5 }, 99),
+      ],
+      5000,
+    ),
   )
 })
 
@@ -410,7 +413,7 @@ test('a sink is full at 512 KiB, and takes a frame of any size', async () => {
     const frame = frameOfEntry({ type: 'custom', kind: 'k', data: Buffer.alloc(bytes - 49, seq) }, { seq }, 7)
     const source = byteBuffer(frame.length)
     frame.copy(source.bytes)
-    sink.add(source, 0, readFrameHeader(source, 0, 7)!)
+    sink.add(source, 0, readFrameHeader(source, 0, 7, 0)!)
   }
   assert.equal(sink.full, false)
   for (let seq = 0; seq < 63; seq++) add(seq, 8 * KIB)
@@ -425,7 +428,7 @@ test('a sink is full at 512 KiB, and takes a frame of any size', async () => {
   content().copy(written.bytes)
   let at = 0
   for (let seq = 0; seq <= 65; seq++) {
-    const header = readFrameHeader(written, at, 99)
+    const header = readFrameHeader(written, at, 99, at)
     assert.equal(header?.seq, seq)
     at +=
       seq === 65

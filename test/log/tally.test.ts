@@ -9,7 +9,7 @@ import { frameOfEntry, frameOfPayload } from '../support/frames.ts'
 function handed(frame: Buffer): Parameters<Tally['add']> {
   const memory = byteBuffer(64 + frame.length)
   frame.copy(memory.bytes, 64)
-  return [memory, 64, readFrameHeader(memory, 64, 0)!, frame.length]
+  return [memory, 64, readFrameHeader(memory, 64, 0, 0)!, frame.length]
 }
 
 function tallyOf(...frames: readonly Buffer[]): Tally {

@@ -44,7 +44,7 @@ export async function craftSegment(
   frames.forEach(({ payload = new Uint8Array(), ...header }, index) => {
     memory.bytes.set(payload, at + FRAME_HEADER_BYTES)
     const whole = { seq: firstSeq + index, durableBefore: 0, timestamp: 0, flags: 0, ...header }
-    sealFrame(memory, at, { ...whole, payloadBytes: payload.length }, segmentSeed(logId, number))
+    sealFrame(memory, at, { ...whole, payloadBytes: payload.length }, segmentSeed(logId, number), at)
     at += frameBytes(payload.length)
   })
   await mkdir(directory, { recursive: true })

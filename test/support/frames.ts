@@ -1,14 +1,23 @@
 import { byteBuffer } from '../../src/format/byte-buffer.ts'
 import { encodable, flagsOf, inTransaction } from '../../src/format/encode.ts'
-import { FRAME_HEADER_BYTES, FRAME_TYPES, type FrameHeader, frameBytes, sealFrame } from '../../src/format/frame.ts'
+import {
+  FRAME_HEADER_BYTES,
+  FRAME_MAGIC,
+  FRAME_TYPES,
+  type FrameHeader,
+  frameBytes,
+  sealFrame,
+} from '../../src/format/frame.ts'
 import { encodeSegmentHeader, SEGMENT_HEADER_BYTES, type SegmentHeader, segmentSeed } from '../../src/format/segment.ts'
+
+const HEADER_SUM_AT = 36
 
 export interface FrameFields extends Partial<Omit<FrameHeader, 'payloadBytes'>> {
   readonly seq: number
   readonly transactionId?: number
 }
 
-/** The bytes of a frame, as a segment with this seed holds them. */
+/** The bytes of a frame, as a segment with this seed holds them at its place 0. */
 export function frameOfEntry(entry: Parameters<typeof encodable>[0], fields: FrameFields, seed = 0): Buffer {
   const { transactionId, ...header } = fields
   const inner = encodable(entry)
@@ -21,6 +30,7 @@ export function frameOfEntry(entry: Parameters<typeof encodable>[0], fields: Fra
     0,
     { type: payload.type, payloadBytes: payload.bytes, durableBefore: 0, timestamp: 0, flags, ...header },
     seed,
+    0,
   )
   return memory.bytes
 }
@@ -29,13 +39,30 @@ export function frameOfEntry(entry: Parameters<typeof encodable>[0], fields: Fra
 export function frameOfPayload(payload: Uint8Array, fields: FrameFields & Pick<FrameHeader, 'type'>, seed = 0): Buffer {
   const memory = byteBuffer(frameBytes(payload.length))
   memory.bytes.set(payload, FRAME_HEADER_BYTES)
-  sealFrame(memory, 0, { payloadBytes: payload.length, durableBefore: 0, timestamp: 0, flags: 0, ...fields }, seed)
+  sealFrame(memory, 0, { payloadBytes: payload.length, durableBefore: 0, timestamp: 0, flags: 0, ...fields }, seed, 0)
   return memory.bytes
 }
 
 /** A promise: that every record before `seq` is durable. */
 export const promiseOf = (seq: number, seed = 0, flags = 0): Buffer =>
   frameOfPayload(new Uint8Array(), { type: FRAME_TYPES.promise, seq, durableBefore: seq, flags }, seed)
+
+/** Frames, and whatever stands between them, back to back from an offset on: each frame sealed for its place. */
+export function placed(pieces: readonly Buffer[], from: number): Buffer {
+  const bytes = Buffer.concat(pieces)
+  let at = 0
+  for (const piece of pieces) {
+    if (piece.subarray(0, 4).equals(FRAME_MAGIC)) move(bytes.subarray(at), from + at)
+    at += piece.length
+  }
+  return bytes
+}
+
+/** Seals a frame for another place than 0. */
+export function move(frame: Buffer, offset: number): Buffer {
+  frame.writeUInt32LE((frame.readUInt32LE(HEADER_SUM_AT) ^ (offset / 8)) >>> 0, HEADER_SUM_AT)
+  return frame
+}
 
 export const CRAFTED_LOG_ID: Buffer = Buffer.from('crafted by tests')
 
@@ -46,7 +73,7 @@ export function segmentOf(
 ): Buffer {
   const { number = 1, logId = CRAFTED_LOG_ID, capacity = 16 * 1024 } = fields
   const rest = { firstSeq: 0, durableBefore: 0, createdAt: 0, previous: number - 1, ...fields }
-  const frames = Buffer.concat(content(segmentSeed(logId, number)))
+  const frames = placed(content(segmentSeed(logId, number)), SEGMENT_HEADER_BYTES)
   const bytes = Buffer.alloc(Math.max(capacity, SEGMENT_HEADER_BYTES + frames.length))
   encodeSegmentHeader({ ...rest, number, logId, capacity: bytes.length }).copy(bytes)
   frames.copy(bytes, SEGMENT_HEADER_BYTES)

@@ -9,7 +9,6 @@ const PROMISE = 12
 const GAP = 11
 const MAGIC = Buffer.from([0xf5, 0x57, 0x56, 0xfe])
 const PIECE_BYTES = 8192
-const ASTRAY_BYTES = 4096
 
 export interface ReferenceFile {
   readonly name: string
@@ -103,7 +102,8 @@ interface Frame {
 /** The frame at a place, if it passes all checks. */
 function frameAt(content: Buffer, at: number, seed: number): Frame | undefined {
   if (at + FRAME_BYTES > content.length || !content.subarray(at, at + 4).equals(MAGIC)) return undefined
-  if (crc32(content.subarray(at, at + 36), seed) !== content.readUInt32LE(at + 36)) return undefined
+  const headerSum = (crc32(content.subarray(at, at + 36), seed) ^ (at / 8)) >>> 0
+  if (headerSum !== content.readUInt32LE(at + 36)) return undefined
   const payloadBytes = content.readUInt32LE(at + 4)
   const [seq, durableBefore] = [u64(content, at + 8), u64(content, at + 16)]
   const [type, flags] = [content[at + 30]!, content[at + 31]!]
@@ -249,15 +249,6 @@ function walkSegment({ name, content, limit, openEnded }: Segment, seed: number,
     }
     return undefined
   }
-  const unlessAstray = (found: Frame): Frame => {
-    for (let passed = found; passed.at < found.at + ASTRAY_BYTES; ) {
-      const next = search(passed.end)
-      if (next === undefined) return found
-      if (next.seq < found.seq) return next
-      passed = next
-    }
-    return found
-  }
   while (content.length - offset >= FRAME_BYTES) {
     const frame = frameAt(content, offset, seed)
     if (frame?.seq === expected && makesSense(frame)) {
@@ -273,8 +264,7 @@ function walkSegment({ name, content, limit, openEnded }: Segment, seed: number,
     }
     if (expected >= limit) break
     const right = frame && frame.seq > expected && makesSense(frame) ? frame : undefined
-    const found = right ?? search(frame ? frame.end : offset + 8)
-    const next = found && found.seq > expected ? unlessAstray(found) : found
+    const next = right ?? search(frame ? frame.end : offset + 8)
     const to = next?.at ?? content.length
     const passed = content.subarray(offset, to)
     if (next === undefined) {

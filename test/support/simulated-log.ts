@@ -109,7 +109,7 @@ export async function framesOn(disk: SimulatedDisk, number: number): Promise<Fou
   content.copy(memory.bytes)
   const frames: FoundFrame[] = []
   for (let at = SEGMENT_HEADER_BYTES; at + FRAME_HEADER_BYTES <= content.length; at += 8) {
-    const header = readFrameHeader(memory, at, segmentSeed(logId, number))
+    const header = readFrameHeader(memory, at, segmentSeed(logId, number), at)
     if (header) frames.push({ ...header, at, bytes: frameBytes(header.payloadBytes) })
   }
   return frames

@@ -50,7 +50,7 @@ export const v2Frame: Target = {
     payload.copy(memory.bytes, FRAME_HEADER_BYTES)
     memory.bytes.writeUInt32LE(payload.length, PAYLOAD_BYTES_AT)
     sealAt(memory.bytes, 0, SEED)
-    const header = readFrameHeader(memory, 0, SEED)
+    const header = readFrameHeader(memory, 0, SEED, 0)
     if (header === undefined) return words
     assert.ok(verifyPayload(memory, 0, header.payloadBytes, SEED), 'a sealed frame verifies')
     const decoding = decodeRecord(memory, 0, header)
@@ -104,7 +104,7 @@ async function checkStable(record: WalRecord, words: Words): Promise<void> {
   const first = await orCode(refusals, async () => encoded(record))
   words.add(entry.type, typeof first === 'string' ? first : record.transactionId === undefined)
   if (typeof first === 'string') return
-  const again = decodeRecord(first, 0, readFrameHeader(first, 0, SEED)!)
+  const again = decodeRecord(first, 0, readFrameHeader(first, 0, SEED, 0)!)
   assert.ok('record' in again, 'what was encoded is decoded')
   assert.equal(textOf(again.record), textOf(record))
   assert.deepEqual(encoded(again.record).bytes, first.bytes)
@@ -116,6 +116,6 @@ function encoded(record: WalRecord): ByteBuffer {
   const memory = byteBuffer(frameBytes(payload.bytes))
   payload.write(memory, FRAME_HEADER_BYTES)
   const header = { type: payload.type, payloadBytes: payload.bytes, seq, durableBefore: seq, timestamp }
-  sealFrame(memory, 0, { ...header, flags: flagsOf(transactionId) }, SEED)
+  sealFrame(memory, 0, { ...header, flags: flagsOf(transactionId) }, SEED, 0)
   return memory
 }
