@@ -16,6 +16,8 @@ export interface LogFacts {
   readonly acknowledged: number
   /** The newest checkpoint that was acknowledged: through which number its snapshot reaches. */
   readonly checkpointed: number
+  /** Transactions of which the log refused a record. */
+  readonly failed: ReadonlySet<string>
 }
 
 /** What a log tells of itself, opened again. */
@@ -75,6 +77,12 @@ export class LogModel {
     if (seq > this.#facts.durable) this.#note({ durable: seq })
   }
 
+  /** A record of this transaction was refused, nobody is told which: a checkpoint may have its number by now. */
+  fail(transactionId: number): void {
+    if (!this.#facts.failed.has(`${transactionId}`))
+      this.#note({ failed: new Set(this.#facts.failed).add(`${transactionId}`) })
+  }
+
   checkpointed(through: number): void {
     this.#note({ checkpointed: through })
   }
@@ -118,9 +126,10 @@ export class LogModel {
   }
 
   #checkRecord({ seq, type, text }: FoundRecord): void {
-    // What was refused of a transaction is told only when that ends; its numbers may be those of a checkpoint by then.
-    const isOwn = type === 'checkpoint' && seq > this.#facts.acknowledged
-    const submitted = isOwn ? undefined : this.#facts.submitted[seq]
+    const handedOver = this.#facts.submitted[seq]
+    const isRefused = this.#facts.failed.has(handedOver?.split(' ', 1)[0] ?? '')
+    const isOwn = type === 'checkpoint' && (isRefused || seq > this.#facts.acknowledged)
+    const submitted = isOwn ? undefined : handedOver
     if (submitted !== undefined) assert.equal(text, submitted, `record ${seq} is not what was handed over`)
     else assert.equal(type, 'checkpoint', `record ${seq} was never handed over, or was refused: ${text}`)
   }
@@ -146,7 +155,7 @@ export class LogModel {
   }
 }
 
-const NOTHING: LogFacts = { submitted: [], durable: -1, acknowledged: -1, checkpointed: -1 }
+const NOTHING: LogFacts = { submitted: [], durable: -1, acknowledged: -1, checkpointed: -1, failed: new Set() }
 
 /** What the snapshot through a number holds: of any size. */
 export const snapshotText = (through: number): string => `${through} `.repeat(1 + ((through * 97) % 700))

@@ -140,6 +140,8 @@ export class LogSession {
       if (error.fate === 'unknown') assert.ok(error.seq !== undefined, 'a fate is unknown, and it does not say whose')
       if (error.fate === 'not-logged') this.model.refuse(Math.min(lastSeq(), this.wal.lastSeq))
       return undefined
+    } finally {
+      for (const { id, state } of this.transactions) if (state === 'failed') this.model.fail(id)
     }
   }
 
