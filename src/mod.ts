@@ -27,7 +27,7 @@ export {
 } from './log/doctor.ts'
 export type { WriterSign } from './log/doctor-lock.ts'
 export type { Remedy } from './log/doctor-remedy.ts'
-export type { CheckpointRequest, Log } from './log/log.ts'
+export type { CheckpointRequest, Log, ReadOptions, ReplayOptions } from './log/log.ts'
 export type { Durability, RecoveryPolicy, WalOptions } from './log/options.ts'
 export type { LogItem } from './log/read.ts'
 export type { RecoveryReport } from './log/recovery.ts'

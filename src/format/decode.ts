@@ -27,17 +27,24 @@ export type Decoding = { readonly record: WalRecord } | { readonly problem: stri
 
 class Malformed extends Error {}
 
-/** Decodes the frame at `at`, header read and payload verified. Vectors are copies. Bounded by the payload's length. */
-export function decodeRecord(source: ByteBuffer, at: number, header: FrameHeader): Decoding {
+interface Source extends ByteBuffer {
+  readonly borrow: boolean
+}
+
+/**
+ * Decodes the frame at `at`, header read and payload verified. Vectors and data are copies, or, with `borrow`, views of the source's memory. Bounded by the payload's
+ * length.
+ */
+export function decodeRecord(source: ByteBuffer, at: number, header: FrameHeader, borrow = false): Decoding {
   try {
-    return { record: recordOf(source, at + FRAME_HEADER_BYTES, header) }
+    return { record: recordOf({ ...source, borrow }, at + FRAME_HEADER_BYTES, header) }
   } catch (error) {
     if (error instanceof Malformed) return { problem: error.message }
     throw error
   }
 }
 
-function recordOf(source: ByteBuffer, start: number, header: FrameHeader): WalRecord {
+function recordOf(source: Source, start: number, header: FrameHeader): WalRecord {
   const end = start + header.payloadBytes
   const { seq, timestamp } = header
   if ((header.flags & FLAG_IN_TRANSACTION) === 0) {
@@ -53,7 +60,7 @@ function need(condition: boolean, problem: string): asserts condition {
   if (!condition) throw new Malformed(problem)
 }
 
-function entryOf(source: ByteBuffer, start: number, end: number, type: FrameType, nesting: number): WalEntry {
+function entryOf(source: Source, start: number, end: number, type: FrameType, nesting: number): WalEntry {
   switch (type) {
     case FRAME_TYPES.insert:
     case FRAME_TYPES.update:
@@ -87,7 +94,8 @@ function uint64(source: ByteBuffer, start: number, end: number): number {
   return value
 }
 
-function dataOf({ bytes, view }: ByteBuffer, start: number, end: number, type: FrameType): DataEntry {
+function dataOf(source: Source, start: number, end: number, type: FrameType): DataEntry {
+  const { bytes, view } = source
   need(start + DATA_PREFIX_BYTES <= end, 'no room for its fields')
   const metadataBytes = view.getUint32(start, true)
   const idBytes = view.getUint16(start + 4, true)
@@ -99,14 +107,15 @@ function dataOf({ bytes, view }: ByteBuffer, start: number, end: number, type: F
   const hasVector = (flags & HAS_VECTOR) !== 0
   need(view.getUint8(start + 8) === (hasVector ? ELEMENT_FLOAT32 : 0), 'an unknown element type')
   const id = bytes.toString('utf8', idAt, idAt + idBytes)
-  const vector = hasVector ? floatsAt(bytes, start + DATA_PREFIX_BYTES, dimensions) : undefined
+  const vector = hasVector ? floatsAt(source, start + DATA_PREFIX_BYTES, dimensions) : undefined
   const metadata = (flags & HAS_METADATA) === 0 ? undefined : metadataOf(bytes.subarray(idAt + idBytes, end))
   if (type === FRAME_TYPES.delete) return { type: 'delete', id }
   if (type === FRAME_TYPES.update) {
     return { type: 'update', id, ...(vector && { vector }), ...(metadata !== undefined && { metadata }) }
   }
   need(vector !== undefined, 'an insert without a vector')
-  return { type: 'insert', id, vector, metadata: metadata ?? null, ...((flags & REPLACE) !== 0 && { replace: true }) }
+  if ((flags & REPLACE) !== 0) return { type: 'insert', id, vector, metadata: metadata ?? null, replace: true }
+  return { type: 'insert', id, vector, metadata: metadata ?? null }
 }
 
 function metadataOf(bytes: Buffer): NonNullable<DataEntry & { type: 'insert' }>['metadata'] {
@@ -115,13 +124,13 @@ function metadataOf(bytes: Buffer): NonNullable<DataEntry & { type: 'insert' }>[
   return metadata
 }
 
-/** A copy of the floats, by bytes, so that a NaN keeps its payload. */
-function floatsAt(bytes: Buffer, at: number, count: number): Float32Array {
-  const from = bytes.byteOffset + at
-  return new Float32Array(bytes.buffer.slice(from, from + count * 4) as ArrayBuffer)
+/** Either way by bytes, so that a NaN keeps its payload. */
+function floatsAt({ floats, borrow }: Source, at: number, count: number): Float32Array {
+  const from = at / 4
+  return borrow ? floats.subarray(from, from + count) : floats.slice(from, from + count)
 }
 
-function membersOf(source: ByteBuffer, start: number, end: number, nesting: number): BatchMember[] {
+function membersOf(source: Source, start: number, end: number, nesting: number): BatchMember[] {
   need(nesting < MAX_BATCH_NESTING, `batches nested deeper than ${MAX_BATCH_NESTING}`)
   need(start + 8 <= end, 'no room for a count')
   const count = source.view.getUint32(start, true)
@@ -142,7 +151,7 @@ function membersOf(source: ByteBuffer, start: number, end: number, nesting: numb
   return members
 }
 
-function customOf({ bytes, view }: ByteBuffer, start: number, end: number): CustomEntry {
+function customOf({ bytes, view, borrow }: Source, start: number, end: number): CustomEntry {
   need(start + CUSTOM_PREFIX_BYTES <= end, 'no room for its fields')
   const dataBytes = view.getUint32(start, true)
   const kindAt = start + CUSTOM_PREFIX_BYTES
@@ -153,7 +162,9 @@ function customOf({ bytes, view }: ByteBuffer, start: number, end: number): Cust
   return {
     type: 'custom',
     kind: bytes.toString('utf8', kindAt, dataAt),
-    data: Uint8Array.from(bytes.subarray(dataAt, end)),
+    data: borrow
+      ? new Uint8Array(bytes.buffer, bytes.byteOffset + dataAt, dataBytes)
+      : Uint8Array.from(bytes.subarray(dataAt, end)),
   }
 }
 

@@ -144,7 +144,7 @@ function measureData(
       view.setUint8(at + 9, flags | (vector ? HAS_VECTOR : 0) | (json ? HAS_METADATA : 0))
       view.setUint16(at + 10, 0, true)
       if (vector) floats.set(vector, (at + DATA_PREFIX_BYTES) / 4)
-      bytes.write(id, at + idAt, 'utf8')
+      writeText(bytes, id, at + idAt, idBytes)
       if (json) json.copy(bytes, at + idAt + idBytes)
     },
   }
@@ -158,6 +158,7 @@ export function checkedIdBytes(id: unknown): number {
   if (typeof id !== 'string')
     throw new WalError('WALV_INVALID_ID', `An id must be a string, not ${describe(id)}. Nothing was logged.`)
   if (id.length === 0) throw new WalError('WALV_INVALID_ID', 'An id must not be empty. Nothing was logged.')
+  if (id.length <= SHORT_TEXT && isAscii(id)) return id.length
   if (!id.isWellFormed()) {
     throw new WalError(
       'WALV_INVALID_ID',
@@ -173,6 +174,20 @@ export function checkedIdBytes(id: unknown): number {
     )
   }
   return bytes
+}
+
+/** Up to this length, what a call into V8's own encoder costs is more than the work. */
+const SHORT_TEXT = 32
+
+function isAscii(text: string): boolean {
+  for (let at = 0; at < text.length; at++) if (text.charCodeAt(at) > 0x7f) return false
+  return true
+}
+
+/** Writes a text of so many bytes of UTF-8. */
+function writeText(target: Buffer, text: string, at: number, bytes: number): void {
+  if (bytes !== text.length || bytes > SHORT_TEXT) target.write(text, at, 'utf8')
+  else for (let place = 0; place < bytes; place++) target[at + place] = text.charCodeAt(place)
 }
 
 /**

@@ -1,6 +1,6 @@
 import { MAX_RECORD_BYTES } from '../limits.ts'
 import { alignUp, type ByteBuffer, getUint64, setUint64 } from './byte-buffer.ts'
-import { CRC_PIECE_BYTES, crc32, crc32Short } from './crc.ts'
+import { CRC_PIECE_BYTES, crc32 } from './crc.ts'
 
 /**
  * A frame is what one record is on disk: a header of 40 bytes, the payload, and, for payloads beyond one piece, a table of sums.
@@ -67,10 +67,10 @@ export function frameBytes(payloadBytes: number): number {
  * `seed` binds the sums to log and segment, `offset` the header's to the place in the file.
  */
 export function sealFrame(target: ByteBuffer, at: number, header: FrameHeader, seed: number, offset: number): void {
-  const { bytes, view } = target
+  const { view } = target
   const start = at + FRAME_HEADER_BYTES
   const end = start + alignUp(header.payloadBytes, FRAME_ALIGNMENT)
-  bytes.fill(0, start + header.payloadBytes, end)
+  for (let padding = start + header.payloadBytes; padding < end; padding++) view.setUint8(padding, 0)
   view.setUint32(at, MAGIC_WORD, true)
   view.setUint32(at + 4, header.payloadBytes, true)
   setUint64(view, at + 8, header.seq)
@@ -78,40 +78,40 @@ export function sealFrame(target: ByteBuffer, at: number, header: FrameHeader, s
   view.setUint16(at + 28, Math.floor(header.timestamp / 0x1_0000_0000), true)
   view.setUint8(at + 30, header.type)
   view.setUint8(at + 31, header.flags)
-  view.setUint32(at + 32, sealPieces(target, start, end, seed), true)
+  view.setUint32(at + 32, sealPieces(view, start, end, seed), true)
   sealPromise(target, at, header.durableBefore, seed, offset)
 }
 
 /** Writes the promise of a frame, and its header's sum anew. */
 export function sealPromise(target: ByteBuffer, at: number, durableBefore: number, seed: number, offset: number): void {
   setUint64(target.view, at + 16, durableBefore)
-  target.view.setUint32(at + 36, headerSum(target.bytes, at, seed, offset), true)
+  target.view.setUint32(at + 36, headerSum(target.view, at, seed, offset), true)
 }
 
 /** A frame that a write put elsewhere than at `offset` of its file has another sum there, whatever it is. */
-const headerSum = (bytes: Uint8Array, at: number, seed: number, offset: number): number =>
-  (crc32Short(bytes, at, at + 36, seed) ^ (offset / FRAME_ALIGNMENT)) >>> 0
+const headerSum = (view: DataView, at: number, seed: number, offset: number): number =>
+  (crc32(view, at, at + 36, seed) ^ (offset / FRAME_ALIGNMENT)) >>> 0
 
 /** Sums the pieces of a payload, writes the sums after the first into the table at `end`, returns the first. */
-function sealPieces(target: ByteBuffer, start: number, end: number, seed: number): number {
+function sealPieces(view: DataView, start: number, end: number, seed: number): number {
   if (start === end) return seed
-  const first = crc32(target.bytes.subarray(start, Math.min(end, start + CRC_PIECE_BYTES)), seed)
+  const first = crc32(view, start, Math.min(end, start + CRC_PIECE_BYTES), seed)
   let sum = first
   let table = end
   for (let piece = start + CRC_PIECE_BYTES; piece < end; piece += CRC_PIECE_BYTES) {
-    sum = crc32(target.bytes.subarray(piece, Math.min(end, piece + CRC_PIECE_BYTES)), sum)
-    target.view.setUint32(table, sum, true)
+    sum = crc32(view, piece, Math.min(end, piece + CRC_PIECE_BYTES), sum)
+    view.setUint32(table, sum, true)
     table += 4
   }
-  if ((table - end) % FRAME_ALIGNMENT !== 0) target.view.setUint32(table, 0, true)
+  if ((table - end) % FRAME_ALIGNMENT !== 0) view.setUint32(table, 0, true)
   return first
 }
 
 /** The header at `at`, if a valid one stands there, and belongs at `offset` of its file. The caller makes sure that 40 bytes are there. */
 export function readFrameHeader(source: ByteBuffer, at: number, seed: number, offset: number): FrameHeader | undefined {
-  const { bytes, view } = source
+  const { view } = source
   if (view.getUint32(at, true) !== MAGIC_WORD) return undefined
-  if (view.getUint32(at + 36, true) !== headerSum(bytes, at, seed, offset)) return undefined
+  if (view.getUint32(at + 36, true) !== headerSum(view, at, seed, offset)) return undefined
   const header: FrameHeader = {
     payloadBytes: view.getUint32(at + 4, true),
     seq: getUint64(view, at + 8),
@@ -144,7 +144,7 @@ export function verifyPayload(source: ByteBuffer, at: number, payloadBytes: numb
       expected = view.getUint32(table, true)
       table += 4
     }
-    sum = crc32(bytes.subarray(piece, Math.min(end, piece + CRC_PIECE_BYTES)), sum)
+    sum = crc32(view, piece, Math.min(end, piece + CRC_PIECE_BYTES), sum)
     if (sum !== expected) return false
   }
   const tablePadding = (table - end) % FRAME_ALIGNMENT === 0 ? 0 : view.getUint32(table, true)

@@ -1,5 +1,5 @@
 import { getUint64, setUint64 } from './byte-buffer.ts'
-import { crc32, crc32Short } from './crc.ts'
+import { crc32 } from './crc.ts'
 
 /**
  * A segment is one file of the log: a header, kept twice in sectors of its own, then frames back to back, then zeros (or, in a recycled
@@ -45,7 +45,7 @@ export function encodeSegmentHeader(header: SegmentHeader): Buffer {
   setUint64(view, 64, header.createdAt)
   setUint64(view, 72, header.capacity)
   setUint64(view, 80, header.previous)
-  view.setUint32(SECTOR_BYTES - 4, crc32Short(bytes, 0, SECTOR_BYTES - 4, 0), true)
+  view.setUint32(SECTOR_BYTES - 4, crc32(view, 0, SECTOR_BYTES - 4, 0), true)
   bytes.copy(bytes, SECTOR_BYTES, 0, SECTOR_BYTES)
   return bytes
 }
@@ -60,7 +60,7 @@ export type HeaderReading =
 export function decodeSegmentHeader(sector: Buffer): HeaderReading {
   if (sector.length < SECTOR_BYTES || !sector.subarray(0, 4).equals(MAGIC)) return { state: 'invalid' }
   const view = new DataView(sector.buffer, sector.byteOffset, sector.length)
-  if (view.getUint32(SECTOR_BYTES - 4, true) !== crc32Short(sector, 0, SECTOR_BYTES - 4, 0)) return { state: 'invalid' }
+  if (view.getUint32(SECTOR_BYTES - 4, true) !== crc32(view, 0, SECTOR_BYTES - 4, 0)) return { state: 'invalid' }
   const version = view.getUint32(4, true)
   if (version !== FORMAT_VERSION) return { state: 'unknown-version', version }
   const features = (view.getUint32(12, true) & ~KNOWN_FEATURES) >>> 0
@@ -82,9 +82,12 @@ export function decodeSegmentHeader(sector: Buffer): HeaderReading {
  * low 32 bits), so what a recycled file still holds cannot verify.
  */
 export function segmentSeed(logId: Uint8Array, number: number): number {
-  const tail = Buffer.alloc(8)
-  tail.writeBigUInt64LE(BigInt(number))
-  return crc32(tail, crc32(logId, 0))
+  const identity = new DataView(new ArrayBuffer(LOG_ID_BYTES + 8))
+  logId.forEach((byte, at) => {
+    identity.setUint8(at, byte)
+  })
+  setUint64(identity, LOG_ID_BYTES, number)
+  return crc32(identity, 0, identity.byteLength, 0)
 }
 
 const NAME = /^segment-(\d{10})\.walv$/

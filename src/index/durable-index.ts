@@ -362,7 +362,7 @@ async function restore(log: Wal, state: IndexState, signal: AbortSignal | undefi
   const after = log.lastCheckpoint?.sequenceNumber ?? -1
   let replayed = 0
   let voided = 0
-  for await (const { seq, entries } of log.replay({ after, ...(signal && { signal }) })) {
+  for await (const { seq, entries } of log.replay({ after, borrow: true, ...(signal && { signal }) })) {
     if (applyLogged(state, seq, entries)) replayed++
     else voided++
   }

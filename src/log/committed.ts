@@ -11,6 +11,13 @@ interface Held {
   spilled: boolean
 }
 
+/** An entry that may be kept, though what is read next takes the place of what it was read from. */
+function owned<E extends BatchMember>(entry: E): E {
+  if (entry.type === 'batch') return { ...entry, entries: entry.entries.map(owned) }
+  if (entry.type === 'custom') return { ...entry, data: Uint8Array.from(entry.data) }
+  return entry.type !== 'delete' && entry.vector ? { ...entry, vector: entry.vector.slice() } : entry
+}
+
 /**
  * Turns records into what takes effect, in the order in which it does: a transaction's entries at its commit, nothing of one that does not commit, and nothing of
  * one that was open where records are lost: they may have been its own.
@@ -56,7 +63,7 @@ export async function* committedUnits(
       const bytes = sizeOf(entry)
       heldBytes += bytes
       held.bytes += bytes
-      held.entries.push(entry)
+      held.entries.push(owned(entry))
       if (heldBytes > MAX_HELD_BYTES) {
         heldBytes -= held.bytes
         open.set(transactionId, { entries: [], bytes: 0, spilled: true })

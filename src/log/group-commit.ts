@@ -15,6 +15,8 @@ const PROMISE_ROOM = 2 * (SECTOR_BYTES + FRAME_HEADER_BYTES)
 /** How long the log must be idle before it writes down that all of it is durable. */
 const IDLE_PROMISE_MS = 100
 const PAGE_BYTES = 4096
+/** From so many bytes on a group is worth a sync of its own, while its callers' next appends are encoded. */
+const EAGER_BYTES = 256 * 1024
 
 /** What a writer starts from: the log as recovery left it, all of it durable. */
 export interface WriterStart extends ActiveSegment {
@@ -47,7 +49,7 @@ export class GroupCommit {
   readonly #writer: SegmentWriter
   readonly #memory = new GroupMemory()
   readonly #refusedFrom: (seq: number) => void
-  /** Where the next frame goes once everything planned before it is written. */
+  /** Where the next group goes once everything planned before it is written. */
   #planned: WritePosition
   /** The next frame opens a segment. */
   #mustRotate = false
@@ -60,6 +62,7 @@ export class GroupCommit {
   #queue: Group[] = []
   #flushes: Flush[] = []
   #groups = 0
+  #lastGroupBytes = 0
   #closed = false
   #scheduled = false
   #isRunning = false
@@ -118,7 +121,6 @@ export class GroupCommit {
     const group = this.#groupFor(bytes)
     const done = group.add(payload, this.#fields(flagsOf(transactionId)))
     this.#nextSeq++
-    this.#planned = { ...this.#planned, offset: group.endOffset }
     this.pendingBytes += bytes
     if (!lazy || this.#queue.length > 0) this.#schedule()
     return done
@@ -178,13 +180,20 @@ export class GroupCommit {
   }
 
   #groupFor(bytes: number): Group {
-    const opens =
-      this.#mustRotate || this.#aged() || this.#planned.offset + bytes > this.#planned.capacity - PROMISE_ROOM
+    const offset = this.#filling?.endOffset ?? this.#planned.offset
+    const opens = this.#mustRotate || this.#aged() || offset + bytes > this.#planned.capacity - PROMISE_ROOM
     if (this.#filling && !opens && this.#filling.fits(bytes)) return this.#filling
-    if (this.#filling) this.#queue.push(this.#filling)
+    if (this.#filling) this.#queue.push(this.#endFilling(this.#filling))
     if (opens) this.#planNextSegment(bytes)
     this.#filling = new Group(this.#memory.take(bytes + PROMISE_ROOM), this.#planned, opens, this.#nextSeq)
     return this.#filling
+  }
+
+  /** Nothing more is added to this group: the next goes behind it. */
+  #endFilling(group: Group): Group {
+    this.#planned = { ...this.#planned, offset: group.endOffset }
+    this.#filling = undefined
+    return group
   }
 
   #aged(): boolean {
@@ -199,52 +208,67 @@ export class GroupCommit {
     this.#mustRotate = false
   }
 
-  /** Lets the callers of this turn of the event loop share a group. */
+  /** Lets the callers of this turn of the event loop share a group, unless that is large: then it is on its way while the rest are encoded. */
   #schedule(): void {
-    if (this.#scheduled || this.#isRunning) return
-    this.#scheduled = true
-    clearTimeout(this.#idleTimer)
-    setImmediate(() => {
-      this.#scheduled = false
-      this.#isRunning = true
-      this.#underWay = this.#commitAll()
-    })
-  }
-
-  async #commitAll(): Promise<void> {
-    for (;;) {
-      const group = this.#takeGroup()
-      if (group) {
-        await this.#commit(group)
-        this.#memory.give(group.memory)
-      } else if (this.#flushes.length > 0) {
-        await this.#syncWritten()
-      } else {
-        this.#isRunning = false
-        this.#promiseWhenIdle()
-        return
-      }
-      this.#settleFlushes()
-      // Those whose appends just resolved may append again, and share the next group.
-      await new Promise(setImmediate)
+    if (this.#isRunning) return
+    if (this.#isEager()) this.#run()
+    else if (!this.#scheduled) {
+      this.#scheduled = true
+      clearTimeout(this.#idleTimer)
+      setImmediate(() => {
+        this.#scheduled = false
+        if (!this.#isRunning && (this.#hasWork() || this.#flushes.length > 0)) this.#run()
+      })
     }
   }
 
-  #takeGroup(): Group | undefined {
-    const group = this.#queue.shift() ?? this.#filling
-    if (group === this.#filling) this.#filling = undefined
-    return group
+  #run(): void {
+    clearTimeout(this.#idleTimer)
+    this.#isRunning = true
+    this.#underWay = this.#commitAll()
   }
 
-  async #commit(group: Group): Promise<void> {
+  /**
+   * Callers that all wait for one group would leave the disk idle while their next appends are encoded, and themselves idle while it is written. Halves of what was written last take turns
+   * instead.
+   */
+  #isEager(): boolean {
+    const ready = this.#queue.length > 0 ? Number.POSITIVE_INFINITY : (this.#filling?.bytes ?? 0)
+    return ready >= EAGER_BYTES && ready >= this.#lastGroupBytes / 2
+  }
+
+  /** What is acknowledged, and whether there is more to do at once, is settled before its callers go on. */
+  async #commitAll(): Promise<void> {
+    do {
+      const group = this.#takeGroup()
+      if (group === undefined) await this.#syncWritten()
+      else if (await this.#commit(group)) this.#acknowledge(group)
+      this.#settleFlushes()
+    } while (this.#isEager())
+    this.#isRunning = false
+    // Those whose appends just resolved may append again, and share the next group.
+    if (this.#hasWork() || this.#flushes.length > 0) this.#schedule()
+    else this.#promiseWhenIdle()
+  }
+
+  #takeGroup(): Group | undefined {
+    return this.#queue.shift() ?? (this.#filling && this.#endFilling(this.#filling))
+  }
+
+  async #commit(group: Group): Promise<boolean> {
     // What a new segment's header promises has to be true first.
-    if (group.opensSegment && !(await this.#syncWritten(group))) return
-    if (!(await this.#write(group))) return
-    if (this.#settings.durability === 'commit' && !(await this.#sync(group))) return
+    if (group.opensSegment && !(await this.#syncWritten(group))) return false
+    if (!(await this.#write(group))) return false
+    return this.#settings.durability !== 'commit' || this.#sync(group)
+  }
+
+  #acknowledge(group: Group): void {
     this.pendingBytes -= group.bytes
+    this.#lastGroupBytes = group.bytes
     this.#groups++
-    group.resolve()
+    this.#memory.give(group.memory)
     this.#writer.prepareAhead()
+    group.resolve()
   }
 
   async #write(group: Group): Promise<boolean> {

@@ -22,11 +22,8 @@ export interface FrameFields {
   readonly flags: number
 }
 
-interface Waiter {
-  readonly seq: number
-  readonly resolve: (seq: number) => void
-  readonly reject: (error: Error) => void
-}
+/** How a caller's promise is settled. */
+type Settle<T> = (value: T) => void
 
 /** The frames that are written with one call and synced once, encoded where they will be written from. */
 export class Group {
@@ -34,8 +31,9 @@ export class Group {
   readonly position: WritePosition
   /** The group begins a new segment, whose header is written with it. */
   readonly opensSegment: boolean
-  readonly waiters: Waiter[] = []
-  nextSeq: number
+  /** The records of a group have numbers in a row: a waiter's place is its record's. */
+  readonly #resolves: Settle<number>[] = []
+  readonly #rejects: Settle<Error>[] = []
   readonly #memory: ByteBuffer
   #used: number = HEADER_ROOM
   #lastFrameAt = -1
@@ -45,7 +43,10 @@ export class Group {
     this.position = position
     this.opensSegment = opensSegment
     this.firstSeq = firstSeq
-    this.nextSeq = firstSeq
+  }
+
+  get nextSeq(): number {
+    return this.firstSeq + this.#resolves.length
   }
 
   get memory(): ByteBuffer {
@@ -68,8 +69,10 @@ export class Group {
   add(entry: Encodable, fields: FrameFields): Promise<number> {
     entry.write(this.#memory, this.#used + FRAME_HEADER_BYTES)
     this.#seal(entry.type, entry.bytes, fields)
-    this.nextSeq = fields.seq + 1
-    return new Promise((resolve, reject) => this.waiters.push({ seq: fields.seq, resolve, reject }))
+    return new Promise((resolve, reject) => {
+      this.#resolves.push(resolve)
+      this.#rejects.push(reject)
+    })
   }
 
   /**
@@ -107,11 +110,13 @@ export class Group {
   }
 
   resolve(): void {
-    for (const { resolve, seq } of this.waiters) resolve(seq)
+    let seq = this.firstSeq
+    for (const resolve of this.#resolves) resolve(seq++)
   }
 
   reject(errorOf: (seq: number) => Error): void {
-    for (const { reject, seq } of this.waiters) reject(errorOf(seq))
+    let seq = this.firstSeq
+    for (const reject of this.#rejects) reject(errorOf(seq++))
   }
 }
 

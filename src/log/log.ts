@@ -14,6 +14,22 @@ export interface CheckpointRequest {
   readonly snapshot: (target: SnapshotTarget) => Promise<JsonValue>
 }
 
+export interface ReadOptions {
+  /** The first record. Default: the oldest that is kept. */
+  readonly from?: number
+  readonly signal?: AbortSignal
+  /**
+   * Vectors and data are views of the reader's own memory, which are valid until the next record is asked for: quicker, for who copies what is kept. Default false:
+   * they are the caller's own.
+   */
+  readonly borrow?: boolean
+}
+
+export interface ReplayOptions extends ReadOptions {
+  /** Only what takes effect behind this sequence number. Default: everything. */
+  readonly after?: number
+}
+
 /**
  * What a durable index needs of a log. `Wal` is one; a replicated log is another. The log's order alone decides what happens: applying what
  * `replay` yields, in its order, always gives the same state.
@@ -30,8 +46,8 @@ export interface Log {
   submit(entry: EntryInput): Promise<number>
   appendBatch(entries: readonly EntryInput[]): Promise<number>
   begin(): Transaction
-  read(range?: { from?: number; signal?: AbortSignal }): AsyncIterable<WalRecord>
-  replay(options?: { after?: number; from?: number; signal?: AbortSignal }): AsyncIterable<CommittedUnit>
+  read(options?: ReadOptions): AsyncIterable<WalRecord>
+  replay(options?: ReplayOptions): AsyncIterable<CommittedUnit>
   checkpoint(request: CheckpointRequest): Promise<CheckpointEntry>
   close(): Promise<void>
 }

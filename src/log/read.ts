@@ -6,9 +6,6 @@ import { damageOf } from './damage.ts'
 import { ioError } from './io-error.ts'
 import { type FrameVisitor, type SegmentExtent, SegmentWalk } from './walk.ts'
 
-/** Records are handed on once so much of them is decoded, so that memory stays bounded. */
-const BATCH_BYTES = 256 * 1024
-
 /** What a range of the log holds, in order. */
 export type LogItem = { readonly record: WalRecord } | { readonly damage: Damage }
 
@@ -19,32 +16,37 @@ export interface ReadRange {
   /** What the log is known to promise: tells damage from a torn tail. */
   readonly durableBefore: number
   readonly signal?: AbortSignal | undefined
+  /** Vectors and data are views of the reader's memory, valid until the next items are asked for. */
+  readonly borrow?: boolean
 }
 
-/** Reads and verifies the records of a range, segment after segment, with damage at its place. */
+/** Reads and verifies the records of a range, segment after segment, with damage at its place: what one read of a file brought at a time. */
 export async function* readItems(
   disk: Disk,
   segments: Iterable<SegmentExtent>,
   range: ReadRange,
-): AsyncGenerator<LogItem, void, void> {
+): AsyncGenerator<readonly LogItem[], void, void> {
   for (const segment of segments) {
     if (segment.limitSeq <= range.from || segment.firstSeq >= range.before) continue
     yield* readSegment(disk, { ...segment, stopSeq: range.before }, range)
   }
 }
 
-async function* readSegment(disk: Disk, segment: SegmentExtent, range: ReadRange): AsyncGenerator<LogItem, void, void> {
+async function* readSegment(
+  disk: Disk,
+  segment: SegmentExtent,
+  range: ReadRange,
+): AsyncGenerator<readonly LogItem[], void, void> {
   let items: LogItem[] = []
-  let pending = 0
   const visitor: FrameVisitor = {
     record(window, at, header, bytes) {
       if (header.seq < range.from) return false
-      const decoding = decodeRecord(window.memory, at, header)
+      const decoding = decodeRecord(window.memory, at, header, range.borrow)
       if ('record' in decoding) items.push(decoding)
       else items.push({ damage: senseless(segment.name, window.offset, bytes, header.seq, decoding.problem) })
-      pending += bytes
-      return pending >= BATCH_BYTES
+      return false
     },
+    beforeReading: () => items.length > 0,
   }
   const walk = await SegmentWalk.open(disk, segment, visitor).catch((error) => {
     throw refusal(error, segment, range.signal)
@@ -55,14 +57,13 @@ async function* readSegment(disk: Disk, segment: SegmentExtent, range: ReadRange
       await walk.run(range.signal).catch((error) => {
         throw refusal(error, segment, range.signal)
       })
-      yield* items
-      items = []
-      pending = 0
       for (; reported < walk.spots.length; reported++) {
         // Never null: a walk that is told where to stop knows how much each place lost.
         if (walk.spots[reported]!.lostThrough! < range.from) continue
-        yield { damage: damageOf(walk.spots[reported]!, range.durableBefore, range.before) }
+        items.push({ damage: damageOf(walk.spots[reported]!, range.durableBefore, range.before) })
       }
+      if (items.length > 0) yield items
+      items = []
     }
   } finally {
     await walk.close()
@@ -94,23 +95,91 @@ const senseless = (file: string, offset: number, bytes: number, seq: number, pro
   detail: `${file} at offset ${offset}: record ${seq} verifies but has ${problem}.`,
 })
 
+type Result = IteratorResult<WalRecord, void>
+
 /**
- * The records alone.
+ * The records alone. What is at hand is handed out without a turn of a generator for each.
  * @throws WALV_DAMAGED at the place where records are lost, unless `skipDamage`
  */
-export async function* recordsOf(
-  items: AsyncIterable<LogItem>,
-  skipDamage: boolean,
-): AsyncGenerator<WalRecord, void, void> {
-  for await (const item of items) {
-    if ('record' in item) yield item.record
-    else if (!skipDamage && item.damage.seqs.length > 0) {
-      const { file, offset, detail } = item.damage
-      throw new WalError('WALV_DAMAGED', `${detail} Reading stopped there. See everything with: npx walv doctor.`, {
-        file,
-        offset,
-        detail: [item.damage],
-      })
+export class RecordReader implements AsyncGenerator<WalRecord, void, void> {
+  readonly #batches: AsyncGenerator<readonly LogItem[], void, void>
+  readonly #skipDamage: boolean
+  #items: readonly LogItem[] = []
+  #place = 0
+  /** The last call that has not been answered. */
+  #waiting: Promise<Result> | undefined
+
+  constructor(batches: AsyncGenerator<readonly LogItem[], void, void>, skipDamage: boolean) {
+    this.#batches = batches
+    this.#skipDamage = skipDamage
+  }
+
+  next(): Promise<Result> {
+    const item = this.#items[this.#place]
+    if (this.#waiting === undefined && item !== undefined && 'record' in item) {
+      this.#place++
+      return Promise.resolve({ value: item.record, done: false })
     }
+    return this.#inTurn(() => this.#advance())
+  }
+
+  return(): Promise<Result> {
+    return this.#inTurn(async () => {
+      this.#items = []
+      await this.#batches.return()
+      return { value: undefined, done: true }
+    })
+  }
+
+  throw(error: unknown): Promise<Result> {
+    return this.return().then(() => {
+      throw error
+    })
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.return()
+  }
+
+  /** Calls that did not wait for one another are answered one after the other. */
+  #inTurn(work: () => Promise<Result>): Promise<Result> {
+    const before = this.#waiting
+    const done = before === undefined ? work() : before.then(work, work)
+    this.#waiting = done
+    const answered = (): void => {
+      if (this.#waiting === done) this.#waiting = undefined
+    }
+    done.then(answered, answered)
+    return done
+  }
+
+  async #advance(): Promise<Result> {
+    for (;;) {
+      for (let item = this.#items[this.#place]; item !== undefined; item = this.#items[this.#place]) {
+        this.#place++
+        if ('record' in item) return { value: item.record, done: false }
+        await this.#refuse(item.damage)
+      }
+      const { value, done } = await this.#batches.next()
+      if (done) return { value: undefined, done }
+      this.#items = value
+      this.#place = 0
+    }
+  }
+
+  async #refuse(damage: Damage): Promise<void> {
+    if (this.#skipDamage || damage.seqs.length === 0) return
+    this.#items = []
+    await this.#batches.return()
+    const { file, offset, detail } = damage
+    throw new WalError('WALV_DAMAGED', `${detail} Reading stopped there. See everything with: npx walv doctor.`, {
+      file,
+      offset,
+      detail: [damage],
+    })
   }
 }

@@ -24,9 +24,9 @@ export async function* scanLog(options: ScanOptions): AsyncGenerator<LogItem, vo
   const told = new Set<string>()
   const range = { from: 0, before: found.endSeq, durableBefore: found.durableBefore, signal }
   for (const segment of found.segments) {
-    for await (const item of readItems(disk, [segment], range)) {
-      if ('damage' in item) told.add(placeOf(item.damage))
-      yield item
+    for await (const items of readItems(disk, [segment], range)) {
+      for (const item of items) if ('damage' in item) told.add(placeOf(item.damage))
+      yield* items
     }
     yield* untold(
       found.damage.filter(({ file }) => file === segment.name),

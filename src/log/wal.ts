@@ -9,9 +9,9 @@ import { committedUnits } from './committed.ts'
 import { LOCK_FILE, readDirectory, refuseDirectory } from './directory.ts'
 import { closedError, GroupCommit } from './group-commit.ts'
 import { ioError } from './io-error.ts'
-import type { CheckpointRequest, Log } from './log.ts'
+import type { CheckpointRequest, Log, ReadOptions, ReplayOptions } from './log.ts'
 import { settingsOf, type WalOptions, type WalSettings, wholeNumber } from './options.ts'
-import { readItems, recordsOf } from './read.ts'
+import { RecordReader, readItems } from './read.ts'
 import {
   continueLog,
   ensureDirectory,
@@ -157,8 +157,12 @@ export class Wal implements Log {
    * @throws WALV_INVALID_ENTRY, WALV_INVALID_ID, WALV_INVALID_VECTOR, WALV_INVALID_METADATA, WALV_LIMIT, WALV_BACKPRESSURE, WALV_DISK_FULL,
    * WALV_IO, WALV_POISONED, WALV_CLOSED, WALV_READ_ONLY
    */
-  async append(entry: EntryInput): Promise<number> {
-    return this.submit(entry)
+  append(entry: EntryInput): Promise<number> {
+    try {
+      return this.submit(entry)
+    } catch (error) {
+      return Promise.reject(error)
+    }
   }
 
   /** The same, but throws at once what can be refused at once: what has been handed over without a throw has its place in the order. */
@@ -181,11 +185,11 @@ export class Wal implements Log {
    * Without `from`, from the oldest that is kept.
    * @throws WALV_SEQUENCE_TRIMMED if `from` is no longer kept, WALV_DAMAGED where records are lost (unless opened with `'salvage'`)
    */
-  read(range: { readonly from?: number; readonly signal?: AbortSignal } = {}): AsyncGenerator<WalRecord, void, void> {
+  read(options: ReadOptions = {}): AsyncGenerator<WalRecord, void, void> {
     this.#needOpen()
     const { extents, before } = this.#extent()
     const first = extents[0]?.firstSeq ?? 0
-    const from = range.from === undefined ? first : wholeNumber('from', range.from, 0)
+    const from = options.from === undefined ? first : wholeNumber('from', options.from, 0)
     if (from < first) {
       throw new WalError(
         'WALV_SEQUENCE_TRIMMED',
@@ -194,8 +198,9 @@ export class Wal implements Log {
       )
     }
     const durableBefore = Math.max(this.#recovered.survey.durableBefore, this.durableSeq + 1)
-    const items = readItems(this.#settings.disk, extents, { from, before, durableBefore, signal: range.signal })
-    return recordsOf(items, this.#settings.recovery === 'salvage')
+    const { signal, borrow = false } = options
+    const items = readItems(this.#settings.disk, extents, { from, before, durableBefore, signal, borrow })
+    return new RecordReader(items, this.#settings.recovery === 'salvage')
   }
 
   /**
@@ -203,10 +208,8 @@ export class Wal implements Log {
    * commit. With `after`, only what takes effect behind that sequence number; `from` is where reading has to begin for that, by default the same place (or what
    * `lastCheckpoint.replayFrom` says).
    */
-  replay(
-    options: { readonly after?: number; readonly from?: number; readonly signal?: AbortSignal } = {},
-  ): AsyncGenerator<CommittedUnit, void, void> {
-    const after = options.after ?? -1
+  replay(options: ReplayOptions = {}): AsyncGenerator<CommittedUnit, void, void> {
+    const { after = -1, signal, borrow = false } = options
     const checkpoint = this.lastCheckpoint
     const from =
       options.from ??
@@ -215,9 +218,11 @@ export class Wal implements Log {
         : options.after === undefined
           ? undefined
           : after + 1)
-    const signal = options.signal ? { signal: options.signal } : {}
-    const records = this.read({ ...(from === undefined ? {} : { from }), ...signal })
-    return committedUnits(records, after, (begin, through) => until(this.read({ from: begin, ...signal }), through))
+    const how = { borrow, ...(signal && { signal }) }
+    const records = this.read({ ...(from === undefined ? {} : { from }), ...how })
+    return committedUnits(records, after, (begin, through) =>
+      until(this.read({ from: begin, ...how, borrow: false }), through),
+    )
   }
 
   /**

@@ -22,10 +22,12 @@ export interface Spot {
   readonly reason: string
 }
 
-/** Sees what a walk passes. The window's memory is valid until the call returns. */
+/** Sees what a walk passes. The window's memory is valid until the call returns, or, with `beforeReading`, until that lets the walk read on. */
 export interface FrameVisitor {
   /** A verified record in its order. Returning true makes the walk pause behind it. */
   record(window: FrameWindow, at: number, header: FrameHeader, bytes: number): boolean
+  /** More of the file is about to take the place of what was shown. Returning true makes the walk pause before. */
+  beforeReading?(): boolean
   /** Any verified frame, records included, before `record`. */
   frame?(header: FrameHeader): void
 }
@@ -91,15 +93,17 @@ export class SegmentWalk {
     let paused = false
     while (!paused && !this.done) {
       const step = this.#window.step()
-      if (step === undefined) {
+      if (step?.kind === 'frame' && step.header.seq === this.expected && this.#makesSense(step)) {
+        paused = this.#take(step)
+      } else if (step?.kind === 'end') {
+        this.#finish()
+      } else if (step !== undefined && this.expected >= this.#endSeq) {
+        this.done = true
+      } else if (this.#visitor.beforeReading?.()) {
+        paused = true
+      } else if (step === undefined) {
         signal?.throwIfAborted()
         await this.#window.fill()
-      } else if (step.kind === 'end') {
-        this.#finish()
-      } else if (step.kind === 'frame' && step.header.seq === this.expected && this.#makesSense(step)) {
-        paused = this.#take(step)
-      } else if (this.expected >= this.#endSeq) {
-        this.done = true
       } else {
         await this.#passBad(step)
         paused = true

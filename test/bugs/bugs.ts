@@ -56,8 +56,8 @@ export const BUGS: readonly Bug[] = [
     edits: [
       {
         file: 'src/format/frame.ts',
-        find: 'crc32Short(bytes, at, at + 36, seed)',
-        replace: 'crc32Short(bytes, at + 8, at + 36, seed)',
+        find: 'crc32(view, at, at + 36, seed)',
+        replace: 'crc32(view, at + 8, at + 36, seed)',
       },
     ],
     caughtBy: {
@@ -103,8 +103,8 @@ export const BUGS: readonly Bug[] = [
     edits: [
       {
         file: 'src/format/segment.ts',
-        find: 'return crc32(tail, crc32(logId, 0))',
-        replace: 'return crc32(logId, tail.length)',
+        find: 'return crc32(identity, 0, identity.byteLength, 0)',
+        replace: 'return crc32(identity, 0, LOG_ID_BYTES, 0)',
       },
     ],
     caughtBy: {

@@ -8,7 +8,7 @@ import { WORKLOADS } from './workloads.ts'
 const SEEDS = 6
 const MIN_STATES = 20_000
 /** Seeds beyond those that found something once. */
-const FOUND: Readonly<Record<string, readonly number[]>> = { 'failing-log': [9] }
+const FOUND: Readonly<Record<string, readonly number[]>> = { 'failing-log': [9], repair: [12] }
 
 const seeds = (workload: string): Job[] =>
   [...Array.from({ length: SEEDS }, (_, place) => 1 + place), ...(FOUND[workload] ?? [])].map((seed) => ({

@@ -93,8 +93,8 @@ class RepairWork {
   async recover(): Promise<void> {
     await this.#repairAndGoOn()
     const again = await this.#open({ readOnly: true })
-    // A checkpoint stays in the log when its snapshot is gone.
-    const damage = again.recovery.damage.filter(({ kind }) => kind !== 'snapshot')
+    // A checkpoint stays in the log when its snapshot is gone, and what stands before a hole that a snapshot covers stays where it is.
+    const damage = again.recovery.damage.filter((each) => each.kind !== 'snapshot' && !isCoveredHole(each))
     assert.deepEqual(damage, [], 'a log that was repaired and closed is damaged')
     assert.deepEqual(await recordsOf(again), this.#facts.kept, 'a second opening finds something else')
   }
@@ -125,7 +125,8 @@ class RepairWork {
     const damagedFiles = await Promise.all([...names].map((name) => contentOf(this.#disk, `${DIRECTORY}/${name}`)))
     // The end of a file that was cut may have held what nothing else tells of.
     const isUnknown = damage.some(({ acknowledged }) => acknowledged === null)
-    const lost = isUnknown ? [] : [...this.#facts.kept.keys()].filter((seq) => !kept.has(seq))
+    const from = damage.some(isCoveredHole) ? coveredBefore(wal) : 0
+    const lost = isUnknown ? [] : [...this.#facts.kept.keys()].filter((seq) => seq >= from && !kept.has(seq))
     this.#note({ kept, lost, submitted: new Map(), damagedFiles, isClean: false })
   }
 
@@ -182,6 +183,18 @@ class RepairWork {
 }
 
 const NOTHING: RepairFacts = { kept: new Map(), lost: [], submitted: new Map(), damagedFiles: [], isClean: false }
+
+/** A file is missing, and nothing is lost with it: a snapshot holds what it held. */
+const isCoveredHole = ({ kind, acknowledged }: Damage): boolean => kind === 'missing-segment' && acknowledged === false
+
+/** Where a log begins of which a snapshot holds the rest: it must be there, and reach so far. */
+function coveredBefore(wal: Wal): number {
+  const { snapshot, lastCheckpoint } = wal
+  assert.ok(snapshot && lastCheckpoint, 'a hole is called covered, and no snapshot is in use')
+  const first = wal.stats().firstSeq
+  assert.ok(lastCheckpoint.replayFrom >= first, 'a hole is called covered, and the snapshot does not reach behind it')
+  return first
+}
 
 const isOfSegment = ({ kind, file }: Damage): boolean => kind !== 'torn-tail' && file.startsWith('segment-')
 

@@ -1,6 +1,6 @@
 /** Segments of format v2: their sums made right, whatever they hold. */
+import { crc32 } from 'node:zlib'
 import type { ByteBuffer } from '../../src/format/byte-buffer.ts'
-import { crc32 } from '../../src/format/crc.ts'
 import { FRAME_ALIGNMENT, FRAME_HEADER_BYTES, FRAME_MAGIC, frameBytes, sealFrame } from '../../src/format/frame.ts'
 import { SECTOR_BYTES, SEGMENT_HEADER_BYTES, segmentSeed } from '../../src/format/segment.ts'
 

@@ -6,6 +6,7 @@ import { FailingDisk } from '../support/failing-disk.ts'
 import {
   appendAll,
   collect,
+  customOf,
   idsIn,
   idsOf,
   insert,
@@ -40,6 +41,18 @@ test('appends of one turn share a group: one write, one sync', async (t) => {
   const { wal, writes, syncs } = await countedLog(t)
   await appendAll(wal, names('id', 100))
   assert.deepEqual([writes(), syncs(), wal.stats().groups], [1, 1, 1])
+})
+
+test('a large group is on its way while the turn in which it is appended goes on', async (t) => {
+  const { wal, writes } = await countedLog(t)
+  await wal.append(customOf(4 * 1024 * 1024))
+  await wal.append(customOf(8 * 1024))
+  const before = writes()
+  const small = wal.append(customOf(100 * 1024))
+  assert.equal(writes(), before, 'a small one waits for others')
+  const large = wal.append(customOf(200 * 1024))
+  assert.equal(writes(), before + 1)
+  await Promise.all([small, large])
 })
 
 test('what is appended while a group is synced shares the next one', async (t) => {

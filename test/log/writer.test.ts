@@ -354,8 +354,35 @@ test('a group takes records up to 1 MiB, and the further ones of a turn go into 
   await wal.append(customOf(KIB * KIB))
   const { groups, rotations } = wal.stats()
   await Promise.all(Array.from({ length: 20 }, () => wal.append(customOf(100 * KIB))))
-  assert.deepEqual([wal.stats().groups - groups, wal.stats().rotations - rotations], [2, 0], 'ten in each')
+  assert.deepEqual([wal.stats().groups - groups, wal.stats().rotations - rotations], [3, 0], 'six, ten, and four')
   await wal.close()
+})
+
+/** How many records there are in each write of a segment, one turn after the other. */
+async function recordsOfWrites(turns: readonly number[], recordBytes: number): Promise<number[]> {
+  const { wal, disk } = await roomyLog()
+  const from = disk.ops.length
+  for (const records of turns)
+    await Promise.all(Array.from({ length: records }, () => wal.append(customOf(recordBytes))))
+  const written = disk.ops.slice(from).filter(({ kind }) => kind === 'write')
+  await wal.close()
+  return written.map(({ bytes }) => bytes! / frameBytes(recordBytes + CUSTOM_OVERHEAD - 40))
+}
+
+/** A log with an active segment of 8 MiB, just begun, so that none is prepared. */
+async function roomyLog(): Promise<{ wal: Wal; disk: SimulatedDisk }> {
+  const disk = new SimulatedDisk()
+  const wal = await openOn(disk)
+  await wal.append(customOf(4 * KIB * KIB - 8 * KIB))
+  await wal.append(customOf(8 * KIB))
+  return { wal, disk }
+}
+
+test('a group of 256 KiB and half of the last one is on its way before the turn ends, and the rest take turns with it', async () => {
+  assert.deepEqual(await recordsOfWrites([8], 30 * KIB), [8], 'below 256 KiB')
+  assert.deepEqual(await recordsOfWrites([9], 30 * KIB), [9])
+  assert.deepEqual(await recordsOfWrites([10], 30 * KIB), [9, 1])
+  assert.deepEqual(await recordsOfWrites([30, 30, 30], 30 * KIB), [9, 21, 11, 19, 10, 20])
 })
 
 test('at the level os the records of a segment are synced before the next one promises them', async () => {
