@@ -62,7 +62,7 @@ test('a transaction is whole, though it was read long before its commit, from me
   transaction.append({ type: 'batch', entries: [insertOf(9), { type: 'custom', kind: 'k', data }] })
   transaction.append({ type: 'update', id: 'id-7', metadata: 'm' })
   transaction.delete('other')
-  for (let times = 0; times < 3; times++) await wal.append(customOf(KIB * KIB))
+  for (let times = 0; times < 100; times++) void wal.append(customOf(30 * KIB))
   await transaction.commit()
   const units = await collect(wal.replay({ borrow: true }))
   assert.deepEqual(units.at(-1)!.entries, [
