@@ -55,6 +55,8 @@ test('what is not borrowed is its own: nothing else is in its memory, and it sta
 
 test('a transaction is whole, though it was read long before its commit, from memory that was used again', async () => {
   const wal = await openOn(new SimulatedDisk())
+  // The next segment has room for all of it.
+  await wal.append(customOf(4 * KIB * KIB))
   const transaction = wal.begin()
   const data = new Uint8Array(100).fill(9)
   transaction.append(insertOf(7))
