@@ -24,6 +24,14 @@ export interface WriterStart extends ActiveSegment {
   readonly lastTimestamp: number
 }
 
+/** A group on its way into the file. */
+interface Writing {
+  readonly group: Group
+  /** What its last frame promises. */
+  readonly promisedBefore: number
+  readonly trouble: Promise<WriteTrouble | undefined>
+}
+
 interface Flush {
   readonly before: number
   readonly resolve: () => void
@@ -66,6 +74,10 @@ export class GroupCommit {
   #closed = false
   #scheduled = false
   #isRunning = false
+  /** The sync under way. */
+  #syncing: Promise<WriteTrouble | undefined> | undefined
+  /** The group that is written while the one before it is synced. */
+  #ahead: Writing | undefined
   /** The last piece of work on the files, done or not. */
   #underWay: Promise<void> | undefined
   #poison: WalError | undefined
@@ -210,8 +222,8 @@ export class GroupCommit {
 
   /** Lets the callers of this turn of the event loop share a group, unless that is large: then it is on its way while the rest are encoded. */
   #schedule(): void {
-    if (this.#isRunning) return
-    if (this.#isEager()) this.#run()
+    if (this.#isRunning) this.#writeAhead()
+    else if (this.#isEager()) this.#run()
     else if (!this.#scheduled) {
       this.#scheduled = true
       clearTimeout(this.#idleTimer)
@@ -240,11 +252,10 @@ export class GroupCommit {
   /** What is acknowledged, and whether there is more to do at once, is settled before its callers go on. */
   async #commitAll(): Promise<void> {
     do {
-      const group = this.#takeGroup()
-      if (group === undefined) await this.#syncWritten()
-      else if (await this.#commit(group)) this.#acknowledge(group)
+      const done = await this.#commitNext()
+      if (done) this.#acknowledge(done)
       this.#settleFlushes()
-    } while (this.#isEager())
+    } while (this.#ahead || this.#isEager())
     this.#isRunning = false
     // Those whose appends just resolved may append again, and share the next group.
     if (this.#hasWork() || this.#flushes.length > 0) this.#schedule()
@@ -255,11 +266,15 @@ export class GroupCommit {
     return this.#queue.shift() ?? (this.#filling && this.#endFilling(this.#filling))
   }
 
-  async #commit(group: Group): Promise<boolean> {
-    // What a new segment's header promises has to be true first.
-    if (group.opensSegment && !(await this.#syncWritten(group))) return false
-    if (!(await this.#write(group))) return false
-    return this.#settings.durability !== 'commit' || this.#sync(group)
+  /** @returns the group that is to be acknowledged, if there was one and it is where it should be */
+  async #commitNext(): Promise<Group | undefined> {
+    const ahead = this.#ahead
+    this.#ahead = undefined
+    const group = ahead?.group ?? this.#takeGroup()
+    // What a new segment's header promises has to be true first, and a flush may have been asked for.
+    if ((group === undefined || group.opensSegment) && !(await this.#syncWritten(group))) return undefined
+    if (group === undefined || !(await this.#written(ahead ?? this.#write(group)))) return undefined
+    return this.#settings.durability !== 'commit' || (await this.#sync(group)) ? group : undefined
   }
 
   #acknowledge(group: Group): void {
@@ -267,28 +282,54 @@ export class GroupCommit {
     this.#lastGroupBytes = group.bytes
     this.#groups++
     this.#memory.give(group.memory)
-    this.#writer.prepareAhead()
+    this.#writer.prepareAhead(group.bytes)
     group.resolve()
   }
 
-  async #write(group: Group): Promise<boolean> {
-    const trouble = await this.#writer.write(group, this.#durableBefore, this.#lastTimestamp)
-    if (trouble) {
-      if (trouble.refused) this.#refuse(group, refusal(trouble.cause, trouble.what))
-      else this.#setPoison(group, trouble)
+  #write(group: Group): Writing {
+    const promisedBefore = this.#durableBefore
+    return { group, promisedBefore, trouble: this.#writer.write(group, promisedBefore, this.#lastTimestamp) }
+  }
+
+  async #written({ group, promisedBefore, trouble }: Writing): Promise<boolean> {
+    const found = await trouble
+    if (found) {
+      if (found.refused) this.#refuse(group, refusal(found.cause, found.what))
+      else this.#setPoison([group], found)
       return false
     }
     this.#writtenBefore = group.nextSeq
-    this.#promisedBefore = this.#durableBefore
+    this.#promisedBefore = promisedBefore
     return true
+  }
+
+  /**
+   * While one group is synced, the next is written behind it, so that the disk does not wait. What lands of it lands behind a group that nothing promises yet: should that be torn, the log ends
+   * before both.
+   */
+  #writeAhead(): void {
+    if (!this.#syncing || this.#ahead || !this.#isEager()) return
+    const next = this.#queue[0] ?? this.#filling!
+    // One that opens a segment, and those behind it, wait until it is their turn.
+    if (!next.opensSegment && next.position.segment === this.#writer.active.number)
+      this.#ahead = this.#write(this.#takeGroup()!)
   }
 
   async #sync(group: Group | undefined): Promise<boolean> {
     const before = this.#writtenBefore
-    const trouble = await this.#writer.sync()
-    if (trouble) this.#setPoison(group, trouble)
-    else this.#durableBefore = before
-    return trouble === undefined
+    this.#syncing = this.#writer.sync()
+    this.#writeAhead()
+    const trouble = await this.#syncing
+    this.#syncing = undefined
+    if (trouble === undefined) {
+      this.#durableBefore = before
+      return true
+    }
+    const ahead = this.#ahead
+    this.#ahead = undefined
+    this.#setPoison([group, ahead?.group], trouble)
+    await ahead?.trouble
+    return false
   }
 
   async #syncWritten(group?: Group): Promise<boolean> {
@@ -314,7 +355,7 @@ export class GroupCommit {
   }
 
   /** Fail-stop: after a failed sync nothing that was written since the last good one can be trusted, and no later sync can tell. */
-  #setPoison(group: Group | undefined, { what, cause }: WriteTrouble): void {
+  #setPoison(written: readonly (Group | undefined)[], { what, cause }: WriteTrouble): void {
     const message = `${what} (${cause.code ?? cause.message}). Records from ${this.#durableBefore} on may or may not be on disk. The log takes no more appends; close it and open it again.`
     this.#poison = new WalError('WALV_POISONED', message, {
       file: this.#writer.active.path,
@@ -322,14 +363,15 @@ export class GroupCommit {
       cause,
     })
     const behind = this.#takeAll(undefined)
-    group?.reject(
-      (seq) =>
-        new WalError('WALV_IO', `${message} The fate of record ${seq} is unknown: look for it after reopening.`, {
-          seq,
-          fate: 'unknown',
-          cause,
-        }),
-    )
+    for (const each of written)
+      each?.reject(
+        (seq) =>
+          new WalError('WALV_IO', `${message} The fate of record ${seq} is unknown: look for it after reopening.`, {
+            seq,
+            fate: 'unknown',
+            cause,
+          }),
+      )
     for (const each of behind)
       each.reject(
         () => new WalError('WALV_POISONED', `${message} This append was not logged.`, { fate: 'not-logged', cause }),
@@ -376,12 +418,12 @@ export class GroupCommit {
     group.addPromise(fields)
     group.addPromise(fields)
     this.#planned = { ...this.#planned, offset: group.endOffset }
-    if ((await this.#write(group)) && (await this.#sync(group))) this.#memory.give(group.memory)
+    if ((await this.#written(this.#write(group))) && (await this.#sync(group))) this.#memory.give(group.memory)
   }
 
-  /** Behind every waiting group, and every flush that waits, there is one that is filling. */
+  /** Behind every waiting group, and every flush that waits, there is one that is filling, or was and is written ahead. */
   #hasWork(): boolean {
-    return this.#filling !== undefined
+    return this.#filling !== undefined || this.#ahead !== undefined
   }
 
   #flushQuietly(): void {

@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { dirname, join } from 'node:path'
-import type { Disk } from '../disk/disk.ts'
-import { writeFully } from '../disk/disk.ts'
+import { type Disk, type DiskFile, writeFully } from '../disk/disk.ts'
 import type { CheckpointEntry, Damage } from '../entry.ts'
 import { WalError } from '../errors.ts'
 import { alignUp } from '../format/byte-buffer.ts'
@@ -183,14 +182,15 @@ export async function continueLog(settings: WalSettings, { survey: found }: Reco
     previous: found.segments.findLast((segment) => segment.firstSeq < firstSeq)?.number ?? 0,
   }
   let offset = FIRST_FRAME
-  const segment = await createSegment(disk, directory, number, capacity, async (file) => {
+  const write = async (file: DiskFile): Promise<void> => {
     const sink = new FrameSink(file, segmentSeed(logId, number), HEADER_ROOM)
     for (const source of sources) {
       await copyRecords(disk, { ...source, stopSeq: found.endSeq }, firstSeq, sink, found.spots)
     }
     await writeFully(file, encodeSegmentHeader(header), 0)
     offset = sink.offset
-  })
+  }
+  const segment = await createSegment(disk, directory, number, capacity, { write })
   const superseded = found.segments.filter((source) => source.firstSeq >= firstSeq).map(({ name }) => name)
   return { logId, segment, header, offset, superseded: [...superseded, ...found.unusedSegments] }
 }

@@ -1,6 +1,5 @@
 import { join } from 'node:path'
-import type { Disk } from '../disk/disk.ts'
-import { writeFully } from '../disk/disk.ts'
+import { type Disk, type DiskFile, writeFully } from '../disk/disk.ts'
 import { readAround } from '../disk/read-around.ts'
 import { assert } from '../errors.ts'
 import { alignUp } from '../format/byte-buffer.ts'
@@ -122,18 +121,12 @@ async function rewrite(
   const { number } = segment
   const header: SegmentHeader = { logId, number, firstSeq, capacity, durableBefore, createdAt: 0, previous }
   const source = { ...segment, stopSeq: found.endSeq }
-  const { file } = await createSegment(
-    disk,
-    directory,
-    number,
-    capacity,
-    async (target) => {
-      const sink = new FrameSink(target, segmentSeed(logId, number), HEADER_ROOM)
-      if (missing?.lostThrough != null) sink.addGap(missing.lostFrom, missing.lostThrough, 0)
-      await copyRecords(disk, source, segment.firstSeq, sink, found.spots)
-      await writeFully(target, encodeSegmentHeader(header), 0)
-    },
-    true,
-  )
+  const write = async (target: DiskFile): Promise<void> => {
+    const sink = new FrameSink(target, segmentSeed(logId, number), HEADER_ROOM)
+    if (missing?.lostThrough != null) sink.addGap(missing.lostFrom, missing.lostThrough, 0)
+    await copyRecords(disk, source, segment.firstSeq, sink, found.spots)
+    await writeFully(target, encodeSegmentHeader(header), 0)
+  }
+  const { file } = await createSegment(disk, directory, number, capacity, { write, replaces: true })
   await file.close()
 }

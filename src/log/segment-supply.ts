@@ -12,9 +12,9 @@ export class SegmentSupply {
     this.#directory = directory
   }
 
-  /** Begins to make the segment that is likely to come next, if none is being made. */
-  prepare(number: number, capacity: number): void {
-    this.#prepared ??= createSegment(this.#disk, this.#directory, number, capacity).catch(() => {
+  /** Begins to make the segment that is likely to come next, if none is being made. `zeroed`: see `createSegment`. */
+  prepare(number: number, capacity: number, zeroed: boolean): void {
+    this.#prepared ??= createSegment(this.#disk, this.#directory, number, capacity, { zeroed }).catch(() => {
       // Preparing is upkeep: the segment is made when it is needed, and an error then belongs to an append.
       this.#prepared = undefined
       return undefined
@@ -29,7 +29,7 @@ export class SegmentSupply {
       return prepared
     }
     await this.discard()
-    return createSegment(this.#disk, this.#directory, number, capacity)
+    return createSegment(this.#disk, this.#directory, number, capacity, { zeroed: false })
   }
 
   /** Removes what was prepared and not taken. */

@@ -1,5 +1,5 @@
 import { basename } from 'node:path'
-import { type DiskFile, writeFully } from '../disk/disk.ts'
+import { type DiskFile, readFully, writeFully } from '../disk/disk.ts'
 import { FRAME_HEADER_BYTES } from '../format/frame.ts'
 import { segmentSeed } from '../format/segment.ts'
 import type { Group, WritePosition } from './group.ts'
@@ -27,6 +27,10 @@ export interface ActiveSegment {
   readonly offset: number
 }
 
+const NO_FRAME = Buffer.alloc(FRAME_HEADER_BYTES)
+/** From groups of so many bytes on, what a sync costs to give a file its blocks is less than to write every byte twice. */
+const SPARSE_FROM_BYTES = 64 * 1024
+
 /** The active segment and those that follow it: what is written to files, and how that goes wrong. One call at a time. */
 export class SegmentWriter {
   readonly counters: { syncs: number; bytesWritten: number; rotations: number; lastSyncMs: number } = {
@@ -45,6 +49,8 @@ export class SegmentWriter {
   #spoiled = false
   /** The number of the segment that the active one goes on from. */
   #previous: number
+  /** The sync under way, or the last one. */
+  #synced: Promise<WriteTrouble | undefined> = Promise.resolve(undefined)
 
   constructor(settings: WalSettings, segments: SegmentList, { logId, segment, previous, offset }: ActiveSegment) {
     this.#settings = settings
@@ -142,7 +148,9 @@ export class SegmentWriter {
   async #failed(error: unknown, target: OpenSegment, undo: () => Promise<void>): Promise<WriteTrouble> {
     const cause = error as NodeJS.ErrnoException
     const name = basename(target.path)
-    if (!isDiskFull(cause)) {
+    // What a failed sync leaves open stays open, and only one sync at a time is told what failed.
+    const lost = await this.#synced
+    if (lost || !isDiskFull(cause)) {
       if (target !== this.#active) await target.file.close().catch(() => {})
       return { refused: false, what: `Writing to ${name} failed`, cause }
     }
@@ -155,10 +163,14 @@ export class SegmentWriter {
     return { refused: true, what: `Writing to ${name} failed`, cause }
   }
 
-  /** Without its first frame, a group is a torn tail. The segment is not written to again, so nothing can complete it. */
+  /** Without its first frame, a group is a torn tail. The segment is not written to again, so nothing can complete it. Where nothing of it landed, a full disk has no room for zeros either. */
   async #invalidate(file: DiskFile, offset: number): Promise<void> {
-    await writeFully(file, Buffer.alloc(FRAME_HEADER_BYTES), offset)
-    await file.sync()
+    const landed = Buffer.alloc(FRAME_HEADER_BYTES)
+    await readFully(file, landed, offset)
+    if (!landed.equals(NO_FRAME)) {
+      await writeFully(file, NO_FRAME, offset)
+      await file.sync()
+    }
     this.#spoiled = true
   }
 
@@ -169,7 +181,12 @@ export class SegmentWriter {
   }
 
   /** Syncs the active segment: everything written before the call. A failed sync tells nothing about any byte since the last good one. */
-  async sync(): Promise<WriteTrouble | undefined> {
+  sync(): Promise<WriteTrouble | undefined> {
+    this.#synced = this.#sync()
+    return this.#synced
+  }
+
+  async #sync(): Promise<WriteTrouble | undefined> {
     const started = performance.now()
     try {
       await this.#active.file.sync()
@@ -182,10 +199,11 @@ export class SegmentWriter {
     return undefined
   }
 
-  /** Begins to make the next segment once half of this one is used. */
-  prepareAhead(): void {
+  /** Begins to make the next segment once half of this one is used, in the way that suits groups of this size. */
+  prepareAhead(groupBytes: number): void {
     const { number, capacity } = this.#active
-    if (this.#offset >= capacity / 2) this.#supply.prepare(number + 1, this.nextCapacity(capacity))
+    if (this.#offset >= capacity / 2)
+      this.#supply.prepare(number + 1, this.nextCapacity(capacity), groupBytes < SPARSE_FROM_BYTES)
   }
 
   /** Lets go of the files. Everything is synced, or lost: what closing answers changes nothing. */

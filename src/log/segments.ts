@@ -23,17 +23,25 @@ export interface OpenSegment {
   readonly file: DiskFile
 }
 
+export interface Making {
+  /** Zeros are written to all of it, so that a sync of what is written over them need not find blocks for it. Else the file system finds them as it is written. Default true. */
+  readonly zeroed?: boolean
+  /** Fills it; the rest is zeros. */
+  readonly write?: (file: DiskFile) => Promise<void>
+  /** There is one of this number already, which stays until the new one takes its name. */
+  readonly replaces?: boolean
+}
+
 /**
  * Makes a segment file in such a way that a crash leaves either all of it or nothing under its name: written under a temporary name, synced,
- * renamed, directory synced. `write` fills it; the rest is zeros. With `replaces` there is one of this number already, which stays until the new one takes its name.
+ * renamed, directory synced.
  */
 export async function createSegment(
   disk: Disk,
   directory: string,
   number: number,
   capacity: number,
-  write?: (file: DiskFile) => Promise<void>,
-  replaces = false,
+  { zeroed = true, write, replaces = false }: Making = {},
 ): Promise<OpenSegment> {
   if (number > MAX_SEGMENT_NUMBER) {
     const message = `The log in ${directory} has used all segment numbers up to ${MAX_SEGMENT_NUMBER}. Start a new log.`
@@ -45,7 +53,8 @@ export async function createSegment(
   await disk.remove(temporary).catch(ignoreMissing)
   const file = await disk.open(temporary, 'create')
   try {
-    await writeZeros(file, capacity)
+    if (zeroed) await writeZeros(file, capacity)
+    else await file.truncate(capacity)
     await write?.(file)
     await file.sync()
     isNamed = !replaces

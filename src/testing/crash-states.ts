@@ -100,10 +100,13 @@ const newestOf: Choose = ({ operations }) => operations.length - 1
 
 /**
  * Names, sizes and sectors each have a rule of their own, drawn at random, as a file system has: fair coins alone would hardly ever leave a file that was
- * renamed without its size, or lose just one sector. At times all follow the order of the operations, as a disk that keeps it would.
+ * renamed without its size, or lose just one sector. At times all follow the order of the operations, as a disk that keeps it would; at times each operation lands whole or not
+ * at all, so that of two large writes the later is there without the earlier.
  */
 function sample(open: readonly UnsyncedChange[], random: Random): Choose {
-  if (random.chance(0.2)) return upTo(random.pick(open).operations.at(-1)!)
+  const order = random.below(5)
+  if (order === 0) return upTo(random.pick(open).operations.at(-1)!)
+  if (order === 1) return someOf(open, random)
   const fair: Choose = ({ operations }) => random.below(operations.length)
   const few: Choose = (change) => (random.chance(0.1) ? newestOf(change) : 0)
   const most: Choose = (change) => (random.chance(0.1) ? random.below(change.operations.length) : newestOf(change))
@@ -113,6 +116,12 @@ function sample(open: readonly UnsyncedChange[], random: Random): Choose {
     sector: random.pick([newestOf, oldest, fair, few, most]),
   }
   return (change) => rules[change.kind](change)
+}
+
+function someOf(open: readonly UnsyncedChange[], random: Random): Choose {
+  const all = new Set(open.flatMap(({ operations }) => operations.slice(1)))
+  const landed = new Set([...all].filter(() => random.chance(0.5)))
+  return ({ operations }) => operations.findLastIndex((number, version) => version === 0 || landed.has(number))
 }
 
 function upTo(operation: number): Choose {

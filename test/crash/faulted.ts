@@ -1,7 +1,7 @@
 /** Work each operation of which is made to fail. */
 import { convertWork } from './convert-workload.ts'
 import { indexWork } from './index-workload.ts'
-import { logWork } from './log-workload.ts'
+import { logWork, STREAMS } from './log-workload.ts'
 import { repairWork } from './repair-workload.ts'
 import type { Trouble } from './trouble.ts'
 import type { Work } from './workload.ts'
@@ -17,6 +17,7 @@ export interface FaultedWork {
 export const FAULTED: readonly FaultedWork[] = [
   { name: 'index', steps: 12, seeds: 2, create: indexWork },
   { name: 'log', steps: 14, seeds: 2, create: logWork },
+  { name: 'large-log', steps: 3, seeds: 2, create: (seed, trouble) => logWork(seed, trouble, STREAMS) },
   { name: 'repair', steps: 0, seeds: 2, create: repairWork },
   { name: 'convert', steps: 0, seeds: 3, create: convertWork },
 ]

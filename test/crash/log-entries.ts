@@ -52,6 +52,12 @@ export function fillers(random: Random, number: number): CustomEntry[] {
   return bytes.map((each, place) => fillerOf(each, number + place))
 }
 
+export const largeEntry = (bytes: number, number: number): CustomEntry => ({
+  type: 'custom',
+  kind: 'l',
+  data: bytesOf(bytes, number),
+})
+
 /** A custom entry whose frame takes so many bytes: a multiple of 8. */
 function fillerOf(frameBytes: number, number: number): CustomEntry {
   let payloadBytes = frameBytes - 40

@@ -29,15 +29,22 @@ export interface LogSettings {
   readonly checkpointRetention: number
   /** The clock goes on by one with each record. */
   readonly segmentMaxAgeMs: number
+  readonly segmentMaxBytes: number
 }
 
-export function settingsOf(seed: number, durability: Durability = 'commit'): LogSettings {
+export function settingsOf(seed: number, given: Partial<LogSettings> = {}): LogSettings {
   const random = new Random(seed)
-  return { durability, checkpointRetention: random.pick([1, 2]), segmentMaxAgeMs: random.pick([4, 12, 1_000_000]) }
+  return {
+    durability: 'commit',
+    checkpointRetention: random.pick([1, 2]),
+    segmentMaxAgeMs: random.pick([4, 12, 1_000_000]),
+    segmentMaxBytes: 64 * 1024,
+    ...given,
+  }
 }
 
 export const openLog = (disk: Disk, settings: LogSettings, more: Partial<WalOptions> = {}): Promise<Wal> =>
-  Wal.open({ directory: DIRECTORY, disk, segmentMaxBytes: 64 * 1024, clock: tick, ...settings, ...more })
+  Wal.open({ directory: DIRECTORY, disk, clock: tick, ...settings, ...more })
 
 /** Everything that a log tells of what it holds. */
 export async function look(wal: Wal): Promise<Found> {

@@ -3,12 +3,12 @@ import assert from 'node:assert/strict'
 import { type Damage, type RecoveryReport, WalError } from '../../src/mod.ts'
 import { Random } from '../../src/testing/random.ts'
 import type { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
-import { anyBatch, anyEntry, fillers } from './log-entries.ts'
+import { anyBatch, anyEntry, fillers, largeEntry } from './log-entries.ts'
 import { type LogFacts, LogModel } from './log-model.ts'
 import { LogSession, type LogSettings, look, lookAsReader, openLog, settingsOf } from './log-session.ts'
 import { Process } from './process.ts'
 import { Trouble, type TroubleKind } from './trouble.ts'
-import { passTime } from './virtual-time.ts'
+import { passTime, rest } from './virtual-time.ts'
 import { seedOf, type Work, type Workload } from './workload.ts'
 
 const MAX_TRANSACTIONS = 3
@@ -20,19 +20,20 @@ export function logWorkload(
   name: string,
   steps: number,
   trouble: TroubleKind,
-  durability: LogSettings['durability'] = 'commit',
+  given: Partial<LogSettings> = {},
 ): Workload {
-  return { name, steps, create: (seed) => logWork(seed, new Trouble(trouble), durability) }
+  return { name, steps, create: (seed) => logWork(seed, new Trouble(trouble), given) }
 }
 
-export function logWork(
-  seed: number,
-  trouble: Trouble,
-  durability: LogSettings['durability'] = 'commit',
-): Work<LogFacts> {
-  const settings = settingsOf(seed, durability)
+/** Groups so large that the next is written while one is synced, in segments with room for several. */
+export const STREAMS: Partial<LogSettings> = { segmentMaxBytes: 4 * 1024 * 1024, segmentMaxAgeMs: 1_000_000 }
+
+const streams = ({ segmentMaxBytes }: LogSettings): boolean => segmentMaxBytes === STREAMS.segmentMaxBytes
+
+export function logWork(seed: number, trouble: Trouble, given: Partial<LogSettings> = {}): Work<LogFacts> {
+  const settings = settingsOf(seed, given)
   return {
-    disk: { maxLatencyTurns: seed % 3 === 0 ? 2 : 0 },
+    disk: { maxLatencyTurns: seed % 3 === 0 || streams(settings) ? 2 : 0 },
     onOperation: trouble.onOperation,
     async run(disk, witness, steps) {
       const model = new LogModel(witness, settings.checkpointRetention)
@@ -129,7 +130,7 @@ export class LogWork {
     const chance = random.below(100)
     // Segments are filled, or grow old; where they are filled, the last one is too large to be carried over at opening.
     const fills = this.#settings.segmentMaxAgeMs > MAX_STEPS ? 22 : 2
-    if (chance < fills) await this.#all(fillers(random, number))
+    if (chance < fills) await this.#fill(random, number)
     else if (chance < 32) await this.#session.append(anyEntry(random, number))
     else if (chance < 42) await this.#several(random, number)
     else if (chance < 52) await this.#begin(random, number)
@@ -145,6 +146,8 @@ export class LogWork {
   /** A poisoned log takes nothing more, ever; any other is whole and goes on. */
   async #checkAfterTrouble(): Promise<void> {
     if (!this.#trouble.mayFail) return
+    // What failed while nobody was waiting for it has not reached the log's own ears yet.
+    await rest()
     const { wal } = this.#session
     if (wal.stats().poisoned) {
       assert.ok(!this.#trouble.isFull, 'a full disk poisoned the log')
@@ -163,6 +166,22 @@ export class LogWork {
 
   #all(entries: readonly Parameters<LogSession['append']>[0][]): Promise<unknown> {
     return Promise.all(entries.map((entry) => this.#session.append(entry)))
+  }
+
+  #fill(random: Random, number: number): Promise<unknown> {
+    return streams(this.#settings) ? this.#stream(random, number) : this.#all(fillers(random, number))
+  }
+
+  /** Several callers, each of which goes on when its last append was answered. */
+  #stream(random: Random, number: number): Promise<unknown> {
+    const callers = random.pick([3, 6, 9])
+    const bytes = random.pick([40_000, 100_000])
+    return Promise.all(
+      Array.from({ length: callers }, async (_, caller) => {
+        for (let times = 0; times < 3; times++)
+          await this.#session.append(largeEntry(bytes + caller, number + caller * 3 + times))
+      }),
+    )
   }
 
   #several(random: Random, number: number): Promise<unknown> {
@@ -210,7 +229,7 @@ export class LogWork {
     const work: Promise<unknown>[] = [this.#several(random, number)]
     if (random.chance(0.3)) work.push(this.#end(random))
     if (random.chance(0.3)) work.push(this.#session.checkpoint())
-    if (random.chance(0.3)) work.push(this.#all(fillers(random, number + 50)))
+    if (random.chance(0.3)) work.push(this.#fill(random, number + 50))
     await Promise.race([Promise.all(work), this.#process.death])
     if (random.chance(0.3))
       await Promise.race([this.#session.bear(() => this.#session.wal.close()), this.#process.death])

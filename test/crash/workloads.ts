@@ -1,7 +1,7 @@
 /** Everything that the explorer is set to work on. */
 import { convertWorkload } from './convert-workload.ts'
 import { indexWorkload } from './index-workload.ts'
-import { logWorkload } from './log-workload.ts'
+import { logWorkload, STREAMS } from './log-workload.ts'
 import { repairWorkload } from './repair-workload.ts'
 import type { Workload } from './workload.ts'
 
@@ -13,8 +13,12 @@ export const WORKLOADS: readonly Workload[] = [
   logWorkload('log', 30, 'none'),
   logWorkload('failing-log', 30, 'faults'),
   logWorkload('full-log', 30, 'full'),
-  logWorkload('interval-log', 30, 'none', { intervalMs: 50 }),
-  logWorkload('os-log', 30, 'none', 'os'),
+  logWorkload('interval-log', 30, 'none', { durability: { intervalMs: 50 } }),
+  logWorkload('os-log', 30, 'none', { durability: 'os' }),
+  logWorkload('large-log', 12, 'none', STREAMS),
+  logWorkload('failing-large-log', 12, 'faults', STREAMS),
+  logWorkload('full-large-log', 12, 'full', STREAMS),
+  logWorkload('os-large-log', 12, 'none', { ...STREAMS, durability: 'os' }),
   repairWorkload('repair', 3),
   convertWorkload('convert', 1),
 ]

@@ -26,7 +26,9 @@ const kinds = (disk: SimulatedDisk, from = 0): Operation['kind'][] => disk.ops.s
 test('a segment is made under a temporary name, in its full size and synced, before it has its own, durably', async () => {
   const disk = await emptyDirectory()
   const from = disk.ops.length
-  const segment = await createSegment(disk, DIRECTORY, 3, 4096, (file) => writeFully(file, Buffer.from('content'), 100))
+  const segment = await createSegment(disk, DIRECTORY, 3, 4096, {
+    write: (file) => writeFully(file, Buffer.from('content'), 100),
+  })
   const { file, ...rest } = segment
   assert.deepEqual(rest, { number: 3, path: segmentAt(3), capacity: 4096 })
   assert.deepEqual(kinds(disk, from), ['remove', 'create', 'write', 'write', 'sync', 'rename', 'syncDirectory'])
@@ -35,6 +37,31 @@ test('a segment is made under a temporary name, in its full size and synced, bef
   assert.deepEqual(await contentOf(disk.crash('nothing'), segmentAt(3)), expected)
   await writeFully(file, Buffer.from('open for writing'), 0)
   await file.close()
+})
+
+test('a segment that is not written with zeros takes no space, and has its full size durably all the same', async () => {
+  const disk = await emptyDirectory()
+  const from = disk.ops.length
+  const { file } = await createSegment(disk, DIRECTORY, 3, 2 ** 20, { zeroed: false })
+  await file.close()
+  assert.deepEqual(kinds(disk, from), ['remove', 'create', 'truncate', 'sync', 'rename', 'syncDirectory', 'close'])
+  assert.equal(disk.usedBytes, 0)
+  assert.deepEqual(await contentOf(disk.crash('nothing'), segmentAt(3)), Buffer.alloc(2 ** 20))
+})
+
+test('a segment is prepared with or without zeros, and made without them where an append waits for it', async () => {
+  for (const [zeroed, bytes] of [
+    [true, 8192],
+    [false, 0],
+  ] as const) {
+    const disk = await emptyDirectory()
+    const supply = new SegmentSupply(disk, DIRECTORY)
+    supply.prepare(2, 8192, zeroed)
+    await supply.take(2, 8192)
+    assert.equal(disk.usedBytes, bytes)
+    await supply.take(3, 8192)
+    assert.equal(disk.usedBytes, bytes)
+  }
 })
 
 test('zeros are written in pieces of at most 1 MiB, and not one byte beyond the capacity', async () => {
@@ -89,7 +116,7 @@ test('a segment whose content cannot be written is not left behind', async () =>
     await writeFully(file, Buffer.from('half'), 0)
     throw new Error('on purpose')
   }
-  await assert.rejects(createSegment(disk, DIRECTORY, 1, 4096, fail), { message: 'on purpose' })
+  await assert.rejects(createSegment(disk, DIRECTORY, 1, 4096, { write: fail }), { message: 'on purpose' })
   assert.deepEqual(await namesOn(disk), [])
   assert.ok(kinds(disk).includes('close'))
 })
@@ -223,14 +250,14 @@ test('files are removed by name, missing ones passed over, and the directory is 
 test('a prepared segment is taken if number and size fit, without another being made', async () => {
   const disk = await emptyDirectory()
   const supply = new SegmentSupply(disk, DIRECTORY)
-  supply.prepare(2, 8192)
-  supply.prepare(2, 8192)
+  supply.prepare(2, 8192, true)
+  supply.prepare(2, 8192, true)
   const taken = await supply.take(2, 4096)
   assert.deepEqual([taken.number, taken.capacity], [2, 8192])
   assert.equal(kinds(disk).filter((kind) => kind === 'create').length, 1)
   await supply.discard()
   assert.deepEqual(await namesOn(disk), [segmentName(2)], 'what was taken is not discarded')
-  supply.prepare(3, 4096)
+  supply.prepare(3, 4096, true)
   assert.equal((await supply.take(3, 4096)).capacity, 4096, 'a size that just fits')
   assert.deepEqual(await namesOn(disk), [segmentName(2), segmentName(3)])
 })
@@ -242,7 +269,7 @@ for (const [why, number, capacity] of [
   test(`a prepared segment ${why} is removed, durably, and another is made`, async () => {
     const disk = await emptyDirectory()
     const supply = new SegmentSupply(disk, DIRECTORY)
-    supply.prepare(2, 4096)
+    supply.prepare(2, 4096, true)
     await settled()
     const from = disk.ops.length
     const taken = await supply.take(number, capacity)
@@ -257,10 +284,10 @@ test('a segment that could not be prepared is made when it is needed', async () 
   const disk = await emptyDirectory()
   const supply = new SegmentSupply(disk, DIRECTORY)
   disk.onOperation = ({ kind }) => (kind === 'create' ? { code: 'ENOSPC' } : undefined)
-  supply.prepare(2, 4096)
+  supply.prepare(2, 4096, true)
   await settled()
   disk.onOperation = undefined
-  supply.prepare(2, 4096)
+  supply.prepare(2, 4096, true)
   assert.equal((await supply.take(2, 4096)).number, 2)
   await supply.discard()
   assert.deepEqual(await namesOn(disk), [segmentName(2)])
@@ -270,7 +297,7 @@ test('what was prepared and not taken is discarded once', async () => {
   const disk = await emptyDirectory()
   const supply = new SegmentSupply(disk, DIRECTORY)
   await supply.discard()
-  supply.prepare(2, 4096)
+  supply.prepare(2, 4096, true)
   await supply.discard()
   const from = disk.ops.length
   await supply.discard()
