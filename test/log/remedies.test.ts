@@ -1,11 +1,17 @@
 import assert from 'node:assert/strict'
+import { cp } from 'node:fs/promises'
+import { basename, join } from 'node:path'
 import { test } from 'node:test'
+import type { Damage } from '../../src/entry.ts'
+import { remedyFor, remedyForRefusal } from '../../src/log/doctor-remedy.ts'
+import type { Survey } from '../../src/log/survey.ts'
 import { diagnose, type Remedy, Wal } from '../../src/mod.ts'
 import { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
 import { craftSegment } from '../support/crafted-log.ts'
 import { FailingDisk } from '../support/failing-disk.ts'
-import { insertOf, names, refusal, temporaryDirectory, writeLog } from '../support/logs.ts'
+import { insertOf, names, refusal, segmentsIn, temporaryDirectory, writeLog } from '../support/logs.ts'
 import { flipRecordOf, ILLNESSES, makeSick } from '../support/sick-logs.ts'
+import { putFile } from '../support/simulated-log.ts'
 
 const BACKUP = 'Look for a backup that has what is lost. If there is one, restore it and stop here.'
 const GIVE_UP = 'Without one, give up what is lost. With the writer stopped:\nnpx walv repair DIR'
@@ -261,4 +267,96 @@ test('an unreadable sector within a record that is lost comes first, whatever el
     'Without one, give up what is lost. With the writer stopped:\nnpx walv repair /log',
     WRITE_AGAIN,
   ])
+})
+
+/** A damage of which only this matters. */
+const damageOf = (kind: Damage['kind'], acknowledged: Damage['acknowledged'], more: Partial<Damage> = {}): Damage => ({
+  kind,
+  file: 'segment-0000000001.walv',
+  offset: 0,
+  bytes: 0,
+  acknowledged,
+  seqs: [],
+  ids: [],
+  detail: '',
+  ...more,
+})
+
+/** The remedy for damages of a log of one segment, on a disk that holds some files more. */
+async function remedyOf(damage: readonly Damage[], files: readonly string[] = [], logId: string | undefined = 'id') {
+  const disk = new SimulatedDisk()
+  for (const name of ['segment-0000000001.walv', ...files]) await putFile(disk, join('/log', name), Buffer.alloc(1))
+  const surveyed = { logId, segments: [{ name: 'segment-0000000001.walv' }] } as unknown as Survey
+  return remedyFor({ disk, directory: '/log', damage, senseless: [], surveyed, covered: false })
+}
+
+test('a log of v1 is whole if nothing in it can be lost: a torn tail, what certainly lost nothing, both', () => {
+  const [torn, known, lost] = [damageOf('torn-tail', null), damageOf('order', false), damageOf('corrupt', null)]
+  for (const damage of [[], [torn], [known], [torn, known]])
+    assert.match(remedyForRefusal('WALV_V1_DIRECTORY', '/log', damage).steps[0]!, /^Convert it:/)
+  for (const damage of [[lost], [torn, lost], [lost, known]])
+    assert.match(remedyForRefusal('WALV_V1_DIRECTORY', '/log', damage).steps[0]!, /^Look for a backup/)
+})
+
+test('a torn tail alone is no reason to give a log up whose headers cannot be read', async () => {
+  assert.equal((await remedyOf([damageOf('torn-tail', false)], [], '')).kind, 'open')
+  const disk = new SimulatedDisk()
+  await disk.makeDirectory('/log')
+  const illness = { disk, directory: '/log', senseless: [], covered: false }
+  const surveyed = { logId: undefined, segments: [] } as unknown as Survey
+  assert.equal((await remedyFor({ ...illness, surveyed, damage: [damageOf('torn-tail', false)] })).kind, 'open')
+})
+
+test('of several snapshots that one is copied that does not verify, and a stray file is no snapshot', async () => {
+  const bad = damageOf('snapshot', false, { file: 'snapshots/snapshot-0000000000000007' })
+  const files = ['snapshots/snapshot-0000000000000007/x', 'snapshots/snapshot-0000000000000009/x']
+  assert.deepEqual((await remedyOf([bad], files)).files, ['snapshots/snapshot-0000000000000007'])
+  const stray = damageOf('foreign', false, { file: 'segment-0000000009.walv' })
+  const gone = damageOf('snapshot', false, { file: 'snapshots/snapshot-0000000000000005' })
+  const remedy = await remedyOf([gone, stray], files)
+  assert.deepEqual([remedy.kind, remedy.files], ['move-file', ['segment-0000000009.walv']])
+})
+
+test('a snapshot is looked for in a backup where the beginning of the log is missing, and only there', async () => {
+  const snapshot = damageOf('snapshot', false, { file: 'snapshots/snapshot-0000000000000007' })
+  const missing = (from: number) => damageOf('missing-segment', true, { seqs: [{ from, through: from + 1 }] })
+  const first = async (...damage: readonly Damage[]) => (await remedyOf(damage)).steps[0]!
+  assert.match(await first(snapshot, missing(0)), /^Look for a backup of snapshots\/snapshot-0000000000000007:/)
+  const corrupt = damageOf('corrupt', true, { seqs: [{ from: 0, through: 0 }] })
+  for (const damage of [[missing(0)], [snapshot, missing(1)], [snapshot, corrupt]])
+    assert.equal(await first(...damage), BACKUP)
+  const unknown = damageOf('missing-segment', true)
+  assert.equal(await first(snapshot, unknown), BACKUP)
+})
+
+test('one place that the disk cannot read is reason enough to look into it', async () => {
+  const damage = [damageOf('corrupt', true), damageOf('unreadable', true)]
+  assert.match((await remedyOf(damage)).steps[0]!, /^Look into the disk/)
+})
+
+test('of several logs in one directory the one with the most files goes first, and what is no segment is left alone', async (t) => {
+  const directory = await temporaryDirectory(t)
+  const logs: string[][] = []
+  for (const [count, openings] of [
+    [1, 12],
+    [3, 0],
+    [2, 5],
+  ] as const) {
+    const other = await temporaryDirectory(t)
+    for (let opening = 0; opening < openings; opening++) await writeLog(other, ['a'])
+    const wal = await Wal.open({ directory: other, segmentMaxBytes: 65_536 })
+    for (const id of names('doc', 9)) await wal.append(insertOf(id, 40_000))
+    await wal.close()
+    const last = (await segmentsIn(other)).slice(-count)
+    logs.push(last.map((path) => basename(path)))
+    for (const path of last) await cp(path, join(directory, basename(path)), { errorOnExist: true, force: false })
+  }
+  const [one, three, two] = logs as [string[], string[], string[]]
+  await cp(join(directory, one[0]!), join(directory, `${one[0]}.copy`))
+  const { remedy } = await diagnose({ directory })
+  assert.deepEqual(remedy.files, [...two, ...one])
+  assert.equal(
+    remedy.steps[0],
+    `Find out which of them belongs here; only you can know. One has 3 files, ${three[0]} to ${three[2]}, another 2 files, ${two[0]} to ${two[1]}, another ${one[0]}.`,
+  )
 })

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { encodeV1Entry } from '../../src/format/v1/encode.ts'
 import type { V1Entry } from '../../src/format/v1/entry.ts'
+import { isRepeatedV1Header } from '../../src/format/v1/segment.ts'
 import { readV1Directory } from '../../src/log/v1/reader.ts'
 import { recoverV1 } from '../../src/log/v1/recover.ts'
 import { brief, collect, type Found, files, frame, header, insert, nth, rawFrame, segment, seqs } from './helpers.ts'
@@ -39,6 +40,7 @@ const TOLD: readonly (readonly [content: Buffer[], brief: string, detail: string
   [[segment(0), wrongVersion], 'segment-header 1.. null', 'The file is not read: it has version 2, not 1.'],
   [[segment(0, frame(1).subarray(0, 20))], 'torn-tail 1.. null', CUT, ['id-1']],
   [[segment(0, frame(1).subarray(0, 5))], 'torn-tail 1.. null', CUT],
+  [[segment(frame(7).subarray(0, 5))], 'torn-tail 0.. null', CUT],
   [[segment(0, frame(1).subarray(0, 8))], 'torn-tail 1.. null', CUT],
   [[segment(0, frame(9).subarray(0, 7))], 'torn-tail 1.. null', CUT],
   [[segment(0, frame(9).subarray(0, 8))], 'corrupt 1.. null', CUT_WITHIN],
@@ -150,10 +152,11 @@ test('a file that is gone when the end of the one before it is judged holds noth
 test('no header is seen that begins in the last byte of the record before', async () => {
   const before = rawFrame(0, Buffer.concat([encodeV1Entry(insert('a')), Buffer.from('W')]))
   // Taken for a header from there on, its time would be behind 1973.
-  for (const length of [0x7000_0010, 0x0500_0010, 0x10]) {
-    const rest = Buffer.alloc(12 + 16, 99)
+  for (const length of [0x7099_0010, 0x0599_0010, 0x07_0010]) {
+    const rest = Buffer.alloc(12 + (length === 0x07_0010 ? length : 16), 99)
     Buffer.from('ALV\x01\0\0\0\xf0', 'latin1').copy(rest)
     rest.writeUInt32LE(length, 8)
+    assert.ok(isRepeatedV1Header(Buffer.concat([Buffer.from('W'), rest])))
     const found = await readFiles(segment(before, rest))
     assert.deepEqual(seqs(found), [0])
     assert.deepEqual(
