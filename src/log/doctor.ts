@@ -120,7 +120,7 @@ async function examineV2(settings: WalSettings): Promise<Omit<Diagnosis, 'writer
   const { disk, directory } = settings
   const damage = [...found.damage, ...senseless]
   if (surveyed.segments.length === 0 && damage.length === 0) {
-    const none = new WalError('WALV_NOT_FOUND', `There is no log in ${directory}.`, { file: directory })
+    const none = new WalError('WALV_NOT_FOUND', `There is no log in ${directory}.`)
     return unusable(directory, none, { damage, format: undefined })
   }
   const losses = damage

@@ -9,7 +9,7 @@ import { diagnose, type Remedy, Wal } from '../../src/mod.ts'
 import { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
 import { craftSegment } from '../support/crafted-log.ts'
 import { FailingDisk } from '../support/failing-disk.ts'
-import { insertOf, names, refusal, segmentsIn, temporaryDirectory, writeLog } from '../support/logs.ts'
+import { alter, insertOf, names, refusal, segmentsIn, temporaryDirectory, writeLog } from '../support/logs.ts'
 import { flipRecordOf, ILLNESSES, makeSick } from '../support/sick-logs.ts'
 import { putFile } from '../support/simulated-log.ts'
 
@@ -233,6 +233,36 @@ test('what is lost and what cannot be known are told together, and then nothing 
   )
 })
 
+test('a loss that a snapshot covers is given up lightly only where no other is possible', async (t) => {
+  const directory = await makeSick(await temporaryDirectory(t), 'a lost record that a snapshot holds')
+  const [segment] = await segmentsIn(directory)
+  await alter(segment!, (content) => content.subarray(0, content.lastIndexOf('doc-2') - 100))
+  const { verdict, damage, remedy } = await diagnose({ directory })
+  assert.deepEqual(
+    damage.map(({ kind, acknowledged }) => [kind, acknowledged]),
+    [
+      ['corrupt', true],
+      ['truncated', null],
+    ],
+  )
+  assert.deepEqual([verdict, remedy.steps[0]], ['loss', BACKUP])
+})
+
+test('a transaction that was open at a crash is not in doubt, one that was prepared is', async () => {
+  const disk = new SimulatedDisk()
+  const wal = await Wal.open({ directory: '/log', disk })
+  const prepared = wal.begin()
+  prepared.delete('a')
+  await prepared.prepare()
+  const open = wal.begin()
+  open.delete('b')
+  await wal.flush()
+  const { recoverable } = await diagnose({ directory: '/log', disk: disk.kill() })
+  assert.deepEqual([recoverable?.inDoubt, recoverable?.records], [[prepared.id], 5])
+  await open.abort()
+  await wal.close()
+})
+
 test('a disk that fails, and a signal, end it with what it was about', async (t) => {
   const directory = await temporaryDirectory(t)
   await writeLog(directory, ['a'])
@@ -353,7 +383,9 @@ test('of several logs in one directory the one with the most files goes first, a
   }
   const [one, three, two] = logs as [string[], string[], string[]]
   await cp(join(directory, one[0]!), join(directory, `${one[0]}.copy`))
-  const { remedy } = await diagnose({ directory })
+  const disk = new FailingDisk()
+  const { remedy } = await diagnose({ directory, disk })
+  assert.equal(disk.count('close', /\.walv$/), disk.count('open', /\.walv$/))
   assert.deepEqual(remedy.files, [...two, ...one])
   assert.equal(
     remedy.steps[0],
