@@ -204,8 +204,26 @@ test('Of a writer that has signed it is told whether it lives, as far as can be 
   assert.deepEqual(await signed(`${JSON.stringify(before)}\n`), { ...before, alive: false })
   const elsewhere = { ...here, host: 'elsewhere.example' }
   assert.deepEqual(await signed(`${JSON.stringify(elsewhere)}\n`), { ...elsewhere, alive: null })
-  for (const text of ['', '{"pid":1', 'null', '{"pid":"1","host":"h","startedAt":"t"}', '[1,2,3]'])
-    assert.equal(await signed(text), undefined)
+  const senseless = [
+    '{"pid":"1","host":"h","startedAt":"t"}',
+    '{"pid":1,"host":5,"startedAt":"t"}',
+    '{"pid":1,"host":"h","startedAt":5}',
+  ]
+  for (const text of ['', '{"pid":1', 'null', '[1,2,3]', ...senseless]) assert.equal(await signed(text), undefined)
+  // A process of another user lives, although it takes no signal from here.
+  for (const [code, alive] of [
+    ['EPERM', true],
+    ['ESRCH', false],
+  ] as const) {
+    const { kill: original } = process
+    process.kill = () => {
+      throw Object.assign(new Error(code), { code })
+    }
+    const found = await signed(JSON.stringify(here)).finally(() => {
+      process.kill = original
+    })
+    assert.deepEqual(found, { ...here, alive })
+  }
 })
 
 test('Records in a sector that the disk cannot read are a loss, and the disk is to be looked into first', async () => {
@@ -274,8 +292,8 @@ test('Its progress is told, and reaches the whole', async (t) => {
 
 test('Steps name the directory so that a shell takes it', async (t) => {
   const directory = join(await temporaryDirectory(t), "it's a $HOME")
-  await writeLog(directory, ['a', 'b'])
-  await flipRecordOf('a')(directory)
+  await writeLog(directory, ['doc-a', 'doc-b'])
+  await flipRecordOf('doc-a')(directory)
   const { remedy } = await diagnose({ directory })
   const quoted = `'${directory.replace("'", "'\\''")}'`
   assert.ok(
@@ -286,8 +304,8 @@ test('Steps name the directory so that a shell takes it', async (t) => {
 
 test('A step says what in the directory’s name cannot be seen, so that bash takes it all the same', async (t) => {
   const directory = join(await temporaryDirectory(t), "it's\n\\a\u202e\u0007")
-  await writeLog(directory, ['a', 'b'])
-  await flipRecordOf('a')(directory)
+  await writeLog(directory, ['doc-a', 'doc-b'])
+  await flipRecordOf('doc-a')(directory)
   const { remedy } = await diagnose({ directory })
   const parent = directory.slice(0, directory.lastIndexOf('/'))
   const command = remedy.steps.find((step) => step.includes('\n'))!.split('\n')[1]!

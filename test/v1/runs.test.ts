@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { Chains } from '../../src/log/v1/chains.ts'
 import type { V1Section } from '../../src/log/v1/record-index.ts'
 import { runsOf } from '../../src/log/v1/runs.ts'
 import { TakenPlaces } from '../../src/log/v1/taken-places.ts'
@@ -65,6 +66,24 @@ test('a start at 0 joins the run if sections lead to it, however many there are,
       const within = [2 * over + 2, 2 * count + 9] as const
       assert.deepEqual(runs(within, [0, 0], ...chain).slice(0, 2), [0, 1], `${over} of ${count}`)
     }
+  }
+})
+
+test('a chain of thousands is followed in a few leaps, wherever it is to lead', () => {
+  const length = 4096
+  const chains = new Chains(Array.from({ length }, (_, n) => ({ from: BigInt(n + 1), through: BigInt(n + 1) })))
+  for (let goal = 1n; goal <= length; goal++) {
+    let compared = 0
+    const counting = {
+      [Symbol.toPrimitive]() {
+        compared++
+        return goal
+      },
+    } as unknown as bigint
+    chains.lead(1n, counting)
+    // Two comparisons for each leap or step.
+    assert.ok(compared <= 2 * 2 * Math.log2(length) + 1, `${compared} comparisons to ${goal}`)
+    assert.ok(chains.lead(1n, goal))
   }
 })
 
