@@ -368,8 +368,8 @@ test('of several logs in one directory the one with the most files goes first, a
   const directory = await temporaryDirectory(t)
   const logs: string[][] = []
   for (const [count, openings] of [
-    [1, 12],
-    [3, 0],
+    [1, 0],
+    [3, 12],
     [2, 5],
   ] as const) {
     const other = await temporaryDirectory(t)
