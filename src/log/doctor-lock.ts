@@ -18,21 +18,21 @@ const MAX_SIGN_BYTES = 4096
 export async function readWriter(disk: Disk, directory: string): Promise<WriterSign | undefined> {
   const file = await disk.open(lockPath(directory), 'read').catch(() => undefined)
   if (file === undefined) return undefined
-  try {
-    const buffer = Buffer.alloc(MAX_SIGN_BYTES)
-    return signOf(buffer.toString('utf8', 0, await readFully(file, buffer, 0)))
-  } catch {
-    // It only informs: a lock file that cannot be read says nothing.
-    return undefined
-  } finally {
-    await file.close().catch(() => {})
-  }
+  const buffer = Buffer.alloc(MAX_SIGN_BYTES)
+  // It only informs: a lock file that cannot be read says nothing.
+  const length = await readFully(file, buffer, 0).catch(() => 0)
+  await file.close().catch(() => {})
+  return signOf(buffer.toString('utf8', 0, length))
 }
 
 function signOf(text: string): WriterSign | undefined {
-  const { pid, host, startedAt } = JSON.parse(text)
-  if (!Number.isSafeInteger(pid) || typeof host !== 'string' || typeof startedAt !== 'string') return undefined
-  return { pid, host, startedAt, alive: host === hostname() ? isAlive(pid, Date.parse(startedAt)) : null }
+  try {
+    const { pid, host, startedAt } = JSON.parse(text)
+    if (!Number.isSafeInteger(pid) || typeof host !== 'string' || typeof startedAt !== 'string') return undefined
+    return { pid, host, startedAt, alive: host === hostname() ? isAlive(pid, Date.parse(startedAt)) : null }
+  } catch {
+    return undefined
+  }
 }
 
 /** Numbers of processes are used again: one from before this machine started is gone, whoever has its number now. */

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import type { Disk } from '../disk/disk.ts'
 import type { Damage, SequenceRange } from '../entry.ts'
-import { WalError, type WalErrorCode } from '../errors.ts'
+import { assert, WalError, type WalErrorCode } from '../errors.ts'
 import { decodeRecord } from '../format/decode.ts'
 import { readWriter, type WriterSign } from './doctor-lock.ts'
 import { type Remedy, remedyFor, remedyForRefusal } from './doctor-remedy.ts'
@@ -120,7 +120,7 @@ async function examineV2(settings: WalSettings): Promise<Omit<Diagnosis, 'writer
   const { disk, directory } = settings
   const damage = [...found.damage, ...senseless]
   if (surveyed.segments.length === 0 && damage.length === 0) {
-    const none = new WalError('WALV_NOT_FOUND', `There is no log in ${directory}.`, { file: directory })
+    const none = new WalError('WALV_NOT_FOUND', `There is no log in ${directory}.`)
     return unusable(directory, none, { damage, format: undefined })
   }
   const losses = damage
@@ -166,15 +166,13 @@ function unusable(
   }
 }
 
-async function lookAtAll(settings: WalSettings): Promise<{ found: Found; senseless: Damage[] }> {
-  const snapshots = new SnapshotStore(settings.disk, settings.directory)
-  for (let tries = TRIES; ; tries--) {
-    const found = await look(settings, snapshots)
-    try {
-      return { found, senseless: await senselessRecords(settings, found.surveyed) }
-    } catch (error) {
-      if (tries === 1 || (error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
-    }
+async function lookAtAll(settings: WalSettings, tries = TRIES): Promise<{ found: Found; senseless: Damage[] }> {
+  const found = await look(settings, new SnapshotStore(settings.disk, settings.directory))
+  try {
+    return { found, senseless: await senselessRecords(settings, found.surveyed) }
+  } catch (error) {
+    if (tries === 1 || (error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    return lookAtAll(settings, tries - 1)
   }
 }
 
@@ -248,9 +246,10 @@ function lossOf(
   const reached = checkpoint ? checkpoint.sequenceNumber + 1 : 0
   const within = (from: number, before: number): SequenceRange[] =>
     damage.seqs.flatMap((range) => {
+      assert(range.through !== null, 'what a log of v2 has lost ends somewhere')
       const first = Math.max(from, Number(range.from))
-      const last = Math.min(before - 1, range.through === null ? Number.POSITIVE_INFINITY : Number(range.through))
-      return first <= last ? [{ from: first, through: Number.isFinite(last) ? last : null }] : []
+      const last = Math.min(before - 1, Number(range.through))
+      return first <= last ? [{ from: first, through: last }] : []
     })
   return {
     damage,

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import fc from 'fast-check'
 import type { V1Entry } from '../../src/format/v1/entry.ts'
 import { type ConvertOptions, convertToV1, convertToV2 } from '../../src/log/v1/convert.ts'
@@ -16,7 +18,8 @@ import {
 import type { BatchMember, Wal, WalError, WalRecord } from '../../src/mod.ts'
 import { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
 import { bits } from '../support/entries.ts'
-import { collect, refusal } from '../support/logs.ts'
+import { FailingDisk, type Hold } from '../support/failing-disk.ts'
+import { collect, refusal, temporaryDirectory, until } from '../support/logs.ts'
 import { alterOn, framesOn, namesOn, openOn, pictureOf, putFile } from '../support/simulated-log.ts'
 import { entries as anyV1Entry } from '../v1/arbitraries.ts'
 import { frame, header, insert, nth, rawFrame, segment } from '../v1/helpers.ts'
@@ -206,7 +209,7 @@ test('a transaction that v1 left open, or whose id begins again, is ended in v2,
     ),
   )
   const expected = await payloadsOf(disk, V1)
-  await toV2(disk)
+  assert.deepEqual(await toV2(disk), { records: 6, withoutCounterpart: 0, damage: 0 })
   assert.deepEqual(await kindsIn(disk), [
     'beginTransaction',
     'insert',
@@ -225,6 +228,24 @@ test('a transaction that v1 left open, or whose id begins again, is ended in v2,
   ])
   const wal = await openOn(disk, { directory: V2, readOnly: true })
   assert.deepEqual(wal.recovery.transactions, { committed: 0, aborted: 3, inDoubt: [] })
+  await toV1(disk)
+  assert.deepEqual(await payloadsOf(disk, BACK), expected)
+})
+
+test('behind a transaction that was left behind, records stand alone again', async () => {
+  const disk = await v1Log(
+    segment(
+      frame(0, marker('beginTransaction', 0n)),
+      frame(1),
+      frame(2, marker('beginTransaction', 0n)),
+      frame(3),
+      frame(4, marker('commitTransaction', 0n)),
+      frame(5),
+    ),
+  )
+  const expected = await payloadsOf(disk, V1)
+  await toV2(disk)
+  assert.equal((await recordsIn(disk)).at(-1)!.transactionId, undefined)
   await toV1(disk)
   assert.deepEqual(await payloadsOf(disk, BACK), expected)
 })
@@ -265,6 +286,36 @@ test('what is damaged is refused, and nothing is left; with salvage it is counte
   })
   assert.deepEqual(await namesOn(disk, '/data'), ['v1'])
   assert.deepEqual(await toV2(disk, { policy: 'salvage' }), { records: 1, withoutCounterpart: 0, damage: 1 })
+})
+
+test('what certainly lost nothing is no damage to refuse, and counted', async () => {
+  const disk = await v1Log(segment(0, 1), Buffer.from('WALV'), segment(0, 1))
+  assert.deepEqual(await toV2(disk), { records: 4, withoutCounterpart: 0, damage: 2 })
+})
+
+test('no more than 512 appends are under way at one time', async (t) => {
+  const folder = await temporaryDirectory(t)
+  const [from, to] = [join(folder, 'v1'), join(folder, 'v2')]
+  await mkdir(from)
+  await writeFile(join(from, nth(1)), segment(...Array.from({ length: 1200 }, (_, seq) => seq)))
+  const disk = new FailingDisk()
+  let hold: Hold | undefined
+  let done = 0
+  const converting = convertToV2({
+    from,
+    to,
+    disk,
+    onProgress: (records) => {
+      done = records
+      hold ??= disk.hold('write', /\.walv$/)
+    },
+  })
+  await until(() => done >= 511)
+  await hold!.reached
+  await delay(50)
+  assert.equal(done, 511)
+  hold!.release()
+  assert.equal((await converting).records, 1200)
 })
 
 test('a torn tail is no damage to refuse, and counted', async () => {
@@ -346,11 +397,38 @@ test('an abort ends a conversion, and nothing is left', async () => {
   const disk = await v1Log(segment(frame(0)))
   await assert.rejects(toV2(disk, { signal: AbortSignal.abort() }), refusal('WALV_ABORTED'))
   await toV2(disk)
-  await assert.rejects(toV1(disk, { signal: AbortSignal.abort() }), refusal('WALV_ABORTED'))
+  await assert.rejects(toV1(disk, { signal: AbortSignal.abort() }), (error: WalError) => {
+    assert.match(error.message, /^Opening the log was aborted/)
+    return refusal('WALV_ABORTED')(error)
+  })
   const controller = new AbortController()
   const during = toV1(disk, { signal: controller.signal, onProgress: () => controller.abort() })
   assert.equal((await during).records, 1, 'what is done is done')
   assert.deepEqual(await namesOn(disk, '/data'), ['back', 'v1', 'v2'])
+})
+
+test('an abort in the midst of a conversion to v1 ends it, and nothing is left', async () => {
+  const vector = new Float32Array(200_000)
+  const large = Array.from({ length: 8 }, (_, seq) => frame(seq, { ...insert(`${seq}`), vector } as V1Entry))
+  const disk = await v1Log(segment(...large))
+  await toV2(disk)
+  const controller = new AbortController()
+  await assert.rejects(
+    toV1(disk, { signal: controller.signal, onProgress: () => controller.abort() }),
+    refusal('WALV_ABORTED'),
+  )
+  assert.deepEqual(await namesOn(disk, '/data'), ['v1', 'v2'])
+})
+
+test('a disk that fails in a conversion is told with where it was to go', async () => {
+  const disk = await v1Log(segment(0))
+  disk.onOperation = ({ kind, path }) =>
+    kind === 'rename' && path === `${V2}.walv-converting` ? { code: 'EIO' } : undefined
+  await assert.rejects(toV2(disk), (error: WalError) => {
+    assert.match(error.message, /^The log could not be converted into \/data\/v2\b/)
+    assert.equal(error.file, V2)
+    return refusal('WALV_IO')(error)
+  })
 })
 
 /** A v2 log with what `write` appends behind one insert. */
@@ -493,6 +571,7 @@ test('a log that would not come back as it was is refused, and nothing of it is 
       error.message,
       /^Converting .* back would not give the same records\. Do not use it, and please report this\.$/,
     )
+    assert.equal(error.file, `${V2}.walv-converting`)
     return refusal('WALV_INVALID_FILE')(error)
   })
   assert.deepEqual(await namesOn(disk, '/data'), ['changed', 'other', 'v1'])

@@ -1,15 +1,18 @@
 import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join, relative } from 'node:path'
 import { test } from 'node:test'
+import { promisify } from 'node:util'
 import fc from 'fast-check'
-import { segmentName, segmentNumber } from '../../src/format/segment.ts'
-import { movesHome, type Placed } from '../../src/log/doctor-foreign.ts'
+import { encodeSegmentHeader, segmentName, segmentNumber } from '../../src/format/segment.ts'
+import { movesHome, type Placed, placesOf } from '../../src/log/doctor-foreign.ts'
 import { type Diagnosis, diagnose, Wal, type WalError, type WalErrorCode } from '../../src/mod.ts'
 import { explore } from '../../src/testing/explore.ts'
 import { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
+import { LOG_ID } from '../support/crafted-log.ts'
 import { FailingDisk } from '../support/failing-disk.ts'
 import {
   appendAll,
@@ -25,6 +28,9 @@ import {
 } from '../support/logs.ts'
 import { kill, startWriter } from '../support/processes.ts'
 import { flipRecordOf, ILLNESSES, makeSick } from '../support/sick-logs.ts'
+import { putFile } from '../support/simulated-log.ts'
+
+const run = promisify(execFile)
 
 /** What opening by the default policy says: a code, or undefined. */
 async function refusalOf(directory: string, readOnly: boolean): Promise<WalErrorCode | undefined> {
@@ -198,8 +204,26 @@ test('Of a writer that has signed it is told whether it lives, as far as can be 
   assert.deepEqual(await signed(`${JSON.stringify(before)}\n`), { ...before, alive: false })
   const elsewhere = { ...here, host: 'elsewhere.example' }
   assert.deepEqual(await signed(`${JSON.stringify(elsewhere)}\n`), { ...elsewhere, alive: null })
-  for (const text of ['', '{"pid":1', 'null', '{"pid":"1","host":"h","startedAt":"t"}', '[1,2,3]'])
-    assert.equal(await signed(text), undefined)
+  const senseless = [
+    '{"pid":"1","host":"h","startedAt":"t"}',
+    '{"pid":1,"host":5,"startedAt":"t"}',
+    '{"pid":1,"host":"h","startedAt":5}',
+  ]
+  for (const text of ['', '{"pid":1', 'null', '[1,2,3]', ...senseless]) assert.equal(await signed(text), undefined)
+  // A process of another user lives, although it takes no signal from here.
+  for (const [code, alive] of [
+    ['EPERM', true],
+    ['ESRCH', false],
+  ] as const) {
+    const { kill: original } = process
+    process.kill = () => {
+      throw Object.assign(new Error(code), { code })
+    }
+    const found = await signed(JSON.stringify(here)).finally(() => {
+      process.kill = original
+    })
+    assert.deepEqual(found, { ...here, alive })
+  }
 })
 
 test('Records in a sector that the disk cannot read are a loss, and the disk is to be looked into first', async () => {
@@ -268,14 +292,55 @@ test('Its progress is told, and reaches the whole', async (t) => {
 
 test('Steps name the directory so that a shell takes it', async (t) => {
   const directory = join(await temporaryDirectory(t), "it's a $HOME")
-  await writeLog(directory, ['a', 'b'])
-  await flipRecordOf('a')(directory)
+  await writeLog(directory, ['doc-a', 'doc-b'])
+  await flipRecordOf('doc-a')(directory)
   const { remedy } = await diagnose({ directory })
   const quoted = `'${directory.replace("'", "'\\''")}'`
   assert.ok(
     remedy.steps.some((step) => step.endsWith(`\nnpx walv repair ${quoted}`)),
     remedy.steps.join('\n'),
   )
+})
+
+test('A step says what in the directory’s name cannot be seen, so that bash takes it all the same', async (t) => {
+  const directory = join(await temporaryDirectory(t), "it's\n\\a\u202e\u0007")
+  await writeLog(directory, ['doc-a', 'doc-b'])
+  await flipRecordOf('doc-a')(directory)
+  const { remedy } = await diagnose({ directory })
+  const parent = directory.slice(0, directory.lastIndexOf('/'))
+  const command = remedy.steps.find((step) => step.includes('\n'))!.split('\n')[1]!
+  assert.equal(command, `npx walv repair $'${parent}/it\\'s\\u000a\\\\a\\u202e\\u0007'`)
+  const { stdout } = await run('bash', ['-c', `printf %s ${command.slice('npx walv repair '.length)}`], {
+    env: { ...process.env, LC_ALL: 'C.UTF-8' },
+  })
+  assert.equal(stdout, directory)
+})
+
+test('Where a segment belongs is said by the copy of its header with the number of its name, else by the first that is whole', async () => {
+  const disk = new SimulatedDisk()
+  const names = [1, 2, 3, 4, 5, 6].map(segmentName)
+  const copy = (number: number): Buffer => {
+    const fields = { firstSeq: 0, durableBefore: 0, createdAt: 0, capacity: 4096, previous: 0 }
+    return encodeSegmentHeader({ logId: LOG_ID, number, ...fields }).subarray(0, 512)
+  }
+  const junk = Buffer.alloc(512, 7)
+  const headers = [
+    [copy(1), junk],
+    [junk, copy(2)],
+    [copy(9), copy(3)],
+    [copy(8), copy(7)],
+    [junk, junk],
+    [copy(6), copy(6)],
+  ]
+  for (const [place, header] of headers.entries()) await putFile(disk, `/log/${names[place]}`, Buffer.concat(header))
+  disk.breakSector(`/log/${names[5]}`, 0)
+  const logId = LOG_ID.toString('hex')
+  assert.deepEqual(await placesOf(disk, '/log', [...names, segmentName(77)]), [
+    { name: names[0], logId, number: 1 },
+    { name: names[1], logId, number: 2 },
+    { name: names[2], logId, number: 3 },
+    { name: names[3], logId, number: 8 },
+  ])
 })
 
 /** Carries the moves out on names alone. */

@@ -36,6 +36,7 @@ test('a refusal of one damage names it, one of several says how many more there 
       assert.ok(error.message.startsWith(start), error.message)
       assert.ok(error.message.endsWith(`.${more} Policy 'salvage' recovers what can be read.`), error.message)
       assert.equal((error.detail as unknown[]).length, more === '' ? 1 : 2)
+      assert.equal(error.message.includes('see detail'), more !== '')
       return refusal('WALV_DAMAGED')(error)
     })
   }

@@ -136,6 +136,23 @@ test('records that threads wrote out of order come out in order', async () => {
   assert.deepEqual(seqs(found), [0, 1, 2, 3, 4])
 })
 
+test('in a log that started over, numbers decide as well, also where they are far apart', async () => {
+  const later = [
+    numbered(0, 'c', 'd'),
+    numbered(5, 'f'),
+    numbered(3, 'e'),
+    numbered(2 ** 53, 'h'),
+    numbered(2 ** 40, 'g'),
+  ]
+  const found = await recoverFiles([numbered(0, 'a', 'b'), ...later])
+  assert.deepEqual(ids(found), ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'])
+  const twice = await recoverFiles(
+    [segment(frame(3, insert('c')), frame(0, insert('a')), frame(3, insert('d')), frame(2, insert('b')))],
+    'salvage',
+  )
+  assert.deepEqual(ids(twice), ['a', 'b', 'c', 'd'])
+})
+
 test('a number that damage has made too high keeps its record, and the files behind it in their place', async () => {
   const found = await recoverFiles([segment(0, 1, 2, frame(2n ** 62n)), segment(4, 5)], 'salvage')
   assert.deepEqual(

@@ -8,7 +8,7 @@ import type { V1Entry } from '../../src/format/v1/entry.ts'
 import { readV1Directory } from '../../src/log/v1/reader.ts'
 import { V1Writer } from '../../src/log/v1/writer.ts'
 import { entries, u64 } from './arbitraries.ts'
-import { bits, collect, fixtureNames, header, insert, loadFixture, seqs, temporaryDirectory } from './helpers.ts'
+import { bits, collect, fixtureNames, frame, header, insert, loadFixture, seqs, temporaryDirectory } from './helpers.ts'
 import { errno, MemoryDisk } from './memory-disk.ts'
 
 const closed = (disk: MemoryDisk): Promise<V1Writer> => V1Writer.create(disk, '/log')
@@ -214,4 +214,69 @@ test('a closed writer refuses to write and can be closed again', async () => {
   await writer.close()
   await assert.rejects(writer.append(0n, insert('a')), { code: 'WALV_CLOSED' })
   await writer.close()
+})
+
+test('what it refuses, it tells why', async (t) => {
+  const directory = temporaryDirectory(t)
+  const writer = await V1Writer.create(nodeDisk, join(directory, 'log'))
+  const refused = 'Format v1 cannot hold this record: '
+  await assert.rejects(writer.append(-1n, insert('a')), {
+    message: `${refused}its sequence number is -1, not a bigint of 0 to 2^64 - 1. Nothing was written.`,
+  })
+  await assert.rejects(writer.writeFrame(0n, new Uint8Array(100_000_001)), {
+    message: `${refused}its payload has 100000001 bytes, more than 100000000. Nothing was written.`,
+  })
+  await writer[Symbol.asyncDispose]()
+  await assert.rejects(writer.append(0n, insert('a')), { message: 'The writer is closed; nothing was written.' })
+  const [name] = fs.readdirSync(join(directory, 'log'))
+  await assert.rejects(V1Writer.create(nodeDisk, join(directory, 'log')), {
+    message: `${join(directory, 'log')} holds ${name} already: a v1 log can only be written into a directory without one.`,
+  })
+  await assert.rejects(V1Writer.create(nodeDisk, directory, { maxFileBytes: 0 }), {
+    message: 'maxFileBytes is 0; give a whole number of bytes from 1 on.',
+  })
+  const parent = join(directory, 'none')
+  await assert.rejects(V1Writer.create(nodeDisk, join(parent, 'log')), { code: 'WALV_NO_DIRECTORY', file: parent })
+  for (const [operation, message] of [
+    ['write', /^Writing \/log\/wal-\w{16}\.log failed: ENOSPC: on purpose\.$/],
+    ['open-create', /^Creating \/log\/wal-\w{16}\.log failed: ENOSPC: on purpose\.$/],
+  ] as const) {
+    const disk = new MemoryDisk()
+    const failing = await V1Writer.create(disk, '/log', { maxFileBytes: 1 })
+    disk.before = (doing) => {
+      if (doing === operation) throw errno('ENOSPC')
+    }
+    await assert.rejects(Promise.all([failing.append(0n, insert('a')), failing.append(1n, insert('b'))]), { message })
+  }
+})
+
+test('a file may reach its limit, the buffer be full, and a payload be as long as v1 allows', async () => {
+  const disk = new MemoryDisk()
+  const record = frame(0, insert('x'))
+  const writer = await V1Writer.create(disk, '/log', { maxFileBytes: header().length + 2 * record.length })
+  for (let seq = 0n; seq < 3n; seq++) await writer.append(seq, insert('x'))
+  await writer.close()
+  assert.deepEqual(
+    [...disk.files.values()].map(({ length }) => length),
+    [header().length + 2 * record.length, header().length + record.length],
+  )
+  const full = new MemoryDisk()
+  const filling = await closed(full)
+  await filling.writeFrame(0n, new Uint8Array(1024 * 1024 - header().length - 12))
+  await filling.close()
+  assert.equal(full.calls.filter((call) => call.startsWith('write')).length, 1)
+  const large = new MemoryDisk()
+  const open = large.open.bind(large)
+  let bytes = 0
+  large.open = async (path, mode) => ({
+    ...(await open(path, mode)),
+    write: async (buffer) => {
+      bytes += buffer.length
+      return buffer.length
+    },
+  })
+  const longest = await closed(large)
+  await longest.writeFrame(0n, new Uint8Array(100_000_000))
+  await longest.close()
+  assert.equal(bytes, header().length + 12 + 100_000_000)
 })

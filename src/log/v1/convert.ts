@@ -3,7 +3,7 @@ import { dirname, resolve } from 'node:path'
 import type { Disk } from '../../disk/disk.ts'
 import { nodeDisk } from '../../disk/real.ts'
 import type { EntryInput, WalRecord } from '../../entry.ts'
-import { WalError } from '../../errors.ts'
+import { assert, WalError } from '../../errors.ts'
 import { encodableInput } from '../../format/encode.ts'
 import { encodeV1Entry } from '../../format/v1/encode.ts'
 import type { V1Entry, V1Record } from '../../format/v1/entry.ts'
@@ -267,8 +267,8 @@ function holds(entry: EntryInput): boolean {
     encodableInput(entry)
     return true
   } catch (error) {
-    if (error instanceof WalError) return false
-    throw error
+    assert(error instanceof WalError, `an entry could not be looked at: ${error}`)
+    return false
   }
 }
 

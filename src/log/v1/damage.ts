@@ -52,7 +52,7 @@ export type Finding = Omit<Damage, 'file' | 'offset' | 'bytes'>
 export type BadPiece = Exclude<V1Piece, { is: 'header' | 'record' }>
 
 /** Whether this is what a crash in the middle of writing leaves at the end of the last file. */
-export function looksTorn(piece: BadPiece, numbers: Numbering): boolean {
+export function looksTorn(piece: V1Piece, numbers: Numbering): boolean {
   return piece.is === 'zeros' ? piece.toEnd : piece.is === 'cut' && numbers.canFollow(piece.seq)
 }
 

@@ -4,6 +4,8 @@ import { isRepeatedV1Header, V1_HEADER_BYTES, V1_MAGIC } from '../../format/v1/s
 import { diskError } from './disk-error.ts'
 
 const WINDOW_BYTES = 1024 * 1024
+/** As much is read where nothing was read before it; twice as much each time that reading goes on. So whoever leaps about reads little in vain. */
+const LEAST_BYTES = 4096
 const ZEROS = Buffer.alloc(64 * 1024)
 
 /** A file read through a window of 1 MiB. Never takes more memory than that and what a caller keeps, and never more than the file holds. */
@@ -17,6 +19,7 @@ export class FileWindow {
   #start = 0
   /** … to here. */
   #end = 0
+  #ahead = LEAST_BYTES
 
   private constructor(file: DiskFile, path: string, size: number, signal: AbortSignal | undefined) {
     this.#file = file
@@ -60,9 +63,11 @@ export class FileWindow {
   async view(offset: number, length: number): Promise<Buffer> {
     const cached = this.cached(offset, length)
     if (cached) return cached
+    const goesOn = offset >= this.#start && offset <= this.#end
+    this.#ahead = goesOn ? this.#ahead * 2 : LEAST_BYTES
     this.#start = offset
     this.#end = offset
-    const wanted = this.#memory.subarray(0, Math.max(0, this.#size - offset))
+    const wanted = this.#memory.subarray(0, Math.min(Math.max(length, this.#ahead), Math.max(0, this.#size - offset)))
     this.#end = offset + (await this.#read(wanted, offset))
     return this.#memory.subarray(0, Math.min(length, this.#end - offset))
   }

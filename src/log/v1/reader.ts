@@ -76,7 +76,7 @@ class LogSoFar {
 
   /** Whether this is torn if no record stands behind it. */
   mayEndWith(piece: V1Piece): boolean {
-    return piece.is !== 'header' && piece.is !== 'record' && looksTorn(piece, this.#numbers)
+    return looksTorn(piece, this.#numbers)
   }
 
   add(file: string, piece: V1Piece, torn: boolean): V1Item[] {

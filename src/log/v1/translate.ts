@@ -72,7 +72,7 @@ export function entryToV1(entry: EntryInput | WalRecord['entry'], seq: number, t
   switch (entry.type) {
     case 'insert':
     case 'update':
-      return dataToV1(entry as DataEntry, seq, timestamp)
+      return dataToV1(entry as DataChange, seq, timestamp)
     case 'delete':
       return { type: 'delete', id: entry.id, timestamp }
     case 'batch':
@@ -86,8 +86,10 @@ export function entryToV1(entry: EntryInput | WalRecord['entry'], seq: number, t
   }
 }
 
-function dataToV1(entry: DataEntry, seq: number, timestamp: bigint): V1DataEntry {
-  if (entry.type === 'delete' || entry.vector === undefined || (entry.type === 'update' && entry.metadata === null)) {
+type DataChange = Exclude<DataEntry, { type: 'delete' }>
+
+function dataToV1(entry: DataChange, seq: number, timestamp: bigint): V1DataEntry {
+  if (entry.vector === undefined || (entry.type === 'update' && entry.metadata === null)) {
     throw new WalError(
       'WALV_INVALID_ENTRY',
       `Record ${seq} changes ${JSON.stringify(entry.id)} in a way that format v1 cannot hold: it has no updates of metadata alone, and none that remove it. The log stays as it is.`,
