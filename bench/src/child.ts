@@ -1,0 +1,13 @@
+/** Does one job, given as JSON on the command line, and prints what it measured as the last line. */
+import type { Job, Metrics } from './job.ts'
+import { JOBS } from './jobs/registry.ts'
+
+const job = JSON.parse(process.argv[2] ?? '') as Job
+const run = JOBS[job.kind]
+if (!run) throw new Error(`There is no job ${job.kind}`)
+const metrics: Metrics = await run(job)
+process.stdout.write(
+  `\n${JSON.stringify({ ...metrics, peakRssMb: process.resourceUsage().maxRSS / 1024 })}\n`,
+  // Peers may leave threads and timers behind.
+  () => process.exit(0),
+)

@@ -1,0 +1,143 @@
+import { execFile } from 'node:child_process'
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import type { Job, Metrics, Paired } from './job.ts'
+import type { Contestant, Scenario, Settings, Variant } from './scenario.ts'
+import type { Verdict } from './verification/verify.ts'
+
+/** All repetitions of one contestant. Without `failure` there is one element for each repetition. */
+export interface Row {
+  readonly scenario: string
+  readonly variant: string
+  readonly contestant: string
+  readonly peer: string
+  readonly isPowerSafe: boolean
+  readonly measured: Metrics[]
+  /** Why there is no number. */
+  failure?: string
+}
+
+export interface RunOptions {
+  readonly directory: string
+  readonly repetitions: number
+  readonly settings: Settings
+  readonly peers: ReadonlySet<string>
+  readonly verdicts: ReadonlyMap<string, Verdict>
+  readonly tell: (progress: string) => void
+}
+
+const CHILD = fileURLToPath(new URL('./child.js', import.meta.url))
+const TIMEOUT_MS = 900_000
+
+/** Runs a scenario: every repetition of every contestant in a fresh process, contestants in turn, each time beginning with another. */
+export async function runScenario(scenario: Scenario, options: RunOptions): Promise<Row[]> {
+  const rows: Row[] = []
+  for (const variant of scenario.variants(options.settings))
+    rows.push(...(await runVariant(scenario, variant, options)))
+  return rows
+}
+
+async function runVariant(scenario: Scenario, variant: Variant, options: RunOptions): Promise<Row[]> {
+  const entrants = variant.contestants
+    .filter(({ peer }) => options.peers.has(peer))
+    .map((contestant) => ({ contestant, row: newRow(scenario, variant, contestant, options.verdicts) }))
+  const repetitions = scenario.isOnce ? 1 : options.repetitions
+  for (let repetition = 0; repetition < repetitions; repetition++) {
+    const shared = variant.prepare && fresh(options.directory)
+    if (variant.prepare) await runChild({ ...variant.prepare, directory: shared } as Job)
+    let first: Metrics | undefined
+    for (const { contestant, row } of inTurn(entrants, repetition)) {
+      if (row.failure !== undefined) continue
+      options.tell(`${scenario.name} ${variant.label}: ${repetition + 1}/${repetitions} ${contestant.label}`)
+      const directory = shared ?? fresh(options.directory)
+      const job = { ...contestant.job, peer: contestant.peer, directory } as Job
+      try {
+        const measured = await runChild(contestant.isPaired ? { ...job, paired: pairOf(first) } : job)
+        row.measured.push(derived(measured))
+        if (contestant === variant.contestants[0]) first = measured
+      } catch (error) {
+        row.failure = `not run: ${(error as Error).message}`
+      }
+      if (!shared) await removeAll(directory)
+    }
+    if (shared) await removeAll(shared)
+  }
+  return entrants.map(({ row }) => row)
+}
+
+interface Entrant {
+  readonly contestant: Contestant
+  readonly row: Row
+}
+
+/** The paired ones stay right behind the first. */
+function inTurn(entrants: readonly Entrant[], repetition: number): Entrant[] {
+  const paired = entrants.filter(({ contestant }) => contestant.isPaired)
+  const others = entrants.filter(({ contestant }) => !contestant.isPaired)
+  const shift = others.length === 0 ? 0 : repetition % others.length
+  const turned = [...others.slice(shift), ...others.slice(0, shift)]
+  return turned.flatMap((entrant) => (entrant === others[0] ? [entrant, ...paired] : [entrant]))
+}
+
+function newRow(
+  scenario: Scenario,
+  variant: Variant,
+  contestant: Contestant,
+  verdicts: ReadonlyMap<string, Verdict>,
+): Row {
+  const verdict = verdicts.get(contestant.peer)
+  const row: Row = {
+    scenario: scenario.name,
+    variant: variant.label,
+    contestant: contestant.label,
+    peer: contestant.peer,
+    isPowerSafe: verdict?.kind === 'verified' && !contestant.isNotDurable,
+    measured: [],
+  }
+  if (contestant.isNotDurable) return row
+  if (verdict?.kind === 'refused' || verdict?.kind === 'not run') row.failure = `${verdict.kind}: ${verdict.reason}`
+  return row
+}
+
+function pairOf(first: Metrics | undefined): Paired {
+  if (!first) throw new Error('walv was not measured')
+  const { groups, syncs, bytesWritten, records } = first as unknown as Paired
+  return { groups, syncs, bytesWritten, records }
+}
+
+function derived(metrics: Metrics): Metrics {
+  const { records, syncs } = metrics
+  return typeof records === 'number' && typeof syncs === 'number' && syncs > 0
+    ? { ...metrics, recordsPerSync: records / syncs }
+    : metrics
+}
+
+function fresh(parent: string): string {
+  mkdirSync(parent, { recursive: true })
+  return mkdtempSync(join(parent, 'run-'))
+}
+
+/** What one leaves behind, also in the system's memory, is not to slow down the next. */
+async function removeAll(directory: string): Promise<void> {
+  rmSync(directory, { recursive: true, force: true })
+  await promisify(execFile)('sync', ['-f', join(directory, '..')]).catch(() => {})
+}
+
+/** @throws with the child's own last words, if it fails. */
+async function runChild(job: Job): Promise<Metrics> {
+  const options = { timeout: TIMEOUT_MS, killSignal: 'SIGKILL', maxBuffer: 64 * 1024 * 1024 } as const
+  try {
+    const { stdout } = await promisify(execFile)(process.execPath, ['--expose-gc', CHILD, JSON.stringify(job)], options)
+    return JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '') as Metrics
+  } catch (error) {
+    throw new Error(lastWords(error as Error & { stderr?: string; killed?: boolean }))
+  }
+}
+
+function lastWords(error: Error & { stderr?: string; killed?: boolean }): string {
+  if (error.killed) return `took more than ${TIMEOUT_MS / 1000} s`
+  const said = error.stderr?.split('\n').find((line) => /error/i.test(line) && !/^\s+at /.test(line))
+  return (said ?? error.message.split('\n')[0] ?? '').trim().slice(0, 160)
+}

@@ -1,0 +1,52 @@
+import type { Job } from './job.ts'
+import type { PeerName } from './peers/registry.ts'
+
+export interface Settings {
+  readonly quick: boolean
+  readonly warmUpMs: number
+  readonly durationMs: number
+}
+
+/** One row of a table: a peer, and what it does. */
+export interface Contestant {
+  readonly label: string
+  readonly peer: PeerName
+  /** What a child of its own does; the runner adds where. */
+  readonly job: Omit<Job, 'peer' | 'directory'>
+  /** Runs right after the first contestant and does the same groups again. */
+  readonly isPaired?: boolean
+  /** It makes no claim of durability, so that there is nothing to verify. */
+  readonly isNotDurable?: boolean
+}
+
+/** Contestants that are compared with the first of them, under the same conditions. */
+export interface Variant {
+  readonly label: string
+  readonly contestants: readonly Contestant[]
+  /** Fills a directory that all contestants then get, in a child of its own. */
+  readonly prepare?: Omit<Job, 'directory'>
+}
+
+export interface Metric {
+  readonly key: string
+  readonly title: string
+  readonly unit: string
+}
+
+export interface Scenario {
+  readonly name: string
+  readonly title: string
+  /** What is compared. */
+  readonly metric: Metric
+  /** Further columns, medians only. */
+  readonly also: readonly Metric[]
+  /** Whether all repetitions are always made; what takes long is not repeated. */
+  readonly isOnce?: boolean
+  /** Left out of `--quick`. */
+  readonly isLong?: boolean
+  variants(settings: Settings): Variant[]
+}
+
+export const RATE: Metric = { key: 'rate', title: 'appends', unit: '/s' }
+export const CPU: Metric = { key: 'cpuUsPerRecord', title: 'cpu', unit: 'µs' }
+export const RECORDS_PER_SYNC: Metric = { key: 'recordsPerSync', title: 'a sync', unit: 'rec.' }
