@@ -45,13 +45,14 @@ async function runVariant(scenario: Scenario, variant: Variant, options: RunOpti
     .map((contestant) => ({ contestant, row: newRow(scenario, variant, contestant, options.verdicts) }))
   const repetitions = scenario.isOnce ? 1 : options.repetitions
   for (let repetition = 0; repetition < repetitions; repetition++) {
-    const shared = variant.prepare && fresh(options.directory)
+    const parent = fresh(options.directory)
+    const shared = variant.prepare && fresh(parent)
     if (variant.prepare) await runChild({ ...variant.prepare, directory: shared } as Job)
     let first: Metrics | undefined
     for (const { contestant, row } of inTurn(entrants, repetition)) {
       if (row.failure !== undefined) continue
       options.tell(`${scenario.name} ${variant.label}: ${repetition + 1}/${repetitions} ${contestant.label}`)
-      const directory = shared ?? fresh(options.directory)
+      const directory = shared ?? fresh(parent)
       const job = { ...contestant.job, peer: contestant.peer, directory } as Job
       try {
         const measured = await runChild(contestant.isPaired ? { ...job, paired: pairOf(first) } : job)
@@ -60,9 +61,11 @@ async function runVariant(scenario: Scenario, variant: Variant, options: RunOpti
       } catch (error) {
         row.failure = `not run: ${(error as Error).message}`
       }
-      if (!shared) await removeAll(directory)
+      await settle(parent)
     }
-    if (shared) await removeAll(shared)
+    // Not before: to free blocks keeps a disk busy for a while, and whoever comes next would pay for it.
+    rmSync(parent, { recursive: true, force: true })
+    await settle(options.directory)
   }
   return entrants.map(({ row }) => row)
 }
@@ -119,10 +122,9 @@ function fresh(parent: string): string {
   return mkdtempSync(join(parent, 'run-'))
 }
 
-/** What one leaves behind, also in the system's memory, is not to slow down the next. */
-async function removeAll(directory: string): Promise<void> {
-  rmSync(directory, { recursive: true, force: true })
-  await promisify(execFile)('sync', ['-f', join(directory, '..')]).catch(() => {})
+/** What one leaves in the system's memory is not to slow down the next. */
+async function settle(directory: string): Promise<void> {
+  await promisify(execFile)('sync', ['-f', directory]).catch(() => {})
 }
 
 /** @throws with the child's own last words, if it fails. */

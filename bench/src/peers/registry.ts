@@ -9,6 +9,14 @@ export const PEERS = {
   'walv-transactions': 'walv',
   raw: undefined,
   'raw-async': undefined,
+  lmdb: 'lmdb',
+  'better-sqlite3': 'better-sqlite3',
+  'node-sqlite': undefined,
+  'classic-level': 'classic-level',
+  rocksdb: 'rocksdb',
+  'sqlite-vec': 'sqlite-vec',
+  lancedb: '@lancedb/lancedb',
+  hypercore: 'hypercore',
 } as const satisfies Record<string, string | undefined>
 
 export type PeerName = keyof typeof PEERS
