@@ -1,8 +1,9 @@
 /** Measures walv against the disk and against its peers. `npm run bench -- --help` tells how. */
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { machine } from './machine.ts'
 import { type Options, optionsOf, USAGE } from './options.ts'
-import { loadPeer, PEERS, type PeerName, peerModule, versionOf } from './peers/registry.ts'
+import { type AnyPeerName, loadPeer, PEERS, type PeerName, peerModule, SEARCHERS, versionOf } from './peers/registry.ts'
 import { goalResults, goalsTable } from './report/goals.ts'
 import { resultsTable } from './report/results.ts'
 import { verdictsTable } from './report/verdicts.ts'
@@ -18,19 +19,19 @@ async function main(args: readonly string[]): Promise<void> {
   const options = optionsOf(args)
   const scenarios = scenariosOf(options)
   const peers = peersOf(options)
-  mkdirSync(options.directory, { recursive: true })
-  const about = machine(options.directory)
+  const directory = ownFolder(options.directory)
+  const about = machine(directory)
   const versions = Object.fromEntries(peers.map((peer) => [peer, versionOf(peer)]))
   console.log(Object.values(about).join(' · '))
   if (/tmpfs|ramfs/.test(about.fileSystem))
     console.log('WARNING: the files are in memory; no durable figure means anything.')
 
-  const verdicts = await verifyAll(peers, options.directory)
+  const verdicts = await verifyAll(peers.filter(appends), directory)
   console.log(`\n${verdictsTable(verdicts, versions)}\n`)
   const settings: Settings = { quick: options.quick, warmUpMs: 400, durationMs: options.quick ? 600 : 2000 }
   const rows: Row[] = []
   for (const scenario of scenarios) {
-    const { directory, repetitions } = options
+    const { repetitions } = options
     const found = await runScenario(scenario, {
       directory,
       repetitions,
@@ -51,18 +52,29 @@ async function main(args: readonly string[]): Promise<void> {
   }
 }
 
+/** A folder that goes when the process does. */
+function ownFolder(parent: string): string {
+  mkdirSync(parent, { recursive: true })
+  const directory = mkdtempSync(join(parent, 'bench-'))
+  process.on('exit', () => rmSync(directory, { recursive: true, force: true }))
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
+  return directory
+}
+
 function scenariosOf({ only, quick }: Options): Scenario[] {
   const unknown = only?.find((name) => !SCENARIOS.some((scenario) => scenario.name === name))
   if (unknown) throw new Error(`There is no scenario ${unknown}. There are: ${SCENARIOS.map(({ name }) => name)}`)
   return SCENARIOS.filter(({ name, isLong }) => (only ? only.includes(name) : !(quick && isLong)))
 }
 
-function peersOf({ peers }: Options): PeerName[] {
-  const all = Object.keys(PEERS) as PeerName[]
-  const unknown = peers?.find((name) => !all.includes(name as PeerName))
+function peersOf({ peers }: Options): AnyPeerName[] {
+  const all = Object.keys({ ...PEERS, ...SEARCHERS }) as AnyPeerName[]
+  const unknown = peers?.find((name) => !all.includes(name as AnyPeerName))
   if (unknown) throw new Error(`There is no peer ${unknown}. There are: ${all}`)
   return all.filter((name) => !peers || peers.includes(name) || ALWAYS.includes(name))
 }
+
+const appends = (name: AnyPeerName): name is PeerName => name in PEERS
 
 async function verifyAll(peers: readonly PeerName[], directory: string): Promise<Map<PeerName, Verdict>> {
   const verdicts = new Map<PeerName, Verdict>()

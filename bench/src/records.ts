@@ -26,6 +26,11 @@ export class Records {
     this.#vectors = randomVectors(VECTORS, dimensions)
   }
 
+  /** They repeat, too, when there are no more. */
+  id(n: number): string {
+    return this.ids[n % this.ids.length]!
+  }
+
   vector(n: number): Float32Array {
     return this.#vectors[n % VECTORS]!
   }

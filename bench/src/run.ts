@@ -13,7 +13,8 @@ export interface Row {
   readonly variant: string
   readonly contestant: string
   readonly peer: string
-  readonly isPowerSafe: boolean
+  /** What it acknowledges may not survive a power cut. */
+  readonly isMarked: boolean
   readonly measured: Metrics[]
   /** Why there is no number. */
   failure?: string
@@ -45,24 +46,10 @@ async function runVariant(scenario: Scenario, variant: Variant, options: RunOpti
     .map((contestant) => ({ contestant, row: newRow(scenario, variant, contestant, options.verdicts) }))
   const repetitions = scenario.isOnce ? 1 : options.repetitions
   for (let repetition = 0; repetition < repetitions; repetition++) {
+    const tell = (what: string): void =>
+      options.tell(`${scenario.name}, ${variant.label}: ${repetition + 1} of ${repetitions}, ${what}`)
     const parent = fresh(options.directory)
-    const shared = variant.prepare && fresh(parent)
-    if (variant.prepare) await runChild({ ...variant.prepare, directory: shared } as Job)
-    let first: Metrics | undefined
-    for (const { contestant, row } of inTurn(entrants, repetition)) {
-      if (row.failure !== undefined) continue
-      options.tell(`${scenario.name} ${variant.label}: ${repetition + 1}/${repetitions} ${contestant.label}`)
-      const directory = shared ?? fresh(parent)
-      const job = { ...contestant.job, peer: contestant.peer, directory } as Job
-      try {
-        const measured = await runChild(contestant.isPaired ? { ...job, paired: pairOf(first) } : job)
-        row.measured.push(derived(measured))
-        if (contestant === variant.contestants[0]) first = measured
-      } catch (error) {
-        row.failure = `not run: ${(error as Error).message}`
-      }
-      await settle(parent)
-    }
+    await runRepetition(variant, inTurn(entrants, repetition), parent, tell)
     // Not before: to free blocks keeps a disk busy for a while, and whoever comes next would pay for it.
     rmSync(parent, { recursive: true, force: true })
     await settle(options.directory)
@@ -74,6 +61,42 @@ interface Entrant {
   readonly contestant: Contestant
   readonly row: Row
 }
+
+async function runRepetition(
+  variant: Variant,
+  entrants: readonly Entrant[],
+  parent: string,
+  tell: (what: string) => void,
+): Promise<void> {
+  const shared = variant.prepare && fresh(parent)
+  let prepared: Metrics | undefined
+  let first: Metrics | undefined
+  try {
+    tell('preparing')
+    if (variant.prepare) prepared = await runChild(jobOf(variant.prepare, { directory: shared }))
+  } catch (error) {
+    for (const { row } of entrants) row.failure ??= `not run: ${(error as Error).message}`
+  }
+  for (const { contestant, row } of entrants) {
+    if (row.failure !== undefined) continue
+    tell(contestant.label)
+    try {
+      const paired = contestant.isPaired ? pairOf(first) : undefined
+      const { peer } = contestant
+      const measured = await runChild(
+        jobOf(contestant.job, { peer, directory: shared ?? fresh(parent), prepared, paired }),
+      )
+      row.measured.push(derived(measured))
+      if (contestant === variant.contestants[0]) first = measured
+    } catch (error) {
+      row.failure = `not run: ${(error as Error).message}`
+    }
+    await settle(parent)
+  }
+}
+
+/** What scenarios write is plain data, and gets here what only the runner knows. */
+const jobOf = (job: Omit<Job, 'peer' | 'directory'>, more: object): Job => ({ ...job, ...more }) as unknown as Job
 
 /** The paired ones stay right behind the first. */
 function inTurn(entrants: readonly Entrant[], repetition: number): Entrant[] {
@@ -90,18 +113,18 @@ function newRow(
   contestant: Contestant,
   verdicts: ReadonlyMap<string, Verdict>,
 ): Row {
-  const verdict = verdicts.get(contestant.peer)
-  const row: Row = {
+  const { durability = 'commit' } = contestant
+  const verdict = durability === 'none' ? undefined : verdicts.get(contestant.peer)
+  const isRefused = verdict?.kind === 'refused' || verdict?.kind === 'not run'
+  return {
     scenario: scenario.name,
     variant: variant.label,
     contestant: contestant.label,
     peer: contestant.peer,
-    isPowerSafe: verdict?.kind === 'verified' && !contestant.isNotDurable,
+    isMarked: durability === 'weaker' || verdict?.kind === 'not power-safe',
     measured: [],
+    ...(isRefused && { failure: `${verdict.kind}: ${verdict.reason}` }),
   }
-  if (contestant.isNotDurable) return row
-  if (verdict?.kind === 'refused' || verdict?.kind === 'not run') row.failure = `${verdict.kind}: ${verdict.reason}`
-  return row
 }
 
 function pairOf(first: Metrics | undefined): Paired {
@@ -131,7 +154,7 @@ async function settle(directory: string): Promise<void> {
 async function runChild(job: Job): Promise<Metrics> {
   const options = { timeout: TIMEOUT_MS, killSignal: 'SIGKILL', maxBuffer: 64 * 1024 * 1024 } as const
   try {
-    const { stdout } = await promisify(execFile)(process.execPath, ['--expose-gc', CHILD, JSON.stringify(job)], options)
+    const { stdout } = await promisify(execFile)(process.execPath, [CHILD, JSON.stringify(job)], options)
     return JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '') as Metrics
   } catch (error) {
     throw new Error(lastWords(error as Error & { stderr?: string; killed?: boolean }))

@@ -1,5 +1,5 @@
 import type { Job } from './job.ts'
-import type { PeerName } from './peers/registry.ts'
+import type { AnyPeerName } from './peers/registry.ts'
 
 export interface Settings {
   readonly quick: boolean
@@ -10,13 +10,13 @@ export interface Settings {
 /** One row of a table: a peer, and what it does. */
 export interface Contestant {
   readonly label: string
-  readonly peer: PeerName
+  readonly peer: AnyPeerName
   /** What a child of its own does; the runner adds where. */
   readonly job: Omit<Job, 'peer' | 'directory'>
   /** Runs right after the first contestant and does the same groups again. */
   readonly isPaired?: boolean
-  /** It makes no claim of durability, so that there is nothing to verify. */
-  readonly isNotDurable?: boolean
+  /** `commit`, unless said: shown only if verified. `weaker`: shown with a mark. `none`: nothing is acknowledged. */
+  readonly durability?: 'commit' | 'weaker' | 'none'
 }
 
 /** Contestants that are compared with the first of them, under the same conditions. */
@@ -24,7 +24,7 @@ export interface Variant {
   readonly label: string
   readonly contestants: readonly Contestant[]
   /** Fills a directory that all contestants then get, in a child of its own. */
-  readonly prepare?: Omit<Job, 'directory'>
+  readonly prepare?: Omit<Job, 'peer' | 'directory'>
 }
 
 export interface Metric {
@@ -50,3 +50,4 @@ export interface Scenario {
 export const RATE: Metric = { key: 'rate', title: 'appends', unit: '/s' }
 export const CPU: Metric = { key: 'cpuUsPerRecord', title: 'cpu', unit: 'µs' }
 export const RECORDS_PER_SYNC: Metric = { key: 'recordsPerSync', title: 'a sync', unit: 'rec.' }
+export const DISK: Metric = { key: 'diskBytesPerRecord', title: 'disk', unit: 'B' }

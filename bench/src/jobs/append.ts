@@ -1,3 +1,4 @@
+import { bytesIn } from '../files.ts'
 import type { Job, Metrics } from '../job.ts'
 import { type Cursor, type Load, runLoad } from '../loops.ts'
 import type { Store, WriteFigures } from '../peers/peer.ts'
@@ -32,7 +33,7 @@ export async function append(job: AppendJob): Promise<Metrics> {
     usPerRecord: (1000 * outcome.elapsedMs) / outcome.records,
     cpuUsPerRecord: (cpu.user + cpu.system) / outcome.records,
     ...figures,
-    recordsInAll: cursor.next,
+    diskBytesPerRecord: bytesIn(job.directory) / cursor.next,
   }
 }
 

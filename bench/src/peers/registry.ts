@@ -21,6 +21,11 @@ export const PEERS = {
 
 export type PeerName = keyof typeof PEERS
 
+/** Those that only search: nothing of theirs is durable. */
+export const SEARCHERS = { usearch: 'usearch' } as const
+
+export type AnyPeerName = PeerName | keyof typeof SEARCHERS
+
 export const peerModule = (name: string): string => new URL(`./${name}.js`, import.meta.url).href
 
 /** Loads a peer's packages, which may be missing. */
@@ -35,8 +40,8 @@ export async function openPeer(job: Job): Promise<Store> {
 }
 
 /** The version of the installed package; of what comes with Node, Node's. */
-export function versionOf(name: PeerName): string {
-  const packageName = PEERS[name]
+export function versionOf(name: AnyPeerName): string {
+  const packageName = { ...PEERS, ...SEARCHERS }[name]
   if (packageName === undefined) return `Node ${process.version}`
   const paths = createRequire(import.meta.url).resolve.paths(packageName) ?? []
   for (const path of paths) {

@@ -36,7 +36,7 @@ export function resultsTable(scenario: Scenario, rows: readonly Row[]): string {
 }
 
 function lineOf(row: Row, first: Row, { metric, also }: Scenario): string[] {
-  const label = `  ${row.contestant}${row.isPowerSafe ? '' : ' *'}`
+  const label = `  ${row.contestant}${row.isMarked ? ' *' : ''}`
   if (row.failure !== undefined) return [label, row.failure.split(':')[0]!]
   const { median, min, max } = spread(row, metric.key)
   const relative = ratio(first, row, metric.key)

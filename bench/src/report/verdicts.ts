@@ -8,6 +8,8 @@ export function verdictsTable(
   versions: Readonly<Record<string, string>>,
 ): string {
   const lines = [...verdicts].map(([name, verdict]) => [name, versions[name] ?? '', ...cellsOf(verdict)])
+  const searchers = Object.keys(versions).filter((name) => !verdicts.has(name))
+  lines.push(...searchers.map((name) => [name, versions[name] ?? '', '', '', 'searches only']))
   const head = ['', 'version', 'syncs, one at a time', 'syncs, 50 in flight', 'verdict']
   const legend = 'Syncs for 50 acknowledged appends, counted by strace. Rows marked * are not power-safe.'
   return ['## peers', '', table([head, ...lines]), '', legend].join('\n')
