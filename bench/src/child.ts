@@ -5,9 +5,11 @@ import { JOBS } from './jobs/registry.ts'
 const job = JSON.parse(process.argv[2] ?? '') as Job
 const run = JOBS[job.kind]
 if (!run) throw new Error(`There is no job ${job.kind}`)
-const metrics: Metrics = await run(job)
-process.stdout.write(
-  `\n${JSON.stringify({ ...metrics, peakRssMb: process.resourceUsage().maxRSS / 1024 })}\n`,
+try {
+  const metrics: Metrics = await run(job)
+  const line = JSON.stringify({ ...metrics, peakRssMb: process.resourceUsage().maxRSS / 1024 })
   // Peers may leave threads and timers behind.
-  () => process.exit(0),
-)
+  process.stdout.write(`\n${line}\n`, () => process.exit(0))
+} catch (error) {
+  process.stderr.write(`\n${(error as Error).message.split('\n')[0]}\n`, () => process.exit(1))
+}

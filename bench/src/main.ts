@@ -5,6 +5,7 @@ import { machine } from './machine.ts'
 import { type Options, optionsOf, USAGE } from './options.ts'
 import { type AnyPeerName, loadPeer, PEERS, type PeerName, peerModule, SEARCHERS, versionOf } from './peers/registry.ts'
 import { goalResults, goalsTable } from './report/goals.ts'
+import { type Plot, plotsOf } from './report/plots.ts'
 import { resultsTable } from './report/results.ts'
 import { verdictsTable } from './report/verdicts.ts'
 import { type Row, runScenario } from './run.ts'
@@ -43,6 +44,7 @@ async function main(args: readonly string[]): Promise<void> {
     rows.push(...found)
     tell('')
     console.log(`${resultsTable(scenario, found)}\n`)
+    if (options.svg) writePlots(options.svg, plotsOf(scenario, found))
   }
   const goals = goalResults(rows)
   console.log(goalsTable(goals))
@@ -59,6 +61,11 @@ function ownFolder(parent: string): string {
   process.on('exit', () => rmSync(directory, { recursive: true, force: true }))
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
   return directory
+}
+
+function writePlots(directory: string, plots: readonly Plot[]): void {
+  mkdirSync(directory, { recursive: true })
+  for (const { file, svg } of plots) writeFileSync(join(directory, file), svg)
 }
 
 function scenariosOf({ only, quick }: Options): Scenario[] {

@@ -11,6 +11,7 @@ import type { Verdict } from './verification/verify.ts'
 export interface Row {
   readonly scenario: string
   readonly variant: string
+  readonly at?: Variant['at']
   readonly contestant: string
   readonly peer: string
   /** What it acknowledges may not survive a power cut. */
@@ -119,6 +120,7 @@ function newRow(
   return {
     scenario: scenario.name,
     variant: variant.label,
+    ...(variant.at && { at: variant.at }),
     contestant: contestant.label,
     peer: contestant.peer,
     isMarked: durability === 'weaker' || verdict?.kind === 'not power-safe',
@@ -163,6 +165,6 @@ async function runChild(job: Job): Promise<Metrics> {
 
 function lastWords(error: Error & { stderr?: string; killed?: boolean }): string {
   if (error.killed) return `took more than ${TIMEOUT_MS / 1000} s`
-  const said = error.stderr?.split('\n').find((line) => /error/i.test(line) && !/^\s+at /.test(line))
-  return (said ?? error.message.split('\n')[0] ?? '').trim().slice(0, 160)
+  const said = error.stderr?.trimEnd().split('\n').at(-1)
+  return (said || error.message.split('\n')[0] || 'unknown').trim().slice(0, 160)
 }

@@ -22,6 +22,8 @@ export interface Contestant {
 /** Contestants that are compared with the first of them, under the same conditions. */
 export interface Variant {
   readonly label: string
+  /** Its place in a plot of the scenario: variants of the same plot are its points. */
+  readonly at?: { readonly plot: string; readonly x: number }
   readonly contestants: readonly Contestant[]
   /** Fills a directory that all contestants then get, in a child of its own. */
   readonly prepare?: Omit<Job, 'peer' | 'directory'>
@@ -42,6 +44,8 @@ export interface Scenario {
   readonly also: readonly Metric[]
   /** Whether all repetitions are always made; what takes long is not repeated. */
   readonly isOnce?: boolean
+  /** What the x of its variants is; both axes are logarithmic. */
+  readonly x?: string
   /** Left out of `--quick`. */
   readonly isLong?: boolean
   variants(settings: Settings): Variant[]

@@ -10,6 +10,7 @@ const WALV_ONLY_DIMENSIONS = 3
 function variantOf(load: Load, dimensions: number, settings: Settings, peers: readonly PeerName[]): Variant {
   return {
     label: `${load.size} in flight, ${dimensions} dimensions`,
+    at: { plot: `${dimensions} dimensions`, x: load.size },
     contestants: [
       appender('walv', load, settings, dimensions),
       raw(dimensions),
@@ -24,6 +25,7 @@ export const inFlight: Scenario = {
   title: 'durable appends by how many are in flight, and by dimensions',
   metric: RATE,
   also: [RECORDS_PER_SYNC, CPU],
+  x: 'in flight',
   isLong: true,
   variants: (settings) =>
     [3, 128, 768, 1536, 3072].flatMap((dimensions) =>
@@ -36,6 +38,7 @@ export const waves: Scenario = {
   title: 'durable appends in waves: so many at once, and again when all are acknowledged',
   metric: RATE,
   also: [RECORDS_PER_SYNC, CPU],
+  x: 'in flight',
   isLong: true,
   variants: (settings) =>
     [16, 256, 1024].map((size) => variantOf({ shape: 'waves', size }, 768, settings, ['lmdb', 'rocksdb'])),
@@ -47,6 +50,7 @@ export const waiting: Scenario = {
   title: 'processor time of an append by how many wait',
   metric: CPU,
   also: [RATE, RECORDS_PER_SYNC],
+  x: 'in flight',
   isLong: true,
   variants: (settings) =>
     [1, 4, 16, 64, 256, 1024, 4096].map((size) =>

@@ -41,13 +41,15 @@ export const growthRecords: Scenario = {
   title: 'what an append costs in a long log, in turn with one of 1 000 records; 3 dimensions, 256 in flight',
   metric: COST,
   also: COLUMNS,
+  x: 'records in the log',
   variants: ({ quick }) =>
     (quick ? [1_000, 1_000_000] : [1_000, 10_000, 100_000, 1_000_000, 10_000_000]).map((records) => ({
       label: `${records} records`,
+      at: { plot: 'records', x: records },
       prepare: { kind: 'fill', dimensions: 3, records },
       contestants: [
         {
-          label: `walv, ${records} records`,
+          label: 'walv',
           peer: 'walv',
           job: { kind: 'growth', dimensions: 3, windows: quick ? 40 : 200 },
         },
@@ -61,15 +63,17 @@ export const growthSegments: Scenario = {
   metric: COST,
   also: COLUMNS,
   isLong: true,
+  x: 'segments',
   variants: () =>
     [1, 10, 100, 1000].map((segments) => {
       const walv = { segmentMaxBytes: 64 * 1024 }
       return {
         label: `${segments} segments`,
+        at: { plot: 'segments', x: segments },
         prepare: { kind: 'fill', dimensions: 3, records: segments * RECORDS_PER_SMALL_SEGMENT, walv },
         contestants: [
           {
-            label: `walv, ${segments} segments`,
+            label: 'walv',
             peer: 'walv',
             job: { kind: 'growth', dimensions: 3, windows: 100, walv },
           },
