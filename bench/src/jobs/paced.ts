@@ -39,6 +39,8 @@ export async function paced(job: PacedJob): Promise<Metrics> {
   }
   await Promise.all(pending)
   await store.close()
+  const behindMs = latencies.reduce((a, b) => Math.max(a, b))
+  if (behindMs > MAX_BEHIND_MS) throw new Error(`cannot keep ${job.ratePerSecond} appends a second`)
   const sorted = latencies.subarray(Math.ceil(perMs * job.warmUpMs)).sort()
   return {
     records: sorted.length,
