@@ -29,7 +29,7 @@ async function main(args: readonly string[]): Promise<void> {
 
   const verdicts = await verifyAll(peers.filter(appends), directory)
   console.log(`\n${verdictsTable(verdicts, versions)}\n`)
-  const settings: Settings = { quick: options.quick, warmUpMs: 400, durationMs: options.quick ? 600 : 2000 }
+  const settings: Settings = settingsOf(options)
   const rows: Row[] = []
   for (const scenario of scenarios) {
     const { repetitions } = options
@@ -53,6 +53,9 @@ async function main(args: readonly string[]): Promise<void> {
     writeFileSync(options.json, `${JSON.stringify(all, undefined, 1)}\n`)
   }
 }
+
+const settingsOf = ({ quick }: Options): Settings =>
+  quick ? { quick, warmUpMs: 250, durationMs: 500 } : { quick, warmUpMs: 500, durationMs: 2000 }
 
 /** A folder that goes when the process does. */
 function ownFolder(parent: string): string {

@@ -30,14 +30,12 @@ export function resultsTable(scenario: Scenario, rows: readonly Row[]): string {
     if (variants.length > 1) lines.push([variant])
     for (const row of contestants) lines.push(lineOf(row, contestants[0]!, scenario))
   }
-  const failures = rows.filter(({ failure }) => failure !== undefined)
-  const told = failures.map((row) => `  ${row.variant}, ${row.contestant}: ${row.failure}`)
-  return [`## ${scenario.name}: ${scenario.title}`, '', table(lines), ...told].join('\n')
+  return [`## ${scenario.name}: ${scenario.title}`, '', table(lines)].join('\n')
 }
 
 function lineOf(row: Row, first: Row, { metric, also }: Scenario): string[] {
   const label = `  ${row.contestant}${row.isMarked ? ' *' : ''}`
-  if (row.failure !== undefined) return [label, row.failure.split(':')[0]!]
+  if (row.failure !== undefined) return [`${label}  ${row.failure}`]
   const { median, min, max } = spread(row, metric.key)
   const relative = ratio(first, row, metric.key)
   const ratios = row === first ? ['1', '', ''] : [relative.median, relative.min, relative.max].map(figures)

@@ -1,6 +1,7 @@
-/** Columns of equal width, the first to the left and numbers to the right. */
+/** Columns of equal width, the first to the left and numbers to the right. A row of one cell may be as long as it likes. */
 export function table(rows: readonly (readonly string[])[]): string {
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => width(row[column] ?? ''))))
+  const inColumns = rows.filter((row) => row.length > 1)
+  const widths = rows[0]!.map((_, column) => Math.max(...inColumns.map((row) => width(row[column] ?? ''))))
   return rows
     .map((row) =>
       row
