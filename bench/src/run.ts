@@ -99,9 +99,10 @@ async function runRepetition(
 /** What scenarios write is plain data, and gets here what only the runner knows. */
 const jobOf = (job: Omit<Job, 'peer' | 'directory'>, more: object): Job => ({ ...job, ...more }) as unknown as Job
 
-/** The paired ones stay right behind the first. */
+/** The paired ones stay right behind the first, in both orders. */
 function inTurn(entrants: readonly Entrant[], repetition: number): Entrant[] {
   const paired = entrants.filter(({ contestant }) => contestant.isPaired)
+  if (repetition % 2 === 1) paired.reverse()
   const others = entrants.filter(({ contestant }) => !contestant.isPaired)
   const shift = others.length === 0 ? 0 : repetition % others.length
   const turned = [...others.slice(shift), ...others.slice(0, shift)]
