@@ -101,7 +101,7 @@ async function verdictOf(name: PeerName, directory: string): Promise<Verdict> {
     const { claimsPowerSafety } = await loadPeer(name)
     return await verify({ moduleUrl: peerModule(name), claimsPowerSafety }, directory)
   } catch (error) {
-    return { kind: 'not run', reason: (error as Error).message.split('\n')[0]! }
+    return { kind: 'not run', reason: (error as Error).message.split('\n')[0]!.replace(/ imported from .*/, '') }
   }
 }
 
