@@ -55,7 +55,7 @@ async function main(args: readonly string[]): Promise<void> {
 }
 
 const settingsOf = ({ quick }: Options): Settings =>
-  quick ? { quick, warmUpMs: 250, durationMs: 500 } : { quick, warmUpMs: 500, durationMs: 2000 }
+  quick ? { quick, warmUpMs: 200, durationMs: 400 } : { quick, warmUpMs: 500, durationMs: 2000 }
 
 /** A folder that goes when the process does. */
 function ownFolder(parent: string): string {

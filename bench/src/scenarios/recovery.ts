@@ -21,7 +21,7 @@ export const read: Scenario = {
       prepare: {
         kind: 'fill',
         dimensions,
-        records: Math.ceil((quick ? 100_000_000 : 400_000_000) / (4 * dimensions + 64)),
+        records: Math.ceil((quick ? 60_000_000 : 400_000_000) / (4 * dimensions + 64)),
       },
       contestants: [reader('walv', 'read-log', dimensions), reader('plain read', 'read-plain', dimensions)],
     })),
