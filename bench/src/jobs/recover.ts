@@ -1,0 +1,64 @@
+import { join } from 'node:path'
+import { DurableIndex, flat, Wal } from 'walv'
+import type { Job, Metrics } from '../job.ts'
+import { Records } from '../records.ts'
+
+export interface RecoverJob extends Job {
+  readonly prepared: { readonly records: number }
+  readonly subdirectory?: string
+}
+
+/** Opens a log and reads all of it into nothing. */
+export async function recoverNothing(job: RecoverJob): Promise<Metrics> {
+  const { records } = job.prepared
+  const start = performance.now()
+  const wal = await Wal.open({ directory: job.directory })
+  const openMs = performance.now() - start
+  let found = 0
+  for await (const _ of wal.read()) found++
+  const ms = performance.now() - start
+  await wal.close()
+  if (found !== records) throw new Error(`${found} records of ${records} were read`)
+  return { ms, openMs, recordsPerSecond: (1000 * records) / ms }
+}
+
+/** Opens a durable index with the flat one. */
+export async function recoverFlat(job: RecoverJob): Promise<Metrics> {
+  const { records } = job.prepared
+  const directory = join(job.directory, job.subdirectory ?? '')
+  const start = performance.now()
+  const index = await DurableIndex.open({
+    directory,
+    index: flat({ dimensions: job.dimensions }),
+    checkpointIntervalEntries: false,
+  })
+  const ms = performance.now() - start
+  if (index.size !== records) throw new Error(`${index.size} vectors of ${records} came back`)
+  await index.close()
+  return { ms, recordsPerSecond: (1000 * records) / ms }
+}
+
+/** What a process needs that recovers nothing: its peak of memory is taken off. */
+export async function emptyProcess(job: RecoverJob): Promise<Metrics> {
+  const wal = await Wal.open({ directory: `${job.directory}-empty` })
+  for await (const _ of wal.read());
+  await wal.close()
+  return {}
+}
+
+/** What a process needs that has the same ids and vectors in memory, and no log. */
+export async function bareIndex(job: RecoverJob): Promise<Metrics> {
+  const { records } = job.prepared
+  const source = new Records(1, job.dimensions)
+  const index = flat({ dimensions: job.dimensions })
+  const byId = new Map<string, { id: string; label: number; metadata: null }>()
+  const byLabel = new Map<number, { id: string; label: number; metadata: null }>()
+  for (let label = 0; label < records; label++) {
+    const entry = { id: `doc-${label}`, label, metadata: null }
+    byId.set(entry.id, entry)
+    byLabel.set(label, entry)
+    index.set(label, source.vector(label))
+  }
+  const keep = byId.size + byLabel.size + index.size
+  return { records: keep / 3 }
+}

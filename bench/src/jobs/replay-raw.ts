@@ -1,0 +1,53 @@
+import { randomBytes } from 'node:crypto'
+import { closeSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Job, Metrics, Paired } from '../job.ts'
+import { preallocate, writeAndSync, writeAndSyncAsync } from '../peers/raw-file.ts'
+import { quantile } from '../statistics.ts'
+
+export interface ReplayRawJob extends Job {
+  readonly paired: Paired
+}
+
+const WARM_UP_GROUPS = 20
+
+/** The same bytes in as many groups as walv wrote just before, one write and one sync each. */
+export async function replayRaw(job: ReplayRawJob): Promise<Metrics> {
+  const { groups, bytesWritten, records } = job.paired
+  if (!(groups > 0)) throw new Error('walv was not measured')
+  const file = preallocate(join(job.directory, 'raw'), bytesWritten)
+  const write = job.peer === 'raw' ? writeAndSync : writeAndSyncAsync
+  const data = randomBytes(Math.ceil(bytesWritten / groups))
+  // Rounded so that the pieces add up to exactly the bytes.
+  const startOf = (group: number): number => Math.floor((group * bytesWritten) / groups)
+  const writeGroup = (group: number): void | Promise<void> =>
+    write(file, data.subarray(0, startOf(group + 1) - startOf(group)), startOf(group))
+
+  for (let i = 0; i < Math.min(WARM_UP_GROUPS, groups); i++) await writeGroup(i)
+  const latencies = new Float64Array(groups)
+  const cpuBefore = process.cpuUsage()
+  const start = performance.now()
+  let last = start
+  for (let group = 0; group < groups; group++) {
+    await writeGroup(group)
+    const now = performance.now()
+    latencies[group] = now - last
+    last = now
+  }
+  const elapsedMs = last - start
+  const cpu = process.cpuUsage(cpuBefore)
+  closeSync(file)
+  latencies.sort()
+  return {
+    records,
+    elapsedMs,
+    rate: (1000 * records) / elapsedMs,
+    usPerRecord: (1000 * elapsedMs) / records,
+    cpuUsPerRecord: (cpu.user + cpu.system) / records,
+    groups,
+    syncs: groups,
+    bytesWritten,
+    p50Us: 1000 * quantile(latencies, 0.5),
+    p99Us: 1000 * quantile(latencies, 0.99),
+  }
+}

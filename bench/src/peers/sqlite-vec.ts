@@ -1,0 +1,25 @@
+import { join } from 'node:path'
+import Database from 'better-sqlite3'
+import { load } from 'sqlite-vec'
+import { bytesOf, type Peer } from './peer.ts'
+
+export const peer: Peer = {
+  claimsPowerSafety: true,
+  how: 'vec0 in better-sqlite3, WAL, synchronous=FULL; batches in one transaction',
+  async open(directory, { dimensions }) {
+    const database = new Database(join(directory, 'sqlite'))
+    load(database)
+    database.pragma('journal_mode = WAL')
+    database.pragma('synchronous = FULL')
+    database.exec(`CREATE VIRTUAL TABLE vectors USING vec0 (id TEXT PRIMARY KEY, vector FLOAT[${dimensions}])`)
+    const insert = database.prepare('INSERT INTO vectors VALUES (?, ?)')
+    const insertAll = database.transaction((ids: readonly string[], vectors: readonly Float32Array[]) => {
+      for (let i = 0; i < ids.length; i++) insert.run(ids[i], bytesOf(vectors[i]!))
+    })
+    return {
+      append: (id, vector) => insert.run(id, bytesOf(vector)),
+      appendBatch: insertAll,
+      close: async () => void database.close(),
+    }
+  },
+}

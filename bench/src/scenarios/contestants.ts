@@ -1,0 +1,32 @@
+import type { Load } from '../loops.ts'
+import type { PeerName } from '../peers/registry.ts'
+import type { Contestant, Settings } from '../scenario.ts'
+
+const MAX_RECORDS_A_SECOND = 300_000
+
+export const IN_FLIGHT: Load = { shape: 'closed', size: 256 }
+export const BATCHES: Load = { shape: 'batches', size: 256 }
+
+/** A peer that appends for as long as the settings say. */
+export function appender(
+  peer: PeerName,
+  load: Load,
+  settings: Settings,
+  dimensions: number,
+  label: string = peer,
+  more: Partial<Contestant> & { readonly walv?: object } = {},
+): Contestant {
+  const { warmUpMs, durationMs } = settings
+  const maxRecords = Math.ceil((MAX_RECORDS_A_SECOND * (warmUpMs + durationMs)) / 1000)
+  const { walv, ...rest } = more
+  const job = { kind: 'append', dimensions, load, warmUpMs, durationMs, maxRecords, ...(walv && { walv }) }
+  return { label, peer, job, ...rest }
+}
+
+/** The bare program that does walv's groups again. */
+export const raw = (dimensions: number, peer: 'raw' | 'raw-async' = 'raw'): Contestant => ({
+  label: peer,
+  peer,
+  job: { kind: 'replay-raw', dimensions },
+  isPaired: true,
+})
