@@ -107,17 +107,19 @@ function withLostBeginning(found: Survey, judged: Judged): Survey {
 function withoutRetired(found: Survey, firstSeq: number): Survey {
   const needless = new Set(found.segments.filter((segment) => segment.limitSeq <= firstSeq).map(({ name }) => name))
   const kept = found.segments.filter(({ name }) => !needless.has(name))
+  // The segment behind the hole holds something, and so does one before it.
+  const { name: first } = kept[0]!
   const isBefore = ({ file, kind }: { readonly file: string; readonly kind: string }): boolean =>
-    needless.has(file) || (kind === 'missing-segment' && file === kept[0]?.name)
+    needless.has(file) || (kind === 'missing-segment' && file === first)
   const hole: Damage = {
     kind: 'missing-segment',
-    file: kept[0]?.name ?? '',
+    file: first,
     offset: 0,
     bytes: 0,
     acknowledged: false,
     seqs: [],
     ids: [],
-    detail: `A segment before record ${firstSeq} is missing. A snapshot that verifies holds what it held: no vector is lost, but ${[...needless].join(', ') || 'the history before it'} can no longer be read.`,
+    detail: `A segment before record ${firstSeq} is missing. A snapshot that verifies holds what it held: no vector is lost, but ${[...needless].join(', ')} can no longer be read.`,
   }
   return {
     ...found,

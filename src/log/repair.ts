@@ -96,11 +96,11 @@ async function haveSameContent(disk: Disk, one: string, other: string): Promise<
 async function* piecesOf(disk: Disk, path: string): AsyncGenerator<Buffer, void, void> {
   const file = await disk.open(path, 'read')
   try {
-    for (let at = 0; ; at += PIECE_BYTES) {
+    let count = PIECE_BYTES
+    for (let at = 0; count === PIECE_BYTES; at += PIECE_BYTES) {
       const buffer = Buffer.allocUnsafe(PIECE_BYTES)
-      const { count } = await readAround(file, buffer, at)
+      count = (await readAround(file, buffer, at)).count
       if (count > 0) yield buffer.subarray(0, count)
-      if (count < PIECE_BYTES) return
     }
   } finally {
     await file.close()

@@ -117,6 +117,25 @@ test('a snapshot that is not there is told, unless it was put aside before', asy
   assert.deepEqual(await damageOf(disk), [])
 })
 
+test('a snapshot that is not there is told again and again, until a repair notes it', async () => {
+  const disk = await logOfTwoCheckpoints()
+  await disk.remove(`${DIRECTORY}/snapshots/${nameOf(1)}`)
+  for (const [recovery, told] of [
+    ['strict', ['snapshot false']],
+    ['salvage', ['snapshot false']],
+    ['repair', ['snapshot false']],
+    ['strict', []],
+  ] as const) {
+    const wal = await openOn(disk, { recovery })
+    assert.deepEqual(
+      [wal.recovery.damage.map(brief), wal.recovery.quarantined, wal.recovery.snapshotSeq],
+      [told, [], 0],
+    )
+    await wal.close()
+  }
+  assert.deepEqual(await namesOn(disk.crash('nothing'), `${DIRECTORY}/quarantine`), [nameOf(1)])
+})
+
 test('a snapshot that does not verify is told, also if one of its name was put aside before', async () => {
   const disk = await logOfTwoCheckpoints()
   await putFile(disk, `${DIRECTORY}/quarantine/${nameOf(1)}/state`, Buffer.from('x'))
