@@ -453,7 +453,8 @@ test('a directory with snapshots and not one segment is a log that is gone', asy
       detail: 'There are snapshots but not one segment: the log itself is gone.',
     },
   ])
-  await assert.rejects(openOn(disk, { recovery: 'repair' }), refusal('WALV_DAMAGED'))
+  for (const recovery of ['strict', 'salvage', 'repair'] as const)
+    await assert.rejects(openOn(disk, { recovery }), refusal('WALV_DAMAGED'))
   await disk.remove(fileOf(1))
   await disk.remove(`${DIRECTORY}/snapshots/${nameOf(1)}`)
   assert.deepEqual(await damageOf(disk), [], 'a folder for snapshots alone says nothing')

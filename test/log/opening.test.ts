@@ -618,25 +618,6 @@ test('a log without a valid header is refused by every writer, and one that is n
   }
 })
 
-test('snapshots without a segment are a log that is gone', async () => {
-  const disk = new SimulatedDisk()
-  await putFile(disk, `${DIRECTORY}/snapshots/snapshot-0000000000000001/file`, Buffer.from('x'))
-  await assert.rejects(openOn(disk), (error: WalError) => {
-    assert.deepEqual((error.detail as unknown[])[0], {
-      kind: 'missing-segment',
-      file: 'snapshots',
-      offset: 0,
-      bytes: 0,
-      acknowledged: null,
-      seqs: [],
-      ids: [],
-      detail: 'There are snapshots but not one segment: the log itself is gone.',
-    })
-    return refusal('WALV_DAMAGED')(error)
-  })
-  await assert.rejects(openOn(disk, { recovery: 'repair' }), refusal('WALV_DAMAGED'))
-})
-
 test('segments of two logs are refused by every writer, and the error tells which is foreign', async () => {
   const disk = await crafted((seed) => [deletion(0, seed), promiseOf(1, seed)])
   await putFile(disk, segmentAt(2), segmentOf({ number: 2, logId: Buffer.alloc(16, 9) }))
