@@ -93,9 +93,7 @@ const breaksOff = ({ kind, lostFrom, lostThrough }: Spot): boolean =>
 
 /** Behind the end of a log that was closed in order nothing can have been, even if it cannot be read. */
 function nothingBehind(spot: Spot, end: number): Spot {
-  return spot.kind === 'unreadable' && spot.lostThrough === null && spot.lostFrom === end
-    ? { ...spot, lostThrough: end - 1 }
-    : spot
+  return spot.kind === 'unreadable' && spot.lostThrough === null ? { ...spot, lostThrough: end - 1 } : spot
 }
 
 /** A file is made in its full size before its header names it, so a shorter one was cut. Only in the last one can that hide a loss. */

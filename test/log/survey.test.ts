@@ -260,6 +260,13 @@ test('what nothing promised ends the log, with all that is behind it; what somet
   }
 })
 
+test('what is bad behind the end is not told', async () => {
+  const disk = await diskOf({ number: 1, firstSeq: 0, count: 6 })
+  for (const index of [1, 3, 5]) await spoil(disk, 1, index)
+  const found = await surveyOf(disk)
+  assert.deepEqual([found.endSeq, wrong(found), found.spots.length], [1, ['01 torn-tail false'], 1])
+})
+
 test('the log never ends before a promise, and what was promised behind its last record is lost', async () => {
   const disk = await diskOf({ number: 1, firstSeq: 0, durableBefore: 5 })
   const found = await surveyOf(disk)
@@ -362,6 +369,31 @@ test('the same where the next file is missing, but not where the one that is the
   assert.deepEqual([wrong(other), other.tally.entries], [['01 corrupt 1..1 true'], 5])
 })
 
+test('the same where the file without a header is the last', async () => {
+  const disk = await diskOf({ number: 1, firstSeq: 0, count: 2 }, { number: 2, firstSeq: 1 })
+  await spoil(disk, 1, 1)
+  await withoutHeader(disk, 2)
+  const found = await surveyOf(disk)
+  const headerBegun = ['02 torn-tail false', '02 torn-tail false']
+  assert.deepEqual([wrong(found), found.tally.entries, found.endSeq], [headerBegun, 4, 4])
+})
+
+test('a segment that is whole does not end at a place in another', async () => {
+  const disk = await diskOf(
+    { number: 1, firstSeq: 0 },
+    { number: 2, firstSeq: 3 },
+    { number: 3, firstSeq: 6, durableBefore: 6 },
+  )
+  await withoutHeader(disk, 2)
+  await spoil(disk, 2, 1)
+  const found = await surveyOf(disk)
+  assert.deepEqual(wrong(found), ['02 corrupt 4..4 true'])
+  assert.deepEqual(
+    found.segments.map(({ limitSeq }) => limitSeq),
+    [6, 6, Number.POSITIVE_INFINITY],
+  )
+})
+
 test('a torn tail is told also if the next file is prepared already', async () => {
   const disk = await badSecond(0, { number: 2, firstSeq: 0, content: Buffer.alloc(4096) })
   const found = await surveyOf(disk)
@@ -432,6 +464,16 @@ test('a bad header of a last segment of which nothing is promised is that of one
   }
 })
 
+test('a segment that another follows is none that was being begun', async () => {
+  const disk = await diskOf({ number: 1, firstSeq: 0 }, { number: 2, firstSeq: 3 }, { number: 3, firstSeq: 6 })
+  for (const number of [1, 2, 3]) await alterOn(disk, segmentAt(number), (content) => content.fill(0, 0, 512))
+  const { damage } = await surveyOf(disk)
+  assert.deepEqual(
+    damage.map(({ kind }) => kind),
+    ['segment-header', 'segment-header', 'torn-tail'],
+  )
+})
+
 test('without one valid header nothing can be verified, and each file says so', async () => {
   const disk = await diskOf({ number: 1, firstSeq: 0 }, { number: 2, firstSeq: 3 })
   for (const number of [1, 2]) await withoutHeader(disk, number)
@@ -458,12 +500,14 @@ const cut = (disk: SimulatedDisk, number: number, bytes: number): Promise<void> 
 test('a file that was cut is told; at the end of a log that was not closed in order it may hide a loss', async () => {
   for (const [number, closed, acknowledged] of [
     [1, false, false],
-    [2, false, null],
-    [2, true, false],
+    [2, false, false],
+    [3, false, null],
+    [3, true, false],
   ] as const) {
     const disk = await diskOf(
       { number: 1, firstSeq: 0 },
-      { number: 2, firstSeq: 3, behind: (seed) => (closed ? [promiseOf(6, seed, CLOSED)] : []) },
+      { number: 2, firstSeq: 3 },
+      { number: 3, firstSeq: 6, behind: (seed) => (closed ? [promiseOf(9, seed, CLOSED)] : []) },
     )
     await cut(disk, number, 2000)
     const { damage } = await surveyOf(disk)
@@ -501,10 +545,16 @@ test('a file that is shorter than a header is told as cut, and only as that', as
   )
 })
 
-test('a file of just a header is not cut', async () => {
-  const disk = await diskOf({ number: 1, firstSeq: 0 }, { number: 2, firstSeq: 3, content: Buffer.alloc(1024) })
-  const { damage, unusedSegments } = await surveyOf(disk)
-  assert.deepEqual([damage, unusedSegments], [[], [segmentName(2)]])
+test('a file of just a header is not cut, and its header is looked at', async () => {
+  const content = segmentOf({ number: 2, firstSeq: 3, capacity: 1024 })
+  const disk = await diskOf({ number: 1, firstSeq: 0 }, { number: 2, firstSeq: 3, content })
+  assert.deepEqual((await surveyOf(disk)).damage, [])
+  await alterOn(disk, segmentAt(2), (bytes) => bytes.fill(0, 0, 512))
+  const { damage } = await surveyOf(disk)
+  assert.deepEqual(
+    damage.map(({ kind, offset }) => [kind, offset]),
+    [['torn-tail', 0]],
+  )
 })
 
 /** A sector that the disk cannot read. */
@@ -549,6 +599,20 @@ test('what cannot be read behind the end holds nothing if the log was closed in 
       [[3, flags === CLOSED ? 2 : null]],
     )
   }
+})
+
+test('closing in order says nothing about what is bad before it, or can be read behind it', async () => {
+  const disk = await diskOf({
+    number: 1,
+    firstSeq: 0,
+    count: 40,
+    behind: (seed) => [promiseOf(40, seed, CLOSED), Buffer.alloc(64, 1)],
+  })
+  await spoil(disk, 1, 1)
+  breakSector(disk, 1, 4)
+  const found = await surveyOf(disk)
+  assert.deepEqual(wrong(found), ['01 corrupt 1..1 true', '01 unreadable 18..27 true', '01 torn-tail false'])
+  assert.equal(found.closed, true)
 })
 
 test('a log is closed in order if that is the last thing it says', async () => {
