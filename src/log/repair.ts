@@ -83,24 +83,25 @@ async function haveSameContent(disk: Disk, one: string, other: string): Promise<
   const others = piecesOf(disk, other)
   try {
     for await (const piece of piecesOf(disk, one)) {
+      // Never undefined: the pieces before were equal, and only a last one is short.
       const { value } = await others.next()
-      if (!value?.equals(piece)) return false
+      if (!piece.equals(value!)) return false
     }
-    return (await others.next()).done === true
+    return true
   } finally {
-    await others.return()
+    await others.return(undefined)
   }
 }
 
-/** A file in pieces of 1 MiB, each with memory of its own. */
-async function* piecesOf(disk: Disk, path: string): AsyncGenerator<Buffer, void, void> {
+/** A file in pieces of 1 MiB, each with memory of its own. The last one is shorter, and may be empty. */
+async function* piecesOf(disk: Disk, path: string): AsyncGenerator<Buffer, undefined, void> {
   const file = await disk.open(path, 'read')
   try {
     let count = PIECE_BYTES
     for (let at = 0; count === PIECE_BYTES; at += PIECE_BYTES) {
       const buffer = Buffer.allocUnsafe(PIECE_BYTES)
       count = (await readAround(file, buffer, at)).count
-      if (count > 0) yield buffer.subarray(0, count)
+      yield buffer.subarray(0, count)
     }
   } finally {
     await file.close()
@@ -117,7 +118,7 @@ async function rewrite(
   const missing = found.spots.find((spot) => spot.segment === segment.number && spot.kind === 'missing-segment')
   const firstSeq = missing?.lostFrom ?? segment.firstSeq
   const capacity = alignUp(segment.bytes + SLACK_BYTES, 4096)
-  const durableBefore = Math.min(found.durableBefore, found.endSeq)
+  const { durableBefore } = found
   const previous = found.segments.findLast(({ number }) => number < segment.number)?.number ?? 0
   const { number } = segment
   const header: SegmentHeader = { logId, number, firstSeq, capacity, durableBefore, createdAt: 0, previous }

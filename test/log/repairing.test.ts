@@ -7,6 +7,7 @@ import { segmentName } from '../../src/format/segment.ts'
 import { FrameSink } from '../../src/log/copy.ts'
 import type { Wal } from '../../src/mod.ts'
 import { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
+import { FailingDisk } from '../support/failing-disk.ts'
 import { frameOfEntry, placed, promiseOf, segmentOf } from '../support/frames.ts'
 import { brief, collect, refusal } from '../support/logs.ts'
 import {
@@ -159,6 +160,25 @@ test('a segment that is missing becomes a gap at the beginning of the next', asy
   await again.close()
 })
 
+test('only the next segment gets the gap of a missing one, whatever else is damaged', async () => {
+  const disk = await threeSegments()
+  await spoil(disk, 1)
+  await disk.remove(segmentAt(2))
+  const wal = await repair(disk)
+  assert.deepEqual(await recordsIn(wal), ['0', '1-1', '2', '3-5', '6', '7', '8'])
+  await wal.close()
+})
+
+test('what nothing promised is not promised by a segment that is written anew', async () => {
+  const disk = await threeSegments()
+  await spoil(disk, 4)
+  const [, , , promise] = await framesOn(disk, 3)
+  await alterOn(disk, segmentAt(3), (content) => content.fill(0, promise!.at))
+  const wal = await repair(disk)
+  assert.deepEqual([(await headerOn(disk, 2)).durableBefore, wal.lastSeq], [8, 8])
+  await wal.close()
+})
+
 test('a first segment that is missing becomes a gap from record 0 on', async () => {
   const disk = await threeSegments()
   await disk.remove(segmentAt(1))
@@ -254,6 +274,53 @@ test('a copy that an earlier attempt left is the copy, if it is the same to the 
     assert.deepEqual(await contentOf(disk, `${QUARANTINE}/${name}`), damaged)
     await wal.close()
   }
+})
+
+test('a copy that an earlier attempt left may have the name of the segment itself', async () => {
+  const disk = await threeSegments()
+  await spoil(disk, 4)
+  await putFile(disk, `${QUARANTINE}/${segmentName(2)}`, await contentOf(disk, segmentAt(2)))
+  const wal = await repair(disk)
+  assert.deepEqual(wal.recovery.quarantined, [`${QUARANTINE}/${segmentName(2)}`])
+  assert.deepEqual(await namesOn(disk, QUARANTINE), [segmentName(2)])
+  await wal.close()
+})
+
+test('a copy that goes on where the segment ends is none, also behind a whole MiB', async () => {
+  for (const more of [0, 1, KIB * KIB]) {
+    const disk = await threeSegments()
+    const content = segmentOf({ number: 2, firstSeq: 3, durableBefore: 3, capacity: KIB * KIB }, (seed) =>
+      [3, 4, 5].map((seq) => custom(seq, seed)),
+    )
+    content[1024 + 152 + 80]! ^= 1
+    await putFile(disk, segmentAt(2), content)
+    await putFile(disk, `${QUARANTINE}/${segmentName(2)}`, Buffer.concat([content, Buffer.alloc(more)]))
+    const wal = await repair(disk)
+    const name = more === 0 ? segmentName(2) : `${segmentName(2)}.1`
+    assert.deepEqual(wal.recovery.quarantined, [`${QUARANTINE}/${name}`])
+    assert.ok(content.equals(await contentOf(disk, `${QUARANTINE}/${name}`)))
+    await wal.close()
+  }
+})
+
+test('every file is closed again, and what is only read is opened for reading', async () => {
+  const below = await threeSegments()
+  await spoil(below, 4)
+  for (const name of [segmentName(2), `${segmentName(2)}.1`])
+    await putFile(below, `${QUARANTINE}/${name}`, Buffer.from('another'))
+  const from = below.ops.length
+  const disk = new FailingDisk(below)
+  const wal = await openOn(below, { disk, recovery: 'repair' })
+  await wal.close()
+  const of = (...kinds: string[]): number => below.ops.slice(from).filter(({ kind }) => kinds.includes(kind)).length
+  assert.equal(of('open', 'create'), of('close'))
+  const modes = disk.calls.flatMap(({ operation, path, mode }) =>
+    operation === 'open' && path.startsWith(QUARANTINE) ? [`${mode} ${path.split('/').at(-1)}`] : [],
+  )
+  assert.deepEqual(modes, [`read ${segmentName(2)}`, `read ${segmentName(2)}.1`, `create ${segmentName(2)}.tmp`])
+  assert.ok(
+    disk.calls.every(({ operation, path, mode }) => operation !== 'open' || path !== segmentAt(2) || mode === 'read'),
+  )
 })
 
 test('a copy that cannot be made leaves nothing behind, and the log as it was', async () => {
