@@ -1,14 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { DiskFile } from '../../src/disk/disk.ts'
-import { byteBuffer } from '../../src/format/byte-buffer.ts'
-import { FRAME_TYPES, readFrameHeader } from '../../src/format/frame.ts'
+import { FRAME_TYPES } from '../../src/format/frame.ts'
 import { segmentName } from '../../src/format/segment.ts'
-import { FrameSink } from '../../src/log/copy.ts'
 import type { Wal } from '../../src/mod.ts'
 import { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
 import { FailingDisk } from '../support/failing-disk.ts'
-import { frameOfEntry, placed, promiseOf, segmentOf } from '../support/frames.ts'
+import { frameOfEntry, promiseOf, segmentOf } from '../support/frames.ts'
 import { brief, collect, refusal } from '../support/logs.ts'
 import {
   alterOn,
@@ -431,75 +428,4 @@ test('a reader repairs nothing', async () => {
   assert.deepEqual(wal.recovery.quarantined, [])
   await assert.rejects(collect(wal.read()), refusal('WALV_DAMAGED'))
   assert.deepEqual(await pictureOf(disk), before)
-})
-
-/** A file that only keeps what is written to it. */
-function memoryFile(): { file: DiskFile; content: () => Buffer; writes: number[] } {
-  const pieces: Buffer[] = []
-  const writes: number[] = []
-  const file = {
-    write: async (buffer: Uint8Array, position: number) => {
-      writes.push(position)
-      pieces.push(Buffer.from(buffer))
-      return buffer.length
-    },
-  } as unknown as DiskFile
-  return { file, writes, content: () => Buffer.concat(pieces) }
-}
-
-test('frames on their way into another segment are sealed for it, and written in pieces where the last ended', async () => {
-  const { file, content, writes } = memoryFile()
-  const sink = new FrameSink(file, 99, 5000)
-  const source = byteBuffer(400)
-  frameOfEntry({ type: 'delete', id: 'a' }, { seq: 1, timestamp: 5 }, 7).copy(source.bytes, 8)
-  const header = readFrameHeader(source, 8, 7, 0)!
-  sink.add(source, 8, header)
-  sink.addGap(2, 2 ** 40, 6)
-  await sink.flush()
-  assert.equal(sink.offset, 5000 + 56 + 48)
-  sink.add(source, 8, { ...header, seq: 9 })
-  await sink.flush()
-  assert.deepEqual([writes, sink.offset], [[5000, 5104], 5160])
-  assert.deepEqual(
-    content(),
-    placed(
-      [
-        frameOfEntry({ type: 'delete', id: 'a' }, { seq: 1, timestamp: 5 }, 99),
-        frameOfEntry({ type: 'gap', throughSeq: 2 ** 40 }, { seq: 2, timestamp: 6 }, 99),
-        frameOfEntry({ type: 'delete', id: 'a' }, { seq: 9, timestamp: 5 }, 99),
-      ],
-      5000,
-    ),
-  )
-})
-
-test('a sink is full at 512 KiB, and takes a frame of any size', async () => {
-  const { file, content } = memoryFile()
-  const sink = new FrameSink(file, 99, 0)
-  const add = (seq: number, bytes: number): void => {
-    const frame = frameOfEntry({ type: 'custom', kind: 'k', data: Buffer.alloc(bytes - 49, seq) }, { seq }, 7)
-    const source = byteBuffer(frame.length)
-    frame.copy(source.bytes)
-    sink.add(source, 0, readFrameHeader(source, 0, 7, 0)!)
-  }
-  assert.equal(sink.full, false)
-  for (let seq = 0; seq < 63; seq++) add(seq, 8 * KIB)
-  add(63, 8 * KIB - 8)
-  assert.equal(sink.full, false)
-  add(64, 56)
-  assert.equal(sink.full, true)
-  add(65, 3 * KIB * KIB)
-  await sink.flush()
-  assert.equal(sink.full, false)
-  const written = byteBuffer(content().length)
-  content().copy(written.bytes)
-  let at = 0
-  for (let seq = 0; seq <= 65; seq++) {
-    const header = readFrameHeader(written, at, 99, at)
-    assert.equal(header?.seq, seq)
-    at +=
-      seq === 65
-        ? 0
-        : header!.payloadBytes + 40 + (8 - (header!.payloadBytes % 8)) * Number(header!.payloadBytes % 8 > 0)
-  }
 })
