@@ -130,10 +130,7 @@ export class Wal implements Log {
 
   /** The last sequence number known to be on stable storage; −1 if there is none. Read-only: the last that a promise in the log covers. */
   get durableSeq(): number {
-    return (
-      (this.#writing?.writer.durableBefore ??
-        Math.min(this.#recovered.survey.durableBefore, this.#recovered.survey.endSeq)) - 1
-    )
+    return (this.#writing?.writer.durableBefore ?? this.#recovered.survey.durableBefore) - 1
   }
 
   /** The newest checkpoint whose snapshot is durable and verified. */
