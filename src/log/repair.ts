@@ -2,7 +2,6 @@ import { join } from 'node:path'
 import type { Disk } from '../disk/disk.ts'
 import { writeFully } from '../disk/disk.ts'
 import { readAround } from '../disk/read-around.ts'
-import { assert } from '../errors.ts'
 import { alignUp } from '../format/byte-buffer.ts'
 import { encodeSegmentHeader, type SegmentHeader, segmentSeed } from '../format/segment.ts'
 import type { LiveSegment } from './chain.ts'
@@ -24,7 +23,8 @@ const SLACK_BYTES = 64 * 1024
  */
 export async function repairSegments(disk: Disk, directory: string, found: Survey): Promise<string[]> {
   const { logId } = found
-  assert(logId !== undefined, 'a log without a valid header is refused before it is repaired')
+  // Segments of which no header is left are refused before: there is none.
+  if (logId === undefined) return []
   const damaged = new Set(found.damage.filter(({ kind }) => kind !== 'torn-tail').map(({ file }) => file))
   const copies: string[] = []
   for (const segment of found.segments.filter(({ name }) => damaged.has(name))) {

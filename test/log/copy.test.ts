@@ -142,6 +142,17 @@ test('a gap stands in the place of what is lost, at the time of the record befor
     assert.deepEqual(await (await copyOf(content, { stopSeq })).copy, placed(expected, 0))
 })
 
+test('what is lost before the number to copy from leaves no gap', async () => {
+  const content = (seed: number): Buffer[] => [deletion(0, seed), bad, deletion(4, seed)]
+  for (const [fromSeq, expected] of [
+    [2, [gap(2, 3, 100), copied(4)]],
+    [3, [gap(3, 3, 100), copied(4)]],
+    [4, [copied(4)]],
+    [5, []],
+  ] as const)
+    assert.deepEqual(await (await copyOf(content, { fromSeq })).copy, placed(expected, 0))
+})
+
 test('a bad place that lost nothing leaves no gap, one that lost one record does', async () => {
   const nothing = await copyOf((seed) => [deletion(0, seed), bad, deletion(1, seed)])
   assert.deepEqual(await nothing.copy, placed([copied(0), copied(1)], 0))

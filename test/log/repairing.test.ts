@@ -224,16 +224,20 @@ test('a torn tail is cut, and needs no repair; a foreign directory neither', asy
   await wal.close()
 })
 
-test("a log that has nothing to repair is opened by 'repair' as by 'strict'", async () => {
-  const disk = await threeSegments()
-  const strict = disk.kill()
-  const opened = [await repair(disk), await openOn(strict)]
-  assert.deepEqual(await namesOn(disk), await namesOn(strict))
-  assert.deepEqual(
-    disk.ops.map(({ kind, path }) => `${kind} ${path}`).slice(-strict.ops.length),
-    strict.ops.map(({ kind, path }) => `${kind} ${path}`),
-  )
-  for (const wal of opened) await wal.close()
+test("a log that has nothing to repair, or a torn tail, is opened by 'repair' as by 'strict'", async () => {
+  for (const torn of [false, true]) {
+    const disk = await threeSegments()
+    if (torn) await alterOn(disk, segmentAt(3), (content) => content.fill(1, 1024 + 3 * 152, 1024 + 3 * 152 + 80))
+    const strict = disk.kill()
+    const opened = [await repair(disk), await openOn(strict)]
+    assert.deepEqual(opened[0]!.recovery.damage.map(brief), torn ? ['torn-tail false'] : [])
+    assert.deepEqual(await namesOn(disk), await namesOn(strict))
+    assert.deepEqual(
+      disk.ops.map(({ kind, path }) => `${kind} ${path}`).slice(-strict.ops.length),
+      strict.ops.map(({ kind, path }) => `${kind} ${path}`),
+    )
+    for (const wal of opened) await wal.close()
+  }
 })
 
 test('what is in quarantine stays there, under its name', async () => {
