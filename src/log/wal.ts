@@ -178,7 +178,9 @@ export class Wal implements Log {
    * Without `from`, from the oldest that is kept.
    * @throws WALV_SEQUENCE_TRIMMED if `from` is no longer kept, WALV_DAMAGED where records are lost (unless opened with `'salvage'`)
    */
-  read(range: { readonly from?: number; readonly signal?: AbortSignal } = {}): AsyncGenerator<WalRecord, void, void> {
+  read(
+    range: { readonly from?: number | undefined; readonly signal?: AbortSignal | undefined } = {},
+  ): AsyncGenerator<WalRecord, void, void> {
     this.#needOpen()
     const { extents, before } = this.#extent()
     const first = extents[0]?.firstSeq ?? 0
@@ -190,7 +192,7 @@ export class Wal implements Log {
         { seq: first },
       )
     }
-    const durableBefore = Math.max(this.#recovered.survey.durableBefore, this.durableSeq + 1)
+    const durableBefore = this.durableSeq + 1
     const items = readItems(this.#settings.disk, extents, { from, before, durableBefore, signal: range.signal })
     return recordsOf(items, this.#settings.recovery === 'salvage')
   }
@@ -212,9 +214,9 @@ export class Wal implements Log {
         : options.after === undefined
           ? undefined
           : after + 1)
-    const signal = options.signal ? { signal: options.signal } : {}
-    const records = this.read({ ...(from === undefined ? {} : { from }), ...signal })
-    return committedUnits(records, after, (begin, through) => until(this.read({ from: begin, ...signal }), through))
+    const { signal } = options
+    const records = this.read({ from, signal })
+    return committedUnits(records, after, (begin, through) => until(this.read({ from: begin, signal }), through))
   }
 
   /**

@@ -471,7 +471,7 @@ test('transactions that were open are aborted in the log, a prepared one is not'
       ['abortTransaction', 3],
     ],
   )
-  assert.equal(wal.durableSeq, 7)
+  assert.deepEqual([wal.durableSeq, wal.inDoubt.map(({ id }) => id), wal.stats().openTransactions], [7, [0], 1])
   await wal.close()
 })
 
