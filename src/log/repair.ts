@@ -22,14 +22,12 @@ const SLACK_BYTES = 64 * 1024
  * @returns the paths of the copies
  */
 export async function repairSegments(disk: Disk, directory: string, found: Survey): Promise<string[]> {
-  const { logId } = found
-  // Segments of which no header is left are refused before: there is none.
-  if (logId === undefined) return []
   const damaged = new Set(found.damage.filter(({ kind }) => kind !== 'torn-tail').map(({ file }) => file))
   const copies: string[] = []
   for (const segment of found.segments.filter(({ name }) => damaged.has(name))) {
     copies.push(await quarantineCopy(disk, directory, segment.name))
-    await rewrite(disk, directory, logId, segment, found)
+    // Without an identity the log was refused, or has no segment.
+    await rewrite(disk, directory, found.logId!, segment, found)
   }
   return copies
 }
