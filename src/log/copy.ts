@@ -98,7 +98,8 @@ export async function copyRecords(
           throw changed(segment, offset)
         // A walk that is told where to stop knows how much each place lost; it may be more than the log has.
         const through = Math.min(lostThrough!, segment.stopSeq - 1)
-        if (through >= lostFrom) sink.addGap(lostFrom, through, timestamp)
+        const from = Math.max(lostFrom, fromSeq)
+        if (through >= from) sink.addGap(from, through, timestamp)
       }
       await sink.flush()
     }

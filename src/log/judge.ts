@@ -73,7 +73,7 @@ const NO_SEGMENT: Damage = {
 async function judge(found: Survey, snapshots: SnapshotStore): Promise<{ surveyed: Survey; judged: Judged }> {
   const hole = found.spots.findLast(({ kind }) => kind === 'missing-segment')
   if (hole?.lostThrough != null) {
-    const surveyed = withoutRetired(found, hole.lostThrough + 1)
+    const surveyed = withoutRetired(found, hole.file, hole.lostThrough + 1)
     const judged = await chooseSnapshot(surveyed, snapshots)
     if (judged.checkpoint) return { surveyed, judged }
   }
@@ -83,8 +83,8 @@ async function judge(found: Survey, snapshots: SnapshotStore): Promise<{ surveye
 
 /** Without a snapshot that holds what came before the first record, that is lost. */
 function withLostBeginning(found: Survey, judged: Judged): Survey {
-  const [first] = found.segments
-  if (first === undefined || found.firstSeq === 0) return found
+  if (found.firstSeq === 0) return found
+  const first = found.segments[0]!
   const why = judged.damage.some(({ kind }) => kind === 'unreadable')
     ? 'the snapshot that holds what came before cannot be read now'
     : 'no snapshot that verifies holds what came before'
@@ -104,25 +104,25 @@ function withLostBeginning(found: Survey, judged: Judged): Survey {
   return { ...found, spots: [spot, ...found.spots], damage: [...found.damage, damage] }
 }
 
-function withoutRetired(found: Survey, firstSeq: number): Survey {
+/** @param file the first behind the last hole: whatever is missing, is missing before it */
+function withoutRetired(found: Survey, file: string, firstSeq: number): Survey {
   const needless = new Set(found.segments.filter((segment) => segment.limitSeq <= firstSeq).map(({ name }) => name))
-  const kept = found.segments.filter(({ name }) => !needless.has(name))
-  const isBefore = ({ file, kind }: { readonly file: string; readonly kind: string }): boolean =>
-    needless.has(file) || (kind === 'missing-segment' && file === kept[0]?.name)
+  const isBefore = (bad: { readonly file: string; readonly kind: string }): boolean =>
+    needless.has(bad.file) || bad.kind === 'missing-segment'
   const hole: Damage = {
     kind: 'missing-segment',
-    file: kept[0]?.name ?? '',
+    file,
     offset: 0,
     bytes: 0,
     acknowledged: false,
     seqs: [],
     ids: [],
-    detail: `A segment before record ${firstSeq} is missing. A snapshot that verifies holds what it held: no vector is lost, but ${[...needless].join(', ') || 'the history before it'} can no longer be read.`,
+    detail: `A segment before record ${firstSeq} is missing. A snapshot that verifies holds what it held: no vector is lost, but ${[...needless].join(', ')} can no longer be read.`,
   }
   return {
     ...found,
     firstSeq,
-    segments: kept,
+    segments: found.segments.filter(({ name }) => !needless.has(name)),
     spots: found.spots.filter((spot) => !isBefore(spot)),
     damage: [...found.damage.filter((damage) => !isBefore(damage)), hole],
   }

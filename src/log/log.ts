@@ -16,8 +16,8 @@ export interface CheckpointRequest {
 
 export interface ReadOptions {
   /** The first record. Default: the oldest that is kept. */
-  readonly from?: number
-  readonly signal?: AbortSignal
+  readonly from?: number | undefined
+  readonly signal?: AbortSignal | undefined
   /**
    * Vectors and data are views of the reader's own memory, which are valid until the next record is asked for: quicker, for who copies what is kept. Default false:
    * they are the caller's own.
@@ -27,7 +27,7 @@ export interface ReadOptions {
 
 export interface ReplayOptions extends ReadOptions {
   /** Only what takes effect behind this sequence number. Default: everything. */
-  readonly after?: number
+  readonly after?: number | undefined
 }
 
 /**

@@ -18,7 +18,8 @@ export interface Pass {
   readonly tally: Tally
   readonly durableBefore: number
   readonly nextSeq: number
-  readonly closedAt: number
+  /** The last sequence number plus one, if the last frame says that the log was closed in order. */
+  readonly closedAt: number | undefined
   readonly usedBytes: Map<number, number>
   /** By number of segment: what was promised up to its end, records before which number. */
   readonly promisedAt: Map<number, number>
@@ -45,7 +46,7 @@ export async function walkAll(
   const total = segments.reduce((sum, segment) => sum + segment.bytes, 0)
   let durableBefore = 0
   let nextSeq = segments[0] ? await beginning(disk, segments[0]) : 0
-  let closedAt = -1
+  let closedAt: number | undefined
   let done = 0
   const visitor: FrameVisitor = {
     record(window, at, header, bytes) {
@@ -54,7 +55,7 @@ export async function walkAll(
     },
     frame: (header) => {
       durableBefore = Math.max(durableBefore, header.durableBefore)
-      closedAt = closes(header) ? header.seq : -1
+      closedAt = closes(header) ? header.seq : undefined
     },
   }
   for (const found of segments) {
@@ -66,7 +67,7 @@ export async function walkAll(
     if (walk.metUnreadable) pass.unreadable.add(segment.number)
     const empty = segment.bytes >= FIRST_FRAME && walk.usedBytes === FIRST_FRAME && walk.spots.length === 0
     if (segment.headerValid || !empty) {
-      if (walk.usedBytes === FIRST_FRAME) closedAt = -1
+      if (walk.usedBytes === FIRST_FRAME) closedAt = undefined
       pass.live.push(segment)
       for (const spot of walk.spots) pass.spots.push(spot)
       pass.usedBytes.set(segment.number, walk.usedBytes)

@@ -170,7 +170,7 @@ export async function continueLog(settings: WalSettings, { survey: found }: Reco
   const sources = found.segments.filter(
     (segment) => carries && segment.limitSeq > firstSeq && segment.firstSeq < found.endSeq,
   )
-  const sourceBytes = sources.reduce((sum, segment) => sum + (found.usedBytes.get(segment.number) ?? 0), 0)
+  const sourceBytes = sources.reduce((sum, segment) => sum + found.usedBytes.get(segment.number)!, 0)
   const capacity = alignUp(FIRST_SEGMENT_BYTES + (sourceBytes > FIRST_SEGMENT_BYTES / 2 ? sourceBytes : 0), 4096)
   const header: SegmentHeader = {
     logId,
@@ -199,7 +199,7 @@ export async function continueLog(settings: WalSettings, { survey: found }: Reco
 function carryFrom(found: Survey): number {
   const unproved = Math.min(Math.max(found.durableBefore, found.firstSeq), found.endSeq)
   const last = found.segments.at(-1)
-  if (last === undefined || !last.headerValid || (found.usedBytes.get(last.number) ?? 0) >= CARRY_BYTES) return unproved
+  if (last === undefined || !last.headerValid || found.usedBytes.get(last.number)! >= CARRY_BYTES) return unproved
   const damaged = found.damage.some(({ file, kind }) => file === last.name && kind !== 'torn-tail')
   return damaged ? unproved : Math.min(unproved, last.firstSeq)
 }
@@ -220,15 +220,16 @@ export async function syncFirst(disk: Disk, directory: string, found: Survey): P
 }
 
 async function syncAncestors(disk: Disk, directory: string): Promise<void> {
-  for (let path = dirname(directory); ; path = dirname(path)) {
+  let path = directory
+  do {
+    path = dirname(path)
     try {
       await disk.syncDirectory(path)
     } catch (error) {
       // A directory that we may not even look into is not one that we, or a process like us, made.
       if (!['EACCES', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
     }
-    if (dirname(path) === path) return
-  }
+  } while (path !== dirname(path))
 }
 
 /** Removes what unfinished work of an earlier process left behind. */

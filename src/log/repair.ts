@@ -1,7 +1,6 @@
 import { join } from 'node:path'
 import { type Disk, type DiskFile, writeFully } from '../disk/disk.ts'
 import { readAround } from '../disk/read-around.ts'
-import { assert } from '../errors.ts'
 import { alignUp } from '../format/byte-buffer.ts'
 import { encodeSegmentHeader, type SegmentHeader, segmentSeed } from '../format/segment.ts'
 import type { LiveSegment } from './chain.ts'
@@ -22,13 +21,12 @@ const SLACK_BYTES = 64 * 1024
  * @returns the paths of the copies
  */
 export async function repairSegments(disk: Disk, directory: string, found: Survey): Promise<string[]> {
-  const { logId } = found
-  assert(logId !== undefined, 'a log without a valid header is refused before it is repaired')
   const damaged = new Set(found.damage.filter(({ kind }) => kind !== 'torn-tail').map(({ file }) => file))
   const copies: string[] = []
   for (const segment of found.segments.filter(({ name }) => damaged.has(name))) {
     copies.push(await quarantineCopy(disk, directory, segment.name))
-    await rewrite(disk, directory, logId, segment, found)
+    // Without an identity the log was refused, or has no segment.
+    await rewrite(disk, directory, found.logId!, segment, found)
   }
   return copies
 }
@@ -82,24 +80,25 @@ async function haveSameContent(disk: Disk, one: string, other: string): Promise<
   const others = piecesOf(disk, other)
   try {
     for await (const piece of piecesOf(disk, one)) {
+      // Never undefined: the pieces before were equal, and only a last one is short.
       const { value } = await others.next()
-      if (!value?.equals(piece)) return false
+      if (!piece.equals(value!)) return false
     }
-    return (await others.next()).done === true
+    return true
   } finally {
-    await others.return()
+    await others.return(undefined)
   }
 }
 
-/** A file in pieces of 1 MiB, each with memory of its own. */
-async function* piecesOf(disk: Disk, path: string): AsyncGenerator<Buffer, void, void> {
+/** A file in pieces of 1 MiB, each with memory of its own. The last one is shorter, and may be empty. */
+async function* piecesOf(disk: Disk, path: string): AsyncGenerator<Buffer, undefined, void> {
   const file = await disk.open(path, 'read')
   try {
-    for (let at = 0; ; at += PIECE_BYTES) {
+    let count = PIECE_BYTES
+    for (let at = 0; count === PIECE_BYTES; at += PIECE_BYTES) {
       const buffer = Buffer.allocUnsafe(PIECE_BYTES)
-      const { count } = await readAround(file, buffer, at)
-      if (count > 0) yield buffer.subarray(0, count)
-      if (count < PIECE_BYTES) return
+      count = (await readAround(file, buffer, at)).count
+      yield buffer.subarray(0, count)
     }
   } finally {
     await file.close()
@@ -116,7 +115,7 @@ async function rewrite(
   const missing = found.spots.find((spot) => spot.segment === segment.number && spot.kind === 'missing-segment')
   const firstSeq = missing?.lostFrom ?? segment.firstSeq
   const capacity = alignUp(segment.bytes + SLACK_BYTES, 4096)
-  const durableBefore = Math.min(found.durableBefore, found.endSeq)
+  const { durableBefore } = found
   const previous = found.segments.findLast(({ number }) => number < segment.number)?.number ?? 0
   const { number } = segment
   const header: SegmentHeader = { logId, number, firstSeq, capacity, durableBefore, createdAt: 0, previous }

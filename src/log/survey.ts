@@ -40,7 +40,7 @@ export async function survey(disk: Disk, directory: LogDirectory, options: Surve
   const logId = identityOf(directory.segments)
   const { live: found, unused, damage } = chain(directory, logId)
   const open = await walkAll(disk, found, Number.POSITIVE_INFINITY, options)
-  const live = endOpenEnds(found, open)
+  const live = logId ? endOpenEnds(found, open) : found
   const first = live === found ? open : await walkAll(disk, live, Number.POSITIVE_INFINITY, options)
   const end = endOfLog(first)
   const pass = end < first.nextSeq ? await walkAll(disk, live, end, options) : first
@@ -79,20 +79,21 @@ function endOpenEnds(segments: readonly LiveSegment[], { live, spots, promisedAt
   const limits = new Map<number, number>()
   for (const { number, openEnded } of live.slice(0, -1)) {
     const promised = promisedAt.get(number)!
-    const end = openEnded && spots.find((spot) => spot.segment === number && loses(spot) && spot.lostFrom >= promised)
+    const end =
+      openEnded && spots.find((spot) => spot.segment === number && breaksOff(spot) && spot.lostFrom >= promised)
     if (end) limits.set(number, end.lostFrom)
   }
   if (limits.size === 0) return segments
   return segments.map((segment) => ({ ...segment, limitSeq: limits.get(segment.number) ?? segment.limitSeq }))
 }
 
-const loses = ({ lostFrom, lostThrough }: Spot): boolean => lostThrough === null || lostThrough >= lostFrom
+/** Whether a segment may end at a place in it: what is missing before it is no such place. */
+const breaksOff = ({ kind, lostFrom, lostThrough }: Spot): boolean =>
+  kind !== 'missing-segment' && (lostThrough === null || lostThrough >= lostFrom)
 
 /** Behind the end of a log that was closed in order nothing can have been, even if it cannot be read. */
 function nothingBehind(spot: Spot, end: number): Spot {
-  return spot.kind === 'unreadable' && spot.lostThrough === null && spot.lostFrom === end
-    ? { ...spot, lostThrough: end - 1 }
-    : spot
+  return spot.kind === 'unreadable' && spot.lostThrough === null ? { ...spot, lostThrough: end - 1 } : spot
 }
 
 /** A file is made in its full size before its header names it, so a shorter one was cut. Only in the last one can that hide a loss. */

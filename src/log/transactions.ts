@@ -189,8 +189,7 @@ export class TransactionTable {
   /** Where a replay on top of the state at `seq` has to begin: the begin of the oldest transaction that ended later, or did not end. */
   replayFrom(seq: number): number {
     this.#ended = this.#ended.filter(({ end }) => end > seq)
-    const begins = [...this.#open.keys(), ...this.#ended.map(({ begin }) => begin)]
-    return Math.min(seq + 1, ...begins.filter((begin) => begin <= seq))
+    return Math.min(seq + 1, ...this.#open.keys(), ...this.#ended.map(({ begin }) => begin))
   }
 }
 

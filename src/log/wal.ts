@@ -130,10 +130,7 @@ export class Wal implements Log {
 
   /** The last sequence number known to be on stable storage; −1 if there is none. Read-only: the last that a promise in the log covers. */
   get durableSeq(): number {
-    return (
-      (this.#writing?.writer.durableBefore ??
-        Math.min(this.#recovered.survey.durableBefore, this.#recovered.survey.endSeq)) - 1
-    )
+    return (this.#writing?.writer.durableBefore ?? this.#recovered.survey.durableBefore) - 1
   }
 
   /** The newest checkpoint whose snapshot is durable and verified. */
@@ -197,7 +194,7 @@ export class Wal implements Log {
         { seq: first },
       )
     }
-    const durableBefore = Math.max(this.#recovered.survey.durableBefore, this.durableSeq + 1)
+    const durableBefore = this.durableSeq + 1
     const { signal, borrow = false } = options
     const items = readItems(this.#settings.disk, extents, { from, before, durableBefore, signal, borrow })
     return new RecordReader(items, this.#settings.recovery === 'salvage')
@@ -218,11 +215,8 @@ export class Wal implements Log {
         : options.after === undefined
           ? undefined
           : after + 1)
-    const how = { borrow, ...(signal && { signal }) }
-    const records = this.read({ ...(from === undefined ? {} : { from }), ...how })
-    return committedUnits(records, after, (begin, through) =>
-      until(this.read({ from: begin, ...how, borrow: false }), through),
-    )
+    const records = this.read({ from, signal, borrow })
+    return committedUnits(records, after, (begin, through) => until(this.read({ from: begin, signal }), through))
   }
 
   /**

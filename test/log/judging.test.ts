@@ -117,6 +117,25 @@ test('a snapshot that is not there is told, unless it was put aside before', asy
   assert.deepEqual(await damageOf(disk), [])
 })
 
+test('a snapshot that is not there is told again and again, until a repair notes it', async () => {
+  const disk = await logOfTwoCheckpoints()
+  await disk.remove(`${DIRECTORY}/snapshots/${nameOf(1)}`)
+  for (const [recovery, told] of [
+    ['strict', ['snapshot false']],
+    ['salvage', ['snapshot false']],
+    ['repair', ['snapshot false']],
+    ['strict', []],
+  ] as const) {
+    const wal = await openOn(disk, { recovery })
+    assert.deepEqual(
+      [wal.recovery.damage.map(brief), wal.recovery.quarantined, wal.recovery.snapshotSeq],
+      [told, [], 0],
+    )
+    await wal.close()
+  }
+  assert.deepEqual(await namesOn(disk.crash('nothing'), `${DIRECTORY}/quarantine`), [nameOf(1)])
+})
+
 test('a snapshot that does not verify is told, also if one of its name was put aside before', async () => {
   const disk = await logOfTwoCheckpoints()
   await putFile(disk, `${DIRECTORY}/quarantine/${nameOf(1)}/state`, Buffer.from('x'))
@@ -317,6 +336,33 @@ test('a repair leaves it at that: no gap is written for what a snapshot holds', 
   await (await openOn(disk)).close()
 })
 
+test('a repair behind such a hole knows what else is damaged', async () => {
+  const disk = await threeSegments()
+  await disk.remove(segmentAt(2))
+  await alterOn(disk, segmentAt(3), (content) => content.fill(1, 1060, 1064))
+  const wal = await openOn(disk, { recovery: 'repair' })
+  assert.deepEqual(wal.recovery.damage.map(brief), ['corrupt 4..4 true', 'missing-segment false'])
+  const found = await collect(wal.read())
+  assert.deepEqual(
+    found.map(({ seq, entry }) => `${seq} ${entry.type}`),
+    ['4 gap', '5 checkpoint', '6 delete'],
+  )
+  await wal.close()
+})
+
+test('a repair of what is left of a beginning that is lost knows what else is damaged', async () => {
+  const disk = await logOfTwoCheckpoints(7)
+  for (const through of [7, 8]) await spoilSnapshot(disk, through)
+  await alterOn(disk, segmentAt(1), (content) => content.fill(1, 1060, 1064))
+  const wal = await openOn(disk, { recovery: 'repair' })
+  const found = await collect(wal.read())
+  assert.deepEqual(
+    found.map(({ seq, entry }) => `${seq} ${entry.type}`),
+    ['0 gap', '7 gap', '8 delete', '9 checkpoint', '10 checkpoint', '11 delete'],
+  )
+  await wal.close()
+})
+
 test('a missing first segment is told without naming what is left before it, as nothing is', async () => {
   const disk = await threeSegments()
   await disk.remove(segmentAt(1))
@@ -390,6 +436,28 @@ test('a last segment of zeros is a log that is gone, if no other is left', async
         'No segment has a valid header, and segment-0000000003.walv holds nothing but zeros: what was in it is gone.',
     },
   ])
+})
+
+test('a directory with snapshots and not one segment is a log that is gone', async () => {
+  const disk = new SimulatedDisk()
+  await putSnapshot(disk, 1)
+  assert.deepEqual(await damageOf(disk), [
+    {
+      kind: 'missing-segment',
+      file: 'snapshots',
+      offset: 0,
+      bytes: 0,
+      acknowledged: null,
+      seqs: [],
+      ids: [],
+      detail: 'There are snapshots but not one segment: the log itself is gone.',
+    },
+  ])
+  for (const recovery of ['strict', 'salvage', 'repair'] as const)
+    await assert.rejects(openOn(disk, { recovery }), refusal('WALV_DAMAGED'))
+  await disk.remove(fileOf(1))
+  await disk.remove(`${DIRECTORY}/snapshots/${nameOf(1)}`)
+  assert.deepEqual(await damageOf(disk), [], 'a folder for snapshots alone says nothing')
 })
 
 test('an empty directory, or one of other files, is an empty log without damage', async () => {

@@ -65,6 +65,8 @@ test('a place to read from is a whole number that is still kept', async () => {
   )
   const wal = await openOn(disk, { readOnly: true, recovery: 'salvage' })
   assert.deepEqual(seqsOf(await collect(wal.read())), [5])
+  assert.deepEqual(await units(wal), [[5, ['a']]])
+  assert.throws(() => wal.replay({ after: 3 }), refusal('WALV_SEQUENCE_TRIMMED'))
   assert.deepEqual(seqsOf(await collect(wal.read({ from: 5 }))), [5])
   assert.throws(
     () => wal.read({ from: 4 }),
@@ -79,7 +81,11 @@ test('a place to read from is a whole number that is still kept', async () => {
       return refusal('WALV_SEQUENCE_TRIMMED')(error)
     },
   )
-  for (const from of [-1, 0.5, Number.NaN]) assert.throws(() => wal.read({ from }), refusal('WALV_INVALID_OPTION'))
+  for (const from of [-1, 0.5, Number.NaN])
+    assert.throws(() => wal.read({ from }), {
+      code: 'WALV_INVALID_OPTION',
+      message: /^The option from must be a whole number/,
+    })
 })
 
 test('records are handed on as they are read, not a segment at a time', async () => {
@@ -437,18 +443,26 @@ test('a replay begins at the beginning, behind a place, where the checkpoint of 
   await wal.close()
 })
 
-test('a transaction too large to be held is read again at its commit', async () => {
+test('a transaction too large to be held is read again at its commit, from its begin up to there', async () => {
   const disk = new SimulatedDisk()
-  const wal = await openOn(disk)
+  const wal = await openOn(disk, { segmentMaxBytes: 256 * KIB })
+  const fills = (): Promise<number> => wal.append(customOf(300 * KIB))
+  for (let count = 0; count < 2; count++) await fills()
   const transaction = wal.begin()
   for (let count = 0; count < 3; count++) transaction.append(customOf(6 * KIB * KIB))
   await wal.append(insert('between'))
   await transaction.commit()
-  await wal.append(insert('behind'))
-  assert.deepEqual(await units(wal), [
-    [4, ['between']],
-    [5, ['custom', 'custom', 'custom']],
-    [6, ['behind']],
+  for (let count = 0; count < 2; count++) await fills()
+  const from = disk.ops.length
+  assert.deepEqual(await units(wal, { after: 1 }), [
+    [6, ['between']],
+    [7, ['custom', 'custom', 'custom']],
+    [8, ['custom']],
+    [9, ['custom']],
   ])
+  const all = Array.from({ length: wal.stats().segments }, (_, index) => segmentAt(index + 1))
+  const timesOpened = all.map((path) => opened(disk, from).filter((each) => each === path).length)
+  // The first segment is empty, the second holds record 0.
+  assert.deepEqual([timesOpened[1], timesOpened.at(-1), Math.max(...timesOpened)], [0, 1, 2])
   await wal.close()
 })

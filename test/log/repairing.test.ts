@@ -1,13 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { DiskFile } from '../../src/disk/disk.ts'
-import { byteBuffer } from '../../src/format/byte-buffer.ts'
-import { FRAME_TYPES, readFrameHeader } from '../../src/format/frame.ts'
+import { FRAME_TYPES } from '../../src/format/frame.ts'
 import { segmentName } from '../../src/format/segment.ts'
-import { FrameSink } from '../../src/log/copy.ts'
 import type { Wal } from '../../src/mod.ts'
 import { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
-import { frameOfEntry, placed, promiseOf, segmentOf } from '../support/frames.ts'
+import { FailingDisk } from '../support/failing-disk.ts'
+import { frameOfEntry, promiseOf, segmentOf } from '../support/frames.ts'
 import { brief, collect, refusal } from '../support/logs.ts'
 import {
   alterOn,
@@ -159,6 +157,25 @@ test('a segment that is missing becomes a gap at the beginning of the next', asy
   await again.close()
 })
 
+test('only the next segment gets the gap of a missing one, whatever else is damaged', async () => {
+  const disk = await threeSegments()
+  await spoil(disk, 1)
+  await disk.remove(segmentAt(2))
+  const wal = await repair(disk)
+  assert.deepEqual(await recordsIn(wal), ['0', '1-1', '2', '3-5', '6', '7', '8'])
+  await wal.close()
+})
+
+test('what nothing promised is not promised by a segment that is written anew', async () => {
+  const disk = await threeSegments()
+  await spoil(disk, 4)
+  const [, , , promise] = await framesOn(disk, 3)
+  await alterOn(disk, segmentAt(3), (content) => content.fill(0, promise!.at))
+  const wal = await repair(disk)
+  assert.deepEqual([(await headerOn(disk, 2)).durableBefore, wal.lastSeq], [8, 8])
+  await wal.close()
+})
+
 test('a first segment that is missing becomes a gap from record 0 on', async () => {
   const disk = await threeSegments()
   await disk.remove(segmentAt(1))
@@ -207,16 +224,20 @@ test('a torn tail is cut, and needs no repair; a foreign directory neither', asy
   await wal.close()
 })
 
-test("a log that has nothing to repair is opened by 'repair' as by 'strict'", async () => {
-  const disk = await threeSegments()
-  const strict = disk.kill()
-  const opened = [await repair(disk), await openOn(strict)]
-  assert.deepEqual(await namesOn(disk), await namesOn(strict))
-  assert.deepEqual(
-    disk.ops.map(({ kind, path }) => `${kind} ${path}`).slice(-strict.ops.length),
-    strict.ops.map(({ kind, path }) => `${kind} ${path}`),
-  )
-  for (const wal of opened) await wal.close()
+test("a log that has nothing to repair, or a torn tail, is opened by 'repair' as by 'strict'", async () => {
+  for (const torn of [false, true]) {
+    const disk = await threeSegments()
+    if (torn) await alterOn(disk, segmentAt(3), (content) => content.fill(1, 1024 + 3 * 152, 1024 + 3 * 152 + 80))
+    const strict = disk.kill()
+    const opened = [await repair(disk), await openOn(strict)]
+    assert.deepEqual(opened[0]!.recovery.damage.map(brief), torn ? ['torn-tail false'] : [])
+    assert.deepEqual(await namesOn(disk), await namesOn(strict))
+    assert.deepEqual(
+      disk.ops.map(({ kind, path }) => `${kind} ${path}`).slice(-strict.ops.length),
+      strict.ops.map(({ kind, path }) => `${kind} ${path}`),
+    )
+    for (const wal of opened) await wal.close()
+  }
 })
 
 test('what is in quarantine stays there, under its name', async () => {
@@ -254,6 +275,53 @@ test('a copy that an earlier attempt left is the copy, if it is the same to the 
     assert.deepEqual(await contentOf(disk, `${QUARANTINE}/${name}`), damaged)
     await wal.close()
   }
+})
+
+test('a copy that an earlier attempt left may have the name of the segment itself', async () => {
+  const disk = await threeSegments()
+  await spoil(disk, 4)
+  await putFile(disk, `${QUARANTINE}/${segmentName(2)}`, await contentOf(disk, segmentAt(2)))
+  const wal = await repair(disk)
+  assert.deepEqual(wal.recovery.quarantined, [`${QUARANTINE}/${segmentName(2)}`])
+  assert.deepEqual(await namesOn(disk, QUARANTINE), [segmentName(2)])
+  await wal.close()
+})
+
+test('a copy that goes on where the segment ends is none, also behind a whole MiB', async () => {
+  for (const more of [0, 1, KIB * KIB]) {
+    const disk = await threeSegments()
+    const content = segmentOf({ number: 2, firstSeq: 3, durableBefore: 3, capacity: KIB * KIB }, (seed) =>
+      [3, 4, 5].map((seq) => custom(seq, seed)),
+    )
+    content[1024 + 152 + 80]! ^= 1
+    await putFile(disk, segmentAt(2), content)
+    await putFile(disk, `${QUARANTINE}/${segmentName(2)}`, Buffer.concat([content, Buffer.alloc(more)]))
+    const wal = await repair(disk)
+    const name = more === 0 ? segmentName(2) : `${segmentName(2)}.1`
+    assert.deepEqual(wal.recovery.quarantined, [`${QUARANTINE}/${name}`])
+    assert.ok(content.equals(await contentOf(disk, `${QUARANTINE}/${name}`)))
+    await wal.close()
+  }
+})
+
+test('every file is closed again, and what is only read is opened for reading', async () => {
+  const below = await threeSegments()
+  await spoil(below, 4)
+  for (const name of [segmentName(2), `${segmentName(2)}.1`])
+    await putFile(below, `${QUARANTINE}/${name}`, Buffer.from('another'))
+  const from = below.ops.length
+  const disk = new FailingDisk(below)
+  const wal = await openOn(below, { disk, recovery: 'repair' })
+  await wal.close()
+  const of = (...kinds: string[]): number => below.ops.slice(from).filter(({ kind }) => kinds.includes(kind)).length
+  assert.equal(of('open', 'create'), of('close'))
+  const modes = disk.calls.flatMap(({ operation, path, mode }) =>
+    operation === 'open' && path.startsWith(QUARANTINE) ? [`${mode} ${path.split('/').at(-1)}`] : [],
+  )
+  assert.deepEqual(modes, [`read ${segmentName(2)}`, `read ${segmentName(2)}.1`, `create ${segmentName(2)}.tmp`])
+  assert.ok(
+    disk.calls.every(({ operation, path, mode }) => operation !== 'open' || path !== segmentAt(2) || mode === 'read'),
+  )
 })
 
 test('a copy that cannot be made leaves nothing behind, and the log as it was', async () => {
@@ -364,75 +432,4 @@ test('a reader repairs nothing', async () => {
   assert.deepEqual(wal.recovery.quarantined, [])
   await assert.rejects(collect(wal.read()), refusal('WALV_DAMAGED'))
   assert.deepEqual(await pictureOf(disk), before)
-})
-
-/** A file that only keeps what is written to it. */
-function memoryFile(): { file: DiskFile; content: () => Buffer; writes: number[] } {
-  const pieces: Buffer[] = []
-  const writes: number[] = []
-  const file = {
-    write: async (buffer: Uint8Array, position: number) => {
-      writes.push(position)
-      pieces.push(Buffer.from(buffer))
-      return buffer.length
-    },
-  } as unknown as DiskFile
-  return { file, writes, content: () => Buffer.concat(pieces) }
-}
-
-test('frames on their way into another segment are sealed for it, and written in pieces where the last ended', async () => {
-  const { file, content, writes } = memoryFile()
-  const sink = new FrameSink(file, 99, 5000)
-  const source = byteBuffer(400)
-  frameOfEntry({ type: 'delete', id: 'a' }, { seq: 1, timestamp: 5 }, 7).copy(source.bytes, 8)
-  const header = readFrameHeader(source, 8, 7, 0)!
-  sink.add(source, 8, header)
-  sink.addGap(2, 2 ** 40, 6)
-  await sink.flush()
-  assert.equal(sink.offset, 5000 + 56 + 48)
-  sink.add(source, 8, { ...header, seq: 9 })
-  await sink.flush()
-  assert.deepEqual([writes, sink.offset], [[5000, 5104], 5160])
-  assert.deepEqual(
-    content(),
-    placed(
-      [
-        frameOfEntry({ type: 'delete', id: 'a' }, { seq: 1, timestamp: 5 }, 99),
-        frameOfEntry({ type: 'gap', throughSeq: 2 ** 40 }, { seq: 2, timestamp: 6 }, 99),
-        frameOfEntry({ type: 'delete', id: 'a' }, { seq: 9, timestamp: 5 }, 99),
-      ],
-      5000,
-    ),
-  )
-})
-
-test('a sink is full at 512 KiB, and takes a frame of any size', async () => {
-  const { file, content } = memoryFile()
-  const sink = new FrameSink(file, 99, 0)
-  const add = (seq: number, bytes: number): void => {
-    const frame = frameOfEntry({ type: 'custom', kind: 'k', data: Buffer.alloc(bytes - 49, seq) }, { seq }, 7)
-    const source = byteBuffer(frame.length)
-    frame.copy(source.bytes)
-    sink.add(source, 0, readFrameHeader(source, 0, 7, 0)!)
-  }
-  assert.equal(sink.full, false)
-  for (let seq = 0; seq < 63; seq++) add(seq, 8 * KIB)
-  add(63, 8 * KIB - 8)
-  assert.equal(sink.full, false)
-  add(64, 56)
-  assert.equal(sink.full, true)
-  add(65, 3 * KIB * KIB)
-  await sink.flush()
-  assert.equal(sink.full, false)
-  const written = byteBuffer(content().length)
-  content().copy(written.bytes)
-  let at = 0
-  for (let seq = 0; seq <= 65; seq++) {
-    const header = readFrameHeader(written, at, 99, at)
-    assert.equal(header?.seq, seq)
-    at +=
-      seq === 65
-        ? 0
-        : header!.payloadBytes + 40 + (8 - (header!.payloadBytes % 8)) * Number(header!.payloadBytes % 8 > 0)
-  }
 })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type DiskFile, writeFully } from '../../src/disk/disk.ts'
-import { segmentName, segmentSeed } from '../../src/format/segment.ts'
+import { MAX_SEGMENT_NUMBER, segmentName, segmentSeed } from '../../src/format/segment.ts'
 import { SegmentSupply } from '../../src/log/segment-supply.ts'
 import { createSegment, removeFiles, SegmentList } from '../../src/log/segments.ts'
 import type { SegmentExtent } from '../../src/log/walk.ts'
@@ -109,6 +109,19 @@ for (const kind of ['remove', 'create', 'write', 'sync', 'rename', 'syncDirector
     assert.equal(kinds(disk, from).includes('close'), kind !== 'remove' && kind !== 'create')
   })
 }
+
+test('a segment has the largest number that there is, or is refused, and nothing is touched', async () => {
+  const disk = await emptyDirectory()
+  const { file } = await createSegment(disk, DIRECTORY, MAX_SEGMENT_NUMBER, 4096)
+  await file.close()
+  const from = disk.ops.length
+  await assert.rejects(createSegment(disk, DIRECTORY, MAX_SEGMENT_NUMBER + 1, 4096), {
+    code: 'WALV_SEQUENCE_EXHAUSTED',
+    file: DIRECTORY,
+    message: `The log in ${DIRECTORY} has used all segment numbers up to ${MAX_SEGMENT_NUMBER}. Start a new log.`,
+  })
+  assert.equal(disk.ops.length, from)
+})
 
 test('a segment whose content cannot be written is not left behind', async () => {
   const disk = await emptyDirectory()

@@ -326,7 +326,7 @@ export function readReference(files: readonly ReferenceFile[]): Found | undefine
     if (!segment.openEnded || segment.name === last || !walked.files.includes(segment.name)) continue
     const promised = walked.promisedAt.get(segment.name)!
     const end = walked.badPlaces.find(
-      (place) => place.file === segment.name && loses(place) && place.lostFrom >= promised,
+      (place) => place.file === segment.name && !place.missingFile && loses(place) && place.lostFrom >= promised,
     )
     if (end === undefined) continue
     segment.limit = end.lostFrom
