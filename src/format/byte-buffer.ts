@@ -6,10 +6,9 @@ export interface ByteBuffer {
   readonly floats: Float32Array
 }
 
-/** Memory of its own, at least so long, and not cleared: whoever uses it writes before reading. */
 export function byteBuffer(length: number): ByteBuffer {
-  const bytes = Buffer.allocUnsafeSlow(alignUp(length, 8))
-  return { bytes, view: new DataView(bytes.buffer), floats: new Float32Array(bytes.buffer) }
+  const memory = new ArrayBuffer(alignUp(length, 8))
+  return { bytes: Buffer.from(memory), view: new DataView(memory), floats: new Float32Array(memory) }
 }
 
 /** `value` rounded up to a multiple of `unit`, a power of two. Safe beyond 2^32. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { isRepeatedV1Header } from '../../src/format/v1/segment.ts'
-import { FileWindow } from '../../src/log/v1/file-window.ts'
+import { FileWindow, LEAPING_BYTES } from '../../src/log/v1/file-window.ts'
 import { MeteredDisk } from '../fuzz/metered-disk.ts'
 import { header } from './helpers.ts'
 import { errno, MemoryDisk } from './memory-disk.ts'
@@ -28,7 +28,7 @@ function content(size: number): Buffer {
 
 async function windowOn(bytes: Buffer): Promise<{ window: FileWindow; disk: MeteredDisk }> {
   const disk = new MeteredDisk([[PATH, bytes]])
-  const window = await FileWindow.open(disk, PATH)
+  const window = await FileWindow.open(disk, PATH, undefined, LEAPING_BYTES)
   assert.ok(window)
   return { window, disk }
 }

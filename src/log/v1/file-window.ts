@@ -4,8 +4,8 @@ import { isRepeatedV1Header, V1_HEADER_BYTES, V1_MAGIC } from '../../format/v1/s
 import { diskError } from './disk-error.ts'
 
 const WINDOW_BYTES = 1024 * 1024
-/** As much is read where nothing was read before it; twice as much each time that reading goes on. So whoever leaps about reads little in vain. */
-const LEAST_BYTES = 4096
+/** For who leaps about: so much is read where nothing was read before it, twice as much each time that reading goes on. So little is read in vain. */
+export const LEAPING_BYTES = 4096
 const ZEROS = Buffer.alloc(64 * 1024)
 
 /** A file read through a window of 1 MiB. Never takes more memory than that and what a caller keeps, and never more than the file holds. */
@@ -19,9 +19,12 @@ export class FileWindow {
   #start = 0
   /** … to here. */
   #end = 0
-  #ahead = LEAST_BYTES
+  readonly #leastBytes: number
+  #ahead: number
 
-  private constructor(file: DiskFile, path: string, size: number, signal: AbortSignal | undefined) {
+  private constructor(file: DiskFile, path: string, size: number, signal: AbortSignal | undefined, leastBytes: number) {
+    this.#leastBytes = leastBytes
+    this.#ahead = leastBytes
     this.#file = file
     this.#path = path
     this.#signal = signal
@@ -29,12 +32,17 @@ export class FileWindow {
     this.#memory = Buffer.allocUnsafe(Math.min(WINDOW_BYTES, size))
   }
 
-  /** Undefined if there is no such file: the retention of a live writer may have removed it since its directory was listed. */
-  static async open(disk: Disk, path: string, signal?: AbortSignal): Promise<FileWindow | undefined> {
+  /** Of what is not in memory, at least `leastBytes` are read. Undefined if there is no such file: the retention of a live writer may have removed it since its directory was listed. */
+  static async open(
+    disk: Disk,
+    path: string,
+    signal?: AbortSignal,
+    leastBytes: number = WINDOW_BYTES,
+  ): Promise<FileWindow | undefined> {
     let file: DiskFile | undefined
     try {
       file = await disk.open(path, 'read')
-      return new FileWindow(file, path, await file.size(), signal)
+      return new FileWindow(file, path, await file.size(), signal, leastBytes)
     } catch (error) {
       await file?.close()
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
@@ -64,7 +72,7 @@ export class FileWindow {
     const cached = this.cached(offset, length)
     if (cached) return cached
     const goesOn = offset >= this.#start && offset <= this.#end
-    this.#ahead = goesOn ? this.#ahead * 2 : LEAST_BYTES
+    this.#ahead = goesOn ? this.#ahead * 2 : this.#leastBytes
     this.#start = offset
     this.#end = offset
     const wanted = this.#memory.subarray(0, Math.min(Math.max(length, this.#ahead), Math.max(0, this.#size - offset)))

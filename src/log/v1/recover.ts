@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import type { Disk } from '../../disk/disk.ts'
 import type { Damage } from '../../entry.ts'
 import { WalError } from '../../errors.ts'
-import { FileWindow } from './file-window.ts'
+import { FileWindow, LEAPING_BYTES } from './file-window.ts'
 import { recoveryOrder } from './order.ts'
 import { readV1Directory, type V1Item, type V1ReadOptions } from './reader.ts'
 import { RecordIndex } from './record-index.ts'
@@ -98,7 +98,7 @@ async function* readRecords(
       const { file } = index.sections[section]!
       if (file !== name) {
         await window?.close()
-        window = await FileWindow.open(disk, join(directory, file), signal)
+        window = await FileWindow.open(disk, join(directory, file), signal, LEAPING_BYTES)
         name = file
       }
       const offset = index.offset(position)
