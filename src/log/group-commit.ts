@@ -30,6 +30,17 @@ interface Writing {
   /** What its last frame promises. */
   readonly promisedBefore: number
   readonly trouble: Promise<WriteTrouble | undefined>
+  /** All of it is with the operating system. */
+  isDone: boolean
+}
+
+/** A sync under way. */
+interface Syncing {
+  /** Its callers wait for the sync. */
+  readonly group: Group | undefined
+  /** Once it has ended, every record with a smaller number is durable. */
+  readonly before: number
+  readonly trouble: Promise<WriteTrouble | undefined>
 }
 
 interface Flush {
@@ -74,8 +85,7 @@ export class GroupCommit {
   #closed = false
   #scheduled = false
   #isRunning = false
-  /** The sync under way. */
-  #syncing: Promise<WriteTrouble | undefined> | undefined
+  #syncing: Syncing | undefined
   /** The group that is written while the one before it is synced. */
   #ahead: Writing | undefined
   /** The last piece of work on the files, done or not. */
@@ -255,7 +265,7 @@ export class GroupCommit {
       const done = await this.#commitNext()
       if (done) this.#acknowledge(done)
       this.#settleFlushes()
-    } while (this.#ahead || this.#isEager())
+    } while (this.#syncing || this.#ahead || this.#isEager())
     this.#isRunning = false
     // Those whose appends just resolved may append again, and share the next group.
     if (this.#hasWork() || this.#flushes.length > 0) this.#schedule()
@@ -268,13 +278,18 @@ export class GroupCommit {
 
   /** @returns the group that is to be acknowledged, if there was one and it is where it should be */
   async #commitNext(): Promise<Group | undefined> {
-    const ahead = this.#ahead
-    this.#ahead = undefined
-    const group = ahead?.group ?? this.#takeGroup()
-    // What a new segment's header promises has to be true first, and a flush may have been asked for.
-    if ((group === undefined || group.opensSegment) && !(await this.#syncWritten(group))) return undefined
-    if (group === undefined || !(await this.#written(ahead ?? this.#write(group)))) return undefined
-    return this.#settings.durability !== 'commit' || (await this.#sync(group)) ? group : undefined
+    if (this.#syncing === undefined) {
+      const ahead = this.#ahead
+      this.#ahead = undefined
+      const group = ahead?.group ?? this.#takeGroup()
+      // What a new segment's header promises has to be true first, and a flush may have been asked for.
+      if ((group === undefined || group.opensSegment) && !(await this.#syncWritten(group))) return undefined
+      if (group === undefined || !(await this.#written(ahead ?? this.#write(group)))) return undefined
+      if (this.#settings.durability !== 'commit') return group
+      this.#startSync(group)
+    }
+    const { group } = this.#syncing!
+    return (await this.#endSync()) ? group : undefined
   }
 
   #acknowledge(group: Group): void {
@@ -288,7 +303,12 @@ export class GroupCommit {
 
   #write(group: Group): Writing {
     const promisedBefore = this.#durableBefore
-    return { group, promisedBefore, trouble: this.#writer.write(group, promisedBefore, this.#lastTimestamp) }
+    const trouble = this.#writer.write(group, promisedBefore, this.#lastTimestamp)
+    const writing: Writing = { group, promisedBefore, trouble, isDone: false }
+    trouble.then((found) => {
+      writing.isDone = found === undefined
+    })
+    return writing
   }
 
   async #written({ group, promisedBefore, trouble }: Writing): Promise<boolean> {
@@ -298,9 +318,13 @@ export class GroupCommit {
       else this.#setPoison([group], found)
       return false
     }
+    this.#noteWritten(group, promisedBefore)
+    return true
+  }
+
+  #noteWritten(group: Group, promisedBefore: number): void {
     this.#writtenBefore = group.nextSeq
     this.#promisedBefore = promisedBefore
-    return true
   }
 
   /**
@@ -315,25 +339,40 @@ export class GroupCommit {
       this.#ahead = this.#write(this.#takeGroup()!)
   }
 
-  async #sync(group: Group | undefined): Promise<boolean> {
-    const before = this.#writtenBefore
-    this.#syncing = this.#writer.sync()
+  #startSync(group: Group | undefined): void {
+    this.#syncing = { group, before: this.#writtenBefore, trouble: this.#writer.sync() }
     this.#writeAhead()
-    const trouble = await this.#syncing
+  }
+
+  async #endSync(): Promise<boolean> {
+    const { group, before, trouble } = this.#syncing!
+    const found = await trouble
     this.#syncing = undefined
-    if (trouble === undefined) {
-      this.#durableBefore = before
-      return true
+    if (found) {
+      const ahead = this.#ahead
+      this.#ahead = undefined
+      this.#setPoison([group, ahead?.group], found)
+      await ahead?.trouble
+      return false
     }
+    this.#durableBefore = before
+    this.#syncAhead()
+    return true
+  }
+
+  /** The callers of the group that was just synced would keep the loop busy, and the disk idle, if they went on before the next sync begins. */
+  #syncAhead(): void {
     const ahead = this.#ahead
+    if (!ahead?.isDone || this.#settings.durability !== 'commit') return
     this.#ahead = undefined
-    this.#setPoison([group, ahead?.group], trouble)
-    await ahead?.trouble
-    return false
+    this.#noteWritten(ahead.group, ahead.promisedBefore)
+    this.#startSync(ahead.group)
   }
 
   async #syncWritten(group?: Group): Promise<boolean> {
-    return this.#durableBefore >= this.#writtenBefore || this.#sync(group)
+    if (this.#durableBefore >= this.#writtenBefore) return true
+    this.#startSync(group)
+    return this.#endSync()
   }
 
   /** Rejects a group and all that wait behind it: nothing of them is on disk, and their sequence numbers are free again. */
@@ -418,12 +457,14 @@ export class GroupCommit {
     group.addPromise(fields)
     group.addPromise(fields)
     this.#planned = { ...this.#planned, offset: group.endOffset }
-    if ((await this.#written(this.#write(group))) && (await this.#sync(group))) this.#memory.give(group.memory)
+    if (!(await this.#written(this.#write(group)))) return
+    this.#startSync(group)
+    if (await this.#endSync()) this.#memory.give(group.memory)
   }
 
-  /** Behind every waiting group, and every flush that waits, there is one that is filling, or was and is written ahead. */
+  /** Behind every waiting group, and every flush that waits, there is one that is filling, or was and is under way. */
   #hasWork(): boolean {
-    return this.#filling !== undefined || this.#ahead !== undefined
+    return (this.#filling ?? this.#ahead ?? this.#syncing) !== undefined
   }
 
   #flushQuietly(): void {
