@@ -27,49 +27,52 @@ export type Decoding = { readonly record: WalRecord } | { readonly problem: stri
 
 class Malformed extends Error {}
 
-interface Source extends ByteBuffer {
-  readonly borrow: boolean
-}
-
 /**
  * Decodes the frame at `at`, header read and payload verified. Vectors and data are copies, or, with `borrow`, views of the source's memory. Bounded by the payload's
  * length.
  */
 export function decodeRecord(source: ByteBuffer, at: number, header: FrameHeader, borrow = false): Decoding {
   try {
-    return { record: recordOf({ ...source, borrow }, at + FRAME_HEADER_BYTES, header) }
+    return { record: recordOf(source, at + FRAME_HEADER_BYTES, header, borrow) }
   } catch (error) {
     if (error instanceof Malformed) return { problem: error.message }
     throw error
   }
 }
 
-function recordOf(source: Source, start: number, header: FrameHeader): WalRecord {
+function recordOf(source: ByteBuffer, start: number, header: FrameHeader, borrow: boolean): WalRecord {
   const end = start + header.payloadBytes
   const { seq, timestamp } = header
   if ((header.flags & FLAG_IN_TRANSACTION) === 0) {
-    return { seq, timestamp, entry: entryOf(source, start, end, header.type, 0) }
+    return { seq, timestamp, entry: entryOf(source, start, end, header.type, 0, borrow) }
   }
   need(start + 8 <= end, 'no room for a transaction id')
   const transactionId = getUint64(source.view, start)
   need(!Number.isNaN(transactionId), 'a transaction id beyond 2^53')
-  return { seq, timestamp, entry: entryOf(source, start + 8, end, header.type, 0), transactionId }
+  return { seq, timestamp, entry: entryOf(source, start + 8, end, header.type, 0, borrow), transactionId }
 }
 
 function need(condition: boolean, problem: string): asserts condition {
   if (!condition) throw new Malformed(problem)
 }
 
-function entryOf(source: Source, start: number, end: number, type: FrameType, nesting: number): WalEntry {
+function entryOf(
+  source: ByteBuffer,
+  start: number,
+  end: number,
+  type: FrameType,
+  nesting: number,
+  borrow: boolean,
+): WalEntry {
   switch (type) {
     case FRAME_TYPES.insert:
     case FRAME_TYPES.update:
     case FRAME_TYPES.delete:
-      return dataOf(source, start, end, type)
+      return dataOf(source, start, end, type, borrow)
     case FRAME_TYPES.batch:
-      return { type: 'batch', entries: membersOf(source, start, end, nesting) }
+      return { type: 'batch', entries: membersOf(source, start, end, nesting, borrow) }
     case FRAME_TYPES.custom:
-      return customOf(source, start, end)
+      return customOf(source, start, end, borrow)
     case FRAME_TYPES.checkpoint:
       return checkpointOf(source, start, end)
     case FRAME_TYPES.gap:
@@ -94,7 +97,7 @@ function uint64(source: ByteBuffer, start: number, end: number): number {
   return value
 }
 
-function dataOf(source: Source, start: number, end: number, type: FrameType): DataEntry {
+function dataOf(source: ByteBuffer, start: number, end: number, type: FrameType, borrow: boolean): DataEntry {
   const { bytes, view } = source
   need(start + DATA_PREFIX_BYTES <= end, 'no room for its fields')
   const metadataBytes = view.getUint32(start, true)
@@ -107,7 +110,7 @@ function dataOf(source: Source, start: number, end: number, type: FrameType): Da
   const hasVector = (flags & HAS_VECTOR) !== 0
   need(view.getUint8(start + 8) === (hasVector ? ELEMENT_FLOAT32 : 0), 'an unknown element type')
   const id = bytes.toString('utf8', idAt, idAt + idBytes)
-  const vector = hasVector ? floatsAt(source, start + DATA_PREFIX_BYTES, dimensions) : undefined
+  const vector = hasVector ? floatsAt(source, start + DATA_PREFIX_BYTES, dimensions, borrow) : undefined
   const metadata = (flags & HAS_METADATA) === 0 ? undefined : metadataOf(bytes.subarray(idAt + idBytes, end))
   if (type === FRAME_TYPES.delete) return { type: 'delete', id }
   if (type === FRAME_TYPES.update) {
@@ -125,12 +128,12 @@ function metadataOf(bytes: Buffer): NonNullable<DataEntry & { type: 'insert' }>[
 }
 
 /** Either way by bytes, so that a NaN keeps its payload. */
-function floatsAt({ floats, borrow }: Source, at: number, count: number): Float32Array {
+function floatsAt({ floats }: ByteBuffer, at: number, count: number, borrow: boolean): Float32Array {
   const from = at / 4
   return borrow ? floats.subarray(from, from + count) : floats.slice(from, from + count)
 }
 
-function membersOf(source: Source, start: number, end: number, nesting: number): BatchMember[] {
+function membersOf(source: ByteBuffer, start: number, end: number, nesting: number, borrow: boolean): BatchMember[] {
   need(nesting < MAX_BATCH_NESTING, `batches nested deeper than ${MAX_BATCH_NESTING}`)
   need(start + 8 <= end, 'no room for a count')
   const count = source.view.getUint32(start, true)
@@ -144,14 +147,14 @@ function membersOf(source: Source, start: number, end: number, nesting: number):
     at += MEMBER_PREFIX_BYTES
     need(at + alignUp(bytes, 4) <= end, 'an entry beyond the record')
     need(type <= FRAME_TYPES.batch || type === FRAME_TYPES.custom, `an entry of type ${type} in a batch`)
-    members.push(entryOf(source, at, at + bytes, type, nesting + 1) as BatchMember)
+    members.push(entryOf(source, at, at + bytes, type, nesting + 1, borrow) as BatchMember)
     at += alignUp(bytes, 4)
   }
   need(at === end, 'bytes behind its last entry')
   return members
 }
 
-function customOf({ bytes, view, borrow }: Source, start: number, end: number): CustomEntry {
+function customOf({ bytes, view }: ByteBuffer, start: number, end: number, borrow: boolean): CustomEntry {
   need(start + CUSTOM_PREFIX_BYTES <= end, 'no room for its fields')
   const dataBytes = view.getUint32(start, true)
   const kindAt = start + CUSTOM_PREFIX_BYTES

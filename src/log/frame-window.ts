@@ -12,6 +12,8 @@ import {
 } from '../format/frame.ts'
 
 const WINDOW_BYTES = 1024 * 1024
+/** A frame that straddles two pieces of the file may have so much in the first. */
+const STRADDLE_BYTES = 64 * 1024
 
 /** What stands at the window's position. `at` is an index into the window's memory, valid until the next `fill` or `resync`. */
 export type Step =
@@ -21,9 +23,17 @@ export type Step =
   | { readonly kind: 'no-frame' }
   | { readonly kind: 'end' }
 
+/** What is being read before it is needed. */
+interface Ahead {
+  readonly memory: ByteBuffer
+  readonly offset: number
+  readonly bytes: number
+  readonly reading: Promise<number>
+}
+
 /**
- * A window that slides over the frames of one segment file. `step` is synchronous as long as the frame is in memory. Memory is one window, or
- * the largest frame, which is never larger than what the file holds.
+ * A window that slides over the frames of one segment file. `step` is synchronous as long as the frame is in memory. Memory is three windows, or
+ * the largest frame beside two, which is never larger than what the file holds.
  */
 export class FrameWindow {
   #file: DiskFile
@@ -35,6 +45,8 @@ export class FrameWindow {
   #base: number
   #filled = 0
   #at = 0
+  #ahead: Ahead | undefined
+  #spare: ByteBuffer | undefined
   readonly #passUnreadable: boolean
   readonly #unreadable: ByteRange[] = []
 
@@ -79,14 +91,55 @@ export class FrameWindow {
   async fill(): Promise<void> {
     const header = this.#filled - this.#at >= FRAME_HEADER_BYTES ? this.#headerAt(this.#at) : undefined
     const wanted = header ? Math.min(frameBytes(header.payloadBytes), this.#limit - this.offset) : FRAME_HEADER_BYTES
+    const ahead = this.#ahead
+    this.#ahead = undefined
+    if (ahead && this.#canTake(ahead, wanted)) await this.#take(ahead)
+    else await this.#readOn(wanted)
+    this.#readAhead()
+  }
+
+  async #readOn(wanted: number): Promise<void> {
     this.#slide(wanted)
     const room = Math.min(this.#memory.bytes.length, this.#limit - this.#base) - this.#filled
-    if (room <= 0) return
-    const target = this.#memory.bytes.subarray(this.#filled, this.#filled + room)
-    const count = await this.#read(target, this.#base + this.#filled)
+    if (room > 0) await this.#took(this.#read(this.#memory, this.#filled, room, this.#base + this.#filled), room)
+  }
+
+  async #took(reading: Promise<number>, wanted: number): Promise<void> {
+    const count = await reading
     this.#filled += count
     // The file ends before the limit: it was cut while we read, or the limit was a guess.
-    if (count < room) this.#limit = this.#base + this.#filled
+    if (count < wanted) this.#limit = this.#base + this.#filled
+  }
+
+  /** While what is in memory is worked on, what follows is read into other memory, with room in front of it for the frame that straddles both. */
+  #readAhead(): void {
+    const offset = this.#base + this.#filled
+    const bytes = Math.min(WINDOW_BYTES, this.#limit - offset)
+    if (bytes <= 0) return
+    const memory = this.#spare ?? byteBuffer(STRADDLE_BYTES + WINDOW_BYTES)
+    this.#spare = undefined
+    const reading = this.#read(memory, STRADDLE_BYTES, bytes, offset)
+    // Whoever needs it is told.
+    reading.catch(() => {})
+    this.#ahead = { memory, offset, bytes, reading }
+  }
+
+  /** Not if something was passed meanwhile that the file holds behind it, or if the frame needs more room. */
+  #canTake({ offset, bytes }: Ahead, wanted: number): boolean {
+    const left = this.#filled - this.#at
+    const fits = left <= STRADDLE_BYTES && left % FRAME_ALIGNMENT === 0 && wanted <= left + bytes
+    return fits && this.#base + this.#filled === offset
+  }
+
+  async #take({ memory, offset, bytes, reading }: Ahead): Promise<void> {
+    const left = this.#filled - this.#at
+    this.#memory.bytes.copy(memory.bytes, STRADDLE_BYTES - left, this.#at, this.#filled)
+    if (this.#memory.bytes.length === memory.bytes.length) this.#spare = this.#memory
+    this.#memory = memory
+    this.#base = offset - STRADDLE_BYTES
+    this.#at = STRADDLE_BYTES - left
+    this.#filled = STRADDLE_BYTES
+    await this.#took(reading, bytes)
   }
 
   get metUnreadable(): boolean {
@@ -98,7 +151,8 @@ export class FrameWindow {
     return this.#unreadable.some((range) => range.from < to && range.to > from)
   }
 
-  async #read(target: Uint8Array, position: number): Promise<number> {
+  async #read({ bytes }: ByteBuffer, at: number, length: number, position: number): Promise<number> {
+    const target = bytes.subarray(at, at + length)
     if (!this.#passUnreadable) return readFully(this.#file, target, position)
     const { count, unreadable } = await readAround(this.#file, target, position)
     for (const range of unreadable) this.#unreadable.push(range)

@@ -129,16 +129,46 @@ test('memory is that of the file, or 1 MiB, or the largest frame', async () => {
   for (let seq = 0; seq < 3; seq++) {
     const step = await stepOf(small)
     assert.ok(step.kind === 'frame' && step.header.seq === seq)
-    assert.equal(small.memory.bytes.length, MIB)
+    assert.equal(small.memory.bytes.length, seq < 1 ? MIB : MIB + 64 * 1024)
     small.advance(step.bytes)
   }
   const large = windowOn(together([frame(0, 64), frame(1, 3 * MIB), frame(2, 64)]))
   for (let seq = 0; seq < 3; seq++) {
     const step = await stepOf(large)
     assert.ok(step.kind === 'frame' && step.header.seq === seq)
+    if (seq === 1) assert.equal(large.memory.bytes.length, 3 * MIB)
     large.advance(step.bytes)
   }
-  assert.equal(large.memory.bytes.length, 3 * MIB)
+  assert.equal(large.memory.bytes.length, MIB + 64 * 1024, 'and no longer than it takes')
+})
+
+test('what follows is read while what is there is looked at; an error of that is told to who gets there', async () => {
+  const content = together(Array.from({ length: 40 }, (_, seq) => frame(seq, 64 * 1024)))
+  const { file, reads } = fileOf(content, [(MIB + 512) / 512])
+  const window = new FrameWindow(file, SEED, 0, content.length, false)
+  for (let seq = 0; seq < 16; seq++) {
+    const step = await stepOf(window)
+    assert.ok(step.kind === 'frame' && step.header.seq === seq)
+    assert.deepEqual(reads, [
+      [0, MIB],
+      [MIB, MIB],
+    ])
+    window.advance(step.bytes)
+  }
+  await assert.rejects(stepOf(window), { code: 'EIO' })
+})
+
+test('a frame that straddles two pieces is put together, however much of it is in the first', async () => {
+  for (const first of [40, 48, 64 * 1024 - 8, 64 * 1024, 64 * 1024 + 8, 100 * 1024, MIB - 64]) {
+    const content = together([frame(0, MIB - first), frame(1, 200 * 1024), frame(2, 2 * MIB), frame(3, 64)])
+    const window = windowOn(content)
+    for (let seq = 0; seq < 4; seq++) {
+      const step = await stepOf(window)
+      assert.ok(step.kind === 'frame' && step.header.seq === seq, `${first} bytes, frame ${seq}: ${step.kind}`)
+      window.advance(step.bytes)
+    }
+    assert.deepEqual(await stepOf(window), { kind: 'end' })
+  }
 })
 
 test('a file is read once, in pieces as large as the window', async () => {
