@@ -6,6 +6,8 @@ import { FRAME_HEADER_BYTES, FRAME_TYPES, type FrameHeader, frameBytes, sealFram
 import { type SegmentExtent, SegmentWalk, type Spot } from './walk.ts'
 
 const SINK_BYTES = 1024 * 1024
+/** Mostly there is little to copy. */
+const FIRST_SINK_BYTES = 16 * 1024
 
 /** Frames on their way into another segment: sealed anew for it, written in large pieces. */
 export class FrameSink {
@@ -13,7 +15,7 @@ export class FrameSink {
   offset: number
   readonly #file: DiskFile
   readonly #seed: number
-  #memory: ByteBuffer = byteBuffer(SINK_BYTES)
+  #memory: ByteBuffer = byteBuffer(FIRST_SINK_BYTES)
   #used = 0
 
   constructor(file: DiskFile, seed: number, offset: number) {
@@ -59,7 +61,7 @@ export class FrameSink {
     const at = this.#used
     this.#used += frameBytes(payloadBytes)
     if (this.#used > this.#memory.bytes.length) {
-      const larger = byteBuffer(this.#used)
+      const larger = byteBuffer(Math.max(this.#used, SINK_BYTES))
       this.#memory.bytes.copy(larger.bytes, 0, 0, at)
       this.#memory = larger
     }

@@ -7,6 +7,9 @@ import { HEADER_ROOM } from './segments.ts'
 /** Most bytes of one group, unless a single record needs more. */
 export const GROUP_BYTES: number = 1024 * 1024
 
+/** One that is synced, one that is written, one that fills, and one to spare. */
+const KEPT_GROUPS = 4
+
 /** Where in the log the next frame goes. */
 export interface WritePosition {
   readonly segment: number
@@ -122,14 +125,15 @@ export class Group {
 
 /** Memory for groups, handed out again when a group is done. */
 export class GroupMemory {
-  readonly #free: ByteBuffer[] = []
+  /** Shared by all logs of the process: those that are opened and closed again do not each make their own. */
+  static readonly #free: ByteBuffer[] = []
 
   take(frameBytesNeeded: number): ByteBuffer {
     const bytes = HEADER_ROOM + frameBytesNeeded
-    return bytes > GROUP_BYTES ? byteBuffer(bytes) : (this.#free.pop() ?? byteBuffer(GROUP_BYTES))
+    return bytes > GROUP_BYTES ? byteBuffer(bytes) : (GroupMemory.#free.pop() ?? byteBuffer(GROUP_BYTES))
   }
 
   give(memory: ByteBuffer): void {
-    if (memory.bytes.length === GROUP_BYTES && this.#free.length < 2) this.#free.push(memory)
+    if (memory.bytes.length === GROUP_BYTES && GroupMemory.#free.length < KEPT_GROUPS) GroupMemory.#free.push(memory)
   }
 }

@@ -90,9 +90,8 @@ export class SimulatedFile {
 
   write(bytes: Uint8Array, position: number, operation: number): void {
     for (const { page, from, to, at } of pieces(position, bytes.length)) {
-      const written = (this.#pages[page] ?? ZEROS).slice()
-      written.set(bytes.subarray(at, at + to - from), from)
-      this.#setPage(page, written, sectorSet(from, to), operation)
+      const piece = bytes.subarray(at, at + to - from)
+      this.#setPage(page, written(this.#pages[page] ?? ZEROS, piece, from), sectorSet(from, to), operation)
     }
     if (bytes.length > 0 && position + bytes.length > this.#size) this.#setSize(position + bytes.length, operation)
   }
@@ -296,4 +295,12 @@ function crashedPage(
 
 function operationsOf(versions: readonly Unsynced[]): number[] {
   return [Number.NEGATIVE_INFINITY, ...versions.map(({ operation }) => operation)]
+}
+
+/** A page with some of its bytes written anew. Zeros are what most of a file is made of, and are kept once. */
+function written(page: Page, bytes: Uint8Array, from: number): Page {
+  if (bytes.length === PAGE_BYTES && Buffer.compare(bytes, ZEROS) === 0) return ZEROS
+  const copy = page.slice()
+  copy.set(bytes, from)
+  return copy
 }

@@ -21,7 +21,7 @@ export interface ConvertFacts {
 }
 
 export function convertWorkload(name: string, steps: number): Workload {
-  return { name, steps, create: (seed) => convertWork(seed, new Trouble('none')) }
+  return { name, steps, everySeeds: 1, create: (seed) => convertWork(seed, new Trouble('none')) }
 }
 
 export function convertWork(seed: number, trouble: Trouble): Work<ConvertFacts> {

@@ -20,7 +20,7 @@ import { DIRECTORY, seedOf, type Work, type Workload } from './workload.ts'
 const DIMENSIONS = 4
 
 export function indexWorkload(name: string, steps: number, trouble: TroubleKind): Workload {
-  return { name, steps, create: (seed) => indexWork(seed, new Trouble(trouble)) }
+  return { name, steps, everySeeds: 1, create: (seed) => indexWork(seed, new Trouble(trouble)) }
 }
 
 export function indexWork(seed: number, trouble: Trouble): Work<IndexFacts> {

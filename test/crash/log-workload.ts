@@ -22,7 +22,9 @@ export function logWorkload(
   trouble: TroubleKind,
   given: Partial<LogSettings> = {},
 ): Workload {
-  return { name, steps, create: (seed) => logWork(seed, new Trouble(trouble), given) }
+  // Large records take their time.
+  const everySeeds = given.segmentMaxBytes === STREAMS.segmentMaxBytes ? 10 : 1
+  return { name, steps, everySeeds, create: (seed) => logWork(seed, new Trouble(trouble), given) }
 }
 
 /** Groups so large that the next is written while one is synced, in segments with room for several. */

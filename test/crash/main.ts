@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
 import type { Job, JobResult } from './job.ts'
 import { runJobs } from './pool.ts'
+import type { Workload } from './workload.ts'
 import { WORKLOADS } from './workloads.ts'
 
 const USAGE = `npm run crash -- [--states N] [--seed N] [--workload NAME] [--workers N]
@@ -17,7 +18,7 @@ const PROGRESS_MS = 5_000
 interface Settings {
   readonly states: number | undefined
   readonly firstSeed: number
-  readonly workloads: readonly string[]
+  readonly workloads: readonly Workload[]
   readonly workers: number
 }
 
@@ -70,7 +71,7 @@ function settingsFrom(args: readonly string[]): Settings {
   return {
     states: values.states === undefined ? undefined : numberFrom('states', values.states),
     firstSeed: numberFrom('seed', values.seed ?? '1'),
-    workloads: values.workload === undefined ? names : [values.workload],
+    workloads: WORKLOADS.filter(({ name }) => values.workload === undefined || name === values.workload),
     workers: numberFrom('workers', values.workers ?? String(availableParallelism())),
   }
 }
@@ -85,7 +86,8 @@ function numberFrom(name: string, text: string): number {
 /** Every workload of one seed, then of the next. */
 function* jobs({ states, firstSeed, workloads }: Settings, totals: Totals): Generator<Job, void, void> {
   for (let seed = firstSeed; seed === firstSeed || totals.states < (states ?? 0); seed++)
-    for (const workload of workloads) yield { kind: 'explore', workload, seed }
+    for (const { name, everySeeds } of workloads)
+      if (seed === firstSeed || seed % everySeeds === 0) yield { kind: 'explore', workload: name, seed }
 }
 
 /** Returns the exit code. */

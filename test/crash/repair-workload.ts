@@ -30,7 +30,7 @@ export interface RepairFacts {
 type Records = ReadonlyMap<number, string>
 
 export function repairWorkload(name: string, steps: number): Workload {
-  return { name, steps, create: (seed) => repairWork(seed, new Trouble('none')) }
+  return { name, steps, everySeeds: 1, create: (seed) => repairWork(seed, new Trouble('none')) }
 }
 
 /** Each step is a damage, which is repaired, and some more appends. */

@@ -6,6 +6,8 @@ export interface Workload {
   readonly name: string
   /** How many steps to do, for a test of reasonable length. */
   readonly steps: number
+  /** Where many seeds are gone through, every how manieth it is given; 1 for all. */
+  readonly everySeeds: number
   /** The work of one seed. Made anew for each run of it. */
   create(seed: number): Work
 }
