@@ -5,7 +5,7 @@ import { fill, fillIndexes } from './fill.ts'
 import { growth } from './growth.ts'
 import { latency } from './latency.ts'
 import { paced } from './paced.ts'
-import { readLog, readPlain } from './read.ts'
+import { readBorrowed, readIntoMemory, readLog, readPlain } from './read.ts'
 import { bareIndex, emptyProcess, recoverFlat, recoverNothing } from './recover.ts'
 import { replayRaw } from './replay-raw.ts'
 import { search } from './search.ts'
@@ -25,7 +25,9 @@ export const JOBS: Readonly<Record<string, Run | undefined>> = {
   latency,
   paced,
   'read-log': readLog,
+  'read-borrowed': readBorrowed,
   'read-plain': readPlain,
+  'read-into-memory': readIntoMemory,
   'recover-flat': recoverFlat,
   'recover-nothing': recoverNothing,
   'replay-raw': replayRaw,

@@ -50,22 +50,29 @@ const GOALS: readonly Goal[] = [
     unit: '×',
     measure: ({ row }) => medianRatio(row('one-at-a-time', 'walv'), row('one-at-a-time', 'raw-async'), 'p50Us'),
   },
-  {
-    what: 'read + verify + decode, warm, 768-d',
-    against: 'plain sequential read',
-    goal: 0.5,
-    sense: 'at least',
-    unit: '×',
-    measure: ({ row }) =>
-      medianRatio(row('read', 'walv', '768 dimensions'), row('read', 'plain read', '768 dimensions'), 'mbPerSecond'),
-  },
+  ...['into memory', 'into one buffer'].map(
+    (where): Goal => ({
+      what: 'read + verify + decode, borrowed, warm, 768-d',
+      against: `plain sequential read ${where}`,
+      goal: 0.5,
+      sense: 'at least',
+      unit: '×',
+      measure: ({ row }) =>
+        medianRatio(
+          row('read', 'walv, borrowed', '768 dimensions'),
+          row('read', `plain read ${where}`, '768 dimensions'),
+          'mbPerSecond',
+        ),
+    }),
+  ),
   {
     what: 'the same, MB/s',
     against: `the original, ${ORIGINAL_READ_MB_PER_SECOND} MB/s on another machine: not one run`,
     goal: 5,
     sense: 'at least',
     unit: '×',
-    measure: ({ row }) => median(row('read', 'walv', '768 dimensions'), 'mbPerSecond') / ORIGINAL_READ_MB_PER_SECOND,
+    measure: ({ row }) =>
+      median(row('read', 'walv, borrowed', '768 dimensions'), 'mbPerSecond') / ORIGINAL_READ_MB_PER_SECOND,
   },
   {
     what: 'durable appends, 768-d, 256 in flight',

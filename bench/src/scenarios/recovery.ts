@@ -23,7 +23,12 @@ export const read: Scenario = {
         dimensions,
         records: Math.ceil((quick ? 60_000_000 : 400_000_000) / (4 * dimensions + 64)),
       },
-      contestants: [reader('walv', 'read-log', dimensions), reader('plain read', 'read-plain', dimensions)],
+      contestants: [
+        reader('walv, borrowed', 'read-borrowed', dimensions),
+        reader('walv', 'read-log', dimensions),
+        reader('plain read into memory', 'read-into-memory', dimensions),
+        reader('plain read into one buffer', 'read-plain', dimensions),
+      ],
     })),
 }
 
