@@ -1,9 +1,10 @@
-import { assert, WalError } from '../errors.ts'
+import { assert, type WalError } from '../errors.ts'
 import { alignUp } from '../format/byte-buffer.ts'
 import { type Encodable, flagsOf, inTransaction } from '../format/encode.ts'
 import { FLAG_CLOSED, FRAME_HEADER_BYTES, frameBytes } from '../format/frame.ts'
 import { SECTOR_BYTES } from '../format/segment.ts'
 import { MAX_SEQUENCE } from '../limits.ts'
+import { backpressure, closedError, exhausted, fateUnknown, poisonOf, refusedBy } from './append-error.ts'
 import { Group, GroupMemory, type WritePosition } from './group.ts'
 import { refusal } from './io-error.ts'
 import type { WalSettings } from './options.ts'
@@ -174,26 +175,10 @@ export class GroupCommit {
 
   #admit(bytes: number): void {
     if (this.#closed) throw closedError(this.#settings.directory)
-    if (this.#poison) {
-      throw new WalError('WALV_POISONED', `${this.#poison.message} This append was not logged.`, {
-        fate: 'not-logged',
-        cause: this.#poison,
-      })
-    }
-    if (this.pendingBytes > 0 && this.pendingBytes + bytes > this.#settings.maxPendingBytes) {
-      throw new WalError(
-        'WALV_BACKPRESSURE',
-        `${this.pendingBytes} bytes wait to be written and maxPendingBytes is ${this.#settings.maxPendingBytes}. Await earlier appends, or flush(), before appending more. Nothing was logged.`,
-        { fate: 'not-logged' },
-      )
-    }
-    if (this.#nextSeq > MAX_SEQUENCE) {
-      throw new WalError(
-        'WALV_SEQUENCE_EXHAUSTED',
-        `The log has used all sequence numbers up to ${MAX_SEQUENCE}. Start a new log. Nothing was logged.`,
-        { fate: 'not-logged' },
-      )
-    }
+    if (this.#poison) throw refusedBy(this.#poison, this.#poison)
+    if (this.pendingBytes > 0 && this.pendingBytes + bytes > this.#settings.maxPendingBytes)
+      throw backpressure(this.pendingBytes, this.#settings.maxPendingBytes)
+    if (this.#nextSeq > MAX_SEQUENCE) throw exhausted()
   }
 
   #fields(flags: number): { seq: number; durableBefore: number; timestamp: number; flags: number } {
@@ -395,26 +380,11 @@ export class GroupCommit {
 
   /** Fail-stop: after a failed sync nothing that was written since the last good one can be trusted, and no later sync can tell. */
   #setPoison(written: readonly (Group | undefined)[], { what, cause }: WriteTrouble): void {
-    const message = `${what} (${cause.code ?? cause.message}). Records from ${this.#durableBefore} on may or may not be on disk. The log takes no more appends; close it and open it again.`
-    this.#poison = new WalError('WALV_POISONED', message, {
-      file: this.#writer.active.path,
-      seq: this.#durableBefore,
-      cause,
-    })
+    const poison = poisonOf(what, cause, this.#writer.active.path, this.#durableBefore)
+    this.#poison = poison
     const behind = this.#takeAll(undefined)
-    for (const each of written)
-      each?.reject(
-        (seq) =>
-          new WalError('WALV_IO', `${message} The fate of record ${seq} is unknown: look for it after reopening.`, {
-            seq,
-            fate: 'unknown',
-            cause,
-          }),
-      )
-    for (const each of behind)
-      each.reject(
-        () => new WalError('WALV_POISONED', `${message} This append was not logged.`, { fate: 'not-logged', cause }),
-      )
+    for (const each of written) each?.reject((seq) => fateUnknown(poison, seq))
+    for (const each of behind) each.reject(() => refusedBy(poison, cause))
     this.#settleFlushes()
   }
 
@@ -472,8 +442,3 @@ export class GroupCommit {
     this.flush().catch(() => {})
   }
 }
-
-export const closedError = (directory: string): WalError =>
-  new WalError('WALV_CLOSED', `The log in ${directory} is closed. Open it again. Nothing was logged.`, {
-    fate: 'not-logged',
-  })

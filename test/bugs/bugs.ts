@@ -117,17 +117,10 @@ export const BUGS: readonly Bug[] = [
     edits: [
       {
         file: 'src/log/group-commit.ts',
-        find: 'if (this.#poison) {\n      throw',
-        replace: 'const poison = this.#poison\n    this.#poison = undefined\n    if (poison) {\n      throw',
+        find: 'if (this.#poison) throw refusedBy(this.#poison, this.#poison)',
+        replace:
+          'const poison = this.#poison\n    this.#poison = undefined\n    if (poison) throw refusedBy(poison, poison)',
       },
-      {
-        file: 'src/log/group-commit.ts',
-        // biome-ignore lint/suspicious/noTemplateCurlyInString: this is source text
-        find: '`${this.#poison.message} This append was not logged.`, {\n        fate',
-        // biome-ignore lint/suspicious/noTemplateCurlyInString: this is source text
-        replace: '`${poison.message} This append was not logged.`, {\n        fate',
-      },
-      { file: 'src/log/group-commit.ts', find: 'cause: this.#poison,', replace: 'cause: poison,' },
     ],
     caughtBy: explorer('failing-log'),
   },
