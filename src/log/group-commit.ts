@@ -224,7 +224,7 @@ export class GroupCommit {
       clearTimeout(this.#idleTimer)
       setImmediate(() => {
         this.#scheduled = false
-        if (!this.#isRunning && (this.#hasWork() || this.#flushes.length > 0)) this.#run()
+        if (!this.#isRunning && this.#hasWork()) this.#run()
       })
     }
   }
@@ -253,7 +253,7 @@ export class GroupCommit {
     } while (this.#syncing || this.#ahead || this.#isEager())
     this.#isRunning = false
     // Those whose appends just resolved may append again, and share the next group.
-    if (this.#hasWork() || this.#flushes.length > 0) this.#schedule()
+    if (this.#hasWork()) this.#schedule()
     else this.#promiseWhenIdle()
   }
 
@@ -432,9 +432,9 @@ export class GroupCommit {
     if (await this.#endSync()) this.#memory.give(group.memory)
   }
 
-  /** Behind every waiting group, and every flush that waits, there is one that is filling, or was and is under way. */
+  /** Behind every waiting group there is one that is filling, or was and is under way. */
   #hasWork(): boolean {
-    return (this.#filling ?? this.#ahead ?? this.#syncing) !== undefined
+    return (this.#filling ?? this.#ahead ?? this.#syncing) !== undefined || this.#flushes.length > 0
   }
 
   #flushQuietly(): void {

@@ -116,6 +116,26 @@ test("at the level 'os' an append is acknowledged and readable once it is writte
   assert.deepEqual([syncs(), wal.durableSeq], [1, 2])
 })
 
+test('a flush that is asked for while an idle log writes its promise is answered', async (t) => {
+  const { wal, disk } = await countedLog(t, { durability: 'os' })
+  await wal.append(customOf(4 * 1024 * 1024))
+  await wal.append(customOf(8 * 1024))
+  const first = disk.hold('sync', SEGMENT)
+  const flushed = wal.flush()
+  await first.reached
+  // It is written while what was there before is synced, and promises nothing of that.
+  const large = wal.append(customOf(300 * 1024))
+  first.release()
+  await Promise.all([flushed, large])
+  assert.deepEqual([wal.durableSeq, wal.lastSeq], [1, 2])
+  const promise = disk.hold('sync', SEGMENT)
+  await promise.reached
+  const again = wal.flush()
+  promise.release()
+  await Promise.race([again, delay(2000).then(() => assert.fail('it was forgotten'))])
+  assert.equal(wal.durableSeq, 2)
+})
+
 test("at the level 'os' closing syncs", async (t) => {
   const { wal, syncs, directory } = await countedLog(t, { durability: 'os' })
   await appendAll(wal, names('id', 3))
