@@ -46,12 +46,30 @@ test('a large group is written while the one before it is synced, and its sync b
   assert.deepEqual(counts(), { writes: 2, syncs: 1 })
   const next = disk.hold('sync', SEGMENT)
   sync.release()
-  assert.equal(await first.then(() => counts().syncs), 2)
+  const { third, syncs } = await first.then(() => ({ syncs: counts().syncs, third: wal.append(LARGE) }))
+  assert.equal(syncs, 2)
   await settled()
+  assert.deepEqual(counts(), { writes: 3, syncs: 2 }, 'and so on')
   assert.deepEqual([wal.durableSeq, wal.stats().groups], [await first, 3], 'the second waits for its sync')
   next.release()
-  assert.equal(await second, wal.durableSeq)
-  assert.deepEqual(counts(), { writes: 2, syncs: 2 })
+  assert.deepEqual([await second, await third], [3, 4])
+  assert.deepEqual(counts(), { writes: 3, syncs: 3 })
+  await wal.close()
+})
+
+test('at the level os what is written while a flush syncs is not synced without being asked for', async () => {
+  const { wal, disk, counts } = await roomyLog({ durability: 'os' })
+  const sync = disk.hold('sync', SEGMENT)
+  const flush = wal.flush()
+  await sync.reached
+  const behind = wal.append(LARGE)
+  await settled()
+  assert.deepEqual(counts(), { writes: 1, syncs: 1 })
+  sync.release()
+  await flush
+  assert.deepEqual([await behind, wal.durableSeq], [2, 1])
+  await settled()
+  assert.deepEqual(counts(), { writes: 1, syncs: 1 })
   await wal.close()
 })
 
