@@ -111,6 +111,15 @@ test('a frame that reaches beyond the limit is none, and takes no memory', async
   assert.equal((await stepOf(windowOn(content))).kind, 'frame')
 })
 
+test('nor does one of which only the header is in memory while the next frame is looked for', async () => {
+  const large = frame(0, 5 * MIB)
+  const window = windowOn(together([Buffer.alloc(MIB - 40, 1), large]).subarray(0, 1.5 * MIB))
+  await window.fill()
+  assert.equal(await window.resync(any), true)
+  assert.ok(window.memory.bytes.length <= MIB + 64 * 1024)
+  assert.deepEqual([await stepOf(window), window.offset], [{ kind: 'end' }, 1.5 * MIB])
+})
+
 test('a file that ends before its limit ends there', async () => {
   const content = together([frame(0, 64), frame(1, 64)])
   const window = windowOn(content.subarray(0, 100), 128)
@@ -125,6 +134,8 @@ test('a file that ends before its limit ends there', async () => {
 test('memory is that of the file, or 1 MiB, or the largest frame', async () => {
   assert.equal(windowOn(Buffer.alloc(8)).memory.bytes.length, 40)
   assert.equal(windowOn(Buffer.alloc(4096)).memory.bytes.length, 4096)
+  const { file } = fileOf(Buffer.alloc(8192))
+  assert.equal(new FrameWindow(file, SEED, 1024, 4096, false).memory.bytes.length, 3072)
   const small = windowOn(together([frame(0, MIB), frame(1, MIB), frame(2, 64)]))
   for (let seq = 0; seq < 3; seq++) {
     const step = await stepOf(small)
