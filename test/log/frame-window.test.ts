@@ -186,11 +186,14 @@ test('a file is read once, in pieces as large as the window', async () => {
   const content = together(Array.from({ length: 50 }, (_, seq) => frame(seq, 64 * 1024)))
   const { file, reads } = fileOf(content)
   const window = new FrameWindow(file, SEED, 0, content.length, false)
+  const memories = new Set()
   for (let seq = 0; seq < 50; seq++) {
     const step = await stepOf(window)
     assert.ok(step.kind === 'frame' && step.header.seq === seq)
+    memories.add(window.memory)
     window.advance(step.bytes)
   }
+  assert.equal(memories.size, 3, 'the first, and two that take turns')
   assert.deepEqual(
     reads,
     [0, 1, 2, 3].map((piece) => [piece * MIB, Math.min(MIB, content.length - piece * MIB)]),
@@ -198,6 +201,21 @@ test('a file is read once, in pieces as large as the window', async () => {
   const from = reads.length
   await window.fill()
   assert.equal(reads.length, from, 'there is nothing left to read')
+})
+
+test('a frame with 64 KiB in the first piece and all of the second is read once too', async () => {
+  const content = together([frame(0, MIB - 64 * 1024), frame(1, MIB + 64 * 1024)])
+  const { file, reads } = fileOf(content)
+  const window = new FrameWindow(file, SEED, 0, content.length, false)
+  for (let seq = 0; seq < 2; seq++) {
+    const step = await stepOf(window)
+    assert.ok(step.kind === 'frame' && step.header.seq === seq)
+    window.advance(step.bytes)
+  }
+  assert.deepEqual(reads, [
+    [0, MIB],
+    [MIB, MIB],
+  ])
 })
 
 test('looking for the next frame finds it at every multiple of 8, also where a window ends in it', async () => {
