@@ -4,7 +4,7 @@ import type { DiskFile } from '../../src/disk/disk.ts'
 import { type FrameHeader, frameBytes } from '../../src/format/frame.ts'
 import { FrameWindow, isZero } from '../../src/log/frame-window.ts'
 import { errno } from '../support/failing-disk.ts'
-import { frameOfEntry, move, placed } from '../support/frames.ts'
+import { frameOfEntry, move, placed, promiseOf } from '../support/frames.ts'
 
 const MIB = 1024 * 1024
 const SEED = 7
@@ -232,6 +232,14 @@ test('looking for the next frame finds it at every multiple of 8, also where a w
       }
     }
   }
+})
+
+test('it finds a header that ends where the file does', async () => {
+  const window = windowOn(together([Buffer.alloc(64, 1), promiseOf(5, SEED)]))
+  await window.fill()
+  assert.equal(await window.resync(any), true)
+  const step = await stepOf(window)
+  assert.ok(step.kind === 'frame' && step.header.seq === 5 && window.offset === 64)
 })
 
 test('it looks behind the position, at multiples of 8, for a header that is accepted and a frame that fits', async () => {
