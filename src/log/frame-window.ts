@@ -77,7 +77,7 @@ export class FrameWindow {
     if (header === undefined) return { kind: 'no-frame' }
     const bytes = frameBytes(header.payloadBytes)
     if (this.offset + bytes > this.#limit) return { kind: 'no-frame' }
-    if (here < bytes) return this.#complete() ? { kind: 'no-frame' } : undefined
+    if (here < bytes) return undefined
     const intact = verifyPayload(this.#memory, this.#at, header.payloadBytes, this.#seed)
     return { kind: intact ? 'frame' : 'bad-payload', header, at: this.#at, bytes }
   }
@@ -101,7 +101,7 @@ export class FrameWindow {
   async #readOn(wanted: number): Promise<void> {
     this.#slide(wanted)
     const room = Math.min(this.#memory.bytes.length, this.#limit - this.#base) - this.#filled
-    if (room > 0) await this.#took(this.#read(this.#memory, this.#filled, room, this.#base + this.#filled), room)
+    await this.#took(this.#read(this.#memory, this.#filled, room, this.#base + this.#filled), room)
   }
 
   async #took(reading: Promise<number>, wanted: number): Promise<void> {

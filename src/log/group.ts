@@ -39,7 +39,7 @@ export class Group {
   readonly #rejects: Settle<Error>[] = []
   readonly #memory: ByteBuffer
   #used: number = HEADER_ROOM
-  #lastFrameAt = -1
+  #lastFrameAt = 0
 
   constructor(memory: ByteBuffer, position: WritePosition, opensSegment: boolean, firstSeq: number) {
     this.#memory = memory

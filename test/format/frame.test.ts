@@ -60,6 +60,35 @@ test('every field of a header comes back at its largest', () => {
   assertUntouched(memory, 48)
 })
 
+test('every byte of a field has its place', () => {
+  const header = {
+    payloadBytes: 3,
+    seq: 0x06_0708_090a_0b0c,
+    durableBefore: 0x05_0607_0809_0a0b,
+    timestamp: 0x0102_0304_0506,
+    type: FRAME_TYPES.update,
+    flags: FLAG_CLOSED,
+  }
+  const memory = frameOf(payload(3), header)
+  assert.deepEqual(readFrameHeader(memory, AT, SEED, OFFSET), header)
+  assert.equal(
+    memory.bytes.toString('hex', AT, AT + 32),
+    'f55756fe030000000c0b0a09080706000b0a0908070605000605040302010202',
+  )
+})
+
+test('a payload has at most 64 MiB and the id of its transaction', () => {
+  for (const [bytes, isRead] of [
+    [64 * 1024 * 1024 + 8, true],
+    [64 * 1024 * 1024 + 9, false],
+  ] as const) {
+    const memory = frameOf(payload(0))
+    memory.view.setUint32(AT + 4, bytes, true)
+    resum(memory)
+    assert.equal(readFrameHeader(memory, AT, SEED, OFFSET)?.payloadBytes, isRead ? bytes : undefined)
+  }
+})
+
 test('a frame begins with bytes that no text in UTF-8 holds', () => {
   assert.deepEqual([...FRAME_MAGIC], [0xf5, 0x57, 0x56, 0xfe])
 })

@@ -4,7 +4,7 @@ import type { DiskFile } from '../../src/disk/disk.ts'
 import { type FrameHeader, frameBytes } from '../../src/format/frame.ts'
 import { FrameWindow, isZero } from '../../src/log/frame-window.ts'
 import { errno } from '../support/failing-disk.ts'
-import { frameOfEntry, move, placed } from '../support/frames.ts'
+import { frameOfEntry, move, placed, promiseOf } from '../support/frames.ts'
 
 const MIB = 1024 * 1024
 const SEED = 7
@@ -111,6 +111,15 @@ test('a frame that reaches beyond the limit is none, and takes no memory', async
   assert.equal((await stepOf(windowOn(content))).kind, 'frame')
 })
 
+test('nor does one of which only the header is in memory while the next frame is looked for', async () => {
+  const large = frame(0, 5 * MIB)
+  const window = windowOn(together([Buffer.alloc(MIB - 40, 1), large]).subarray(0, 1.5 * MIB))
+  await window.fill()
+  assert.equal(await window.resync(any), true)
+  assert.ok(window.memory.bytes.length <= MIB + 64 * 1024)
+  assert.deepEqual([await stepOf(window), window.offset], [{ kind: 'end' }, 1.5 * MIB])
+})
+
 test('a file that ends before its limit ends there', async () => {
   const content = together([frame(0, 64), frame(1, 64)])
   const window = windowOn(content.subarray(0, 100), 128)
@@ -125,6 +134,8 @@ test('a file that ends before its limit ends there', async () => {
 test('memory is that of the file, or 1 MiB, or the largest frame', async () => {
   assert.equal(windowOn(Buffer.alloc(8)).memory.bytes.length, 40)
   assert.equal(windowOn(Buffer.alloc(4096)).memory.bytes.length, 4096)
+  const { file } = fileOf(Buffer.alloc(8192))
+  assert.equal(new FrameWindow(file, SEED, 1024, 4096, false).memory.bytes.length, 3072)
   const small = windowOn(together([frame(0, MIB), frame(1, MIB), frame(2, 64)]))
   for (let seq = 0; seq < 3; seq++) {
     const step = await stepOf(small)
@@ -175,11 +186,14 @@ test('a file is read once, in pieces as large as the window', async () => {
   const content = together(Array.from({ length: 50 }, (_, seq) => frame(seq, 64 * 1024)))
   const { file, reads } = fileOf(content)
   const window = new FrameWindow(file, SEED, 0, content.length, false)
+  const memories = new Set()
   for (let seq = 0; seq < 50; seq++) {
     const step = await stepOf(window)
     assert.ok(step.kind === 'frame' && step.header.seq === seq)
+    memories.add(window.memory)
     window.advance(step.bytes)
   }
+  assert.equal(memories.size, 3, 'the first, and two that take turns')
   assert.deepEqual(
     reads,
     [0, 1, 2, 3].map((piece) => [piece * MIB, Math.min(MIB, content.length - piece * MIB)]),
@@ -187,6 +201,21 @@ test('a file is read once, in pieces as large as the window', async () => {
   const from = reads.length
   await window.fill()
   assert.equal(reads.length, from, 'there is nothing left to read')
+})
+
+test('a frame with 64 KiB in the first piece and all of the second is read once too', async () => {
+  const content = together([frame(0, MIB - 64 * 1024), frame(1, MIB + 64 * 1024)])
+  const { file, reads } = fileOf(content)
+  const window = new FrameWindow(file, SEED, 0, content.length, false)
+  for (let seq = 0; seq < 2; seq++) {
+    const step = await stepOf(window)
+    assert.ok(step.kind === 'frame' && step.header.seq === seq)
+    window.advance(step.bytes)
+  }
+  assert.deepEqual(reads, [
+    [0, MIB],
+    [MIB, MIB],
+  ])
 })
 
 test('looking for the next frame finds it at every multiple of 8, also where a window ends in it', async () => {
@@ -203,6 +232,14 @@ test('looking for the next frame finds it at every multiple of 8, also where a w
       }
     }
   }
+})
+
+test('it finds a header that ends where the file does', async () => {
+  const window = windowOn(together([Buffer.alloc(64, 1), promiseOf(5, SEED)]))
+  await window.fill()
+  assert.equal(await window.resync(any), true)
+  const step = await stepOf(window)
+  assert.ok(step.kind === 'frame' && step.header.seq === 5 && window.offset === 64)
 })
 
 test('it looks behind the position, at multiples of 8, for a header that is accepted and a frame that fits', async () => {

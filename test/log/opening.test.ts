@@ -2,11 +2,11 @@ import assert from 'node:assert/strict'
 import { hostname } from 'node:os'
 import { test } from 'node:test'
 import { FRAME_TYPES } from '../../src/format/frame.ts'
-import { type Wal, WalError } from '../../src/mod.ts'
+import { MAX_SEQUENCE, type Wal, WalError } from '../../src/mod.ts'
 import type { Operation } from '../../src/testing/operations.ts'
 import { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
 import { FailingDisk } from '../support/failing-disk.ts'
-import { frameOfEntry, promiseOf, segmentOf } from '../support/frames.ts'
+import { frameOfEntry, frameOfPayload, promiseOf, segmentOf } from '../support/frames.ts'
 import { brief, collect, customOf, idsIn, insert, refusal } from '../support/logs.ts'
 import {
   alterOn,
@@ -505,6 +505,30 @@ test('the report tells what was read', async () => {
     quarantined: [],
   })
   assert.ok(durationMs > 0 && durationMs <= elapsed)
+})
+
+test('a gap that says what none can say is damage', async () => {
+  for (const [bytes, through, isGap] of [
+    [8, 1n, true],
+    [8, BigInt(MAX_SEQUENCE), true],
+    [8, 0n, false],
+    [8, BigInt(MAX_SEQUENCE) + 1n, false],
+    [16, 1n, false],
+  ] as const) {
+    const payload = Buffer.alloc(bytes)
+    payload.writeBigUInt64LE(through)
+    const disk = await crafted((seed) => [
+      deletion(0, seed),
+      frameOfPayload(payload, { type: FRAME_TYPES.gap, seq: 1 }, seed),
+      deletion(2, seed),
+      promiseOf(3, seed),
+    ])
+    const { damage, gaps } = (await openOn(disk, { readOnly: true, recovery: 'salvage' })).recovery
+    assert.deepEqual(gaps, isGap ? [{ from: 1, through: Number(through) }] : [], `${bytes} bytes, ${through}`)
+    if (isGap) continue
+    assert.deepEqual(damage[0]?.seqs, [{ from: 1, through: 1 }])
+    assert.match(damage[0].detail, /the content does not match its checksum/)
+  }
 })
 
 test('what is written again is counted, and a reader writes nothing again', async () => {

@@ -301,6 +301,8 @@ test('a segment that could not be prepared is made when it is needed', async () 
   await settled()
   disk.onOperation = undefined
   supply.prepare(2, 4096, true)
+  await settled()
+  assert.deepEqual(await namesOn(disk), [segmentName(2)], 'it is tried again')
   assert.equal((await supply.take(2, 4096)).number, 2)
   await supply.discard()
   assert.deepEqual(await namesOn(disk), [segmentName(2)])

@@ -67,6 +67,16 @@ test('a write that the full disk refused leaves nothing behind: numbers, bytes, 
   await again.close()
 })
 
+test('where the full disk took nothing at all, nothing is written to undo it', async () => {
+  const { wal, disk } = await logWithOne()
+  disk.fail({ operation: 'write', code: 'ENOSPC', times: 2 })
+  const error = await rejectionOf(wal.append(insert('refused', [])))
+  assert.deepEqual([error.code, error.fate, wal.stats().poisoned], ['WALV_DISK_FULL', 'not-logged', false])
+  disk.heal()
+  assert.equal(await wal.append(insert('two', [])), 1)
+  await wal.close()
+})
+
 test('what a full disk took away is synced away, so that a power cut does not bring it back', async () => {
   const { wal, disk, below } = await logWithOne()
   disk.fail({ operation: 'write', code: 'ENOSPC', written: 56 })

@@ -248,6 +248,37 @@ test('the next segment is prepared as soon as one is half full, and closing take
   }
 })
 
+test('a prepared segment is written with zeros, unless groups are of 64 KiB and more', async () => {
+  for (const [groupBytes, zeros] of [
+    [64 * KIB - 8, 512 * KIB],
+    [64 * KIB, 0],
+  ] as const) {
+    const disk = new SimulatedDisk()
+    const wal = await openOn(disk)
+    await fillUntil(wal, disk, 130 * KIB)
+    const from = disk.ops.length
+    const pages = Array.from({ length: 15 }, () => wal.append(customFrame(4 * KIB)))
+    await Promise.all([...pages, wal.append(customFrame(groupBytes - 60 * KIB))])
+    await settled()
+    const written = disk.ops.slice(from).filter(({ kind, path }) => kind === 'write' && path.includes('0002'))
+    assert.equal(
+      written.reduce((sum, { bytes }) => sum + bytes!, 0),
+      zeros,
+    )
+    await wal.close()
+  }
+})
+
+test('a segment without a record is none that the next goes on from', async () => {
+  const disk = new SimulatedDisk()
+  const wal = await openOn(disk)
+  await wal.append(customOf(300 * KIB))
+  assert.equal((await headerOn(disk, 2)).previous, 0)
+  await wal.append(customOf(600 * KIB))
+  assert.equal((await headerOn(disk, 3)).previous, 2)
+  await wal.close()
+})
+
 test('a segment made for a large record has room for two promises behind it, also where record and header fill whole pages', async () => {
   const disk = new SimulatedDisk()
   const wal = await openOn(disk, { segmentMaxBytes: 64 * KIB })
