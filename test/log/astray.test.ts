@@ -33,6 +33,17 @@ test('what stands behind the end of a log does not change what is read before it
   )
 })
 
+test('records that are missing between two that verify are told where the second stands, and no ids with them', async () => {
+  const disk = new SimulatedDisk()
+  const content = segmentOf({}, (seed) => [deletion(0, seed), deletion(3, seed, 3), promiseOf(4, seed)])
+  await putFile(disk, segmentAt(1), content)
+  const wal = await openOn(disk, { readOnly: true, recovery: 'salvage' })
+  const [damage, ...others] = wal.recovery.damage
+  assert.deepEqual([brief(damage!), damage!.offset, damage!.bytes, damage!.ids], ['corrupt 1..2 true', 1080, 0, []])
+  assert.match(damage!.detail, /records are missing before this place/)
+  assert.deepEqual(others, [])
+})
+
 for (const recovery of ['salvage', 'repair'] as const satisfies readonly RecoveryPolicy[]) {
   test(`nor does it keep the log from being opened with '${recovery}'`, async () => {
     const wal = await openOn(await log(), { recovery })
