@@ -148,12 +148,13 @@ export class SnapshotStore {
     const file = await this.#disk.open(path, 'read')
     try {
       const buffer = Buffer.allocUnsafeSlow(Math.min(PIECE_BYTES, (await file.size()) + 1))
-      for (let at = 0; ; ) {
-        const count = await readFully(file, buffer, at)
+      let at = 0
+      let count: number
+      do {
+        count = await readFully(file, buffer, at)
         if (count > 0) yield buffer.subarray(0, count)
-        if (count < buffer.length) return
         at += count
-      }
+      } while (count === buffer.length)
     } finally {
       await file.close()
     }
