@@ -102,6 +102,12 @@ export class LogWork {
       this.#process = new Process(this.#disk)
       try {
         const wal = await openLog(this.#process, this.#settings)
+        if (this.#trouble.mayFail && wal.recovery.damage.some(({ kind }) => kind === 'unreadable')) {
+          // The newest snapshot could not be read just now, and an older one is in use: at another try it can.
+          this.#trouble.calm()
+          await wal.close()
+          continue
+        }
         const found = await look(wal)
         this.#model.check(found, this.#model.facts.acknowledged)
         this.#model.settle(found)

@@ -25,6 +25,8 @@ export interface RepairFacts {
   readonly damagedFiles: readonly Buffer[]
   /** Whether a repair is done, so that the log is clean. */
   readonly isClean: boolean
+  /** Whether no header is left, so that nothing can be read, and a repair is refused. */
+  readonly isHopeless: boolean
 }
 
 type Records = ReadonlyMap<number, string>
@@ -86,17 +88,24 @@ class RepairWork {
   /** Looks at a log that is damaged, repairs it, and goes on. Where the disk fails meanwhile, the next try must do. */
   async repair(): Promise<void> {
     await this.#twice(() => this.#lookAtDamage())
-    await this.#twice(() => this.#repairAndGoOn())
+    if (this.#facts.isHopeless) await this.#refusesRepair()
+    else await this.#twice(() => this.#repairAndGoOn())
   }
 
   /** Repairs what was left, or goes on with what was repaired; and a second time: that must change nothing. */
   async recover(): Promise<void> {
+    if (this.#facts.isHopeless) return this.#refusesRepair()
     await this.#repairAndGoOn()
     const again = await this.#open({ readOnly: true })
     // A checkpoint stays in the log when its snapshot is gone, and what stands before a hole that a snapshot covers stays where it is.
     const damage = again.recovery.damage.filter((each) => each.kind !== 'snapshot' && !isCoveredHole(each))
     assert.deepEqual(damage, [], 'a log that was repaired and closed is damaged')
     assert.deepEqual(await recordsOf(again), this.#facts.kept, 'a second opening finds something else')
+  }
+
+  /** Nothing is made up in the place of a log that cannot be read. */
+  async #refusesRepair(): Promise<void> {
+    await assert.rejects(this.#open({ recovery: 'repair' }), { code: 'WALV_DAMAGED' })
   }
 
   async #twice(work: () => Promise<void>): Promise<void> {
@@ -127,7 +136,8 @@ class RepairWork {
     const isUnknown = damage.some(({ acknowledged }) => acknowledged === null)
     const from = damage.some(isCoveredHole) ? coveredBefore(wal) : 0
     const lost = isUnknown ? [] : [...this.#facts.kept.keys()].filter((seq) => seq >= from && !kept.has(seq))
-    this.#note({ kept, lost, submitted: new Map(), damagedFiles, isClean: false })
+    const isHopeless = kept.size === 0 && damage.some(leavesNoHeader)
+    this.#note({ kept, lost, submitted: new Map(), damagedFiles, isClean: false, isHopeless })
   }
 
   async #repairAndGoOn(): Promise<void> {
@@ -182,7 +192,14 @@ class RepairWork {
   }
 }
 
-const NOTHING: RepairFacts = { kept: new Map(), lost: [], submitted: new Map(), damagedFiles: [], isClean: false }
+const NOTHING: RepairFacts = {
+  kept: new Map(),
+  lost: [],
+  submitted: new Map(),
+  damagedFiles: [],
+  isClean: false,
+  isHopeless: false,
+}
 
 /** A file is missing, and nothing is lost with it: a snapshot holds what it held. */
 const isCoveredHole = ({ kind, acknowledged }: Damage): boolean => kind === 'missing-segment' && acknowledged === false
@@ -195,6 +212,10 @@ function coveredBefore(wal: Wal): number {
   assert.ok(lastCheckpoint.replayFrom >= first, 'a hole is called covered, and the snapshot does not reach behind it')
   return first
 }
+
+/** Of the only segment that is left. */
+const leavesNoHeader = ({ kind, offset, detail }: Damage): boolean =>
+  (kind === 'truncated' && offset < 512) || detail.startsWith('No segment has a valid header')
 
 const isOfSegment = ({ kind, file }: Damage): boolean => kind !== 'torn-tail' && file.startsWith('segment-')
 
