@@ -10,23 +10,23 @@ export type JsonValue =
   | { readonly [key: string]: JsonValue | undefined }
 
 /** A new id with its vector. Applied to an index that has the id already it changes nothing, unless `replace` is set. */
-export interface InsertEntry<V = Float32Array> {
+export interface InsertEntry<V = Float32Array, M = JsonValue> {
   readonly type: 'insert'
   readonly id: string
   /** 0 to 65 535 float32 elements, kept bit for bit. */
   readonly vector: V
   /** `null` is the same as none. */
-  readonly metadata?: JsonValue
+  readonly metadata?: M
   /** An upsert: replaces vector and metadata where the id exists. */
   readonly replace?: boolean
 }
 
 /** A change of an existing id. What is absent stays as it is; `metadata: null` clears the metadata. */
-export interface UpdateEntry<V = Float32Array> {
+export interface UpdateEntry<V = Float32Array, M = JsonValue> {
   readonly type: 'update'
   readonly id: string
   readonly vector?: V
-  readonly metadata?: JsonValue
+  readonly metadata?: M
 }
 
 /** The end of an id. */

@@ -1,5 +1,18 @@
 /** walv: a crash-safe write-ahead log for vector indexes. */
 
+export type {
+  CheckpointMessage,
+  CloseMessage,
+  DamageMessage,
+  GroupMessage,
+  LogMessage,
+  OpenMessage,
+  PoisonMessage,
+  RetentionMessage,
+  RotationMessage,
+  SlowSyncMessage,
+  SyncMessage,
+} from './diagnostics.ts'
 export type { Disk, DiskEntry, DiskFile, DiskLock } from './disk/disk.ts'
 export { nodeDisk } from './disk/real.ts'
 export * from './entry.ts'
@@ -9,12 +22,14 @@ export {
   type DurableIndexOptions,
   type DurableIndexStats,
   type Hit,
+  type IndexEntry,
   type IndexRecoveryReport,
   type SearchOptions,
   type StoredVector,
 } from './index/durable-index.ts'
 export { type FlatOptions, flat } from './index/flat.ts'
-export type { IndexTransaction } from './index/index-transaction.ts'
+export type { IndexTransaction, MetadataArgument } from './index/index-transaction.ts'
+export type { MetadataIssue, MetadataSchema, SchemaIssue, SchemaResult } from './index/metadata-schema.ts'
 export type * from './index/vector-index.ts'
 export * from './limits.ts'
 export {
@@ -27,6 +42,7 @@ export {
 } from './log/doctor.ts'
 export type { WriterSign } from './log/doctor-lock.ts'
 export type { Remedy } from './log/doctor-remedy.ts'
+export type { Health, HealthCheck, HealthLevel, HealthOptions } from './log/health.ts'
 export type { CheckpointRequest, Log, ReadOptions, ReplayOptions } from './log/log.ts'
 export type { Durability, RecoveryPolicy, WalOptions } from './log/options.ts'
 export type { LogItem } from './log/read.ts'

@@ -24,6 +24,8 @@ export interface Disk {
    * The lock dies with its process. Resolves to `{ held: true, owner }` with what is known of the holder where somebody else has it.
    */
   lock(path: string, owner: string): Promise<DiskLock | { readonly held: true; readonly owner: string }>
+  /** Bytes that this process may still fill on the file system of a directory. Left out by a disk that cannot tell. */
+  freeBytes?(directory: string): Promise<number>
 }
 
 export interface DiskFile {

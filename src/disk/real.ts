@@ -142,6 +142,11 @@ async function syncDirectory(path: string): Promise<void> {
   }
 }
 
+async function freeBytes(directory: string): Promise<number> {
+  const { bavail, bsize } = await fs.promises.statfs(directory)
+  return bavail * bsize
+}
+
 /** The file system of this machine. On Windows `syncDirectory` does nothing. */
 export const nodeDisk: Disk = {
   open,
@@ -151,4 +156,5 @@ export const nodeDisk: Disk = {
   remove,
   syncDirectory,
   lock: lockFile,
+  freeBytes,
 }

@@ -1,3 +1,4 @@
+import { poisonChannel } from '../diagnostics.ts'
 import type { BatchMember } from '../entry.ts'
 import { assert, WalError } from '../errors.ts'
 import type { IndexState } from './index-state.ts'
@@ -18,11 +19,13 @@ export class ApplyQueue {
   /** Everything up to this sequence number that takes effect is applied. */
   appliedSeq: number
   readonly #state: IndexState
+  readonly #directory: string
   #waiting: Waiting[] = []
   #broken: WalError | undefined
 
-  constructor(state: IndexState, appliedSeq: number) {
+  constructor(state: IndexState, directory: string, appliedSeq: number) {
     this.#state = state
+    this.#directory = directory
     this.appliedSeq = appliedSeq
   }
 
@@ -72,8 +75,14 @@ export class ApplyQueue {
     } catch (cause) {
       const message = `Record ${seq} is durable but the index failed to take it: ${(cause as Error).message}. The index is not used any more; open it again to rebuild it from the log.`
       this.#broken = new WalError('WALV_POISONED', message, { seq, fate: 'unknown', cause })
+      if (poisonChannel.hasSubscribers) poisonChannel.publish({ directory: this.#directory, error: this.#broken })
       return false
     }
+  }
+
+  /** Why nothing more is applied. */
+  get broken(): WalError | undefined {
+    return this.#broken
   }
 
   /** @throws WALV_POISONED if the engine has failed and no longer agrees with the log */

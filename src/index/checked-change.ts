@@ -1,25 +1,32 @@
-import type { BatchMember, DataEntry, EntryInput, JsonValue, VectorInput } from '../entry.ts'
+import type { BatchMember, EntryInput, JsonValue, UpdateEntry, VectorInput } from '../entry.ts'
 import { WalError } from '../errors.ts'
 import { checkedIdBytes, vectorOf } from '../format/encode.ts'
 import { encodeMetadata } from '../format/metadata.ts'
 import { MAX_BATCH_NESTING } from '../limits.ts'
 import { wrongDimensions } from './index-state.ts'
+import { type MetadataSchema, metadataBySchema } from './metadata-schema.ts'
 import type { VectorIndex } from './vector-index.ts'
+
+/** What changes of an index have to fit. */
+export interface ChangeRules {
+  readonly index: VectorIndex
+  readonly metadataSchema: MetadataSchema | undefined
+}
 
 /**
  * Validates changes and copies what they hold, so that the caller may go on using it.
  * @throws WALV_INVALID_ENTRY, WALV_INVALID_ID, WALV_INVALID_VECTOR, WALV_INVALID_METADATA, WALV_LIMIT; nothing was logged
  */
-export function checkedEntry(entry: EntryInput, index: VectorIndex, nesting: number = 0): BatchMember {
+export function checkedEntry(entry: EntryInput, rules: ChangeRules, nesting: number = 0): BatchMember {
   switch (entry?.type) {
     case 'insert': {
       checkedIdBytes(entry.id)
-      const vector = checkedVector(entry.id, entry.vector, index)
-      const metadata = ownMetadata(entry.id, entry.metadata ?? null)
+      const vector = checkedVector(entry.id, entry.vector, rules.index)
+      const metadata = ownMetadata(entry.id, entry.metadata ?? null, rules)
       return { type: 'insert', id: entry.id, vector, metadata, ...(entry.replace && { replace: true }) }
     }
     case 'update':
-      return checkedUpdate(entry, index)
+      return checkedUpdate(entry, rules)
     case 'delete':
       checkedIdBytes(entry.id)
       return { type: 'delete', id: entry.id }
@@ -29,7 +36,7 @@ export function checkedEntry(entry: EntryInput, index: VectorIndex, nesting: num
       if (nesting >= MAX_BATCH_NESTING) {
         throw new WalError('WALV_LIMIT', `Batches may be nested at most ${MAX_BATCH_NESTING} deep. Nothing was logged.`)
       }
-      return { type: 'batch', entries: Array.from(entry.entries, (member) => checkedEntry(member, index, nesting + 1)) }
+      return { type: 'batch', entries: Array.from(entry.entries, (member) => checkedEntry(member, rules, nesting + 1)) }
     case 'custom':
       // An index ignores it; the log checks it.
       return entry
@@ -41,7 +48,7 @@ export function checkedEntry(entry: EntryInput, index: VectorIndex, nesting: num
   }
 }
 
-function checkedUpdate(entry: Extract<DataEntry<VectorInput>, { type: 'update' }>, index: VectorIndex): BatchMember {
+function checkedUpdate(entry: UpdateEntry<VectorInput>, rules: ChangeRules): BatchMember {
   checkedIdBytes(entry.id)
   if (entry.vector === undefined && entry.metadata === undefined) {
     throw new WalError(
@@ -53,8 +60,8 @@ function checkedUpdate(entry: Extract<DataEntry<VectorInput>, { type: 'update' }
   return {
     type: 'update',
     id: entry.id,
-    ...(entry.vector !== undefined && { vector: checkedVector(entry.id, entry.vector, index) }),
-    ...(entry.metadata !== undefined && { metadata: ownMetadata(entry.id, entry.metadata) }),
+    ...(entry.vector !== undefined && { vector: checkedVector(entry.id, entry.vector, rules.index) }),
+    ...(entry.metadata !== undefined && { metadata: ownMetadata(entry.id, entry.metadata, rules) }),
   }
 }
 
@@ -84,5 +91,7 @@ export function checkedQuery(
   return vector
 }
 
-const ownMetadata = (id: string, metadata: JsonValue): JsonValue =>
-  metadata === null ? null : JSON.parse(encodeMetadata(metadata, id).toString('utf8'))
+function ownMetadata(id: string, given: JsonValue, { metadataSchema }: ChangeRules): JsonValue {
+  const metadata = metadataSchema ? metadataBySchema(metadataSchema, id, given) : given
+  return metadata === null ? null : JSON.parse(encodeMetadata(metadata, id).toString('utf8'))
+}

@@ -1,19 +1,33 @@
-import type { BatchMember, CheckpointEntry, EntryInput, JsonValue, VectorInput } from '../entry.ts'
+import { resolve } from 'node:path'
+import { indexOpenTracing, traced } from '../diagnostics.ts'
+import type {
+  BatchMember,
+  CheckpointEntry,
+  CustomEntry,
+  DeleteEntry,
+  EntryInput,
+  InsertEntry,
+  JsonValue,
+  UpdateEntry,
+  VectorInput,
+} from '../entry.ts'
 import { WalError } from '../errors.ts'
 import { vectorOf } from '../format/encode.ts'
+import { type Health, type HealthCheck, type HealthOptions, healthOf, poisonCheck } from '../log/health.ts'
 import type { Log } from '../log/log.ts'
 import { type WalOptions, wholeNumber } from '../log/options.ts'
 import type { RecoveryReport } from '../log/recovery.ts'
 import type { Transaction } from '../log/transactions.ts'
 import { Wal, type WalStats } from '../log/wal.ts'
 import { ApplyQueue } from './apply-queue.ts'
-import { checkedEntry, checkedQuery } from './checked-change.ts'
+import { type ChangeRules, checkedEntry, checkedQuery } from './checked-change.ts'
 import { InFlight } from './in-flight.ts'
 import { dataEntries, IndexState } from './index-state.ts'
-import { IndexTransaction } from './index-transaction.ts'
+import { IndexTransaction, type MetadataArgument } from './index-transaction.ts'
+import { checkSchema, type MetadataSchema } from './metadata-schema.ts'
 import type { VectorIndex } from './vector-index.ts'
 
-export interface DurableIndexOptions extends WalOptions {
+export interface DurableIndexOptions<Metadata = JsonValue, Input = Metadata> extends WalOptions {
   /** An empty index, for example `flat({ dimensions: 100 })`. The durable index owns it from now on. */
   readonly index: VectorIndex
   /**
@@ -21,26 +35,39 @@ export interface DurableIndexOptions extends WalOptions {
    * and at least 10 000, so that the cost of snapshots stays in proportion. `false`: never.
    */
   readonly checkpointIntervalEntries?: number | 'auto' | false
+  /**
+   * Checks metadata before it is logged, and gives the types `Input` and `Metadata`: a Standard Schema, for example one made with zod or valibot. What it returns is logged. What is in the
+   * directory already is not checked. It must answer at once; one that answers with a promise is refused with `WALV_INVALID_OPTION` at the first change. Default: none.
+   */
+  readonly metadataSchema?: MetadataSchema<Input, Metadata>
 }
 
-export interface SearchOptions {
+/** A change of a batch, with metadata of its type. */
+export type IndexEntry<Input = JsonValue> =
+  | (InsertEntry<VectorInput, Input> & (null extends Input ? unknown : { readonly metadata: Input }))
+  | UpdateEntry<VectorInput, Input>
+  | DeleteEntry
+  | CustomEntry
+  | { readonly type: 'batch'; readonly entries: readonly IndexEntry<Input>[] }
+
+export interface SearchOptions<Metadata = JsonValue> {
   /** How many hits at most. Default 10. */
   readonly k?: number
   /** Leaves out what it returns false for, before it counts. */
-  readonly filter?: (metadata: JsonValue, id: string) => boolean
+  readonly filter?: (metadata: Metadata, id: string) => boolean
 }
 
 /** A stored vector that is near. Metadata is frozen. */
-export interface Hit {
+export interface Hit<Metadata = JsonValue> {
   readonly id: string
   readonly distance: number
-  readonly metadata: JsonValue
+  readonly metadata: Metadata
 }
 
 /** What is stored under an id: a copy of the vector, and the metadata, frozen. */
-export interface StoredVector {
+export interface StoredVector<Metadata = JsonValue> {
   readonly vector: Float32Array
-  readonly metadata: JsonValue
+  readonly metadata: Metadata
 }
 
 /** What opening found, replayed and loaded. */
@@ -66,11 +93,15 @@ const AUTO_CHECKPOINT_ENTRIES = 10_000
 /**
  * A vector index that survives: every change is logged, durable and only then applied and acknowledged; opening brings all of it back. Once a call has
  * resolved, every later search sees its effect. A call that rejects has changed nothing, unless the error's `fate` is `unknown`.
+ *
+ * `Metadata` is the type of the metadata that is stored, `Input` of what may be given, which differ where a schema fills in defaults. Without `metadataSchema` they are a claim
+ * that nothing checks. An entry without metadata has `null`: it can only be left out where `Input` allows null.
  */
-export class DurableIndex {
+export class DurableIndex<Metadata = JsonValue, Input = Metadata> {
   readonly recovery: IndexRecoveryReport
-  readonly #log: Log & { stats(): WalStats }
+  readonly #log: Log & { stats(): WalStats; health(options: HealthOptions): Promise<Health> }
   readonly #state: IndexState
+  readonly #rules: ChangeRules
   readonly #inFlight: InFlight
   readonly #queue: ApplyQueue
   readonly #interval: number | 'auto' | false
@@ -81,21 +112,41 @@ export class DurableIndex {
   #lastCheckpointError: string | undefined
   #closed = false
 
-  private constructor(log: Wal, state: IndexState, recovery: IndexRecoveryReport, interval: number | 'auto' | false) {
+  private constructor(
+    log: Wal,
+    state: IndexState,
+    metadataSchema: MetadataSchema | undefined,
+    recovery: IndexRecoveryReport,
+    interval: number | 'auto' | false,
+  ) {
     this.#log = log
     this.#state = state
+    this.#rules = { index: state.index, metadataSchema }
     this.recovery = recovery
     this.#interval = interval
     this.#inFlight = new InFlight(state.catalog)
-    this.#queue = new ApplyQueue(state, log.lastSeq)
+    this.#queue = new ApplyQueue(state, log.directory, log.lastSeq)
   }
 
   /**
    * Opens an index, which is recovering it: loads the newest snapshot that verifies and replays what was logged since.
    * @throws WALV_INDEX_MISMATCH if the directory holds vectors of another kind, and what `Wal.open` throws
    */
-  static async open(options: DurableIndexOptions): Promise<DurableIndex> {
-    const { index, checkpointIntervalEntries = 'auto', ...walOptions } = options
+  static async open<Metadata = JsonValue, Input = Metadata>(
+    options: DurableIndexOptions<Metadata, Input>,
+  ): Promise<DurableIndex<Metadata, Input>> {
+    return traced(
+      indexOpenTracing,
+      () => ({ directory: resolve(String(options.directory)), readOnly: options.readOnly ?? false }),
+      () => DurableIndex.#open(options),
+    )
+  }
+
+  static async #open<Metadata, Input>(
+    options: DurableIndexOptions<Metadata, Input>,
+  ): Promise<DurableIndex<Metadata, Input>> {
+    const { index, checkpointIntervalEntries = 'auto', metadataSchema, ...walOptions } = options
+    checkSchema(metadataSchema)
     if (typeof index?.set !== 'function')
       throw new WalError(
         'WALV_INVALID_OPTION',
@@ -114,7 +165,8 @@ export class DurableIndex {
       const log = await Wal.open(walOptions)
       const state = new IndexState(index)
       try {
-        return new DurableIndex(log, state, await restore(log, state, options.signal), interval)
+        const recovery = await restore(log, state, options.signal)
+        return new DurableIndex<Metadata, Input>(log, state, metadataSchema, recovery, interval)
       } catch (error) {
         await log.close()
         const isEmpty = state.empty()
@@ -132,24 +184,24 @@ export class DurableIndex {
   }
 
   /** Adds a new id. @throws WALV_DUPLICATE_ID if it exists or is being inserted, and what `Wal.append` and validation throw */
-  insert(id: string, vector: VectorInput, metadata: JsonValue = null): Promise<void> {
-    return this.#change({ type: 'insert', id, vector, metadata })
+  insert(id: string, vector: VectorInput, ...[metadata]: MetadataArgument<Input>): Promise<void> {
+    return this.#change({ type: 'insert', id, vector, metadata: metadata as JsonValue })
   }
 
   /** Sets vector and metadata of an id, new or not. */
-  upsert(id: string, vector: VectorInput, metadata: JsonValue = null): Promise<void> {
-    return this.#change({ type: 'insert', id, vector, metadata, replace: true })
+  upsert(id: string, vector: VectorInput, ...[metadata]: MetadataArgument<Input>): Promise<void> {
+    return this.#change({ type: 'insert', id, vector, metadata: metadata as JsonValue, replace: true })
   }
 
   /** Changes vector, metadata or both of an id; metadata alone does not log the vector again. @throws WALV_NOT_FOUND */
-  update(id: string, change: { readonly vector?: VectorInput; readonly metadata?: JsonValue }): Promise<void> {
-    return this.#change({ type: 'update', id, ...change })
+  update(id: string, change: { readonly vector?: VectorInput; readonly metadata?: Input }): Promise<void> {
+    return this.#change({ type: 'update', id, ...change } as UpdateEntry<VectorInput>)
   }
 
   /** Removes an id. Resolves to whether it existed; if not, nothing is logged. */
   async delete(id: string): Promise<boolean> {
     this.#needOpen()
-    const entry = checkedEntry({ type: 'delete', id }, this.#state.index)
+    const entry = checkedEntry({ type: 'delete', id }, this.#rules)
     this.#inFlight.checkFree(id)
     if (!this.#inFlight.exists(id)) {
       // Another call in flight removes it: the answer holds only once that is durable and applied.
@@ -161,18 +213,18 @@ export class DurableIndex {
   }
 
   /** Applies several changes whole or not at all, in their order; a later one sees an earlier one. */
-  batch(entries: readonly EntryInput[]): Promise<void> {
-    return this.#change({ type: 'batch', entries })
+  batch(entries: readonly IndexEntry<Input>[]): Promise<void> {
+    return this.#change({ type: 'batch', entries: entries as readonly EntryInput[] })
   }
 
   /**
    * Runs `work` with a transaction and commits it; if `work` throws, nothing of it takes effect and the error is passed on. The ids that it touches are
    * reserved for it until then: others' changes of them are refused with `WALV_CONFLICT`. Searches see its changes only after the commit.
    */
-  async transaction<T>(work: (transaction: IndexTransaction) => Promise<T> | T): Promise<T> {
+  async transaction<T>(work: (transaction: IndexTransaction<Input>) => Promise<T> | T): Promise<T> {
     this.#needOpen()
     const transaction = this.#log.begin()
-    const scope = new IndexTransaction(this.#state.index, this.#inFlight, transaction)
+    const scope = new IndexTransaction<Input>(this.#rules, this.#inFlight, transaction)
     try {
       const result = await work(scope)
       await this.#commit(scope, transaction)
@@ -185,7 +237,7 @@ export class DurableIndex {
     }
   }
 
-  async #commit(scope: IndexTransaction, transaction: Transaction): Promise<void> {
+  async #commit(scope: IndexTransaction<Input>, transaction: Transaction): Promise<void> {
     this.#needOpen()
     const leave = this.#inFlight.enter(scope.outcome)
     await this.#queue.add(transaction.commit(), scope.entries).finally(leave)
@@ -196,9 +248,9 @@ export class DurableIndex {
     return this.#state.catalog.get(id) !== undefined
   }
 
-  get(id: string): StoredVector | undefined {
+  get(id: string): StoredVector<Metadata> | undefined {
     const entry = this.#state.catalog.get(id)
-    return entry && { vector: this.#state.index.get(entry.label), metadata: entry.metadata }
+    return entry && { vector: this.#state.index.get(entry.label), metadata: entry.metadata as Metadata }
   }
 
   ids(): IterableIterator<string> {
@@ -209,7 +261,7 @@ export class DurableIndex {
    * The nearest vectors, nearest first.
    * @throws WALV_INVALID_VECTOR, WALV_INVALID_OPTION, WALV_CLOSED
    */
-  async search(query: VectorInput, options: SearchOptions = {}): Promise<Hit[]> {
+  async search(query: VectorInput, options: SearchOptions<Metadata> = {}): Promise<Hit<Metadata>[]> {
     this.#needOpen()
     const { catalog, index } = this.#state
     const k = wholeNumber('k', options.k ?? 10, 1)
@@ -227,7 +279,7 @@ export class DurableIndex {
     const neighbours = await index.search(vector, k, accept)
     return neighbours.flatMap(({ label, distance }) => {
       const entry = catalog.byLabel(label)
-      return entry ? [{ id: entry.id, distance, metadata: entry.metadata }] : []
+      return entry ? [{ id: entry.id, distance, metadata: entry.metadata as Metadata }] : []
     })
   }
 
@@ -282,13 +334,32 @@ export class DurableIndex {
   }
 
   stats(): DurableIndexStats {
+    const stats = this.#log.stats()
     return {
-      ...this.#log.stats(),
+      ...stats,
+      poisoned: stats.poisoned || this.#queue.broken !== undefined,
       size: this.size,
       entriesSinceCheckpoint: this.#entriesSinceCheckpoint(),
       checkpointFailures: this.#checkpointFailures,
       lastCheckpointError: this.#lastCheckpointError,
     }
+  }
+
+  /**
+   * Whether index and log are well, check by check, each with what to do where it is not. Reads no record and writes nothing.
+   * @throws WALV_INVALID_OPTION, WALV_CLOSED
+   */
+  async health(options: HealthOptions = {}): Promise<Health> {
+    const { checks } = await this.#log.health(options)
+    return healthOf(checks.map((check) => this.#withOwn(check)))
+  }
+
+  /** A check of the log, with what only the index knows. */
+  #withOwn(check: HealthCheck): HealthCheck {
+    const { broken } = this.#queue
+    if (check.name === 'poison' && broken) return poisonCheck(broken)
+    if (check.name !== 'checkpoint-age' || check.level === 'ok' || this.#lastCheckpointError === undefined) return check
+    return { ...check, message: `${check.message} The last automatic one failed: ${this.#lastCheckpointError}` }
   }
 
   /** Waits for what is under way and closes the log. Calling it again is harmless. */
@@ -305,7 +376,7 @@ export class DurableIndex {
 
   async #change(input: EntryInput): Promise<void> {
     this.#needOpen()
-    await this.#append(checkedEntry(input, this.#state.index))
+    await this.#append(checkedEntry(input, this.#rules))
   }
 
   /** Everything from here to the append is synchronous: what validation sees is what the log's order will be. */
@@ -352,8 +423,10 @@ const READ_ONLY_TRIES = 20
 const wasRetired = ({ code, cause }: WalError): boolean =>
   code === 'WALV_SEQUENCE_TRIMMED' || (cause as NodeJS.ErrnoException | undefined)?.code === 'ENOENT'
 
-const accepts = (filter: NonNullable<SearchOptions['filter']>, entry: { id: string; metadata: JsonValue }): boolean =>
-  filter(entry.metadata, entry.id) === true
+const accepts = <Metadata>(
+  filter: NonNullable<SearchOptions<Metadata>['filter']>,
+  entry: { id: string; metadata: JsonValue },
+): boolean => filter(entry.metadata as Metadata, entry.id) === true
 
 async function restore(log: Wal, state: IndexState, signal: AbortSignal | undefined): Promise<IndexRecoveryReport> {
   const { snapshot } = log

@@ -45,6 +45,11 @@ export class Checkpoints {
     return this.#kept.at(-1)?.entry
   }
 
+  /** When the last one was taken. */
+  get lastAt(): number | undefined {
+    return this.#kept.at(-1)?.timestamp
+  }
+
   get count(): number {
     return this.#kept.length
   }
@@ -85,7 +90,8 @@ export class Checkpoints {
     const entry: CheckpointEntry = { type: 'checkpoint', sequenceNumber: seq, replayFrom, snapshot: reference }
     const recordSeq = await this.#writer.append(encodable(entry))
     await this.#writer.flush()
-    this.#kept = [...this.#kept, { seq: recordSeq, entry }].slice(-this.#settings.checkpointRetention)
+    const timestamp = this.#settings.clock()
+    this.#kept = [...this.#kept, { seq: recordSeq, timestamp, entry }].slice(-this.#settings.checkpointRetention)
     await this.#upkeep()
     return entry
   }

@@ -1,3 +1,4 @@
+import { groupChannel, poisonChannel } from '../diagnostics.ts'
 import { assert, type WalError } from '../errors.ts'
 import { alignUp } from '../format/byte-buffer.ts'
 import { type Encodable, flagsOf, inTransaction } from '../format/encode.ts'
@@ -57,6 +58,7 @@ export interface WriterCounters {
   readonly bytesWritten: number
   readonly rotations: number
   readonly lastSyncMs: number
+  readonly medianSyncMs: number | undefined
 }
 
 /**
@@ -112,7 +114,8 @@ export class GroupCommit {
   }
 
   get counters(): WriterCounters {
-    return { groups: this.#groups, ...this.#writer.counters }
+    const { count, lastMs, medianMs } = this.#writer.syncTimes
+    return { groups: this.#groups, ...this.#writer.counters, syncs: count, lastSyncMs: lastMs, medianSyncMs: medianMs }
   }
 
   get nextSeq(): number {
@@ -285,7 +288,15 @@ export class GroupCommit {
     this.#groups++
     this.#memory.give(group.memory)
     this.#writer.prepareAhead(group.bytes)
+    if (groupChannel.hasSubscribers) this.#tellOf(group)
     group.resolve()
+  }
+
+  #tellOf({ firstSeq, nextSeq, bytes }: Group): void {
+    const { directory, durability } = this.#settings
+    const syncMs = durability === 'commit' ? this.#writer.syncTimes.lastMs : undefined
+    const entries = nextSeq - firstSeq
+    groupChannel.publish({ directory, firstSeq, entries, bytes, syncMs, pendingBytes: this.pendingBytes })
   }
 
   /** A group behind which none would be written meanwhile is on the disk sooner if one call writes and syncs it. */
@@ -400,6 +411,7 @@ export class GroupCommit {
   #setPoison(written: readonly (Group | undefined)[], { what, cause }: WriteTrouble): void {
     const poison = poisonOf(what, cause, this.#writer.active.path, this.#durableBefore)
     this.#poison = poison
+    if (poisonChannel.hasSubscribers) poisonChannel.publish({ directory: this.#settings.directory, error: poison })
     const behind = this.#takeAll(undefined)
     for (const each of written) each?.reject((seq) => fateUnknown(poison, seq))
     for (const each of behind) each.reject(() => refusedBy(poison, cause))

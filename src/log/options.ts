@@ -38,6 +38,8 @@ export interface WalOptions {
   readonly checkpointRetention?: number
   /** Bytes appended and not yet on disk, above which an append is refused with `WALV_BACKPRESSURE`. Default 64 MiB. */
   readonly maxPendingBytes?: number
+  /** A sync that takes this long or longer is warned about, once per open log, as a process warning of code `WALV_SLOW_SYNC`. Default 1 000. */
+  readonly slowSyncMs?: number
   /** Told of the progress of opening. */
   readonly onProgress?: (bytesDone: number, bytesTotal: number) => void
   /** Ends opening early; the directory is left as it was. */
@@ -58,6 +60,7 @@ export interface WalSettings {
   readonly segmentMaxAgeMs: number
   readonly checkpointRetention: number
   readonly maxPendingBytes: number
+  readonly slowSyncMs: number
   readonly onProgress: ((bytesDone: number, bytesTotal: number) => void) | undefined
   readonly signal: AbortSignal | undefined
   readonly disk: Disk
@@ -73,6 +76,7 @@ const KNOWN: ReadonlySet<string> = new Set([
   'segmentMaxAgeMs',
   'checkpointRetention',
   'maxPendingBytes',
+  'slowSyncMs',
   'onProgress',
   'signal',
   'disk',
@@ -110,6 +114,7 @@ export function settingsOf(options: WalOptions): WalSettings {
         : wholeNumber('segmentMaxAgeMs', options.segmentMaxAgeMs, 1),
     checkpointRetention: wholeNumber('checkpointRetention', options.checkpointRetention ?? 2, 1, 1_000),
     maxPendingBytes: wholeNumber('maxPendingBytes', options.maxPendingBytes ?? DEFAULT_MAX_PENDING_BYTES, 1024),
+    slowSyncMs: wholeNumber('slowSyncMs', options.slowSyncMs ?? 1_000, 1),
     onProgress: options.onProgress,
     signal: options.signal,
     disk: options.disk ?? nodeDisk,

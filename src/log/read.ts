@@ -1,3 +1,4 @@
+import { damageChannel } from '../diagnostics.ts'
 import type { Disk } from '../disk/disk.ts'
 import type { Damage, WalRecord } from '../entry.ts'
 import { WalError } from '../errors.ts'
@@ -103,14 +104,16 @@ type Result = IteratorResult<WalRecord, void>
  */
 export class RecordReader implements AsyncGenerator<WalRecord, void, void> {
   readonly #batches: AsyncGenerator<readonly LogItem[], void, void>
+  readonly #directory: string
   readonly #skipDamage: boolean
   #items: readonly LogItem[] = []
   #place = 0
   /** The last call that has not been answered. */
   #waiting: Promise<Result> | undefined
 
-  constructor(batches: AsyncGenerator<readonly LogItem[], void, void>, skipDamage: boolean) {
+  constructor(batches: AsyncGenerator<readonly LogItem[], void, void>, directory: string, skipDamage: boolean) {
     this.#batches = batches
+    this.#directory = directory
     this.#skipDamage = skipDamage
   }
 
@@ -173,6 +176,7 @@ export class RecordReader implements AsyncGenerator<WalRecord, void, void> {
 
   async #refuse(damage: Damage): Promise<void> {
     if (this.#skipDamage || damage.seqs.length === 0) return
+    if (damageChannel.hasSubscribers) damageChannel.publish({ directory: this.#directory, damage })
     this.#items = []
     await this.#batches.return()
     const { file, offset, detail } = damage

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { dirname, join } from 'node:path'
+import { damageChannel } from '../diagnostics.ts'
 import { type Disk, type DiskFile, writeFully } from '../disk/disk.ts'
 import type { CheckpointEntry, Damage } from '../entry.ts'
 import { WalError } from '../errors.ts'
@@ -86,6 +87,7 @@ export async function recover(settings: WalSettings, snapshots: SnapshotStore): 
   const { disk, directory } = settings
   const { judged, damage, ...found } = await look(settings, snapshots)
   let { surveyed } = found
+  if (damageChannel.hasSubscribers) for (const each of damage) damageChannel.publish({ directory, damage: each })
   const quarantined: string[] = []
   if (settings.recovery === 'strict') refuseLoss(directory, damage)
   if (!settings.readOnly) {

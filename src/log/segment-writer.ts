@@ -1,4 +1,5 @@
 import { basename } from 'node:path'
+import { rotationChannel } from '../diagnostics.ts'
 import { type DiskFile, readFully, writeFully } from '../disk/disk.ts'
 import { FRAME_HEADER_BYTES } from '../format/frame.ts'
 import { segmentSeed } from '../format/segment.ts'
@@ -7,6 +8,7 @@ import { isDiskFull } from './io-error.ts'
 import type { WalSettings } from './options.ts'
 import { SegmentSupply } from './segment-supply.ts'
 import { HEADER_ROOM, type OpenSegment, type SegmentList } from './segments.ts'
+import { SyncTimes } from './sync-times.ts'
 
 /** Why bytes are not where they should be. */
 export interface WriteTrouble {
@@ -33,12 +35,8 @@ const SPARSE_FROM_BYTES = 64 * 1024
 
 /** The active segment and those that follow it: what is written to files, and how that goes wrong. One call at a time. */
 export class SegmentWriter {
-  readonly counters: { syncs: number; bytesWritten: number; rotations: number; lastSyncMs: number } = {
-    syncs: 0,
-    bytesWritten: 0,
-    rotations: 0,
-    lastSyncMs: 0,
-  }
+  readonly counters: { bytesWritten: number; rotations: number } = { bytesWritten: 0, rotations: 0 }
+  readonly syncTimes: SyncTimes
   readonly #settings: WalSettings
   readonly #segments: SegmentList
   readonly #supply: SegmentSupply
@@ -54,6 +52,7 @@ export class SegmentWriter {
 
   constructor(settings: WalSettings, segments: SegmentList, { logId, segment, previous, offset }: ActiveSegment) {
     this.#settings = settings
+    this.syncTimes = new SyncTimes(settings)
     this.#segments = segments
     this.#supply = new SegmentSupply(settings.disk, settings.directory)
     this.#logId = logId
@@ -100,7 +99,7 @@ export class SegmentWriter {
   async writeSynced(group: Group, durableBefore: number): Promise<WriteTrouble | undefined> {
     const started = performance.now()
     const trouble = await this.#writeBehind(group, durableBefore, 'writeSynced')
-    if (!trouble) this.#countSync(started)
+    if (!trouble) this.syncTimes.note(this.#active.path, performance.now() - started)
     return trouble
   }
 
@@ -154,6 +153,10 @@ export class SegmentWriter {
     this.#activeSince = this.#settings.clock()
     this.#segments.add(target, header)
     this.counters.rotations++
+    if (rotationChannel.hasSubscribers) {
+      const { directory } = this.#settings
+      rotationChannel.publish({ directory, file: target.path, segment: number, capacityBytes: capacity })
+    }
     this.#wrote(group, bytes)
     return undefined
   }
@@ -215,13 +218,8 @@ export class SegmentWriter {
       const what = `Syncing ${basename(this.#active.path)} failed`
       return { refused: false, what, cause: error as NodeJS.ErrnoException }
     }
-    this.#countSync(started)
+    this.syncTimes.note(this.#active.path, performance.now() - started)
     return undefined
-  }
-
-  #countSync(started: number): void {
-    this.counters.syncs++
-    this.counters.lastSyncMs = performance.now() - started
   }
 
   /** Begins to make the next segment once half of this one is used, in the way that suits groups of this size. */

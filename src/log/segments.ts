@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { retentionChannel } from '../diagnostics.ts'
 import { type Disk, type DiskFile, writeFully } from '../disk/disk.ts'
 import { WalError } from '../errors.ts'
 import {
@@ -127,9 +128,12 @@ export class SegmentList {
   /** Removes the files that hold nothing from `floorSeq` on, oldest first, each removal durable before the next, so that no crash leaves a hole. */
   async dropBefore(floorSeq: number): Promise<void> {
     while (this.#extents.length > 1 && this.#extents[0]!.limitSeq <= floorSeq) {
-      await this.#disk.remove(this.#extents[0]!.path).catch(ignoreMissing)
+      const { path, bytes } = this.#extents[0]!
+      await this.#disk.remove(path).catch(ignoreMissing)
       this.#extents = this.#extents.slice(1)
       await this.#disk.syncDirectory(this.#directory)
+      if (retentionChannel.hasSubscribers)
+        retentionChannel.publish({ directory: this.#directory, file: path, bytes, firstSeq: this.firstSeq })
     }
   }
 }

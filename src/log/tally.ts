@@ -20,6 +20,7 @@ interface SequenceSpan {
 /** A checkpoint as found in the log. */
 export interface FoundCheckpoint {
   readonly seq: number
+  readonly timestamp: number
   readonly entry: CheckpointEntry
 }
 
@@ -111,7 +112,8 @@ export class Tally {
     const decoding = decodeRecord(memory, at, header)
     if ('problem' in decoding) return
     assert(decoding.record.entry.type === 'checkpoint', 'a checkpoint frame decodes to a checkpoint')
-    this.checkpoints.push({ seq: header.seq, entry: decoding.record.entry })
+    const { seq, timestamp } = header
+    this.checkpoints.push({ seq, timestamp, entry: decoding.record.entry })
   }
 }
 

@@ -1,5 +1,6 @@
 import { hostname } from 'node:os'
 import { resolve } from 'node:path'
+import { checkpointTracing, closeChannel, openTracing, traced } from '../diagnostics.ts'
 import type { DiskLock } from '../disk/disk.ts'
 import type { CheckpointEntry, Damage, EntryInput, WalRecord } from '../entry.ts'
 import { WalError } from '../errors.ts'
@@ -9,6 +10,7 @@ import { Checkpoints } from './checkpoints.ts'
 import { committedUnits } from './committed.ts'
 import { LOCK_FILE, readDirectory, refuseDirectory } from './directory.ts'
 import { GroupCommit } from './group-commit.ts'
+import { type Health, type HealthOptions, judgeHealth, thresholdsOf } from './health.ts'
 import { ioError } from './io-error.ts'
 import type { CheckpointRequest, Log, ReadOptions, ReplayOptions } from './log.ts'
 import { settingsOf, type WalOptions, type WalSettings, wholeNumber } from './options.ts'
@@ -43,8 +45,12 @@ export interface WalStats {
   readonly bytesWritten: number
   readonly rotations: number
   readonly lastSyncMs: number
+  /** Median of the last 128 syncs; undefined before the first. */
+  readonly medianSyncMs: number | undefined
   readonly openTransactions: number
   readonly checkpoints: number
+  /** When the last checkpoint was taken, in milliseconds since the epoch; undefined without one. */
+  readonly lastCheckpointAt: number | undefined
   readonly poisoned: boolean
   /** Clean-up that failed after the work itself was durable; tried again at the next checkpoint. */
   readonly upkeepFailures: number
@@ -72,6 +78,7 @@ export class Wal implements Log {
   readonly #recovered: Recovered
   readonly #snapshots: SnapshotStore
   readonly #writing: Writing | undefined
+  readonly #openedAt: number
   #closing: Promise<void> | undefined
 
   private constructor(
@@ -84,6 +91,7 @@ export class Wal implements Log {
     this.#recovered = recovered
     this.#snapshots = snapshots
     this.#writing = writing
+    this.#openedAt = settings.clock()
     this.recovery = recovered.report
     this.directory = settings.directory
   }
@@ -96,6 +104,15 @@ export class Wal implements Log {
   static async open(options: WalOptions): Promise<Wal> {
     const checked = settingsOf(options)
     const settings = { ...checked, directory: resolve(checked.directory) }
+    const { directory, readOnly } = settings
+    return traced(
+      openTracing,
+      () => ({ directory, readOnly }),
+      () => Wal.#open(settings),
+    )
+  }
+
+  static async #open(settings: WalSettings): Promise<Wal> {
     const snapshots = new SnapshotStore(settings.disk, settings.directory)
     try {
       settings.signal?.throwIfAborted()
@@ -198,7 +215,7 @@ export class Wal implements Log {
     const durableBefore = this.durableSeq + 1
     const { signal, borrow = false } = options
     const items = readItems(this.#settings.disk, extents, { from, before, durableBefore, signal, borrow })
-    return new RecordReader(items, this.#settings.recovery === 'salvage')
+    return new RecordReader(items, this.directory, this.#settings.recovery === 'salvage')
   }
 
   /**
@@ -226,7 +243,13 @@ export class Wal implements Log {
    * @throws WALV_CHECKPOINT, WALV_DISK_FULL, WALV_IO, WALV_CLOSED, WALV_READ_ONLY; whatever `snapshot` throws
    */
   async checkpoint(request: CheckpointRequest): Promise<CheckpointEntry> {
-    return this.#writable().checkpoints.take(request)
+    const { checkpoints } = this.#writable()
+    const { directory } = this
+    return traced(
+      checkpointTracing,
+      () => ({ directory, seq: request.seq }),
+      () => checkpoints.take(request),
+    )
   }
 
   /** Resolves when everything appended so far is on stable storage, whatever the durability level. */
@@ -250,17 +273,53 @@ export class Wal implements Log {
       bytesWritten: counters?.bytesWritten ?? 0,
       rotations: counters?.rotations ?? 0,
       lastSyncMs: counters?.lastSyncMs ?? 0,
+      medianSyncMs: counters?.medianSyncMs,
       openTransactions: writing?.transactions.openCount ?? this.recovery.transactions.inDoubt.length,
       checkpoints: writing?.checkpoints.count ?? this.#recovered.checkpoints.length,
+      lastCheckpointAt: writing ? writing.checkpoints.lastAt : this.#recovered.checkpoints.at(-1)?.timestamp,
       poisoned: writing?.writer.poison !== undefined,
       upkeepFailures: writing?.checkpoints.upkeepFailures ?? 0,
       lastUpkeepError: writing?.checkpoints.lastUpkeepError,
     }
   }
 
+  /**
+   * Whether the log is well, check by check, each with what to do where it is not. Reads no record and writes nothing.
+   * @throws WALV_INVALID_OPTION, WALV_CLOSED
+   */
+  async health(options: HealthOptions = {}): Promise<Health> {
+    this.#needOpen()
+    const thresholds = thresholdsOf(options)
+    const freeBytes = await this.#freeBytes()
+    const { bytes, medianSyncMs, lastCheckpointAt, firstSeq, lastSeq } = this.stats()
+    const vitals = {
+      directory: this.directory,
+      poison: this.#writing?.writer.poison,
+      bytes,
+      medianSyncMs,
+      lastCheckpointAt,
+      openedAt: this.#openedAt,
+      now: this.#settings.clock(),
+      entriesSinceCheckpoint: lastSeq - (this.lastCheckpoint?.sequenceNumber ?? firstSeq - 1),
+      freeBytes,
+    }
+    return judgeHealth(vitals, thresholds)
+  }
+
+  async #freeBytes(): Promise<number | string> {
+    try {
+      return (await this.#settings.disk.freeBytes?.(this.directory)) ?? 'this disk does not say'
+    } catch (error) {
+      return (error as Error).message
+    }
+  }
+
   /** Flushes, says in the log that it was closed in order, and gives the directory free. Calling it again is harmless. */
   close(): Promise<void> {
-    this.#closing ??= this.#close()
+    this.#closing ??= this.#close().finally(() => {
+      const { directory, readOnly } = this.#settings
+      if (closeChannel.hasSubscribers) closeChannel.publish({ directory, readOnly })
+    })
     return this.#closing
   }
 

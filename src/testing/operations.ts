@@ -16,6 +16,7 @@ export interface Operation {
     | 'syncDirectory'
     | 'lock'
     | 'unlock'
+    | 'freeBytes'
     | 'read'
     | 'write'
     | 'sync'

@@ -242,6 +242,13 @@ export class SimulatedDisk implements Disk {
     })
   }
 
+  freeBytes(path: string): Promise<number> {
+    return this.#operations.run({ kind: 'freeBytes', path }, () => {
+      this.#directory(path)
+      return Math.max(0, this.#freeBytes())
+    })
+  }
+
   #unlock(path: string, file: SimulatedFile, lock: DiskLock): Promise<void> {
     return this.#operations.run({ kind: 'unlock', path }, ({ number }) => {
       if (this.#locks.get(file) !== lock) return

@@ -17,6 +17,7 @@ test('an option that is left out has its default', () => {
     segmentMaxAgeMs: Number.POSITIVE_INFINITY,
     checkpointRetention: 2,
     maxPendingBytes: 64 * MIB,
+    slowSyncMs: 1000,
     onProgress: undefined,
     signal: undefined,
     disk: nodeDisk,
@@ -34,6 +35,7 @@ test('every option that is given is taken', () => {
     segmentMaxAgeMs: 1000,
     checkpointRetention: 3,
     maxPendingBytes: 2000,
+    slowSyncMs: 5,
     onProgress: () => {},
     signal: new AbortController().signal,
     disk: new SimulatedDisk(),
@@ -52,6 +54,7 @@ const RANGES = [
   ['segmentMaxAgeMs', 1, Number.MAX_SAFE_INTEGER],
   ['checkpointRetention', 1, 1000],
   ['maxPendingBytes', 1024, Number.MAX_SAFE_INTEGER],
+  ['slowSyncMs', 1, Number.MAX_SAFE_INTEGER],
 ] as const
 
 /** A refusal by these words, which name the option, what it takes and what it was given. */

@@ -195,6 +195,10 @@ export class FailingDisk implements Disk {
     return this.#run('syncDirectory', path, () => this.#disk.syncDirectory(path))
   }
 
+  freeBytes(directory: string): Promise<number> {
+    return this.#run('freeBytes', directory, () => this.#disk.freeBytes!(directory))
+  }
+
   lock(path: string, owner: string): Promise<DiskLock | { readonly held: true; readonly owner: string }> {
     return this.#run('lock', path, () => this.#disk.lock(path, owner))
   }

@@ -1,0 +1,162 @@
+import { WalError } from '../errors.ts'
+
+/** `ok`: nothing to do. `warn`: look at it today. `fail`: act now. */
+export type HealthLevel = 'ok' | 'warn' | 'fail'
+
+export interface HealthCheck {
+  readonly name: 'poison' | 'size' | 'sync-latency' | 'checkpoint-age' | 'disk-space'
+  readonly level: HealthLevel
+  /** What is so, and, unless that is `ok`, what to do. */
+  readonly message: string
+  /** What was compared with the thresholds; null where there is nothing to compare. */
+  readonly value: number | null
+  readonly unit: 'bytes' | 'ms' | null
+}
+
+export interface Health {
+  /** The worst of the checks. */
+  readonly level: HealthLevel
+  readonly checks: readonly HealthCheck[]
+}
+
+/** From where on a check is `warn` or `fail`. `Infinity` (0 for free space) switches one off. */
+export interface HealthOptions {
+  /** Bytes of the segment files, snapshots not counted. Default 8 GiB. */
+  readonly sizeWarnBytes?: number
+  /** Default 64 GiB. */
+  readonly sizeFailBytes?: number
+  /** Median of the last 128 syncs. Default 100. */
+  readonly syncWarnMs?: number
+  /** Default 1 000. */
+  readonly syncFailMs?: number
+  /** Time since the last checkpoint, or, without one, since opening. Default 24 hours. */
+  readonly checkpointAgeWarnMs?: number
+  /** Default 7 days. */
+  readonly checkpointAgeFailMs?: number
+  /** With fewer entries than this behind the last checkpoint its age does not matter. Default 10 000. */
+  readonly checkpointMinEntries?: number
+  /** Space that is left to this process on the log's file system. Default 2 GiB. */
+  readonly diskFreeWarnBytes?: number
+  /** Default 256 MiB. */
+  readonly diskFreeFailBytes?: number
+}
+
+const MIB = 1024 * 1024
+const GIB = 1024 * MIB
+const HOUR_MS = 3_600_000
+
+const DEFAULTS: Required<HealthOptions> = {
+  sizeWarnBytes: 8 * GIB,
+  sizeFailBytes: 64 * GIB,
+  syncWarnMs: 100,
+  syncFailMs: 1_000,
+  checkpointAgeWarnMs: 24 * HOUR_MS,
+  checkpointAgeFailMs: 7 * 24 * HOUR_MS,
+  checkpointMinEntries: 10_000,
+  diskFreeWarnBytes: 2 * GIB,
+  diskFreeFailBytes: 256 * MIB,
+}
+
+/** @throws WALV_INVALID_OPTION */
+export function thresholdsOf(options: HealthOptions): Required<HealthOptions> {
+  for (const [name, value] of Object.entries(options)) {
+    if (!Object.hasOwn(DEFAULTS, name)) {
+      const known = Object.keys(DEFAULTS).join(', ')
+      throw new WalError('WALV_INVALID_OPTION', `health has no option ${JSON.stringify(name)}. There are: ${known}.`)
+    }
+    if (value !== undefined && !(typeof value === 'number' && value >= 0))
+      throw new WalError('WALV_INVALID_OPTION', `The option ${name} must be a number of at least 0, not ${value}.`)
+  }
+  const given = Object.entries(options).filter(([, value]) => value !== undefined)
+  return { ...DEFAULTS, ...Object.fromEntries(given) }
+}
+
+/** What a log's health is judged by. */
+export interface Vitals {
+  readonly directory: string
+  readonly poison: WalError | undefined
+  readonly bytes: number
+  readonly medianSyncMs: number | undefined
+  readonly lastCheckpointAt: number | undefined
+  readonly openedAt: number
+  readonly now: number
+  readonly entriesSinceCheckpoint: number
+  /** Why it cannot be told, where it cannot. */
+  readonly freeBytes: number | string
+}
+
+export const judgeHealth = (vitals: Vitals, thresholds: Required<HealthOptions>): Health =>
+  healthOf([
+    poisonCheck(vitals.poison),
+    sizeCheck(vitals, thresholds),
+    syncCheck(vitals, thresholds),
+    checkpointCheck(vitals, thresholds),
+    spaceCheck(vitals, thresholds),
+  ])
+
+export function healthOf(checks: readonly HealthCheck[]): Health {
+  const worst = (['fail', 'warn'] as const).find((level) => checks.some((check) => check.level === level))
+  return { level: worst ?? 'ok', checks }
+}
+
+export function poisonCheck(poison: WalError | undefined): HealthCheck {
+  const message = poison?.message ?? 'No write or sync has failed.'
+  return { name: 'poison', level: poison ? 'fail' : 'ok', message, value: null, unit: null }
+}
+
+function sizeCheck(
+  { bytes, directory }: Vitals,
+  { sizeWarnBytes, sizeFailBytes }: Required<HealthOptions>,
+): HealthCheck {
+  const level = levelAbove(bytes, sizeWarnBytes, sizeFailBytes)
+  const advice = ` Opening reads all of it. Take checkpoints, which let go of what they cover, and lower checkpointRetention; if checkpoints are taken, see upkeepFailures in stats().`
+  const message = `The segments in ${directory} have ${mebibytes(bytes)}.${level === 'ok' ? '' : advice}`
+  return { name: 'size', level, message, value: bytes, unit: 'bytes' }
+}
+
+function syncCheck({ medianSyncMs }: Vitals, { syncWarnMs, syncFailMs }: Required<HealthOptions>): HealthCheck {
+  const base = { name: 'sync-latency', unit: 'ms' } as const
+  if (medianSyncMs === undefined) return { ...base, level: 'ok', message: 'Nothing was synced yet.', value: null }
+  const level = levelAbove(medianSyncMs, syncWarnMs, syncFailMs)
+  const advice =
+    ' Every durable append waits for one. Is the disk busy, failing, throttled or a network file system (iostat, dmesg, SMART)? Is the event loop blocked? Append more at a time, or choose another durability.'
+  const message = `The median of the last syncs is ${medianSyncMs.toFixed(1)} ms.${level === 'ok' ? '' : advice}`
+  return { ...base, level, message, value: medianSyncMs }
+}
+
+function checkpointCheck(vitals: Vitals, thresholds: Required<HealthOptions>): HealthCheck {
+  const { lastCheckpointAt, openedAt, now, entriesSinceCheckpoint } = vitals
+  const ageMs = Math.max(0, now - (lastCheckpointAt ?? openedAt))
+  const isJudged = entriesSinceCheckpoint >= thresholds.checkpointMinEntries
+  const { checkpointAgeWarnMs, checkpointAgeFailMs } = thresholds
+  const level = isJudged ? levelAbove(ageMs, checkpointAgeWarnMs, checkpointAgeFailMs) : 'ok'
+  const hours = `${(ageMs / HOUR_MS).toFixed(1)} h`
+  const since =
+    lastCheckpointAt === undefined
+      ? `There is no checkpoint, and the log has been open for ${hours}`
+      : `The last checkpoint is ${hours} old`
+  const advice = ' The next opening replays all of these, and none of their segments can go. Call checkpoint().'
+  const message = `${since}; ${entriesSinceCheckpoint} records are behind it.${level === 'ok' ? '' : advice}`
+  return { name: 'checkpoint-age', level, message, value: ageMs, unit: 'ms' }
+}
+
+function spaceCheck({ freeBytes, directory }: Vitals, thresholds: Required<HealthOptions>): HealthCheck {
+  const base = { name: 'disk-space', unit: 'bytes' } as const
+  if (typeof freeBytes === 'string') {
+    const message = `How much space is left in ${directory} cannot be told: ${freeBytes}. Watch it by other means.`
+    return { ...base, level: 'warn', message, value: null }
+  }
+  const level = levelAbove(-freeBytes, -thresholds.diskFreeWarnBytes, -thresholds.diskFreeFailBytes)
+  const advice =
+    ' Appends are refused when it is full. Make space; a checkpoint lets go of old segments, but needs space for its snapshot first.'
+  const message = `${mebibytes(freeBytes)} are free in ${directory}.${level === 'ok' ? '' : advice}`
+  return { ...base, level, message, value: freeBytes }
+}
+
+function levelAbove(value: number, warn: number, fail: number): HealthLevel {
+  if (value > fail) return 'fail'
+  return value > warn ? 'warn' : 'ok'
+}
+
+const mebibytes = (bytes: number): string =>
+  Number.isFinite(bytes) ? `${Math.round(bytes / MIB)} MiB` : 'No end of bytes'
