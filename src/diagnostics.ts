@@ -88,29 +88,39 @@ export interface CheckpointMessage extends LogMessage, Traced<CheckpointEntry> {
   readonly seq: number
 }
 
-/** A channel that takes one kind of message. */
-interface TypedChannel<Message extends LogMessage> extends Channel {
+/** A channel of one kind of message. */
+export type TypedChannel<Message extends LogMessage> = Omit<Channel<unknown, Message>, 'publish'> & {
   publish(message: Message): void
 }
 
-export const groupChannel: TypedChannel<GroupMessage> = channel('walv:group')
-export const syncChannel: TypedChannel<SyncMessage> = channel('walv:sync')
-export const slowSyncChannel: TypedChannel<SlowSyncMessage> = channel('walv:slow-sync')
-export const rotationChannel: TypedChannel<RotationMessage> = channel('walv:rotation')
-export const retentionChannel: TypedChannel<RetentionMessage> = channel('walv:retention')
-export const damageChannel: TypedChannel<DamageMessage> = channel('walv:damage')
-export const poisonChannel: TypedChannel<PoisonMessage> = channel('walv:poison')
-export const closeChannel: TypedChannel<CloseMessage> = channel('walv:close')
+/** The channels of work that begins and ends. */
+export type TypedTracing<Message extends LogMessage> = TracingChannel<unknown, Message> & {
+  readonly start: TypedChannel<Message>
+  readonly asyncEnd: TypedChannel<Message>
+}
 
-type Tracing<Message extends object> = TracingChannel<unknown, Message>
+const channelOf = <Message extends LogMessage>(name: string): TypedChannel<Message> =>
+  channel(name) as TypedChannel<Message>
 
-export const openTracing: Tracing<OpenMessage> = tracingChannel('walv:open')
-export const indexOpenTracing: Tracing<OpenMessage> = tracingChannel('walv:index-open')
-export const checkpointTracing: Tracing<CheckpointMessage> = tracingChannel('walv:checkpoint')
+const tracingOf = <Message extends LogMessage>(name: string): TypedTracing<Message> =>
+  tracingChannel(name) as TypedTracing<Message>
+
+export const groupChannel: TypedChannel<GroupMessage> = channelOf('walv:group')
+export const syncChannel: TypedChannel<SyncMessage> = channelOf('walv:sync')
+export const slowSyncChannel: TypedChannel<SlowSyncMessage> = channelOf('walv:slow-sync')
+export const rotationChannel: TypedChannel<RotationMessage> = channelOf('walv:rotation')
+export const retentionChannel: TypedChannel<RetentionMessage> = channelOf('walv:retention')
+export const damageChannel: TypedChannel<DamageMessage> = channelOf('walv:damage')
+export const poisonChannel: TypedChannel<PoisonMessage> = channelOf('walv:poison')
+export const closeChannel: TypedChannel<CloseMessage> = channelOf('walv:close')
+
+export const openTracing: TypedTracing<OpenMessage> = tracingOf('walv:open')
+export const indexOpenTracing: TypedTracing<OpenMessage> = tracingOf('walv:index-open')
+export const checkpointTracing: TypedTracing<CheckpointMessage> = tracingOf('walv:checkpoint')
 
 /** Does the work, as a trace of it if anybody listens. */
-export function traced<Message extends object, Result>(
-  tracing: Tracing<Message>,
+export function traced<Message extends LogMessage, Result>(
+  tracing: TypedTracing<Message>,
   message: () => Message,
   work: () => Promise<Result>,
 ): Promise<Result> {

@@ -294,7 +294,7 @@ test('the figures are those of what was done', async (t) => {
   const transaction = wal.begin()
   const stats = wal.stats()
   assert.deepEqual(
-    { ...stats, lastSyncMs: 0 },
+    { ...stats, lastSyncMs: 0, medianSyncMs: 0 },
     {
       firstSeq: 0,
       lastSeq: 11,
@@ -307,14 +307,17 @@ test('the figures are those of what was done', async (t) => {
       bytesWritten: 11 * 72,
       rotations: 0,
       lastSyncMs: 0,
+      medianSyncMs: 0,
       openTransactions: 1,
       checkpoints: 0,
+      lastCheckpointAt: undefined,
       poisoned: false,
       upkeepFailures: 0,
       lastUpkeepError: undefined,
     },
   )
   assert.ok(stats.lastSyncMs > 0)
+  assert.ok(stats.medianSyncMs! >= stats.lastSyncMs, 'of two, the larger')
   assert.deepEqual([writes(), syncs()], [2, 2])
   await transaction.abort()
 })

@@ -136,7 +136,7 @@ test('options are an object, and one that does not exist is refused with those t
   refuses('./data', 'The option the options must be an object, not "./data".')
   refuses(
     { directory: 'here', sync: true },
-    'There is no option "sync". There are: directory, readOnly, durability, recovery, segmentMaxBytes, segmentMaxAgeMs, checkpointRetention, maxPendingBytes, onProgress, signal, disk, clock.',
+    'There is no option "sync". There are: directory, readOnly, durability, recovery, segmentMaxBytes, segmentMaxAgeMs, checkpointRetention, maxPendingBytes, slowSyncMs, onProgress, signal, disk, clock.',
   )
   await assert.rejects(Wal.open({ directory: '' }), { code: 'WALV_INVALID_OPTION' })
 })

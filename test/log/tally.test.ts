@@ -61,13 +61,13 @@ test('commits and aborts are counted where their transaction is open, and end it
 
 test('checkpoints are kept with their place; one that makes no sense is passed over', () => {
   const tally = tallyOf(
-    frameOfEntry(CHECKPOINT, { seq: 8 }),
+    frameOfEntry(CHECKPOINT, { seq: 8, timestamp: 5 }),
     frameOfPayload(Buffer.alloc(24, 1), { type: FRAME_TYPES.checkpoint, seq: 9 }),
-    frameOfEntry({ ...CHECKPOINT, sequenceNumber: 9, snapshot: null }, { seq: 10 }),
+    frameOfEntry({ ...CHECKPOINT, sequenceNumber: 9, snapshot: null }, { seq: 10, timestamp: 7 }),
   )
   assert.deepEqual(tally.checkpoints, [
-    { seq: 8, entry: CHECKPOINT },
-    { seq: 10, entry: { ...CHECKPOINT, sequenceNumber: 9, snapshot: null } },
+    { seq: 8, timestamp: 5, entry: CHECKPOINT },
+    { seq: 10, timestamp: 7, entry: { ...CHECKPOINT, sequenceNumber: 9, snapshot: null } },
   ])
   assert.equal(tally.entries, 3)
 })

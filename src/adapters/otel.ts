@@ -1,0 +1,34 @@
+/**
+ * `walv/otel`: metrics and spans for OpenTelemetry, made of what walv tells through `node:diagnostics_channel`. Needs `npm install @opentelemetry/api`; without it
+ * Node says on import that it cannot find that package. Every instrument is described in `docs/telemetry.md`.
+ */
+import { type MeterProvider, metrics, type TracerProvider, trace } from '@opentelemetry/api'
+import { recordMetrics } from './otel/metrics.ts'
+import { traceSpans } from './otel/spans.ts'
+import { Subscriptions } from './otel/subscriptions.ts'
+
+export interface InstrumentOptions {
+  /** Default: the global one. */
+  readonly meterProvider?: MeterProvider
+  /** Default: the global one. */
+  readonly tracerProvider?: TracerProvider
+}
+
+export interface Instrumentation {
+  /** Records nothing more. Spans that are under way do not end. */
+  disable(): void
+}
+
+const NAME = 'walv'
+
+/**
+ * Records metrics and spans of every log and index of this process that is opened from now on, until `disable`. Call it once, after the OpenTelemetry SDK is set up and
+ * before the first log is opened: of a log that is open already, the gauges are missing.
+ */
+export function instrument(options: InstrumentOptions = {}): Instrumentation {
+  const { meterProvider = metrics.getMeterProvider(), tracerProvider = trace.getTracerProvider() } = options
+  const subscriptions = new Subscriptions()
+  recordMetrics(meterProvider.getMeter(NAME), subscriptions)
+  traceSpans(tracerProvider.getTracer(NAME), subscriptions)
+  return { disable: () => subscriptions.end() }
+}
