@@ -146,7 +146,7 @@ test('damage is told when it is found on opening, also if that refuses it', asyn
   await assert.rejects(Wal.open({ directory }), refusal('WALV_DAMAGED'))
   assert.deepEqual(
     damage.map((each) => [each.damage.kind, each.damage.acknowledged, each.damage.seqs]),
-    [['corrupt', true, [{ from: 0, through: 0 }]]],
+    [['corrupt', true, [{ from: 0, through: 1 }]]],
   )
 })
 
@@ -159,7 +159,7 @@ test('damage is told when reading meets it', async (t) => {
   await assert.rejects(collect(wal.read()), refusal('WALV_DAMAGED'))
   assert.deepEqual(
     damage.map((each) => [each.damage.kind, each.damage.seqs]),
-    [['corrupt', [{ from: 0, through: 0 }]]],
+    [['corrupt', [{ from: 0, through: 1 }]]],
   )
 })
 

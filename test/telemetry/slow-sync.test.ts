@@ -31,7 +31,7 @@ const slowLog = async (t: TestContext, maxLatencyTurns: number, slowSyncMs?: num
 test('the first slow sync of an open log is warned about, with numbers; the channel tells every one', async (t) => {
   const warned = warnings(t)
   const told = heard<SlowSyncMessage>(t, 'walv:slow-sync', DIRECTORY)
-  const wal = await slowLog(t, 5000, 1)
+  const wal = await slowLog(t, 2500, 1)
   while (told.length < 3) await wal.append(insert(`${wal.lastSeq}`))
   await until(() => warned.length > 0)
   await new Promise(setImmediate)
@@ -46,7 +46,7 @@ test('the first slow sync of an open log is warned about, with numbers; the chan
   const { medianMs } = told[2]!
   assert.ok(medianMs !== undefined && medianMs > 0)
 
-  const other = await slowLog(t, 5000, 1)
+  const other = await slowLog(t, 2500, 1)
   const before = told.length
   while (told.length === before) await other.append(insert(`${other.lastSeq}`))
   await until(() => warned.length > 1)

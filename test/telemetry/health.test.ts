@@ -1,0 +1,207 @@
+import assert from 'node:assert/strict'
+import { statfs } from 'node:fs/promises'
+import { type TestContext, test } from 'node:test'
+import { DurableIndex, flat, type Health, type HealthCheck, type HealthOptions, Wal } from '../../src/mod.ts'
+import { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
+import { FailingDisk } from '../support/failing-disk.ts'
+import {
+  appendAll,
+  closing,
+  insert,
+  names,
+  openIndex,
+  openWal,
+  refusal,
+  temporaryDirectory,
+  until,
+} from '../support/logs.ts'
+import { DIRECTORY } from '../support/simulated-log.ts'
+
+const SEGMENT = /segment-\d+\.walv$/
+const HOUR_MS = 3_600_000
+const MIB = 1024 * 1024
+
+const checkOf = ({ checks }: Health, name: HealthCheck['name']): HealthCheck =>
+  checks.find((check) => check.name === name)!
+
+/** A log on a simulated disk, under a clock that the test sets. */
+async function clockedLog(t: TestContext, quotaBytes?: number) {
+  const disk = new SimulatedDisk(quotaBytes === undefined ? {} : { quotaBytes })
+  const time = { now: 0 }
+  const wal = closing(t, await Wal.open({ directory: DIRECTORY, disk, clock: () => time.now }))
+  t.after(() => wal.close().catch(() => {}))
+  return { wal, disk, time }
+}
+
+test('a log that is well is ok in every check', async (t) => {
+  const directory = await temporaryDirectory(t)
+  const wal = await openWal(t, { directory })
+  await wal.append(insert('a'))
+  const health = await wal.health({
+    diskFreeWarnBytes: 0,
+    diskFreeFailBytes: 0,
+    syncWarnMs: 60_000,
+    syncFailMs: 60_000,
+  })
+  assert.equal(health.level, 'ok')
+  assert.deepEqual(
+    health.checks.map(({ name, level, unit }) => [name, level, unit]),
+    [
+      ['poison', 'ok', null],
+      ['size', 'ok', 'bytes'],
+      ['sync-latency', 'ok', 'ms'],
+      ['checkpoint-age', 'ok', 'ms'],
+      ['disk-space', 'ok', 'bytes'],
+    ],
+  )
+  assert.equal(checkOf(health, 'size').value, wal.stats().bytes)
+  assert.equal(checkOf(health, 'sync-latency').value, wal.stats().medianSyncMs)
+  const { bavail, bsize } = await statfs(directory)
+  assert.ok(Math.abs(checkOf(health, 'disk-space').value! - bavail * bsize) < 1024 * MIB)
+})
+
+/** From where on each check warns and fails, with the value that it has in the test. */
+const THRESHOLDS: readonly [HealthCheck['name'], keyof HealthOptions, keyof HealthOptions, RegExp][] = [
+  ['size', 'sizeWarnBytes', 'sizeFailBytes', /^The segments in \/data\/log have 0 MiB\. .*Take checkpoints/],
+  ['sync-latency', 'syncWarnMs', 'syncFailMs', /^The median of the last syncs is \d+\.\d ms\. .*Is the disk busy/],
+  [
+    'checkpoint-age',
+    'checkpointAgeWarnMs',
+    'checkpointAgeFailMs',
+    /^There is no checkpoint, .* 2\.0 h; 5 records .*Call/,
+  ],
+]
+
+for (const [name, warn, fail, message] of THRESHOLDS) {
+  test(`${name} is ok up to ${warn}, a warning behind it, and a failure behind ${fail}`, async (t) => {
+    const { wal, time } = await clockedLog(t)
+    await appendAll(wal, names('id', 5))
+    time.now = 2 * HOUR_MS
+    const options = { checkpointMinEntries: 5, syncWarnMs: 60_000, syncFailMs: 60_000 }
+    const value = checkOf(await wal.health(options), name).value!
+    const levelAt = async (given: HealthOptions): Promise<HealthCheck> =>
+      checkOf(await wal.health({ ...options, ...given }), name)
+    assert.equal((await levelAt({ [warn]: value, [fail]: value })).level, 'ok')
+    const warned = await levelAt({ [warn]: value * 0.9, [fail]: value })
+    assert.equal(warned.level, 'warn')
+    assert.match(warned.message, message)
+    const failed = await wal.health({ ...options, [warn]: 0, [fail]: value * 0.9 })
+    assert.deepEqual([checkOf(failed, name).level, failed.level], ['fail', 'fail'])
+    assert.match(checkOf(failed, name).message, message)
+    assert.equal((await levelAt({ [warn]: Number.POSITIVE_INFINITY, [fail]: Number.POSITIVE_INFINITY })).level, 'ok')
+  })
+}
+
+test('space is what the simulated disk has left of its quota', async (t) => {
+  const { wal, disk } = await clockedLog(t, MIB)
+  const free = MIB - disk.usedBytes
+  const levelAt = async (diskFreeWarnBytes: number, diskFreeFailBytes: number): Promise<unknown> => {
+    const { level, value } = checkOf(await wal.health({ diskFreeWarnBytes, diskFreeFailBytes }), 'disk-space')
+    return [level, value]
+  }
+  assert.deepEqual(await levelAt(free, free), ['ok', free])
+  assert.deepEqual(await levelAt(free + 1, free), ['warn', free])
+  assert.deepEqual(await levelAt(free + 1, free + 1), ['fail', free])
+  disk.quotaBytes = 0
+  assert.deepEqual(await levelAt(1, 1), ['fail', 0])
+})
+
+test('the defaults: a day, a week and 10 000 entries for checkpoints, gibibytes for space', async (t) => {
+  const { wal, disk, time } = await clockedLog(t)
+  const levels = async (): Promise<string[]> => (await wal.health()).checks.map(({ level }) => level)
+  const space = (bytes: number): void => {
+    disk.quotaBytes = disk.usedBytes + bytes
+  }
+  await appendAll(wal, names('id', 9_999))
+  space(2048 * MIB)
+  time.now = 8 * 24 * HOUR_MS
+  assert.deepEqual(await levels(), ['ok', 'ok', 'ok', 'ok', 'ok'], 'few entries: their age does not matter')
+  space(4096 * MIB)
+  await wal.append(insert('one-more'))
+  space(2048 * MIB - 1)
+  assert.deepEqual(await levels(), ['ok', 'ok', 'ok', 'fail', 'warn'])
+  time.now = 24 * HOUR_MS + 1
+  space(256 * MIB - 1)
+  assert.deepEqual(await levels(), ['ok', 'ok', 'ok', 'warn', 'fail'])
+  time.now = 24 * HOUR_MS
+  assert.equal((await levels())[3], 'ok')
+})
+
+test('the age is that of the last checkpoint, also after reopening', async (t) => {
+  const { wal, disk, time } = await clockedLog(t)
+  await appendAll(wal, names('id', 5))
+  time.now = 3 * HOUR_MS
+  await wal.checkpoint({ seq: 4, snapshot: async () => null })
+  time.now = 4 * HOUR_MS
+  assert.equal(checkOf(await wal.health(), 'checkpoint-age').value, HOUR_MS)
+  assert.equal(wal.stats().lastCheckpointAt, 3 * HOUR_MS)
+  await wal.close()
+  for (const readOnly of [true, false]) {
+    await using again = await Wal.open({ directory: DIRECTORY, disk, readOnly, clock: () => 6 * HOUR_MS })
+    const { value, message } = checkOf(await again.health(), 'checkpoint-age')
+    assert.equal(value, 3 * HOUR_MS)
+    assert.match(message, /^The last checkpoint is 3\.0 h old; 1 records are behind it\.$/)
+  }
+})
+
+test('a log that a failed sync has stopped fails, with what to do', async (t) => {
+  const directory = await temporaryDirectory(t)
+  const disk = new FailingDisk()
+  const wal = await openWal(t, { directory, disk })
+  disk.fail({ operation: 'sync', path: SEGMENT, code: 'EIO' })
+  await assert.rejects(wal.append(insert('a')))
+  const health = await wal.health()
+  assert.deepEqual([health.level, checkOf(health, 'poison').level], ['fail', 'fail'])
+  assert.match(checkOf(health, 'poison').message, /close it and open it again/)
+})
+
+test('an index whose engine fails is not well, though its log is', async (t) => {
+  const engine = flat({ dimensions: 3 })
+  const index = await openIndex(t, { directory: await temporaryDirectory(t), index: engine })
+  engine.set = () => {
+    throw new Error('the engine fails')
+  }
+  await assert.rejects(index.insert('a', [1, 2, 3]))
+  const health = await index.health()
+  assert.equal(health.level, 'fail')
+  assert.match(checkOf(health, 'poison').message, /the engine fails/)
+})
+
+test('why there is no newer checkpoint is said with its age', async (t) => {
+  const engine = flat({ dimensions: 3 })
+  const options = { index: engine, checkpointIntervalEntries: 2 }
+  const index = await openIndex(t, { directory: await temporaryDirectory(t), ...options })
+  engine.freeze = () => {
+    throw new Error('no memory for a copy')
+  }
+  await index.insert('a', [1, 2, 3])
+  await index.insert('b', [1, 2, 3])
+  await until(() => index.stats().checkpointFailures > 0)
+  const tight = { checkpointAgeWarnMs: 0, checkpointMinEntries: 1 }
+  await new Promise((resolve) => setTimeout(resolve, 5))
+  const { level, message } = checkOf(await index.health(tight), 'checkpoint-age')
+  assert.equal(level, 'warn')
+  assert.match(message, /Call checkpoint\(\)\. The last automatic one failed: no memory for a copy$/)
+})
+
+test('a disk that cannot tell its free space, or fails to, is a warning', async (t) => {
+  const disk = new FailingDisk()
+  const wal = await openWal(t, { directory: await temporaryDirectory(t), disk })
+  disk.fail({ operation: 'freeBytes', code: 'EIO' })
+  const failed = checkOf(await wal.health(), 'disk-space')
+  assert.deepEqual([failed.level, failed.value], ['warn', null])
+  assert.match(failed.message, /EIO/)
+  Object.assign(disk, { freeBytes: undefined })
+  assert.match(checkOf(await wal.health(), 'disk-space').message, /this disk does not say/)
+})
+
+test('thresholds that make no sense are refused, and so is a closed log', async (t) => {
+  const wal = await openWal(t, { directory: await temporaryDirectory(t) })
+  for (const options of [{ syncWarnMs: -1 }, { syncWarnMs: Number.NaN }, { syncWarnMs: '5' }, { latencyMs: 5 }])
+    await assert.rejects(wal.health(options as HealthOptions), refusal('WALV_INVALID_OPTION'))
+  await wal.close()
+  await assert.rejects(wal.health(), refusal('WALV_CLOSED'))
+  const index = await DurableIndex.open({ directory: await temporaryDirectory(t), index: flat({ dimensions: 3 }) })
+  await index.close()
+  await assert.rejects(index.health(), refusal('WALV_CLOSED'))
+})
