@@ -1,4 +1,4 @@
-import type { Attributes, BatchObservableResult, Histogram, Meter, Observable } from '@opentelemetry/api'
+import type { Attributes, BatchObservableResult, Counter, Histogram, Meter, Observable } from '@opentelemetry/api'
 import {
   checkpointTracing,
   damageChannel,
@@ -52,12 +52,21 @@ function recordAppends(meter: Meter, subscriptions: Subscriptions): void {
     description: 'How long a sync of the active segment took. Every durable append waits for one.',
     advice: { explicitBucketBoundaries: SYNC_SECONDS },
   })
+  zeroWhenOpened(subscriptions, appends, bytes)
   subscriptions.on(groupChannel, (message) => {
     appends.add(message.entries, ofLog(message))
     bytes.add(message.bytes, ofLog(message))
     groupSize.record(message.entries, ofLog(message))
   })
   subscriptions.on(syncChannel, (message) => syncDuration.record(message.durationMs / 1000, ofLog(message)))
+}
+
+/** A counter that is not there before its first event hides that event from who looks at its increase. */
+function zeroWhenOpened(subscriptions: Subscriptions, ...counters: readonly Counter[]): void {
+  subscriptions.on(openTracing.asyncEnd, (message) => {
+    if (message.result === undefined || message.readOnly) return
+    for (const counter of counters) counter.add(0, ofLog(message))
+  })
 }
 
 function recordUpkeep(meter: Meter, subscriptions: Subscriptions): void {
@@ -70,6 +79,7 @@ function recordUpkeep(meter: Meter, subscriptions: Subscriptions): void {
     description:
       'Segments removed because checkpoints cover them. None while checkpoints are taken: see upkeepFailures.',
   })
+  zeroWhenOpened(subscriptions, rotations, retired)
   subscriptions.on(rotationChannel, (message) => rotations.add(1, ofLog(message)))
   subscriptions.on(retentionChannel, (message) => retired.add(1, ofLog(message)))
 }
@@ -88,6 +98,10 @@ function recordTrouble(meter: Meter, subscriptions: Subscriptions): void {
     unit: '{event}',
     description: 'How often a failed write or sync has stopped a log. Look at the disk, then close and open it again.',
   })
+  zeroWhenOpened(subscriptions, slowSyncs, poisonings)
+  subscriptions.on(openTracing.start, (message) =>
+    damage.add(0, { ...ofLog(message), 'walv.damage.kind': 'corrupt', 'walv.damage.acknowledged': 'true' }),
+  )
   subscriptions.on(slowSyncChannel, (message) => slowSyncs.add(1, ofLog(message)))
   subscriptions.on(poisonChannel, (message) => poisonings.add(1, ofLog(message)))
   subscriptions.on(damageChannel, (message) => {
