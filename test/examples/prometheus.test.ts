@@ -98,6 +98,13 @@ function metricsIn(query: string): string[] {
   return found
 }
 
+/** The expressions of the alerts in docs/operations.md that are about walv. */
+function alerts(): string[] {
+  const page = readFileSync(new URL('../../docs/operations.md', EXAMPLE), 'utf8')
+  const section = page.split(/^## /m).find((each) => each.startsWith('Alerts\n'))!
+  return [...section.matchAll(/`([^`]*\bwalv_[a-z][^`]*)`/g)].map((match) => match[1]!)
+}
+
 /** Every query of a dashboard, those of its variables included. */
 function queriesIn({ panels, templating }: ReturnType<typeof dashboard>): string[] {
   const targets = panels!.flatMap((panel) => ('targets' in panel ? (panel.targets ?? []) : []))
@@ -134,7 +141,8 @@ test('the dashboard is what the builders of Grafana’s schema make of it, and q
   )
   const queries = queriesIn(file)
   assert.ok(queries.length > file.panels!.length, 'every panel has a query')
-  for (const query of queries) {
+  assert.ok(alerts().length > 5)
+  for (const query of [...queries, ...alerts()]) {
     const metrics = metricsIn(query)
     assert.ok(metrics.length > 0, query)
     for (const metric of metrics) assert.ok(series.has(metric), `${metric} is not exported: ${query}`)

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { statfs } from 'node:fs/promises'
 import { type TestContext, test } from 'node:test'
+import { judgeHealth, thresholdsOf } from '../../src/log/health.ts'
 import { DurableIndex, flat, type Health, type HealthCheck, type HealthOptions, Wal } from '../../src/mod.ts'
 import { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
 import { FailingDisk } from '../support/failing-disk.ts'
@@ -108,7 +109,9 @@ test('space is what the simulated disk has left of its quota', async (t) => {
 
 test('the defaults: a day, a week and 10 000 entries for checkpoints, gibibytes for space', async (t) => {
   const { wal, disk, time } = await clockedLog(t)
-  const levels = async (): Promise<string[]> => (await wal.health()).checks.map(({ level }) => level)
+  // How long a sync takes here is how long the loop was busy.
+  const unhurried = { syncWarnMs: 60_000, syncFailMs: 60_000 }
+  const levels = async (): Promise<string[]> => (await wal.health(unhurried)).checks.map(({ level }) => level)
   const space = (bytes: number): void => {
     disk.quotaBytes = disk.usedBytes + bytes
   }
@@ -125,6 +128,19 @@ test('the defaults: a day, a week and 10 000 entries for checkpoints, gibibytes 
   assert.deepEqual(await levels(), ['ok', 'ok', 'ok', 'warn', 'fail'])
   time.now = 24 * HOUR_MS
   assert.equal((await levels())[3], 'ok')
+})
+
+test('the defaults for sizes and syncs', () => {
+  const GIB = 1024 * MIB
+  const levelsOf = (bytes: number, medianSyncMs: number): string[] => {
+    const vitals = { directory: DIRECTORY, poison: undefined, bytes, medianSyncMs, freeBytes: 3 * GIB }
+    const times = { lastCheckpointAt: undefined, openedAt: 0, now: 0, entriesSinceCheckpoint: 0 }
+    return judgeHealth({ ...vitals, ...times }, thresholdsOf({})).checks.map(({ level }) => level)
+  }
+  assert.deepEqual(levelsOf(8 * GIB, 100), ['ok', 'ok', 'ok', 'ok', 'ok'])
+  assert.deepEqual(levelsOf(8 * GIB + 1, 100.1), ['ok', 'warn', 'warn', 'ok', 'ok'])
+  assert.deepEqual(levelsOf(64 * GIB, 1000), ['ok', 'warn', 'warn', 'ok', 'ok'])
+  assert.deepEqual(levelsOf(64 * GIB + 1, 1000.1), ['ok', 'fail', 'fail', 'ok', 'ok'])
 })
 
 test('the age is that of the last checkpoint, also after reopening', async (t) => {
