@@ -70,4 +70,6 @@ test('the median is of the last 128 syncs', () => {
   assert.deepEqual([times.medianMs, times.count, times.lastMs], [5, 3, 5])
   for (let count = 0; count < 128; count++) times.note('file', 2)
   assert.deepEqual([times.medianMs, times.count], [2, 131])
+  for (let count = 0; count < 70; count++) times.note('file', 7)
+  assert.equal(times.medianMs, 7)
 })
