@@ -25,7 +25,7 @@ export interface GroupMessage extends LogMessage {
   readonly pendingBytes: number
 }
 
-/** `walv:sync`: a sync of the active segment has succeeded. */
+/** `walv:sync`: a sync of the active segment has succeeded, or a call that writes a small group and syncs it. */
 export interface SyncMessage extends LogMessage {
   readonly file: string
   readonly durationMs: number
