@@ -1,9 +1,9 @@
 import type { Graph } from './graph.ts'
 
 /** Below this a graph is not worth replacing. */
-const MIN_REMOVED = 1_000
+const MIN_DEAD = 1_000
 
-/** A graph whose vectors are known by labels, of which one can come again and again. */
+/** A graph, and which label each of its vectors belongs to. Vectors that were removed or replaced stay in it, and belong to none. */
 export class Generation {
   readonly graph: Graph
   readonly #keys = new Map<number, number>()
@@ -16,20 +16,17 @@ export class Generation {
     this.#nextKey = nextKey
   }
 
-  get nextKey(): number {
-    return this.#nextKey
-  }
-
   get size(): number {
     return this.#keys.size
   }
 
-  /**
-   * Whether more vectors were removed than are there. Engines keep removed vectors, or fill their places with ones that are elsewhere, and find less
-   * and take longer with each.
-   */
+  get nextKey(): number {
+    return this.#nextKey
+  }
+
+  /** Whether more of its vectors are dead than alive, which costs memory, time and hits. */
   get isWorn(): boolean {
-    return this.#nextKey - this.size > Math.max(this.size, MIN_REMOVED)
+    return this.#nextKey - this.size > Math.max(this.size, MIN_DEAD)
   }
 
   has(label: number): boolean {
@@ -40,8 +37,8 @@ export class Generation {
     return this.#keys.keys()
   }
 
-  /** Label and key of every vector. */
-  entries(): IterableIterator<[label: number, key: number]> {
+  /** Label and key of every vector that belongs to one. */
+  pairs(): IterableIterator<[label: number, key: number]> {
     return this.#keys.entries()
   }
 
@@ -54,26 +51,26 @@ export class Generation {
     this.adopt(label, key)
   }
 
-  /** Names a vector that the graph was loaded with. */
+  /** Says whose a vector is that is in the graph already. */
   adopt(label: number, key: number): void {
     this.#keys.set(label, key)
     this.#labels.set(key, label)
   }
 
-  /** Removes a label that may be there. */
+  /** Removes a label, if it is there. */
   remove(label: number): void {
     const key = this.#keys.get(label)
     if (key === undefined) return
     this.#keys.delete(label)
     this.#labels.delete(key)
-    this.graph.remove(key)
   }
 
-  /** Labels of vectors that are near: about `count`, fewer if there are fewer or the engine misses some. */
+  /** Labels of vectors that are near: `count`, or fewer where many are dead, or the engine misses some. */
   nearest(vector: Float32Array, count: number): number[] {
-    const most = Math.min(count, this.size)
-    if (most === 0) return []
-    const labels = this.graph.nearest(vector, most).map((key) => this.#labels.get(key))
+    if (this.size === 0) return []
+    const { entries } = this.graph
+    const withDead = Math.min(Math.ceil((count * entries) / this.size), entries)
+    const labels = this.graph.nearest(vector, withDead).map((key) => this.#labels.get(key))
     return labels.filter((label) => label !== undefined)
   }
 }

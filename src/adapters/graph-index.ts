@@ -9,9 +9,9 @@ import { CapturedGraphs, loadGraphs } from './graph-snapshot.ts'
 /** A graph is asked for this many times `k`, and at least for `MIN_CANDIDATES`: the exact distances choose among them. */
 const CANDIDATES_PER_HIT = 2
 const MIN_CANDIDATES = 32
-/** How many more are asked for where a filter left out too many. */
+/** How many more are asked for where too few were left, of a filter or of dead vectors. */
 const CANDIDATES_GROWTH = 4
-/** No more than this share of all vectors, nor than this number for the sake of a filter: to compare all costs no more then, and misses nothing. */
+/** No more than this share of all vectors, nor, when asking again, than this number: to compare all costs no more then, and misses nothing. */
 const CANDIDATES_SHARE = 1 / 8
 const MAX_CANDIDATES = 8_192
 
@@ -100,7 +100,7 @@ export class GraphIndex implements VectorIndex {
     assert(this.size === 0, 'a snapshot is loaded into an index that is not empty')
     const exact = new FlatIndex(this.dimensions, this.metric, false)
     await exact.load(files)
-    const { generations, unused } = await loadGraphs(this.#engine, files)
+    const { generations, unused } = await loadGraphs(this.#engine, files, (label) => exact.has(label))
     if (unused !== undefined && exact.size > 0) warnOfRebuilding(this.kind, exact.size, unused)
     const graphs = this.#graphsOver(exact, generations)
     const aside = new Set<number>()
@@ -110,28 +110,27 @@ export class GraphIndex implements VectorIndex {
       if (scaled) graphs.set(label, scaled)
       else aside.add(label)
     }
-    assert(graphs.size + aside.size === exact.size, 'the graphs of the snapshot name vectors that it does not have')
     this.#exact = exact
     this.#graphs = graphs
     this.#aside = aside
   }
 
-  /** Undefined where a graph can not find enough, or should not be asked. */
+  /** Undefined where the graphs do not find enough, or need not be asked. */
   #searchGraphs(
     query: Float32Array,
     scaled: Float32Array,
     k: number,
     accept: ((label: number) => boolean) | undefined,
   ): Neighbour[] | undefined {
-    const most = this.#graphs.size * CANDIDATES_SHARE
+    const most = this.size * CANDIDATES_SHARE
     let wanted = Math.max(MIN_CANDIDATES, k * CANDIDATES_PER_HIT)
-    while (wanted <= most) {
+    do {
+      if (wanted > most) return undefined
       const labels = [...this.#graphs.nearest(scaled, wanted), ...this.#aside]
       const accepted = accept ? labels.filter(accept) : labels
       if (accepted.length >= k) return this.#exact.rank(query, k, accepted)
       wanted *= CANDIDATES_GROWTH
-      if (accept === undefined || wanted > MAX_CANDIDATES) return undefined
-    }
+    } while (wanted <= MAX_CANDIDATES)
     return undefined
   }
 

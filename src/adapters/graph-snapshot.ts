@@ -8,9 +8,9 @@ import { Scratch } from './scratch.ts'
  * The graphs of a snapshot, beside the exact vectors. They save the work of building them again and are of any moment between the freeze and the save: what
  * changed meanwhile is left out here, and made good from the vectors on loading.
  *
- *     graph.json      the header: what wrote it, and of each graph: bytes, entries, nextKey, and the counts of the file of keys
+ *     graph.json      the header: what wrote it, and of each graph: bytes, entries, nextKey, and the count of pairs in the file of keys
  *     graph-0.native  the engine's own file; graph-1.native where one is replacing another
- *     graph-0.keys    float64, little-endian: label and key of each vector, then −1 and key of each that is to be removed
+ *     graph-0.keys    float64, little-endian: label and key of each vector; −1 where the label has another vector in the snapshot, or none
  */
 const HEADER_FILE = 'graph.json'
 const graphFile = (place: number): string => `graph-${place}.native`
@@ -55,7 +55,7 @@ export class CapturedGraphs {
     const file = new Scratch()
     const pairs = new Float64Array(2 * generation.size)
     let at = 0
-    for (const [label, key] of generation.entries()) {
+    for (const [label, key] of generation.pairs()) {
       pairs[at++] = changed.has(label) ? STRAY : label
       pairs[at++] = key
     }
@@ -82,12 +82,14 @@ export class CapturedGraphs {
 }
 
 /**
- * Reads what `CapturedGraphs` wrote. A graph of another description, or that the engine does not take, is not used: the answer has `unused`, the reason, and no graphs.
+ * Reads what `CapturedGraphs` wrote. A graph of another description, or that the engine does not take, is not used: the answer is `unused`, the reason, and no graphs.
+ * `isKnown` tells of which labels there are vectors.
  * @throws WALV_INDEX_MISMATCH if a file is not whole
  */
 export async function loadGraphs(
   engine: GraphEngine,
   files: SnapshotReader,
+  isKnown: (label: number) => boolean,
 ): Promise<{ readonly generations: Generation[]; readonly unused?: string }> {
   const header = await readHeader(files)
   const own = JSON.stringify(engine.description)
@@ -98,7 +100,7 @@ export async function loadGraphs(
     const file = await readGraph(files, place, graph.bytes)
     try {
       if (theirs !== own) return { generations: [], unused: `it was made with ${theirs}, and this is ${own}` }
-      generations.push(openGraph(engine, file, graph, pairs))
+      generations.push(openGraph(engine, file, graph, pairs, isKnown))
     } catch (error) {
       return { generations: [], unused: (error as Error).message }
     } finally {
@@ -108,16 +110,22 @@ export async function loadGraphs(
   return { generations }
 }
 
-function openGraph(engine: GraphEngine, file: Scratch, header: GraphHeader, pairs: Float64Array): Generation {
+function openGraph(
+  engine: GraphEngine,
+  file: Scratch,
+  header: GraphHeader,
+  pairs: Float64Array,
+  isKnown: (label: number) => boolean,
+): Generation {
   const graph = engine.make()
   graph.load(file.path)
   if (graph.entries !== header.entries) throw new Error(`it holds ${graph.entries} vectors, not ${header.entries}`)
   const generation = new Generation(graph, header.nextKey)
   for (let at = 0; at < pairs.length; at += 2) {
     const label = pairs[at]!
-    const key = pairs[at + 1]!
-    if (label === STRAY) graph.remove(key)
-    else generation.adopt(label, key)
+    if (label === STRAY) continue
+    if (!isKnown(label)) throw new Error(`it names label ${label}, which has no vector`)
+    generation.adopt(label, pairs[at + 1]!)
   }
   return generation
 }

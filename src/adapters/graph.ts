@@ -1,20 +1,19 @@
 /**
- * What an adapter needs of an engine: approximate nearest neighbours among vectors that are known by keys. A key is a whole number below 2^32 and is
- * used for one vector only, ever, so that what engines do with keys that come again does not matter.
+ * What an adapter needs of an engine: approximate nearest neighbours among vectors that are known by keys. Keys are 0, 1, 2 … in the order of adding; none comes
+ * again, and nothing is ever removed or changed, so that what engines do then does not matter.
  *
- * It finds; it does not decide. Ids, exact vectors and distances are walv's, and a graph can be built again from them at any time.
+ * It finds; it does not decide. Which vectors there are, what they are exactly and how far, is walv's, and a graph can be built again from that at any time.
  */
 export interface Graph {
-  /** How many vectors it holds, with removed ones where it keeps them. */
+  /** How many vectors were added. */
   readonly entries: number
   /** Throws where the engine cannot take it. */
   add(key: number, vector: Float32Array): void
-  remove(key: number): void
-  /** The keys of about `count` vectors that are near, nearest first or not; `count` is not more than there are. */
+  /** Keys of vectors that are near: at most `count`, which is from 1 to `entries`, in any order. */
   nearest(vector: Float32Array, count: number): number[]
   /** Writes it to a file that is there. Blocks. */
   save(path: string): void
-  /** Fills an empty graph from a file. Throws, and may not be used any more, where that does not have the dimensions of this one. */
+  /** Fills an empty graph from a file. Throws, and is not used any more, where that does not have the dimensions of this one. */
   load(path: string): void
 }
 

@@ -38,7 +38,6 @@ interface HierarchicalNSW {
   initIndex(options: Readonly<Record<string, number | boolean>>): void
   resizeIndex(capacity: number): void
   addPoint(point: number[], label: number): void
-  markDelete(label: number): void
   searchKnn(query: number[], k: number): { readonly neighbors: number[] }
   getCurrentCount(): number
   getMaxElements(): number
@@ -48,10 +47,8 @@ interface HierarchicalNSW {
 }
 
 /**
- * An approximate index over hnswlib-node, an HNSW graph that is compiled when it is installed: `npm install hnswlib-node@3.0.0`. All that is said of `usearch`, which is the
- * quicker one and the one to choose, holds of it too, but for the options.
- *
- * Removed vectors stay in its graph until as many were removed as are there; then the graph is replaced, little by little.
+ * An approximate index over hnswlib-node, an HNSW graph that is compiled when it is installed: `npm install hnswlib-node@3.0.0`. All that is said of
+ * `usearch`, which is the one to choose, holds of it too, but for the options.
  *
  * @throws WALV_INVALID_OPTION; WALV_ENGINE if hnswlib-node is not installed, is no version 3, or does not load
  */
@@ -88,7 +85,7 @@ class HnswlibGraph implements Graph {
     this.#native = makeNative()
     this.#dimensions = dimensions
     this.#efSearch = efSearch
-    // Places of removed vectors are not given to others: that exchanges labels of vectors that are there.
+    // Replacing deleted vectors exchanges the labels of others.
     const settings = { maxElements: FIRST_CAPACITY, m, efConstruction, randomSeed: 100, allowReplaceDeleted: false }
     this.#native.initIndex(settings)
     this.#native.setEf(efSearch)
@@ -102,10 +99,6 @@ class HnswlibGraph implements Graph {
     const capacity = this.#native.getMaxElements()
     if (this.entries === capacity) this.#native.resizeIndex(2 * capacity)
     this.#native.addPoint(Array.from(vector), key)
-  }
-
-  remove(key: number): void {
-    this.#native.markDelete(key)
   }
 
   nearest(vector: Float32Array, count: number): number[] {

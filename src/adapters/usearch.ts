@@ -39,7 +39,6 @@ interface UsearchPackage {
 interface UsearchIndex {
   add(keys: BigUint64Array, vectors: Float32Array, threads: number): void
   search(query: Float32Array, k: number, threads: number): { readonly keys: BigUint64Array }
-  remove(key: bigint): unknown
   size(): number
   dimensions(): number
   save(path: string): void
@@ -53,7 +52,8 @@ interface UsearchIndex {
  * eighth of the vectors or more, all are compared: small indexes and narrow filters are exact. So are vectors longer than 1e18 (`f16`: 6e4) under `l2` and `ip`,
  * which float32 cannot hold the squares of.
  *
- * Memory: 4 bytes an element for the exact vectors, as many again for the graph's copy (half with `f16` and `bf16`), and some 300 bytes a vector. Adding and searching
+ * Memory: 4 bytes an element for the exact vectors, as many again for the graph's copy (half with `f16` and `bf16`), and some 300 bytes a vector.
+ * Vectors that were removed or replaced stay in the graph until they are more than those that are there; then it is replaced, little by little. Adding and searching
  * block the event loop for as long as they take; so does a checkpoint, while the engine writes the graph.
  *
  * A snapshot of other options than `dimensions` and `metric` is loaded, and the graph built again with these. That takes as long as inserting did, and a
@@ -108,10 +108,6 @@ class UsearchGraph implements Graph {
   /** One at a time: of a batch that fails, usearch keeps a part. */
   add(key: number, vector: Float32Array): void {
     this.#index.add(BigUint64Array.of(BigInt(key)), vector, THREADS)
-  }
-
-  remove(key: number): void {
-    this.#index.remove(BigInt(key))
   }
 
   nearest(vector: Float32Array, count: number): number[] {
