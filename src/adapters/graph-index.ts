@@ -49,7 +49,6 @@ export class GraphIndex implements VectorIndex {
 
   set(label: number, vector: Float32Array): void {
     const scaled = this.#scaled(vector)
-    assert(scaled === undefined || scaled.every(Number.isFinite), `the vector of label ${label} is not finite`)
     // The engine first: where it refuses the vector, the one before stays.
     if (scaled) this.#graphs.set(label, scaled)
     else if (!this.#aside.has(label)) this.#graphs.remove(label)
@@ -137,6 +136,8 @@ export class GraphIndex implements VectorIndex {
   /** What the engine is given for a vector: for `cosine` one of length 1. Undefined where its arithmetic would not do. */
   #scaled(vector: Float32Array): Float32Array | undefined {
     const norm = Math.sqrt(squaredNorm(vector))
+    // In double precision nothing finite is too long.
+    assert(Number.isFinite(norm), 'a vector is not finite')
     if (this.metric !== 'cosine') return norm > this.#engine.maxNorm ? undefined : vector
     return norm === 0 ? undefined : vector.map((element) => element / norm)
   }
