@@ -39,12 +39,13 @@ interface GraphHeader {
 export class CapturedGraphs {
   readonly #engine: GraphEngine
   readonly #graphs: { readonly header: GraphHeader; readonly file: Scratch; readonly pairs: Float64Array }[] = []
+  readonly #files: Scratch[] = []
 
   /** Has the engine write them, which blocks. `changed` are labels that no longer have the vector that is in the snapshot. */
   constructor(engine: GraphEngine, generations: readonly Generation[], changed: ReadonlySet<number>) {
     this.#engine = engine
     try {
-      for (const generation of generations) if (generation.graph.entries > 0) this.#capture(generation, changed)
+      for (const generation of generations) this.#capture(generation, changed)
     } catch (cause) {
       this.close()
       throw scratchFailed(`${engine.kind} could not write its graph`, cause)
@@ -52,18 +53,19 @@ export class CapturedGraphs {
   }
 
   #capture(generation: Generation, changed: ReadonlySet<number>): void {
+    const { graph, nextKey, size } = generation
+    // Of an empty graph there is nothing to save, and not every engine can.
+    if (graph.save === undefined || graph.entries === 0) return
     const file = new Scratch()
-    const pairs = new Float64Array(2 * generation.size)
+    const pairs = new Float64Array(2 * size)
     let at = 0
     for (const [label, key] of generation.pairs()) {
       pairs[at++] = changed.has(label) ? STRAY : label
       pairs[at++] = key
     }
-    const { entries } = generation.graph
-    const header = { entries, nextKey: generation.nextKey, pairs: generation.size }
-    this.#graphs.push({ file, pairs, header: { ...header, bytes: 0 } })
-    generation.graph.save(file.path)
-    this.#graphs.splice(-1, 1, { file, pairs, header: { ...header, bytes: file.bytes } })
+    this.#files.push(file)
+    graph.save(file.path)
+    this.#graphs.push({ file, pairs, header: { bytes: file.bytes, entries: graph.entries, nextKey, pairs: size } })
   }
 
   async save(files: SnapshotWriter): Promise<void> {
@@ -77,7 +79,7 @@ export class CapturedGraphs {
   }
 
   close(): void {
-    for (const { file } of this.#graphs) file.close()
+    for (const file of this.#files) file.close()
   }
 }
 
@@ -118,7 +120,7 @@ function openGraph(
   isKnown: (label: number) => boolean,
 ): Generation {
   const graph = engine.make()
-  graph.load(file.path)
+  graph.load?.(file.path)
   if (graph.entries !== header.entries) throw new Error(`it holds ${graph.entries} vectors, not ${header.entries}`)
   const generation = new Generation(graph, header.nextKey)
   for (let at = 0; at < pairs.length; at += 2) {

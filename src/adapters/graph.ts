@@ -1,6 +1,6 @@
 /**
- * What an adapter needs of an engine: approximate nearest neighbours among vectors that are known by keys. Keys are 0, 1, 2 … in the order of adding; none comes
- * again, and nothing is ever removed or changed, so that what engines do then does not matter.
+ * What an adapter needs of an engine: approximate nearest neighbours among vectors that are known by keys. Keys are whole numbers that rise from 0; none
+ * comes again, and nothing is ever removed or changed, so that what engines do then does not matter.
  *
  * It finds; it does not decide. Which vectors there are, what they are exactly and how far, is walv's, and a graph can be built again from that at any time.
  */
@@ -11,10 +11,10 @@ export interface Graph {
   add(key: number, vector: Float32Array): void
   /** Keys of vectors that are near: at most `count`, which is from 1 to `entries`, in any order. */
   nearest(vector: Float32Array, count: number): number[]
-  /** Writes it to a file that is there. Blocks. */
-  save(path: string): void
+  /** Writes it to a file that is there. Blocks. Without it, the graph is built again at each opening. */
+  save?(path: string): void
   /** Fills an empty graph from a file. Throws, and is not used any more, where that does not have the dimensions of this one. */
-  load(path: string): void
+  load?(path: string): void
 }
 
 /** How an adapter makes graphs. */

@@ -25,6 +25,8 @@ interface Engine {
 
 const require = createRequire(import.meta.url)
 
+type Native = new (...args: unknown[]) => Record<string, (...args: unknown[]) => unknown>
+
 /** By the kind of index in snapshots. */
 export const ENGINES: Readonly<Record<string, Engine>> = {
   usearch: {
@@ -45,23 +47,27 @@ export const ENGINES: Readonly<Record<string, Engine>> = {
   },
 }
 
-type Native = new (...args: unknown[]) => Record<string, (...args: unknown[]) => unknown>
+/** As they come from npm. */
+const PACKAGES: Readonly<Record<string, Record<string, Native>>> = Object.fromEntries(
+  Object.values(ENGINES).map(({ package: name }) => [name, require(name)]),
+)
 
 /** Counts the calls of a native method, of indexes that are made from now on until the test ends. */
 export function countCalls(t: TestContext, engine: Engine, method: string): { calls: number } {
   const counter = { calls: 0 }
-  const original: Record<string, Native> = require(engine.package)
+  const before: Record<string, Native> = require(engine.package)
+  const Before = before[engine.className]!
   const loadedPackage = require.cache[require.resolve(engine.package)]!
-  class Counting extends (original[engine.className]!) {}
+  class Counting extends Before {}
   Object.defineProperty(Counting.prototype, method, {
     value(this: object, ...args: unknown[]) {
       counter.calls++
-      return Reflect.apply(original[engine.className]!.prototype[method], this, args)
+      return Reflect.apply(Before.prototype[method], this, args)
     },
   })
-  loadedPackage.exports = { ...original, [engine.className]: Counting }
+  loadedPackage.exports = { ...before, [engine.className]: Counting }
   t.after(() => {
-    loadedPackage.exports = original
+    loadedPackage.exports = PACKAGES[engine.package]
   })
   return counter
 }
