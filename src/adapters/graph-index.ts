@@ -28,7 +28,7 @@ export class GraphIndex implements VectorIndex {
   #graphs: Generations
   /** Labels in no graph, because the engine could not compute with their vectors. They are always candidates. */
   #aside = new Set<number>()
-  /** For each frozen state that is not yet saved, the labels that changed since. */
+  /** For each frozen state that is not yet saved, the labels that were set since. */
   readonly #changed = new Set<Set<number>>()
 
   constructor(engine: GraphEngine, dimensions: number, metric: Metric) {
@@ -55,13 +55,12 @@ export class GraphIndex implements VectorIndex {
     this.#exact.set(label, vector)
     if (scaled) this.#aside.delete(label)
     else this.#aside.add(label)
-    this.#noteChange(label)
+    for (const changed of this.#changed) changed.add(label)
   }
 
   remove(label: number): void {
     this.#exact.remove(label)
     if (!this.#aside.delete(label)) this.#graphs.remove(label)
-    this.#noteChange(label)
   }
 
   get(label: number): Float32Array {
@@ -144,10 +143,6 @@ export class GraphIndex implements VectorIndex {
 
   #graphsOver(exact: FlatIndex, loaded: ConstructorParameters<typeof Generations>[2] = []): Generations {
     return new Generations(this.#engine, (label) => this.#scaled(exact.get(label))!, loaded)
-  }
-
-  #noteChange(label: number): void {
-    for (const changed of this.#changed) changed.add(label)
   }
 }
 

@@ -41,7 +41,7 @@ export class CapturedGraphs {
   readonly #graphs: { readonly header: GraphHeader; readonly file: Scratch; readonly pairs: Float64Array }[] = []
   readonly #files: Scratch[] = []
 
-  /** Has the engine write them, which blocks. `changed` are labels that no longer have the vector that is in the snapshot. */
+  /** Has the engine write them, which blocks. `changed` are labels that may not have the vector that is in the snapshot. */
   constructor(engine: GraphEngine, generations: readonly Generation[], changed: ReadonlySet<number>) {
     this.#engine = engine
     try {
@@ -148,15 +148,17 @@ async function readHeader(files: SnapshotReader): Promise<Header> {
 }
 
 async function readGraph(files: SnapshotReader, place: number, bytes: number): Promise<Scratch> {
-  const file = new Scratch()
+  const name = graphFile(place)
+  let file: Scratch | undefined
   try {
-    for await (const piece of files.read(graphFile(place))) file.append(piece)
+    file = new Scratch()
+    for await (const piece of files.read(name)) file.append(piece)
     // The engine sees no file that is not whole.
-    if (file.bytes !== bytes) throw mismatch(graphFile(place), `it has ${file.bytes} bytes instead of ${bytes}`)
+    if (file.bytes !== bytes) throw mismatch(name, `it has ${file.bytes} bytes instead of ${bytes}`)
     return file
   } catch (error) {
-    file.close()
-    throw error instanceof WalError ? error : scratchFailed(`${graphFile(place)} could not be copied`, error)
+    file?.close()
+    throw error instanceof WalError ? error : scratchFailed(`${name} of the snapshot could not be copied`, error)
   }
 }
 

@@ -221,7 +221,7 @@ for (const [kind, engine] of Object.entries(ENGINES)) {
       assert.ok((await new Twins(copy, twins.exact).recall(vectorsOf(8, 20, 2))) > 0.95)
     })
 
-    test('no room for temporary files fails a checkpoint by name, and nothing else', async (t) => {
+    test('no room for temporary files fails a checkpoint or an opening by name, and nothing else', async (t) => {
       const directory = await temporaryDirectory(t)
       const before = process.env.TMPDIR
       t.after(() => {
@@ -236,6 +236,11 @@ for (const [kind, engine] of Object.entries(ENGINES)) {
       process.env.TMPDIR = directory
       assert.equal((await index.checkpoint())?.sequenceNumber, 1)
       await index.close()
+      process.env.TMPDIR = join(directory, 'missing')
+      const open = (): Promise<DurableIndex> => openIndex(t, { directory, index: make({ dimensions: 2 }) })
+      await assert.rejects(open, { code: 'WALV_IO', message: /TMPDIR/ })
+      process.env.TMPDIR = directory
+      assert.equal((await open()).size, 2)
       assert.deepEqual(
         readdirSync(directory).filter((name) => name.startsWith('walv-graph')),
         [],
