@@ -11,7 +11,7 @@ import { checkedEntry, checkedQuery } from './checked-change.ts'
 import { InFlight } from './in-flight.ts'
 import { dataEntries, IndexState } from './index-state.ts'
 import { IndexTransaction } from './index-transaction.ts'
-import type { VectorIndex } from './vector-index.ts'
+import type { Metric, VectorIndex } from './vector-index.ts'
 
 export interface DurableIndexOptions extends WalOptions {
   /** An empty index, for example `flat({ dimensions: 100 })`. The durable index owns it from now on. */
@@ -69,7 +69,7 @@ const AUTO_CHECKPOINT_ENTRIES = 10_000
  */
 export class DurableIndex {
   readonly recovery: IndexRecoveryReport
-  readonly #log: Log & { stats(): WalStats }
+  readonly #log: Log & { stats(): WalStats; flush(): Promise<void> }
   readonly #state: IndexState
   readonly #inFlight: InFlight
   readonly #queue: ApplyQueue
@@ -129,6 +129,10 @@ export class DurableIndex {
 
   get dimensions(): number {
     return this.#state.index.dimensions
+  }
+
+  get metric(): Metric {
+    return this.#state.index.metric
   }
 
   /** Adds a new id. @throws WALV_DUPLICATE_ID if it exists or is being inserted, and what `Wal.append` and validation throw */
@@ -279,6 +283,12 @@ export class DurableIndex {
     } finally {
       frozen.release()
     }
+  }
+
+  /** Resolves when everything logged so far is on stable storage, whatever the durability level. */
+  async flush(): Promise<void> {
+    this.#needOpen()
+    await this.#log.flush()
   }
 
   stats(): DurableIndexStats {
