@@ -33,7 +33,7 @@ export async function killedWriter(
   t: TestContext,
   task: StoreTask,
   enough: (told: readonly Acknowledged[]) => boolean,
-): Promise<readonly Acknowledged[]> {
+): Promise<Acknowledged[]> {
   const child: ChildProcess = fork(CHILD, [JSON.stringify(task)])
   t.after(() => kill(child))
   const told: Acknowledged[] = []
