@@ -8,8 +8,7 @@ import { idsIn, openStore } from './stores.ts'
 
 /** The document that the call after `last` deletes: if that call was killed, nobody knows whether it did. */
 function undecided(last: Acknowledged): string[] {
-  const call = last.added?.[0]!.split('-')[0]
-  return call !== undefined && Number(call) % 3 === 0 ? [`${call}-1`] : []
+  return (last.added ?? []).filter((id) => id.endsWith('-1') && Number(id.split('-')[0]) % 3 === 0)
 }
 
 /** Checks the store against what was acknowledged in each life of the writer, and gives the ids that it holds. */
