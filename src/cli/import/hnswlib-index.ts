@@ -35,6 +35,7 @@ interface Layout {
   /** Links of a point on level 0, and on each level above, at most. */
   readonly maxLinks0: number
   readonly maxLinks: number
+  readonly maxLevel: number
 }
 
 /** @throws WALV_INVALID_FILE if the file is not whole, also while reading; WALV_PERMISSION, WALV_IO */
@@ -70,6 +71,7 @@ function parseHeader(file: string, head: Buffer): Layout {
     labelOffset: labelOffset!,
     maxLinks0: maxLinks0!,
     maxLinks: maxLinks!,
+    maxLevel: head.readInt32LE(48),
   }
 }
 
@@ -103,7 +105,7 @@ async function checkUpperLinks(file: string, layout: Layout, start: number, end:
     rest = Buffer.concat([rest, chunk])
     while (points < layout.count && rest.length >= LINK_BYTES) {
       const bytes = rest.readUInt32LE(0)
-      if (bytes % levelBytes !== 0 || bytes > end - offset)
+      if (bytes % levelBytes !== 0 || bytes > levelBytes * layout.maxLevel || bytes > end - offset)
         throw invalidFile(file, offset, `the links of point ${points} have ${bytes} bytes`, HINT)
       if (rest.length < LINK_BYTES + bytes) break
       for (let level = LINK_BYTES; level < LINK_BYTES + bytes; level += levelBytes) {

@@ -137,7 +137,7 @@ test('An import of a store that is killed in the middle, and done again, is as o
   const directory = await target(t)
   const file = join(directory, '..', 'dump.json')
   const embedding = await embeddings.embedQuery('king')
-  const rows = Array.from({ length: 4000 }, (_, i) => ({
+  const rows = Array.from({ length: 2000 }, (_, i) => ({
     content: `text ${i}`,
     embedding: embedding.with(0, i),
     metadata: {},

@@ -131,7 +131,7 @@ test('No flipped bit brings anything down, or loses or mixes up a document', asy
   const bytes = await readFile(file)
   const sound = await rowsOf('hnswlib', folder)
   let refusals = 0
-  for (let at = 0; at < bytes.length; at += at < HEADER_BYTES ? 1 : 23) {
+  for (let at = 0; at < bytes.length; at += at < HEADER_BYTES ? 1 : 37) {
     const bit = 1 << (at % 8)
     bytes[at]! ^= bit
     await writeFile(file, bytes)
@@ -175,13 +175,22 @@ test('A vector that is not of length 1 under cosine is refused; one of zeros is 
   await assertStoreRefused('hnswlib', folder, /at byte 96, the vector of label 0 is not of length 1/)
 })
 
-test('A label twice is refused', async (t) => {
+test('A label twice is refused, and so are links that lead nowhere', async (t) => {
   const folder = await copyOf(t, 'hnswlib-l2')
   const file = join(folder, 'hnswlib.index')
   const bytes = await readFile(file)
   const pointBytes = Number(bytes.readBigUInt64LE(24))
   const labelOffset = Number(bytes.readBigUInt64LE(32))
-  bytes.writeBigUInt64LE(0n, HEADER_BYTES + pointBytes * 3 + labelOffset)
-  await writeFile(file, bytes)
-  await assertStoreRefused('hnswlib', folder, /label 0 comes twice/)
+  const point = HEADER_BYTES + pointBytes * 3
+  const upper = HEADER_BYTES + pointBytes * 12
+  const refusedWith = async (message: RegExp, change: (changed: Buffer) => unknown): Promise<void> => {
+    const changed = Buffer.from(bytes)
+    change(changed)
+    await writeFile(file, changed)
+    await assertStoreRefused('hnswlib', folder, message)
+  }
+  await refusedWith(/label 0 comes twice/, (changed) => changed.writeBigUInt64LE(0n, point + labelOffset))
+  await refusedWith(/a link leads to point 12, of 12/, (changed) => changed.writeUInt32LE(12, point + 4))
+  await refusedWith(/point 3 has 33 links/, (changed) => changed.writeUInt16LE(33, point))
+  await refusedWith(/the links of point 0 have 20 bytes/, (changed) => changed.writeUInt32LE(20, upper))
 })

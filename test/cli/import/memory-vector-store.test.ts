@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readFile, writeFile } from 'node:fs/promises'
+import { readFile, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { openStore } from '../../../src/cli/import/index.ts'
@@ -72,7 +72,7 @@ for (const [what, change, message] of wrong) {
   })
 }
 
-test('A dump that is cut short, is no UTF-8, is empty or is not there is refused', async (t) => {
+test('A dump that is cut short, is no UTF-8, is too large, is empty or is not there is refused', async (t) => {
   const file = await copyOf(t, NAME)
   const bytes = await readFile(file)
   for (const length of [1, 1000, bytes.length - 1]) {
@@ -82,6 +82,8 @@ test('A dump that is cut short, is no UTF-8, is empty or is not there is refused
   bytes[bytes.indexOf('sailed')] = 0xff
   await writeFile(file, bytes)
   await assertStoreRefused(FORMAT, file, /it is not UTF-8/)
+  await truncate(file, 600 * 1024 * 1024)
+  await assertStoreRefused(FORMAT, file, /it has 629145600 bytes, more than a string can hold/)
   await writeFile(file, '')
   await assertStoreRefused(FORMAT, file, /it is empty/)
   await assertStoreRefused(FORMAT, `${file}.json`, /there is no such file/)
