@@ -95,7 +95,7 @@ export class WalvVectorStore extends VectorStore {
   }
 
   /** Opens the store and adds a document for each text. A single `metadatas` is that of every text. */
-  static override fromTexts(
+  static override async fromTexts(
     texts: string[],
     metadatas: object[] | object,
     embeddings: EmbeddingsInterface,
