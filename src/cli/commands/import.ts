@@ -32,7 +32,7 @@ const spec = defineCommand({
     metric: {
       type: 'choice',
       choices: ['cosine', 'l2', 'ip'],
-      description: 'default: that of the index, else that of the store, else cosine',
+      description: 'default: that of the index, of the store, or cosine',
     },
     json: { type: 'boolean', description: 'one JSON object' },
   },
