@@ -25,7 +25,7 @@ import { InFlight } from './in-flight.ts'
 import { dataEntries, IndexState } from './index-state.ts'
 import { IndexTransaction, type MetadataArgument } from './index-transaction.ts'
 import { checkSchema, type MetadataSchema } from './metadata-schema.ts'
-import type { VectorIndex } from './vector-index.ts'
+import type { Metric, VectorIndex } from './vector-index.ts'
 
 export interface DurableIndexOptions<Metadata = JsonValue, Input = Metadata> extends WalOptions {
   /** An empty index, for example `flat({ dimensions: 100 })`. The durable index owns it from now on. */
@@ -99,7 +99,7 @@ const AUTO_CHECKPOINT_ENTRIES = 10_000
  */
 export class DurableIndex<Metadata = JsonValue, Input = Metadata> {
   readonly recovery: IndexRecoveryReport
-  readonly #log: Log & { stats(): WalStats; health(options: HealthOptions): Promise<Health> }
+  readonly #log: Log & { stats(): WalStats; health(options: HealthOptions): Promise<Health>; flush(): Promise<void> }
   readonly #state: IndexState
   readonly #rules: ChangeRules
   readonly #inFlight: InFlight
@@ -181,6 +181,10 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> {
 
   get dimensions(): number {
     return this.#state.index.dimensions
+  }
+
+  get metric(): Metric {
+    return this.#state.index.metric
   }
 
   /** Adds a new id. @throws WALV_DUPLICATE_ID if it exists or is being inserted, and what `Wal.append` and validation throw */
@@ -331,6 +335,12 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> {
     } finally {
       frozen.release()
     }
+  }
+
+  /** Resolves when everything logged so far is on stable storage, whatever the durability level. */
+  async flush(): Promise<void> {
+    this.#needOpen()
+    await this.#log.flush()
   }
 
   stats(): DurableIndexStats {

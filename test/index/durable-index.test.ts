@@ -48,6 +48,19 @@ test('insert, upsert, update and delete do what they say, and opening again give
   assert.deepEqual([again.recovery.replayed, again.recovery.voided, again.recovery.fromSnapshot], [9, 0, 0])
 })
 
+test('flush resolves when what was acknowledged without a sync is on stable storage', async (t) => {
+  const index = await open(t, await temporaryDirectory(t), {
+    durability: 'os',
+    index: flat({ dimensions: 2, metric: 'l2' }),
+  })
+  await index.insert('a', [1, 0])
+  assert.deepEqual([index.metric, index.stats().lastSeq, index.stats().durableSeq], ['l2', 0, -1])
+  await index.flush()
+  assert.equal(index.stats().durableSeq, 0)
+  await index.close()
+  await assert.rejects(index.flush(), refusal('WALV_CLOSED'))
+})
+
 test('an update of metadata alone does not log the vector again', async (t) => {
   const directory = await temporaryDirectory(t)
   const index = await open(t, directory, { index: flat({ dimensions: 1000 }) })

@@ -1,7 +1,14 @@
 import { DurableIndex, type FlatOptions, flat, MAX_ID_BYTES, type Metric, WalError } from '../../mod.ts'
 import { defineCommand } from '../args.ts'
 import { type Command, command, type ExitCode, printJson, printLine } from '../command.ts'
-import { openVectorFile, type VectorRow } from '../import/index.ts'
+import {
+  openStore,
+  openVectorFile,
+  STORE_FORMATS,
+  type StoreFormat,
+  type VectorFile,
+  type VectorRow,
+} from '../import/index.ts'
 import { indexKind, metricFor } from '../opening.ts'
 import { formatDuration, formatQuantity } from '../output.ts'
 import { startProgress } from '../progress.ts'
@@ -11,17 +18,21 @@ const spec = defineCommand({
   summary: 'bring the vectors of a file into a durable index',
   details:
     'Reads .fvecs, .npy and .jsonl files. Ids are row numbers, except in .jsonl, where each line has an "id", a "vector" and perhaps "metadata". ' +
-    'The file is checked whole before anything is written. An id that exists is replaced. Ends with a checkpoint, which keeps the metric.',
+    'With --from, the stores of other libraries: memory-vector-store (a file with the JSON of memoryVectors), hnswlib (the folder that HNSWLib of ' +
+    'LangChain saves) and vectra (its folder). Documents without an id get their row number. ' +
+    'Everything is checked before anything is written. An id that exists is replaced. Ends with a checkpoint, which keeps the metric. ' +
+    'If it is interrupted, run it again: what is there already is replaced by the same.',
   positionals: {
-    file: { description: 'the file of vectors' },
+    file: { description: 'the file of vectors, or the file or folder of the store' },
     directory: { description: 'the directory of the log; made if missing' },
   },
   options: {
+    from: { type: 'choice', choices: STORE_FORMATS, description: 'which library has saved it' },
     prefix: { type: 'string', placeholder: 'TEXT', description: 'put in front of every id', default: '' },
     metric: {
       type: 'choice',
       choices: ['cosine', 'l2', 'ip'],
-      description: 'how the index measures distance; default: as it does already, else cosine',
+      description: 'default: that of the index, of the store, or cosine',
     },
     json: { type: 'boolean', description: 'one JSON object' },
   },
@@ -32,13 +43,13 @@ const IN_FLIGHT = 256
 
 export const importVectors: Command = command(
   spec,
-  async ({ json, prefix, metric }, { file, directory }): Promise<ExitCode> => {
+  async ({ json, from, prefix, metric }, { file, directory }): Promise<ExitCode> => {
     const started = performance.now()
-    const source = await openVectorFile(file)
+    const source = await (from === undefined ? openVectorFile(file) : openStore(from as StoreFormat, file))
     await check(source, prefix)
     await using index = await DurableIndex.open({
       directory,
-      index: flat(await optionsFor(directory, file, source.dimensions, metric as Metric | undefined)),
+      index: flat(await optionsFor(directory, file, source, metric as Metric | undefined)),
     })
     using progress = startProgress({ label: 'importing', total: source.bytes, unit: 'bytes' })
     const before = index.size
@@ -82,9 +93,10 @@ export const importVectors: Command = command(
 async function optionsFor(
   directory: string,
   file: string,
-  dimensions: number,
-  metric: Metric | undefined,
+  source: VectorFile,
+  asked: Metric | undefined,
 ): Promise<FlatOptions> {
+  const { dimensions } = source
   const kind = await indexKind(directory).catch((error: unknown) => {
     if (error instanceof WalError && error.code === 'WALV_NO_DIRECTORY') return undefined
     throw error
@@ -96,7 +108,14 @@ async function optionsFor(
       { file: directory },
     )
   }
-  return { dimensions, metric: metricFor(directory, kind, metric) }
+  if (asked === undefined && kind?.metric && source.metric && source.metric !== kind.metric) {
+    throw new WalError(
+      'WALV_INDEX_MISMATCH',
+      `${file} has the metric ${source.metric}, the index in ${directory} has ${kind.metric}. Give another directory, or --metric ${kind.metric} to search all of it so. Nothing was written.`,
+      { file: directory },
+    )
+  }
+  return { dimensions, metric: metricFor(directory, kind, asked ?? (kind?.metric ? undefined : source.metric)) }
 }
 
 /** A file that turns out to be wrong in the middle must not leave its first half. */

@@ -1,7 +1,7 @@
 /** What every kind of vector file has in common: what it gives, how it is read, how it fails. */
 import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
-import type { JsonValue } from '../../mod.ts'
+import type { JsonValue, Metric } from '../../mod.ts'
 import { MAX_DIMENSIONS, WalError } from '../../mod.ts'
 
 /** One vector of a file. */
@@ -15,14 +15,19 @@ export interface VectorRow {
   readonly endOffset: number
 }
 
+/** The stores of other libraries, by the names that `--from` takes. */
+export type StoreFormat = 'memory-vector-store' | 'hnswlib' | 'vectra'
+
 /** A file of vectors, opened and checked as far as its size and its beginning tell. */
 export interface VectorFile {
-  readonly format: 'fvecs' | 'npy' | 'jsonl'
+  readonly format: 'fvecs' | 'npy' | 'jsonl' | StoreFormat
   readonly bytes: number
   /** How many vectors it holds, where that is known ahead. */
   readonly rows: number | undefined
   /** Of every vector: a file in which they differ is refused. */
   readonly dimensions: number
+  /** What it was searched with, where it says. */
+  readonly metric?: Metric
   /**
    * Reads from the beginning, each time it is called, in bounded memory.
    * @throws WalError `WALV_INVALID_FILE` with the offset at the first thing that is wrong; `WALV_PERMISSION`, `WALV_IO`.
@@ -36,11 +41,11 @@ const CHUNK_BYTES = 256 * 1024
  * A file's size.
  * @throws WalError `WALV_INVALID_FILE` if it is not there, not a regular file or empty; `WALV_PERMISSION`, `WALV_IO`.
  */
-export async function sizeOf(file: string): Promise<number> {
+export async function sizeOf(file: string, hint = 'Name a .fvecs, .npy or .jsonl file.'): Promise<number> {
   const found = await stat(file).catch((error: unknown) => {
     throw readError(file, error)
   })
-  if (!found.isFile()) throw invalidFile(file, 0, 'it is not a regular file', 'Name a .fvecs, .npy or .jsonl file.')
+  if (!found.isFile()) throw invalidFile(file, 0, 'it is not a regular file', hint)
   if (found.size === 0) throw invalidFile(file, 0, 'it is empty', 'Write the file again.')
   return found.size
 }
@@ -100,7 +105,7 @@ export function invalidFile(file: string, offset: number, what: string, hint: st
   })
 }
 
-function readError(file: string, error: unknown): WalError {
+export function readError(file: string, error: unknown): WalError {
   const code = (error as NodeJS.ErrnoException).code
   const details = { file, cause: error }
   if (code === 'ENOENT' || code === 'ENOTDIR') {
