@@ -31,6 +31,11 @@ export interface DiskFile {
   read(buffer: Uint8Array, position: number): Promise<number>
   /** Writes at `position`; resolves to how many bytes were written. May write fewer than asked. */
   write(buffer: Uint8Array, position: number): Promise<number>
+  /**
+   * Writes as `write` does and puts what it wrote, and the size needed to read it, on stable storage; nothing else. A file that cannot do so in one call of the system does not have it: then a write and a
+   * `sync` do. When it rejects, it is open whether the writing or the syncing failed.
+   */
+  writeSynced?(buffer: Uint8Array, position: number): Promise<number>
   /** Puts the file's data, and the size needed to read it, on stable storage (fdatasync). */
   sync(): Promise<void>
   size(): Promise<number>
@@ -60,10 +65,15 @@ export async function readFully(file: DiskFile, buffer: Uint8Array, position: nu
 }
 
 /** Writes all of `buffer`, however many calls that takes. */
-export async function writeFully(file: DiskFile, buffer: Uint8Array, position: number): Promise<void> {
+export async function writeFully(
+  file: DiskFile,
+  buffer: Uint8Array,
+  position: number,
+  how: 'write' | 'writeSynced' = 'write',
+): Promise<void> {
   let done = 0
   while (done < buffer.length) {
-    const count = await file.write(done === 0 ? buffer : buffer.subarray(done), position + done)
+    const count = await file[how]!(done === 0 ? buffer : buffer.subarray(done), position + done)
     if (count === 0) throw Object.assign(new Error(`write made no progress at ${position + done}`), { code: 'EIO' })
     done += count
   }

@@ -10,8 +10,11 @@ import { lockFile } from './lock.ts'
 /** One call moves at most this much: Node refuses 2 GiB and more, and the contract allows less than was asked. */
 const MAX_IO_BYTES = 1024 * 1024 * 1024
 
-const { O_CREAT, O_DIRECTORY, O_EXCL, O_RDONLY, O_RDWR } = fs.constants
+const { O_CREAT, O_DIRECTORY, O_DSYNC, O_EXCL, O_RDONLY, O_RDWR, O_WRONLY } = fs.constants
 const OPEN_FLAGS = { read: O_RDONLY, write: O_RDWR, create: O_RDWR | O_CREAT | O_EXCL }
+
+/** Linux opens a file anew by its descriptor, whatever its name is by now. The O_DSYNC of macOS does not empty the drive's cache, and Windows has none. */
+const CAN_REOPEN = process.platform === 'linux'
 
 type Done<T> = (error: Error | null, value?: T) => void
 
@@ -20,13 +23,17 @@ function call<T>(start: (done: Done<T>) => void): Promise<T> {
 }
 
 class NodeFile implements DiskFile {
+  readonly writeSynced?: NonNullable<DiskFile['writeSynced']>
   readonly #descriptor: number
+  /** The same file, opened so that a write returns when it is on stable storage. */
+  #synchronous: Promise<number> | undefined
   #inFlight = 0
   #whenIdle: (() => void) | undefined
   #closing: Promise<void> | undefined
 
-  constructor(descriptor: number) {
+  constructor(descriptor: number, isWritable: boolean) {
     this.#descriptor = descriptor
+    if (CAN_REOPEN && isWritable) this.writeSynced = this.#writeSynced
   }
 
   read(buffer: Uint8Array, position: number): Promise<number> {
@@ -37,6 +44,22 @@ class NodeFile implements DiskFile {
   write(buffer: Uint8Array, position: number): Promise<number> {
     const length = Math.min(buffer.length, MAX_IO_BYTES)
     return this.#run((done) => fs.write(this.#descriptor, buffer, 0, length, position, done))
+  }
+
+  async #writeSynced(buffer: Uint8Array, position: number): Promise<number> {
+    this.#synchronous ??= this.#run<number>((done) =>
+      fs.open(`/proc/self/fd/${this.#descriptor}`, O_WRONLY | O_DSYNC, done),
+    )
+    const descriptor = await this.#synchronous.catch(() => undefined)
+    if (descriptor !== undefined) {
+      const length = Math.min(buffer.length, MAX_IO_BYTES)
+      return this.#run((done) => fs.write(descriptor, buffer, 0, length, position, done))
+    }
+    // No descriptor is left, or /proc is not what it should be: two calls do the same.
+    this.#synchronous = undefined
+    const count = await this.write(buffer, position)
+    await this.sync()
+    return count
   }
 
   sync(): Promise<void> {
@@ -64,6 +87,8 @@ class NodeFile implements DiskFile {
         this.#whenIdle = resolve
       })
     }
+    const synchronous = await this.#synchronous?.catch(() => undefined)
+    if (synchronous !== undefined) await call<void>((done) => fs.close(synchronous, done))
     await call<void>((done) => fs.close(this.#descriptor, done))
   }
 
@@ -83,7 +108,8 @@ class NodeFile implements DiskFile {
 }
 
 async function open(path: string, mode: 'read' | 'write' | 'create'): Promise<DiskFile> {
-  return new NodeFile(await call<number>((done) => fs.open(path, OPEN_FLAGS[mode], 0o666, done)))
+  const descriptor = await call<number>((done) => fs.open(path, OPEN_FLAGS[mode], 0o666, done))
+  return new NodeFile(descriptor, mode !== 'read')
 }
 
 async function list(directory: string): Promise<DiskEntry[]> {

@@ -25,6 +25,11 @@ export class Catalog {
     return this.#byId.size
   }
 
+  /** The label of the next new id: greater than all before. */
+  get nextLabel(): number {
+    return this.#nextLabel
+  }
+
   get(id: string): CatalogEntry | undefined {
     return this.#byId.get(id)
   }

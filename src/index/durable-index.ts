@@ -362,10 +362,12 @@ async function restore(log: Wal, state: IndexState, signal: AbortSignal | undefi
   const after = log.lastCheckpoint?.sequenceNumber ?? -1
   let replayed = 0
   let voided = 0
-  for await (const { seq, entries } of log.replay({ after, borrow: true, ...(signal && { signal }) })) {
-    if (applyLogged(state, seq, entries)) replayed++
-    else voided++
-  }
+  await state.coalesce(async () => {
+    for await (const { seq, entries } of log.replay({ after, borrow: true, ...(signal && { signal }) })) {
+      if (applyLogged(state, seq, entries)) replayed++
+      else voided++
+    }
+  })
   return { ...log.recovery, replayed, voided, fromSnapshot }
 }
 
@@ -373,6 +375,8 @@ function applyLogged(state: IndexState, seq: number, entries: readonly BatchMemb
   try {
     return state.apply(entries)
   } catch (cause) {
+    // What was held back until now may be of any record before.
+    if ((cause as WalError).code === 'WALV_INDEX_MISMATCH') throw cause
     throw new WalError(
       'WALV_INDEX_MISMATCH',
       `Record ${seq} does not fit the index: ${(cause as Error).message} Open the directory with the index options it was written with.`,

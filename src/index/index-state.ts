@@ -2,6 +2,7 @@ import type { BatchMember, DataEntry, JsonValue } from '../entry.ts'
 import { WalError } from '../errors.ts'
 import { CATALOG_FILE, Catalog, type CatalogEntry } from './catalog.ts'
 import { SetFingerprint } from './fingerprint.ts'
+import { HeldVectors, type Vectors } from './held-vectors.ts'
 import type { SnapshotReader, SnapshotWriter, VectorIndex } from './vector-index.ts'
 
 /** Catalog, vectors and fingerprint, which always agree. */
@@ -9,9 +10,23 @@ export class IndexState {
   readonly index: VectorIndex
   readonly catalog: Catalog = new Catalog()
   readonly fingerprint: SetFingerprint = new SetFingerprint()
+  #vectors: Vectors
 
   constructor(index: VectorIndex) {
     this.index = index
+    this.#vectors = index
+  }
+
+  /** While `work` runs, what is applied reaches the index late and without what was overwritten; afterwards, also if it throws, index and catalog agree. */
+  async coalesce<T>(work: () => Promise<T>): Promise<T> {
+    const held = new HeldVectors(this.index, this.catalog.nextLabel)
+    this.#vectors = held
+    try {
+      return await work()
+    } finally {
+      this.#vectors = this.index
+      held.release()
+    }
   }
 
   /**
@@ -48,7 +63,7 @@ export class IndexState {
 
   #remove(entry: CatalogEntry): void {
     this.fingerprint.remove(this.#item(entry))
-    this.index.remove(entry.label)
+    this.#vectors.remove(entry.label)
     this.catalog.delete(entry)
   }
 
@@ -57,13 +72,13 @@ export class IndexState {
       throw wrongDimensions(JSON.stringify(id), vector.length, this.index)
     if (before) this.fingerprint.remove(this.#item(before))
     const entry = this.catalog.set(id, metadata)
-    if (vector) this.index.set(entry.label, vector)
+    if (vector) this.#vectors.set(entry.label, vector)
     this.fingerprint.add(this.#item(entry, vector))
   }
 
   #item(
     { id, label, json }: CatalogEntry,
-    vector: Float32Array = this.index.get(label),
+    vector: Float32Array = this.#vectors.get(label),
   ): { id: string; vector: Float32Array; metadata: string | null } {
     return { id, vector, metadata: json }
   }

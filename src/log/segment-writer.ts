@@ -91,13 +91,34 @@ export class SegmentWriter {
     return Math.min(2 * capacity, this.#settings.segmentMaxBytes)
   }
 
+  /** Whether a group for the active segment can be written and synced in one call. */
+  get canWriteSynced(): boolean {
+    return this.#active.file.writeSynced !== undefined
+  }
+
+  /** Writes a group where it was planned to go, and syncs it in the same call: nothing that was written before may be unsynced. */
+  async writeSynced(group: Group, durableBefore: number): Promise<WriteTrouble | undefined> {
+    const started = performance.now()
+    const trouble = await this.#writeBehind(group, durableBefore, 'writeSynced')
+    if (!trouble) this.#countSync(started)
+    return trouble
+  }
+
   /** Writes a group where it was planned to go; one that opens a segment into a new one, which then is the active one. Does not sync. */
-  async write(group: Group, durableBefore: number, createdAt: number): Promise<WriteTrouble | undefined> {
+  write(group: Group, durableBefore: number, createdAt: number): Promise<WriteTrouble | undefined> {
     if (group.opensSegment) return this.#writeIntoNext(group, durableBefore, createdAt)
+    return this.#writeBehind(group, durableBefore, 'write')
+  }
+
+  async #writeBehind(
+    group: Group,
+    durableBefore: number,
+    how: 'write' | 'writeSynced',
+  ): Promise<WriteTrouble | undefined> {
     group.promise(durableBefore)
     const bytes = group.frames()
     try {
-      await writeFully(this.#active.file, bytes, group.position.offset)
+      await writeFully(this.#active.file, bytes, group.position.offset, how)
     } catch (error) {
       return this.#failed(error, this.#active, () => this.#invalidate(this.#active.file, group.position.offset))
     }
@@ -194,9 +215,13 @@ export class SegmentWriter {
       const what = `Syncing ${basename(this.#active.path)} failed`
       return { refused: false, what, cause: error as NodeJS.ErrnoException }
     }
+    this.#countSync(started)
+    return undefined
+  }
+
+  #countSync(started: number): void {
     this.counters.syncs++
     this.counters.lastSyncMs = performance.now() - started
-    return undefined
   }
 
   /** Begins to make the next segment once half of this one is used, in the way that suits groups of this size. */

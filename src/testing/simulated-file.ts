@@ -105,19 +105,20 @@ export class SimulatedFile {
     this.#setSize(bytes, operation)
   }
 
-  /** What operations up to `through` changed is on the disk from now on, except for what an earlier sync lost. */
-  sync(through: number): void {
-    for (const [page, versions] of this.#changes) this.#syncPage(page, versions, through)
-    const settled = this.#sizeChanges.findLastIndex((change) => !change.lost && change.operation <= through)
+  /** What operations from `from` up to `through` changed is on the disk from now on, except for what an earlier sync lost. */
+  sync(through: number, from: number = Number.NEGATIVE_INFINITY): void {
+    const isMeant = ({ operation }: Unsynced): boolean => operation >= from && operation <= through
+    for (const [page, versions] of this.#changes) this.#syncPage(page, versions, isMeant)
+    const settled = this.#sizeChanges.findLastIndex((change) => !change.lost && isMeant(change))
     if (settled < 0) return
     this.#diskSize = this.#sizeChanges[settled]!.bytes
     this.#sizeChanges = this.#sizeChanges.slice(settled + 1)
   }
 
-  /** A sync that fails: the system takes what operations up to `through` changed for written, and reads go on seeing it. */
-  loseSync(through: number): void {
+  /** A sync that fails: the system takes what operations from `from` up to `through` changed for written, and reads go on seeing it. */
+  loseSync(through: number, from: number = Number.NEGATIVE_INFINITY): void {
     const unsynced: Unsynced[] = [...[...this.#changes.values()].flat(), ...this.#sizeChanges]
-    for (const change of unsynced) if (change.operation <= through) change.lost = true
+    for (const change of unsynced) if (change.operation >= from && change.operation <= through) change.lost = true
   }
 
   /** The oldest operation whose effect is not surely on the disk; Infinity if all is. */
@@ -238,14 +239,14 @@ export class SimulatedFile {
     this.#sizeChanges.push({ bytes, operation, lost: false })
   }
 
-  #syncPage(index: number, versions: PageVersion[], through: number): void {
+  #syncPage(index: number, versions: PageVersion[], isMeant: (version: PageVersion) => boolean): void {
     const before = this.#diskPages[index] ?? ZEROS
     // Where nothing stays open, the whole page is on the disk as reads see it: what no version changed is the same there.
-    const complete = versions.every((version) => !version.lost && version.operation <= through)
+    const complete = versions.every((version) => !version.lost && isMeant(version))
     const after = complete ? (this.#pages[index] ?? ZEROS) : before.slice()
     let settled = 0
     for (const version of versions.toReversed()) {
-      if (version.operation > through) continue
+      if (!isMeant(version)) continue
       if (!version.lost) {
         if (!complete) copySectors(version.page, after, version.sectors & ~settled)
         settled |= version.sectors

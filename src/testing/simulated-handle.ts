@@ -31,6 +31,24 @@ export class SimulatedHandle implements DiskFile {
   }
 
   write(buffer: Uint8Array, position: number): Promise<number> {
+    return this.#write(buffer, position, () => {})
+  }
+
+  /** Two operations: between them the machine may stop, and either may fail. */
+  async writeSynced(buffer: Uint8Array, position: number): Promise<number> {
+    let written = -1
+    const count = await this.#write(buffer, position, (operation) => {
+      written = operation
+    })
+    await this.#run(
+      { kind: 'sync' },
+      () => this.#file.sync(written, written),
+      () => this.#file.loseSync(written, written),
+    )
+    return count
+  }
+
+  #write(buffer: Uint8Array, position: number, note: (operation: number) => void): Promise<number> {
     return this.#run({ kind: 'write', position, bytes: buffer.length }, ({ number }, maxBytes) => {
       this.#refuseIfReadOnly('EBADF')
       const wanted = Math.min(buffer.length, maxBytes)
@@ -38,6 +56,7 @@ export class SimulatedHandle implements DiskFile {
       if (count === 0 && wanted > 0) throw systemError('ENOSPC', `no space left to write ${this.#path}`)
       this.#refuseIfItKeepsBroken(position, count)
       this.#file.write(buffer.subarray(0, count), position, number)
+      note(number)
       return count
     })
   }

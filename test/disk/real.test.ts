@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, test } from 'node:test'
 import { nodeDisk } from '../../src/disk/real.ts'
+import { failure, replaceFs, restoreFs } from './replaced-fs.ts'
 
 let directory: string
 let path: string
@@ -62,6 +63,82 @@ test('files, locks and synced directories give their descriptors back', async ()
   assert.ok((await nodeDisk.lock(join(directory, 'LOCK'), 'not me')).held)
   await lock.release()
   assert.deepEqual(nextDescriptors(), before)
+})
+
+const onLinux = { skip: process.platform !== 'linux' }
+
+/** How often each of these functions is called while `work` runs. */
+async function callsDuring(work: () => Promise<unknown>): Promise<{ opens: string[]; writes: number; syncs: number }> {
+  const calls = { opens: [] as string[], writes: 0, syncs: 0 }
+  const { open, write, fdatasync } = fs
+  replaceFs('open', (path: string, ...rest: unknown[]) => {
+    calls.opens.push(path)
+    Reflect.apply(open, fs, [path, ...rest])
+  })
+  replaceFs('write', (...all: unknown[]) => {
+    calls.writes++
+    Reflect.apply(write, fs, all)
+  })
+  replaceFs('fdatasync', (...all: unknown[]) => {
+    calls.syncs++
+    Reflect.apply(fdatasync, fs, all)
+  })
+  try {
+    await work()
+    return calls
+  } finally {
+    restoreFs()
+  }
+}
+
+test(
+  'a synced write is one call, into the same file under whatever name, and closing gives both descriptors back',
+  onLinux,
+  async () => {
+    const before = nextDescriptors()
+    const file = await nodeDisk.open(path, 'create')
+    assert.equal(await file.writeSynced?.(Buffer.from('abc'), 0), 3)
+    await nodeDisk.rename(path, join(directory, 'renamed'))
+    fs.writeFileSync(path, 'another')
+    const calls = await callsDuring(async () => assert.equal(await file.writeSynced?.(Buffer.from('d'), 3), 1))
+    assert.deepEqual(calls, { opens: [], writes: 1, syncs: 0 })
+    assert.equal(fs.readFileSync(join(directory, 'renamed'), 'utf8'), 'abcd')
+    assert.equal(fs.readFileSync(path, 'utf8'), 'another')
+    await file.close()
+    assert.deepEqual(nextDescriptors(), before)
+  },
+)
+
+test(
+  'where the file cannot be opened a second time, a synced write is a write and a sync, and the next one tries again',
+  onLinux,
+  async () => {
+    const file = await nodeDisk.open(path, 'create')
+    replaceFs('open', (...all: unknown[]) => (all.at(-1) as (error: Error) => void)(failure('EMFILE')))
+    const { fdatasync } = fs
+    let syncs = 0
+    replaceFs('fdatasync', (...all: unknown[]) => {
+      syncs++
+      Reflect.apply(fdatasync, fs, all)
+    })
+    try {
+      assert.equal(await file.writeSynced?.(Buffer.from('ab'), 0), 2)
+    } finally {
+      restoreFs()
+    }
+    assert.equal(syncs, 1)
+    const calls = await callsDuring(async () => assert.equal(await file.writeSynced?.(Buffer.from('c'), 2), 1))
+    assert.deepEqual([calls.opens.length, calls.writes, calls.syncs], [1, 1, 0])
+    await file.close()
+    assert.equal(fs.readFileSync(path, 'utf8'), 'abc')
+  },
+)
+
+test('a file opened for reading has no synced writes', async () => {
+  fs.writeFileSync(path, '')
+  const file = await nodeDisk.open(path, 'read')
+  assert.equal(file.writeSynced, undefined)
+  await file.close()
 })
 
 test('a listing tells files, directories and other things apart', async () => {

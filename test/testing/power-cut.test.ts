@@ -66,6 +66,28 @@ describe('contents after a power cut', () => {
     assert.deepEqual(await outcomes(disk), ['/f=12', '/f=12.', '/f=123'])
   })
 
+  test('a synced write covers itself and no other, and the machine may stop between its writing and its syncing', async () => {
+    const disk = await diskWith({ '/f': 'ab' })
+    const file = await disk.open('/f', 'write')
+    await file.write(sectors('1'), 0)
+    await file.writeSynced?.(sectors('2'), SECTOR)
+    assert.deepEqual(await outcomes(disk), ['/f=12', '/f=a2'])
+    disk.onOperation = ({ kind }) => (kind === 'write' ? { crash: true } : undefined)
+    await assert.rejects(async () => file.writeSynced?.(sectors('34'), 0))
+    assert.deepEqual(await outcomes(disk), ['/f=12', '/f=14', '/f=32', '/f=34', '/f=a2', '/f=a4'])
+  })
+
+  test('a synced write whose sync fails is open for ever, and leaves other writes as they were', async () => {
+    const disk = await diskWith({ '/f': 'ab' })
+    const file = await disk.open('/f', 'write')
+    await file.write(sectors('1'), 0)
+    disk.onOperation = ({ kind }) => (kind === 'sync' ? { code: 'EIO' } : undefined)
+    await assert.rejects(async () => file.writeSynced?.(sectors('2'), SECTOR), { code: 'EIO' })
+    disk.onOperation = undefined
+    await file.sync()
+    assert.deepEqual(await outcomes(disk), ['/f=12', '/f=1b'])
+  })
+
   test('what is written is what the buffer holds when the write takes place, not when it was called', async () => {
     const disk = await diskWith({ '/f': 'a' })
     const file = await disk.open('/f', 'write')

@@ -1,0 +1,80 @@
+import { WalError } from '../errors.ts'
+import type { VectorIndex } from './vector-index.ts'
+
+/** Where the vectors of a state are. */
+export type Vectors = Pick<VectorIndex, 'set' | 'get' | 'remove'>
+
+const MAX_BYTES = 16 * 1024 * 1024
+const MAX_VECTORS = 65_536
+
+/**
+ * What is set while a log is replayed, held back in bounded memory: the index is given only the last vector of each label, and nothing of a label
+ * that was removed again. Building a graph costs far more than a copy.
+ */
+export class HeldVectors implements Vectors {
+  readonly #index: VectorIndex
+  readonly #vectors: Float32Array
+  readonly #maxHeld: number
+  /** Where the vector of each label is held, in the order in which the index will get them. */
+  readonly #places = new Map<number, number>()
+  readonly #free: number[] = []
+  /** Labels rise with every new id: those from here on are not in the index yet. */
+  #newFrom: number
+  #nextLabel: number
+
+  constructor(index: VectorIndex, nextLabel: number) {
+    this.#index = index
+    this.#newFrom = nextLabel
+    this.#nextLabel = nextLabel
+    const { dimensions } = index
+    const bytes = Math.max(dimensions, 1) * Float32Array.BYTES_PER_ELEMENT
+    this.#maxHeld = Math.max(1, Math.min(MAX_VECTORS, Math.floor(MAX_BYTES / bytes)))
+    this.#vectors = new Float32Array(this.#maxHeld * dimensions)
+  }
+
+  set(label: number, vector: Float32Array): void {
+    const held = this.#places.get(label)
+    this.#vectors.set(vector, (held ?? this.#place(label)) * this.#index.dimensions)
+  }
+
+  /** What is held is given as a view, valid until the next change. */
+  get(label: number): Float32Array {
+    const place = this.#places.get(label)
+    return place === undefined ? this.#index.get(label) : this.#at(place)
+  }
+
+  remove(label: number): void {
+    const place = this.#places.get(label)
+    if (place !== undefined) {
+      this.#places.delete(label)
+      this.#free.push(place)
+    }
+    if (label < this.#newFrom) this.#index.remove(label)
+  }
+
+  /** Gives the index all that is held. @throws WALV_INDEX_MISMATCH if it does not take a vector */
+  release(): void {
+    try {
+      for (const [label, place] of this.#places) this.#index.set(label, this.#at(place))
+    } catch (cause) {
+      const message = `The index does not take a vector that was logged: ${(cause as Error).message} Open the directory with the index options it was written with.`
+      throw new WalError('WALV_INDEX_MISMATCH', message, { cause })
+    }
+    this.#places.clear()
+    this.#free.length = 0
+    this.#newFrom = this.#nextLabel
+  }
+
+  #place(label: number): number {
+    if (this.#places.size === this.#maxHeld) this.release()
+    const place = this.#free.pop() ?? this.#places.size
+    this.#places.set(label, place)
+    this.#nextLabel = Math.max(this.#nextLabel, label + 1)
+    return place
+  }
+
+  #at(place: number): Float32Array {
+    const { dimensions } = this.#index
+    return this.#vectors.subarray(place * dimensions, (place + 1) * dimensions)
+  }
+}
