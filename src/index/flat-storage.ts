@@ -42,6 +42,10 @@ export class FlatStorage {
     return Math.min(this.rowsPerChunk, this.#count - chunk * this.rowsPerChunk)
   }
 
+  chunkOf(slot: number): Chunk {
+    return this.#chunks[Math.floor(slot / this.rowsPerChunk)]!
+  }
+
   /** Adds a row at the end; returns its slot. */
   append(label: number, vector: Float32Array): number {
     const slot = this.#count
@@ -56,7 +60,7 @@ export class FlatStorage {
       vector.length === this.dimensions,
       `a vector of ${vector.length} in an index of ${this.dimensions} dimensions`,
     )
-    const chunk = this.#chunkOf(slot)
+    const chunk = this.chunkOf(slot)
     const row = slot % this.rowsPerChunk
     for (const frozen of this.#frozen) frozen.preserve(slot, chunk)
     chunk.labels[row] = label
@@ -66,7 +70,7 @@ export class FlatStorage {
 
   /** A copy, bit for bit. */
   read(slot: number): Float32Array {
-    return vectorIn(this.#chunkOf(slot), slot % this.rowsPerChunk, this.dimensions)
+    return vectorIn(this.chunkOf(slot), slot % this.rowsPerChunk, this.dimensions)
   }
 
   /** Removes a row by moving the last one into its slot; returns the label that moved, or `undefined` if none had to. */
@@ -95,13 +99,9 @@ export class FlatStorage {
   }
 
   #move(from: number, to: number): number {
-    const label = this.#chunkOf(from).labels[from % this.rowsPerChunk]!
+    const label = this.chunkOf(from).labels[from % this.rowsPerChunk]!
     this.write(to, label, this.read(from))
     return label
-  }
-
-  #chunkOf(slot: number): Chunk {
-    return this.#chunks[Math.floor(slot / this.rowsPerChunk)]!
   }
 
   #emptyChunk(): Chunk {

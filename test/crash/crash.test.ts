@@ -4,16 +4,17 @@ import type { Job, JobResult } from './job.ts'
 import { runJobs } from './pool.ts'
 import { WORKLOADS } from './workloads.ts'
 
-/** How many seeds of each workload, from 1 on; of those with large records, which take their time, fewer. More of them: `npm run crash`. */
+/** How many seeds of each workload, from 1 on; of those with large records or an engine, which take their time, fewer. More of them: `npm run crash`. */
 const SEEDS = 5
-const SEEDS_OF_LARGE = 1
+const SEEDS_OF_SLOW = 1
+const SLOW = /large|usearch|hnswlib/
 const MIN_STATES = 20_000
 /** Seeds beyond those that found something once. */
 const FOUND: Readonly<Record<string, readonly number[]>> = { 'failing-log': [9, 108], repair: [12, 141] }
 
 const seeds = (workload: string): Job[] =>
   [
-    ...Array.from({ length: workload.includes('large') ? SEEDS_OF_LARGE : SEEDS }, (_, place) => 1 + place),
+    ...Array.from({ length: SLOW.test(workload) ? SEEDS_OF_SLOW : SEEDS }, (_, place) => 1 + place),
     ...(FOUND[workload] ?? []),
   ].map((seed) => ({
     kind: 'explore',

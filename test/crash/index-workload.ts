@@ -1,6 +1,6 @@
 /** Work on a durable index: changes of all kinds, many at one time, transactions, checkpoints, processes that end in order or die. */
 import assert from 'node:assert/strict'
-import { type Disk, DurableIndex, flat, WalError } from '../../src/mod.ts'
+import { type Disk, DurableIndex, flat, type VectorIndex, WalError } from '../../src/mod.ts'
 import { Random } from '../../src/testing/random.ts'
 import type { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
 import {
@@ -19,33 +19,41 @@ import { DIRECTORY, seedOf, type Work, type Workload } from './workload.ts'
 
 const DIMENSIONS = 4
 
-export function indexWorkload(name: string, steps: number, trouble: TroubleKind): Workload {
-  return { name, steps, everySeeds: 1, create: (seed) => indexWork(seed, new Trouble(trouble)) }
+/** Makes the index that is to be made durable. */
+type MakeIndex = (options: { readonly dimensions: number }) => VectorIndex
+
+export function indexWorkload(name: string, steps: number, trouble: TroubleKind, make: MakeIndex = flat): Workload {
+  return { name, steps, everySeeds: 1, create: (seed) => indexWork(seed, new Trouble(trouble), make) }
 }
 
-export function indexWork(seed: number, trouble: Trouble): Work<IndexFacts> {
+export function indexWork(seed: number, trouble: Trouble, make: MakeIndex = flat): Work<IndexFacts> {
+  const openIndex = opener(make)
   return {
     disk: { maxLatencyTurns: seed % 3 === 0 ? 2 : 0 },
     onOperation: trouble.onOperation,
     async run(disk, witness, steps) {
-      const work = new IndexWork(disk, new IndexModel(witness), trouble)
+      const work = new IndexWork(disk, new IndexModel(witness), trouble, openIndex)
       await work.open()
       for (const step of steps) await work.step(new Random(seedOf(seed, step)), step)
     },
-    verify: (disk, facts, witness) => recover(disk, new IndexModel(witness, facts), trouble.hasFaults),
+    verify: (disk, facts, witness) => recover(disk, new IndexModel(witness, facts), trouble.hasFaults, openIndex),
   }
 }
 
-const openIndex = (disk: Disk, readOnly = false): Promise<DurableIndex> =>
-  DurableIndex.open({
-    directory: DIRECTORY,
-    disk,
-    readOnly,
-    clock: tick,
-    index: flat({ dimensions: DIMENSIONS }),
-    checkpointIntervalEntries: false,
-    segmentMaxBytes: 64 * 1024,
-  })
+type OpenIndex = (disk: Disk, readOnly?: boolean) => Promise<DurableIndex>
+
+const opener =
+  (make: MakeIndex): OpenIndex =>
+  (disk, readOnly = false) =>
+    DurableIndex.open({
+      directory: DIRECTORY,
+      disk,
+      readOnly,
+      clock: tick,
+      index: make({ dimensions: DIMENSIONS }),
+      checkpointIntervalEntries: false,
+      segmentMaxBytes: 64 * 1024,
+    })
 
 /** What an index holds, after making sure that its fingerprint is of that. */
 function contentOf(index: DurableIndex): Content {
@@ -60,7 +68,12 @@ function contentOf(index: DurableIndex): Content {
 }
 
 /** Opens what was left, as any process would, and goes on with it; and again: a second recovery must change nothing. */
-async function recover(disk: SimulatedDisk, model: IndexModel, hadFaults: boolean): Promise<void> {
+async function recover(
+  disk: SimulatedDisk,
+  model: IndexModel,
+  hadFaults: boolean,
+  openIndex: OpenIndex,
+): Promise<void> {
   disk.quotaBytes = Number.POSITIVE_INFINITY
   const index = await openIndex(disk)
   assert.deepEqual(harmIn(index, hadFaults), [], 'without rot, a torn tail is all that can be damaged')
@@ -96,12 +109,14 @@ class IndexWork {
   readonly #disk: SimulatedDisk
   readonly #model: IndexModel
   readonly #trouble: Trouble
+  readonly #openIndex: OpenIndex
   #process!: Process
   #index!: DurableIndex
   #random!: Random
   #number = 0
 
-  constructor(disk: SimulatedDisk, model: IndexModel, trouble: Trouble) {
+  constructor(disk: SimulatedDisk, model: IndexModel, trouble: Trouble, openIndex: OpenIndex) {
+    this.#openIndex = openIndex
     this.#disk = disk
     this.#model = model
     this.#trouble = trouble
@@ -112,7 +127,7 @@ class IndexWork {
     for (let last = false; ; last = true) {
       this.#process = new Process(this.#disk)
       try {
-        this.#index = await openIndex(this.#process)
+        this.#index = await this.#openIndex(this.#process)
         this.#model.settle(contentOf(this.#index))
         return this.#trouble.calm()
       } catch (error) {

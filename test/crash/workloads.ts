@@ -1,4 +1,6 @@
 /** Everything that the explorer is set to work on. */
+import { hnswlib } from '../../src/adapters/hnswlib.ts'
+import { usearch } from '../../src/adapters/usearch.ts'
 import { convertWorkload } from './convert-workload.ts'
 import { indexWorkload } from './index-workload.ts'
 import { logWorkload, STREAMS } from './log-workload.ts'
@@ -10,6 +12,9 @@ export { DIRECTORY } from './workload.ts'
 export const WORKLOADS: readonly Workload[] = [
   indexWorkload('index', 25, 'none'),
   indexWorkload('failing-index', 25, 'faults'),
+  indexWorkload('usearch-index', 8, 'none', usearch),
+  indexWorkload('failing-usearch-index', 8, 'faults', usearch),
+  indexWorkload('hnswlib-index', 8, 'none', hnswlib),
   logWorkload('log', 30, 'none'),
   logWorkload('failing-log', 30, 'faults'),
   logWorkload('full-log', 30, 'full'),

@@ -24,7 +24,7 @@ export class MemorySnapshot implements SnapshotWriter, SnapshotReader {
       assert.ok(piece.length <= 1024 * 1024, `a piece of ${piece.length} bytes`)
       await setImmediate()
       this.#betweenPieces()
-      stored.push(piece.slice())
+      stored.push(new Uint8Array(piece))
       piece.fill(0xee)
     }
     this.files.set(name, new Uint8Array(Buffer.concat(stored)))

@@ -1,0 +1,25 @@
+/** walv/adapter: for those who write an adapter for another engine. */
+import { checkShape } from '../index/index-options.ts'
+import type { Metric, VectorIndex } from '../index/vector-index.ts'
+import type { GraphEngine } from './graph.ts'
+import { GraphIndex } from './graph-index.ts'
+
+export type { Graph, GraphEngine } from './graph.ts'
+
+export interface GraphIndexOptions {
+  /** Elements of every vector: an integer from 1 to 65 535. */
+  readonly dimensions: number
+  /** Default `cosine`. The graph's vectors have length 1 then, and the inner product will do. */
+  readonly metric?: Metric
+}
+
+/**
+ * An approximate index over an engine, which has to find what is near and nothing else: `get`, exact distances, removal, replacement, filters and snapshots are
+ * walv's, and are as with `usearch`.
+ *
+ * @throws WALV_INVALID_OPTION
+ */
+export function graphIndex(engine: GraphEngine, { dimensions, metric = 'cosine' }: GraphIndexOptions): VectorIndex {
+  checkShape(engine.kind, dimensions, metric, 1)
+  return new GraphIndex(engine, dimensions, metric)
+}
