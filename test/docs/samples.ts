@@ -23,10 +23,13 @@ export const pages = (): string[] =>
 
 const BLOCK = /(?:^`([\w-]+\.\w+)`\n\n)?^```(\w+)([^\n]*)\n(.*?)^```$/gms
 
+/** A sample that cannot be compiled says so, with the reason: a piece of a class shown above, for example. */
+const IGNORED = /^ ignore: \S/
+
 export function samplesOf(page: string): Sample[] {
   const text = readFileSync(join(ROOT, page), 'utf8')
-  return [...text.matchAll(BLOCK)].flatMap(({ 1: name, 2: language, 4: code, index }) => {
-    if (language !== 'ts' && language !== 'js') return []
+  return [...text.matchAll(BLOCK)].flatMap(({ 1: name, 2: language, 3: flag, 4: code, index }) => {
+    if ((language !== 'ts' && language !== 'js') || IGNORED.test(flag!)) return []
     return { place: `${page}:${text.slice(0, index).split('\n').length}`, language, name, code: code! }
   })
 }

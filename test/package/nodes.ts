@@ -22,7 +22,7 @@ const CACHE = join(ROOT, 'node_modules/.cache/nodes')
 const PROGRAM = process.platform === 'win32' ? 'bin/node.exe' : 'bin/node'
 
 /** npm's own program, to be run with any Node. */
-const NPM: string =
+export const NPM: string =
   process.env.npm_execpath || join(dirname(process.execPath), '../lib/node_modules/npm/bin/npm-cli.js')
 
 /** Path of the program `node` of a version; installed where it is not there yet. */
