@@ -1,6 +1,6 @@
 // Builds the site: the repository's own Markdown at its own places, so that every link is right in both, and the reference made from the sources.
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -20,6 +20,11 @@ const listed = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '-
   encoding: 'utf8',
 })
 const shown = /^(README|CHANGELOG|CONTRIBUTING|docs\/.*|examples\/.*|(bench|data)\/README)\.md$/
+// What the examples' pages link to.
+cpSync(join(root, 'examples'), join(pages, 'public/examples'), {
+  recursive: true,
+  filter: (path) => !/\.md$|node_modules/.test(path),
+})
 const names = listed.split('\0').filter((name) => shown.test(name))
 for (const name of names) {
   const page = join(pages, asPage(name))

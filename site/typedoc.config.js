@@ -30,7 +30,7 @@ export default {
   entryPoints: ENTRIES.map(({ source }) => `../src/${source}.ts`),
   out: 'pages/reference',
   entryFileName: 'index',
-  outputFileStrategy: 'modules',
+  outputFileStrategy: 'members',
   readme: 'none',
   treatWarningsAsErrors: true,
   excludeInternal: true,

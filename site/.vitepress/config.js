@@ -23,6 +23,7 @@ export default defineConfig({
           { text: 'Choosing a durability level', link: '/docs/guides/durability-levels' },
           { text: 'Checkpoints and retention', link: '/docs/guides/checkpoints' },
           { text: 'Transactions', link: '/docs/guides/transactions' },
+          { text: 'Engines', link: '/docs/adapters' },
           { text: 'Operations and alerts', link: '/docs/operations' },
           { text: 'Disaster stories', link: '/docs/guides/disasters' },
           { text: 'Compared with what people use', link: '/docs/guides/comparison' },
@@ -43,10 +44,8 @@ export default defineConfig({
           { text: 'Changes', link: '/CHANGELOG' },
         ],
       },
-      {
-        text: 'Reference',
-        items: [{ text: 'All modules', link: '/reference/' }],
-      },
+      { text: 'Examples', link: '/examples/' },
+      { text: 'Reference', link: '/reference/' },
     ],
   },
 })
