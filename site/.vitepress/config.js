@@ -7,6 +7,8 @@ export default defineConfig({
   description: 'A crash-safe write-ahead log for vector indexes.',
   base: process.env.SITE_BASE ?? '/',
   lastUpdated: false,
+  // The largest piece is the index of the search, loaded when somebody searches.
+  vite: { build: { chunkSizeWarningLimit: 1_000 } },
   themeConfig: {
     search: { provider: 'local' },
     outline: [2, 3],
