@@ -74,8 +74,9 @@ function checkMembers(value: object, depth: number, path: (string | number)[], i
   if (typeof (value as { toJSON?: unknown }).toJSON === 'function')
     refuse('has a toJSON method; convert it first', path, id)
   for (const [key, member] of Object.entries(value)) {
+    if (member === undefined) continue
     if (!key.isWellFormed()) refuse('has a key with half a surrogate pair', [...path, key], id)
-    if (member !== undefined) check(member, depth + 1, [...path, key], id)
+    check(member, depth + 1, [...path, key], id)
   }
 }
 

@@ -5,7 +5,8 @@ import { MAX_OPEN_TRANSACTIONS } from '../limits.ts'
 import type { GroupCommit } from './group-commit.ts'
 import type { OpenTransaction } from './tally.ts'
 
-type State = 'open' | 'prepared' | 'committed' | 'aborted' | 'failed'
+/** Where a transaction stands. `failed`: the disk refused one of its records. */
+export type TransactionState = 'open' | 'prepared' | 'committed' | 'aborted' | 'failed'
 
 /**
  * Entries that take effect together, at the place of the commit, or not at all. They are written as they come, without a sync of their own; the commit is
@@ -15,7 +16,7 @@ export class Transaction {
   /** The sequence number of its begin. */
   readonly id: number
   readonly #table: TransactionTable
-  #state: State
+  #state: TransactionState
   /** Of its begin, or of its last entry. */
   #lastSeq: number
 
@@ -27,7 +28,7 @@ export class Transaction {
     this.#lastSeq = id
   }
 
-  get state(): State {
+  get state(): TransactionState {
     return this.#state
   }
 
@@ -84,7 +85,7 @@ export class Transaction {
     await this.#mark('abortTransaction', 'aborted')
   }
 
-  async #mark(type: TransactionMarker['type'], state: State): Promise<number> {
+  async #mark(type: TransactionMarker['type'], state: TransactionState): Promise<number> {
     const before = this.#state
     this.#state = state
     try {
@@ -99,7 +100,7 @@ export class Transaction {
     }
   }
 
-  #need(...states: State[]): void {
+  #need(...states: TransactionState[]): void {
     if (states.includes(this.#state)) return
     const why =
       this.#state === 'failed'

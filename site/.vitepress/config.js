@@ -1,0 +1,53 @@
+import { defineConfig } from 'vitepress'
+
+/** `build.js` makes the pages. */
+export default defineConfig({
+  srcDir: 'pages',
+  title: 'walv',
+  description: 'A crash-safe write-ahead log for vector indexes.',
+  base: process.env.SITE_BASE ?? '/',
+  lastUpdated: false,
+  // The largest piece is the index of the search, loaded when somebody searches.
+  vite: { build: { chunkSizeWarningLimit: 1_000 } },
+  themeConfig: {
+    search: { provider: 'local' },
+    outline: [2, 3],
+    nav: [
+      { text: 'Quick start', link: '/docs/guides/quick-start' },
+      { text: 'Guides', link: '/docs/guides/' },
+      { text: 'Reference', link: '/reference/' },
+    ],
+    sidebar: [
+      {
+        text: 'Guides',
+        items: [
+          { text: 'Quick start', link: '/docs/guides/quick-start' },
+          { text: 'Choosing a durability level', link: '/docs/guides/durability-levels' },
+          { text: 'Checkpoints and retention', link: '/docs/guides/checkpoints' },
+          { text: 'Transactions', link: '/docs/guides/transactions' },
+          { text: 'Engines', link: '/docs/adapters' },
+          { text: 'Operations and alerts', link: '/docs/operations' },
+          { text: 'Disaster stories', link: '/docs/guides/disasters' },
+          { text: 'Compared with what people use', link: '/docs/guides/comparison' },
+          { text: 'Coming from oxirs', link: '/docs/from-oxirs' },
+        ],
+      },
+      {
+        text: 'Facts',
+        items: [
+          { text: 'Durability', link: '/docs/durability' },
+          { text: 'Performance', link: '/docs/performance' },
+          { text: 'Limits', link: '/docs/limits' },
+          { text: 'Errors', link: '/docs/errors' },
+          { text: 'Format', link: '/docs/format' },
+          { text: 'Testing', link: '/docs/testing' },
+          { text: 'Upgrading', link: '/docs/upgrading' },
+          { text: 'Decisions', link: '/docs/decisions/' },
+          { text: 'Changes', link: '/CHANGELOG' },
+        ],
+      },
+      { text: 'Examples', link: '/examples/' },
+      { text: 'Reference', link: '/reference/' },
+    ],
+  },
+})

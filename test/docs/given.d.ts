@@ -1,0 +1,15 @@
+// What samples of the documentation take as given, where they do not say it themselves: names that a reader knows from the sentence around.
+
+import type { BatchMember, DurableIndex as Index, Wal as Log } from 'walv'
+
+declare global {
+  const index: Index
+  const wal: Log
+  const vector: Float32Array
+  const query: Float32Array
+  const bytes: Uint8Array
+  /** The pieces of a file. */
+  const pieces: Iterable<Uint8Array>
+  /** Whatever a store of the reader's own does with entries. */
+  function apply(entries: readonly BatchMember[]): void
+}

@@ -1,0 +1,92 @@
+/** The packed tarball, installed into an empty project, on every Node that walv promises to run on. */
+import assert from 'node:assert/strict'
+import { cp, mkdir, symlink, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { after, before, describe, test } from 'node:test'
+import { install, type Packed, pack, removeFolder, temporaryFolder } from './installed.ts'
+import { NODE_VERSIONS, nodeProgram, ROOT, run, withNode } from './nodes.ts'
+
+let folder: string
+let packed: Packed
+before(async () => {
+  folder = await temporaryFolder()
+  packed = await pack(folder)
+  // At once: installing mostly waits.
+  await Promise.all(NODE_VERSIONS.map(async (version) => project(version, await nodeProgram(version))))
+})
+after(() => removeFolder(folder))
+
+async function project(name: string, node?: string): Promise<string> {
+  const place = join(folder, name)
+  await mkdir(place)
+  await install(place, packed.tarball, node)
+  await cp(join(ROOT, 'test/package/consumer'), place, { recursive: true })
+  return place
+}
+
+for (const version of NODE_VERSIONS) {
+  describe(`Node ${version}`, { concurrency: true }, () => {
+    let node: string
+    const printed = async (...args: string[]) => {
+      const { stdout, stderr } = await run(node, args, { cwd: join(folder, version), env: withNode(node) })
+      assert.equal(stderr, '')
+      return stdout
+    }
+    before(async () => {
+      node = await nodeProgram(version)
+    })
+
+    test('imports every subpath, and an index survives', async () => {
+      const found = JSON.parse(await printed('esm.mjs'))
+      assert.equal(found.version, `v${version}`)
+      assert.deepEqual([found.size, found.nearest, found.metadata], [2, 'a', { title: 'x' }])
+      for (const [subpath, count] of Object.entries(found.names)) assert.ok(Number(count) > 0, `${subpath} is empty`)
+    })
+
+    test('requires every subpath', async () => {
+      const found = JSON.parse(await printed('require.cjs'))
+      assert.equal(found.version, `v${version}`)
+      assert.deepEqual([found.size, found.refused], [1, 'WALV_LOCKED'])
+      for (const [subpath, count] of Object.entries(found.names)) assert.ok(Number(count) > 0, `${subpath} is empty`)
+    })
+
+    test('runs the command line', async () => {
+      assert.match(await printed('node_modules/walv/dist/cli/main.js', '--help'), /^Usage: walv COMMAND/m)
+    })
+  })
+}
+
+describe('TypeScript', () => {
+  let cwd: string
+  before(async () => {
+    cwd = await project('typescript')
+    // The compiler and the types of Node are those of the repository: they are not what is tested.
+    await mkdir(join(cwd, 'node_modules/@types'))
+    await symlink(join(ROOT, 'node_modules/@types/node'), join(cwd, 'node_modules/@types/node'))
+  })
+
+  const compile = async (compilerOptions: Record<string, unknown>, files: string[]) => {
+    const config = join(cwd, `tsconfig.${compilerOptions.moduleResolution}.json`)
+    const strict = {
+      strict: true,
+      exactOptionalPropertyTypes: true,
+      skipLibCheck: false,
+      noEmit: true,
+      types: ['node'],
+    }
+    await writeFile(config, JSON.stringify({ compilerOptions: { ...strict, ...compilerOptions }, files }))
+    const tsc = run(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', config], { cwd })
+    await tsc.catch(({ stdout }) => assert.fail(stdout))
+  }
+
+  test('resolution NodeNext, from modules and from CommonJS', () =>
+    compile(
+      { module: 'NodeNext', moduleResolution: 'NodeNext', target: 'ES2022', lib: ['ES2022', 'ESNext.Disposable'] },
+      ['typed.mts', 'typed.cts'],
+    ))
+
+  test('resolution of bundlers', () =>
+    compile({ module: 'ESNext', moduleResolution: 'Bundler', target: 'ES2022', lib: ['ES2022', 'ESNext.Disposable'] }, [
+      'typed.mts',
+    ]))
+})
