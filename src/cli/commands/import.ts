@@ -32,7 +32,7 @@ const spec = defineCommand({
     metric: {
       type: 'choice',
       choices: ['cosine', 'l2', 'ip'],
-      description: 'how the index measures distance; default: as it does already, else as the store did, else cosine',
+      description: 'default: that of the index, of the store, or cosine',
     },
     json: { type: 'boolean', description: 'one JSON object' },
   },
