@@ -1,7 +1,7 @@
-import { DurableIndex, flat, type Hit, type Metric, WalError } from '../../mod.ts'
+import { DurableIndex, type Hit, type Metric, WalError } from '../../mod.ts'
 import { defineCommand } from '../args.ts'
 import { type Command, command, type ExitCode, printJson, printLine } from '../command.ts'
-import { indexKind, metricFor } from '../opening.ts'
+import { exactIndex, indexKind, metricFor } from '../opening.ts'
 import { formatCount, table } from '../output.ts'
 import { escapeControls, quote } from '../text.ts'
 
@@ -9,7 +9,7 @@ const spec = defineCommand({
   name: 'query',
   summary: 'find the nearest vectors in a durable index',
   details:
-    'Give the id of a stored vector, or a vector as a JSON array with --vector. Never writes. Exit code 1 if the id is not there.',
+    'Give the id of a stored vector, or a vector as a JSON array with --vector. Compares with all vectors, whatever engine the index is of. Never writes. Exit code 1 if the id is not there.',
   positionals: {
     directory: { description: 'the directory of the log' },
     id: { description: 'id of the vector to look around', optional: true },
@@ -33,11 +33,10 @@ export const query: Command = command(
       throw new WalError('WALV_USAGE', 'Give either an ID or --vector. See `walv query --help`.')
     const kind = await indexKind(directory)
     if (kind === undefined) throw new WalError('WALV_NOT_FOUND', `There is no vector in ${directory}. Check the path.`)
-    const { dimensions } = kind
     const index = await DurableIndex.open({
       directory,
       readOnly: true,
-      index: flat({ dimensions, metric: metricFor(directory, kind, metric as Metric | undefined) }),
+      index: exactIndex(kind, metricFor(directory, kind, metric as Metric | undefined)),
     })
     const stored = id === undefined ? undefined : index.get(id)
     if (id !== undefined && stored === undefined) {

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import { DurableIndex, flat, Wal } from '../../../src/mod.ts'
+import { usearch } from '../../../src/adapters/usearch.ts'
+import { DurableIndex, flat, type VectorIndex, Wal } from '../../../src/mod.ts'
 import { temporaryDirectory } from '../../support/logs.ts'
 import { assertRefused, assertUnchanged, jsonLines, textLines } from './program.ts'
 
-async function someIndex(t: TestContext): Promise<string> {
+async function someIndex(t: TestContext, engine: VectorIndex = flat({ dimensions: 2, metric: 'l2' })): Promise<string> {
   const directory = await temporaryDirectory(t)
-  await using index = await DurableIndex.open({ directory, index: flat({ dimensions: 2, metric: 'l2' }) })
+  await using index = await DurableIndex.open({ directory, index: engine })
   await index.insert('origin', [0, 0])
   await index.insert('near', [1, 0], { lang: 'en' })
   await index.insert('far', [3, 4])
@@ -31,6 +32,17 @@ test('The nearest to a stored vector, nearest first, from the snapshot and the l
     ' 4.0000  late',
     '25.0000  far',
   ])
+})
+
+test('An index of an engine is searched exactly, without the engine', async (t) => {
+  const directory = await someIndex(t, usearch({ dimensions: 2, metric: 'l2', quantization: 'bf16' }))
+  await assertUnchanged(directory, async () => {
+    const hits = await jsonLines(0, 'query', directory, 'origin')
+    assert.deepEqual(
+      hits.map((hit) => (hit as { id: string }).id),
+      ['origin', 'near', 'late', 'far'],
+    )
+  })
 })
 
 test('The nearest to a given vector, as many as are asked for', async (t) => {
