@@ -3,11 +3,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-if ! command -v strace >/dev/null; then
-  if [ "$(id -u)" = 0 ]; then as_root=; else as_root=sudo; fi
-  $as_root apt-get update -qq
-  $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq strace
-fi
+scripts/need.sh strace
 
 npm run -s build
 # Peers belong to the benchmark alone, and each may fail to install: it is then told as not run. Installed again only when the lock changes.

@@ -3,12 +3,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-if ! command -v strace >/dev/null; then
-  if [ "$(id -u)" = 0 ]; then as_root=; else as_root=sudo; fi
-  $as_root apt-get update -qq
-  $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq strace
-fi
-
+scripts/test-needs.sh
 npm run -s build
 npm run -s build:test
 find build/test -name '*.test.js' | sort | xargs node --test --test-reporter="${WALV_TEST_REPORTER:-spec}" --test-concurrency=2
