@@ -2,7 +2,7 @@ import { DurableIndex, type FlatOptions, flat, MAX_ID_BYTES, type Metric, WalErr
 import { defineCommand } from '../args.ts'
 import { type Command, command, type ExitCode, printJson, printLine } from '../command.ts'
 import { openVectorFile, type VectorRow } from '../import/index.ts'
-import { indexKind, metricFor } from '../opening.ts'
+import { indexKind, metricFor, UNWARNED } from '../opening.ts'
 import { formatDuration, formatQuantity } from '../output.ts'
 import { startProgress } from '../progress.ts'
 
@@ -39,6 +39,7 @@ export const importVectors: Command = command(
     await using index = await DurableIndex.open({
       directory,
       index: flat(await optionsFor(directory, file, source.dimensions, metric as Metric | undefined)),
+      ...UNWARNED,
     })
     using progress = startProgress({ label: 'importing', total: source.bytes, unit: 'bytes' })
     const before = index.size
