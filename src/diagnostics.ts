@@ -31,7 +31,7 @@ export interface SyncMessage extends LogMessage {
   readonly durationMs: number
 }
 
-/** `walv:slow-sync`: a sync took `slowSyncMs` or longer. */
+/** `walv:slow-sync`: a sync for which appends waited took `slowSyncMs` or longer. */
 export interface SlowSyncMessage extends SyncMessage {
   readonly slowSyncMs: number
   /** Median of the last syncs before it, of at most 128; undefined if it was the first. */

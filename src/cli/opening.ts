@@ -11,6 +11,9 @@ export interface IndexKind {
   readonly metric: Metric | undefined
 }
 
+/** For what opens a log to write to it: who runs a command waits for it, and sees how long it takes. A warning of a slow sync is for services. */
+export const UNWARNED: { readonly slowSyncMs: number } = { slowSyncMs: Number.MAX_SAFE_INTEGER }
+
 /** @throws WALV_USAGE if there is anything in the directory. What else is wrong with it, opening says. */
 export async function needEmpty(directory: string): Promise<void> {
   const names = await readdir(directory).catch(() => [])

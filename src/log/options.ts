@@ -38,7 +38,7 @@ export interface WalOptions {
   readonly checkpointRetention?: number
   /** Bytes appended and not yet on disk, above which an append is refused with `WALV_BACKPRESSURE`. Default 64 MiB. */
   readonly maxPendingBytes?: number
-  /** A sync that takes this long or longer is warned about, once per open log, as a process warning of code `WALV_SLOW_SYNC`. Default 1 000. */
+  /** A sync that takes this long or longer while appends wait for it is warned about, once per open log, as a process warning of code `WALV_SLOW_SYNC`. Default 1 000. */
   readonly slowSyncMs?: number
   /** Told of the progress of opening. */
   readonly onProgress?: (bytesDone: number, bytesTotal: number) => void

@@ -24,8 +24,10 @@ export class SyncTimes {
   }
 
   note(file: string, durationMs: number): void {
-    const { directory, slowSyncMs } = this.#settings
-    if (durationMs >= slowSyncMs) this.#tellSlow({ directory, file, durationMs, slowSyncMs, medianMs: this.medianMs })
+    const { directory, slowSyncMs, durability } = this.#settings
+    // Where nobody waits for a sync, it has as much to do as has piled up.
+    if (durationMs >= slowSyncMs && durability === 'commit')
+      this.#tellSlow({ directory, file, durationMs, slowSyncMs, medianMs: this.medianMs })
     this.#recent[this.count % REMEMBERED] = durationMs
     this.count++
     this.lastMs = durationMs

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
+import type { WalSettings } from '../../src/log/options.ts'
 import { SyncTimes } from '../../src/log/sync-times.ts'
 import type { SlowSyncMessage, Wal } from '../../src/mod.ts'
 import { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
@@ -63,8 +64,19 @@ test('a sync below the threshold is not warned about', async (t) => {
   assert.deepEqual([warned, told], [[], []])
 })
 
+test('where appends wait for no sync, a slow one is not warned about', async (t) => {
+  const warned = warnings(t)
+  const told = heard<SlowSyncMessage>(t, 'walv:slow-sync', DIRECTORY)
+  for (const durability of ['os', { intervalMs: 1000 }] as const) {
+    const times = new SyncTimes({ directory: DIRECTORY, slowSyncMs: 1, durability } as WalSettings)
+    times.note('file', 5000)
+  }
+  await new Promise(setImmediate)
+  assert.deepEqual([warned, told], [[], []])
+})
+
 test('the median is of the last 128 syncs', () => {
-  const times = new SyncTimes({ directory: DIRECTORY, slowSyncMs: 1e9 } as never)
+  const times = new SyncTimes({ directory: DIRECTORY, slowSyncMs: 1e9 } as WalSettings)
   assert.equal(times.medianMs, undefined)
   for (const durationMs of [9, 1, 5]) times.note('file', durationMs)
   assert.deepEqual([times.medianMs, times.count, times.lastMs], [5, 3, 5])

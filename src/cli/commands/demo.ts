@@ -7,7 +7,7 @@ import { type Command, command, type ExitCode, printLine } from '../command.ts'
 import { type CheckResult, check, newIndex } from '../demo/check.ts'
 import { Findings } from '../demo/findings.ts'
 import { type KillPlan, type RoundResult, runRound } from '../demo/round.ts'
-import { needEmpty } from '../opening.ts'
+import { needEmpty, UNWARNED } from '../opening.ts'
 import { coloursFor, formatBytes, formatCount, formatDuration, formatQuantity, table } from '../output.ts'
 import { shorten } from '../text.ts'
 import { allWords, demoWords, type Word } from '../words.ts'
@@ -50,7 +50,7 @@ export const demo: Command = command(spec, async ({ full, kills, directory }): P
 /** Whatever was there already would look as if the demo had invented it. */
 async function prepare(directory: string): Promise<void> {
   await needEmpty(directory)
-  const wal = await Wal.open({ directory })
+  const wal = await Wal.open({ directory, ...UNWARNED })
   await wal.close()
 }
 

@@ -9,7 +9,7 @@ import {
   type VectorFile,
   type VectorRow,
 } from '../import/index.ts'
-import { indexKind, metricFor } from '../opening.ts'
+import { indexKind, metricFor, UNWARNED } from '../opening.ts'
 import { formatDuration, formatQuantity } from '../output.ts'
 import { startProgress } from '../progress.ts'
 
@@ -50,6 +50,7 @@ export const importVectors: Command = command(
     await using index = await DurableIndex.open({
       directory,
       index: flat(await optionsFor(directory, file, source, metric as Metric | undefined)),
+      ...UNWARNED,
     })
     using progress = startProgress({ label: 'importing', total: source.bytes, unit: 'bytes' })
     const before = index.size

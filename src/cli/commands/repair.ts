@@ -5,6 +5,7 @@ import { type Command, command, type ExitCode, printLine } from '../command.ts'
 import { findingsToText, idsToText, inside, listToText, paragraph, recordsToText, stepsToText } from '../diagnosis.ts'
 import { repairToJson } from '../json.ts'
 import { findLostIds } from '../lost-ids.ts'
+import { UNWARNED } from '../opening.ts'
 import { startProgress } from '../progress.ts'
 
 const spec = defineCommand({
@@ -77,6 +78,7 @@ async function writeClean(directory: string): Promise<RecoveryReport> {
     directory,
     recovery: 'repair',
     checkpointRetention: 1000,
+    ...UNWARNED,
     onProgress: (done) => progress.update(done),
   })
   await wal.close()

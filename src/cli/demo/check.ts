@@ -1,4 +1,5 @@
 import { DurableIndex, flat, type IndexRecoveryReport, type VectorIndex } from '../../mod.ts'
+import { UNWARNED } from '../opening.ts'
 import type { Word } from '../words.ts'
 import { IN_FLIGHT } from './protocol.ts'
 
@@ -28,6 +29,7 @@ export async function check(
     directory,
     index: newIndex(dimensions),
     checkpointIntervalEntries: false,
+    ...UNWARNED,
   })
   const ranks = new Map(words.map(({ id }, rank) => [id, rank]))
   let lastAcknowledged = -1

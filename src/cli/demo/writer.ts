@@ -3,6 +3,7 @@
  */
 import { writeSync } from 'node:fs'
 import { DurableIndex, flat } from '../../mod.ts'
+import { UNWARNED } from '../opening.ts'
 import { allWords, demoWords, type Word } from '../words.ts'
 import { ALL_WRITTEN, CHECKPOINT_BEGINS, CHECKPOINT_ENDS, IN_FLIGHT, type WriterTask } from './protocol.ts'
 
@@ -12,6 +13,7 @@ const index = await DurableIndex.open({
   directory: task.directory,
   index: flat({ dimensions: words.dimensions }),
   checkpointIntervalEntries: false,
+  ...UNWARNED,
 })
 const under = new Set<Promise<void>>()
 let acknowledged = 0
