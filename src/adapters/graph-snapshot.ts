@@ -10,14 +10,13 @@ import { Scratch } from './scratch.ts'
  *
  *     graph.json      the header: what wrote it, and of each graph: bytes, entries, nextKey, and the count of pairs in the file of keys
  *     graph-0.native  the engine's own file; graph-1.native where one is replacing another
- *     graph-0.keys    float64, little-endian: label and key of each vector; −1 where the label has another vector in the snapshot, or none
+ *     graph-0.keys    float64, little-endian: label and key of each vector that is in the graph as it is in the snapshot
  */
 const HEADER_FILE = 'graph.json'
 const graphFile = (place: number): string => `graph-${place}.native`
 const keysFile = (place: number): string => `graph-${place}.keys`
 
 const VERSION = 1
-const STRAY = -1
 const PAIR_BYTES = 16
 const PAIRS_PER_PIECE = 8192
 
@@ -53,19 +52,15 @@ export class CapturedGraphs {
   }
 
   #capture(generation: Generation, changed: ReadonlySet<number>): void {
-    const { graph, nextKey, size } = generation
+    const { graph, nextKey } = generation
     // Of an empty graph there is nothing to save, and not every engine can.
     if (graph.save === undefined || graph.entries === 0) return
     const file = new Scratch()
-    const pairs = new Float64Array(2 * size)
-    let at = 0
-    for (const [label, key] of generation.pairs()) {
-      pairs[at++] = changed.has(label) ? STRAY : label
-      pairs[at++] = key
-    }
     this.#files.push(file)
     graph.save(file.path)
-    this.#graphs.push({ file, pairs, header: { bytes: file.bytes, entries: graph.entries, nextKey, pairs: size } })
+    const pairs = pairsOf(generation, changed)
+    const header = { bytes: file.bytes, entries: graph.entries, nextKey, pairs: pairs.length / 2 }
+    this.#graphs.push({ file, pairs, header })
   }
 
   async save(files: SnapshotWriter): Promise<void> {
@@ -81,6 +76,18 @@ export class CapturedGraphs {
   close(): void {
     for (const file of this.#files) file.close()
   }
+}
+
+/** Label and key, one after the other. */
+function pairsOf(generation: Generation, changed: ReadonlySet<number>): Float64Array {
+  const pairs = new Float64Array(2 * generation.size)
+  let at = 0
+  for (const [label, key] of generation.pairs()) {
+    if (changed.has(label)) continue
+    pairs[at++] = label
+    pairs[at++] = key
+  }
+  return pairs.subarray(0, at)
 }
 
 /**
@@ -125,7 +132,6 @@ function openGraph(
   const generation = new Generation(graph, header.nextKey)
   for (let at = 0; at < pairs.length; at += 2) {
     const label = pairs[at]!
-    if (label === STRAY) continue
     if (!isKnown(label)) throw new Error(`it names label ${label}, which has no vector`)
     generation.adopt(label, pairs[at + 1]!)
   }

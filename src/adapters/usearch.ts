@@ -52,7 +52,7 @@ interface UsearchIndex {
  * eighth of the vectors or more, all are compared: small indexes and narrow filters are exact. So are vectors longer than 1e18 (`f16`: 6e4) under `l2` and `ip`,
  * which float32 cannot hold the squares of.
  *
- * Memory: 4 bytes an element for the exact vectors, as many again for the graph's copy (half with `f16` and `bf16`), and some 300 bytes a vector.
+ * Memory: 4 bytes an element for the exact vectors, as many again for the graph's copy (half with `f16` and `bf16`), and some 350 bytes a vector.
  * Vectors that were removed or replaced stay in the graph until they are more than those that are there; then it is replaced, little by little. Adding and searching
  * block the event loop for as long as they take; so does a checkpoint, while the engine writes the graph.
  *

@@ -1,7 +1,6 @@
 /** A process that inserts into a usearch index, with checkpoints on the way, is killed. */
 import assert from 'node:assert/strict'
 import { fork } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -38,13 +37,14 @@ test('everything acknowledged is there after each kill, and found; temporary fil
     t.after(() => kill(child))
     const wanted = acknowledged.size + 250 + 60 * round
     let most = 0
-    while (acknowledged.size < wanted) {
-      const [told] = (await once(child, 'message')) as [Told]
-      acknowledged.add(told.number)
-      most = told.checkpoints
-    }
-    const late = (told: unknown): unknown => acknowledged.add((told as Told).number)
-    child.on('message', late)
+    await new Promise<void>((resolve, reject) => {
+      child.on('exit', () => reject(new Error('the process ended by itself')))
+      child.on('message', (told: Told) => {
+        acknowledged.add(told.number)
+        most = told.checkpoints
+        if (acknowledged.size >= wanted) resolve()
+      })
+    })
     await kill(child)
     checkpoints += most
     await using index = await DurableIndex.open({
