@@ -1,5 +1,7 @@
 // What samples of the documentation take as given, where they do not say it themselves: names that a reader knows from the sentence around.
 
+import type { Document } from '@langchain/core/documents'
+import type { EmbeddingsInterface } from '@langchain/core/embeddings'
 import type { BatchMember, DurableIndex as Index, Wal as Log } from 'walv'
 
 declare global {
@@ -10,6 +12,10 @@ declare global {
   const bytes: Uint8Array
   /** The pieces of a file. */
   const pieces: Iterable<Uint8Array>
+  const documents: Document[]
+  const embeddings: EmbeddingsInterface
+  /** A MemoryVectorStore. */
+  const store: { readonly memoryVectors: readonly unknown[] }
   /** Whatever a store of the reader's own does with entries. */
   function apply(entries: readonly BatchMember[]): void
 }

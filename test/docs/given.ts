@@ -1,4 +1,5 @@
 /** Gives the samples of the README what they take as given (given.d.ts), for real: loaded before each that is run. */
+import { SyntheticEmbeddings } from '@langchain/core/utils/testing'
 import { DurableIndex, flat, Wal } from '../../src/mod.ts'
 
 const vector = Float32Array.from({ length: 100 }, (_, element) => Math.sin(element))
@@ -12,5 +13,7 @@ Object.assign(globalThis, {
   query: vector.toReversed(),
   bytes: Uint8Array.of(1, 2, 3),
   pieces: [Uint8Array.of(4, 5)],
+  documents: [{ pageContent: 'The ship left the harbor', metadata: { lang: 'en' } }],
+  embeddings: new SyntheticEmbeddings({ vectorSize: 100 }),
   apply: () => {},
 })

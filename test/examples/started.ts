@@ -11,7 +11,7 @@ import { kill } from '../support/processes.ts'
 
 const readJson = (path: string): Record<string, Record<string, string>> => JSON.parse(readFileSync(path, 'utf8'))
 
-/** A copy of an example with what its package.json asks for, in the version that it asks for. */
+/** A copy of an example with what its package.json asks for, in the version that it asks for; its walv is this one. */
 export class Example {
   readonly #folder: string
   readonly #t: TestContext
@@ -25,7 +25,8 @@ export class Example {
     mkdirSync(join(copy, 'node_modules'))
     for (const [dependency, version] of Object.entries(readJson(join(this.#folder, 'package.json')).dependencies!)) {
       const place = dependency === 'walv' ? ROOT : join(ROOT, 'node_modules', dependency)
-      assert.equal(readJson(join(place, 'package.json')).version, version, `${name} asks for another ${dependency}`)
+      if (dependency !== 'walv')
+        assert.equal(readJson(join(place, 'package.json')).version, version, `${name} asks for another ${dependency}`)
       symlinkSync(place, join(copy, 'node_modules', dependency), 'junction')
     }
   }

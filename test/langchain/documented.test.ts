@@ -19,7 +19,7 @@ async function blocksOf(page: string, heading: string): Promise<{ language: stri
   const text = await readFile(join(ROOT, 'docs', page), 'utf8')
   const section = text.split(/^#+ /m).find((each) => each.startsWith(`${heading}\n`))
   assert.ok(section, `${page} has ${heading}`)
-  return [...section.matchAll(/^```(\w+)\n(.*?)^```$/gms)].map(([, language, code]) => ({
+  return [...section.matchAll(/^```(\w+)[^\n]*\n(.*?)^```$/gms)].map(([, language, code]) => ({
     language: language!,
     code: code!,
   }))
@@ -55,8 +55,7 @@ test('The migration from MemoryVectorStore runs as docs/migrating.md shows it', 
   const folder = await userFolder(t)
   const [dump, command, opened] = await blocksOf('migrating.md', 'From MemoryVectorStore')
   const vectors = await readFile(join(FIXTURES, 'memory-vector-store.json'), 'utf8')
-  const store = `import { writeFile } from 'node:fs/promises'\nconst store = { memoryVectors: ${vectors} }\n`
-  await program(folder, store + dump!.code)
+  await program(folder, `const store = { memoryVectors: ${vectors} }\n${dump!.code}`)
   assert.match(await importCommand(folder, command!.code), /^12 vectors of 100 dimensions imported/)
   assert.match(await program(folder, EMBEDDINGS + opened!.code), /topic: 'sea'.*topic: 'sea'/s)
 })

@@ -3,8 +3,12 @@ import { rm } from 'node:fs/promises'
 import manifest from 'walv/package.json' with { type: 'json' }
 
 const subpaths = Object.keys(manifest.exports).filter((subpath) => subpath !== './package.json')
-const names = {}
-for (const subpath of subpaths) names[subpath] = Object.keys(await import(subpath.replace('.', 'walv'))).length
+const found = {}
+for (const subpath of subpaths)
+  found[subpath] = await import(subpath.replace('.', 'walv')).then(
+    (names) => Object.keys(names).length,
+    ({ message }) => message,
+  )
 
 const { DurableIndex } = await import('walv')
 const { flat } = await import('walv/flat')
@@ -21,7 +25,7 @@ await again.close()
 console.log(
   JSON.stringify({
     version: process.version,
-    names,
+    found,
     size: again.size,
     nearest: nearest.id,
     metadata: nearest.metadata,

@@ -4,8 +4,14 @@ const manifest = require('walv/package.json')
 const { DurableIndex, flat, Wal, WalError } = require('walv')
 
 const subpaths = Object.keys(manifest.exports).filter((subpath) => subpath !== './package.json')
-const names = {}
-for (const subpath of subpaths) names[subpath] = Object.keys(require(subpath.replace('.', 'walv'))).length
+const found = {}
+for (const subpath of subpaths) {
+  try {
+    found[subpath] = Object.keys(require(subpath.replace('.', 'walv'))).length
+  } catch ({ message }) {
+    found[subpath] = message
+  }
+}
 
 const directory = './data-require'
 async function main() {
@@ -17,7 +23,7 @@ async function main() {
   console.log(
     JSON.stringify({
       version: process.version,
-      names,
+      found,
       size: index.size,
       refused: second instanceof WalError && second.code,
     }),
