@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { TestContext } from 'node:test'
-import { ROOT, run } from '../package/nodes.ts'
+import { NO_SLOW_SYNC, ROOT, run } from '../package/nodes.ts'
 import { kill } from '../support/processes.ts'
 
 const readJson = (path: string): Record<string, Record<string, string>> => JSON.parse(readFileSync(path, 'utf8'))
@@ -33,7 +33,7 @@ export class Example {
 
   /** Runs a program of it to its end, and resolves to the lines that it prints. */
   async run(...args: string[]): Promise<string[]> {
-    const { stdout, stderr } = await run(process.execPath, args, { cwd: this.#folder })
+    const { stdout, stderr } = await run(process.execPath, [NO_SLOW_SYNC, ...args], { cwd: this.#folder })
     assert.equal(stderr, '')
     return stdout.trimEnd().split('\n')
   }

@@ -5,7 +5,7 @@ import { cp, mkdir, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { install, type Packed, pack, removeFolder, temporaryFolder } from './installed.ts'
-import { NODE_VERSIONS, nodeProgram, ROOT, run, withNode } from './nodes.ts'
+import { NO_SLOW_SYNC, NODE_VERSIONS, nodeProgram, ROOT, run, withNode } from './nodes.ts'
 
 let folder: string
 let packed: Packed
@@ -43,7 +43,10 @@ for (const version of NODE_VERSIONS) {
   describe(`Node ${version}`, { concurrency: true }, () => {
     let node: string
     const printed = async (...args: string[]) => {
-      const { stdout, stderr } = await run(node, args, { cwd: join(folder, version), env: withNode(node) })
+      const { stdout, stderr } = await run(node, [NO_SLOW_SYNC, ...args], {
+        cwd: join(folder, version),
+        env: withNode(node),
+      })
       assert.equal(stderr, '')
       return stdout
     }

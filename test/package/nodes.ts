@@ -14,6 +14,9 @@ export const run = (
 ): Promise<{ stdout: string; stderr: string }> =>
   promisify(execFile)(program, args, { ...options, encoding: 'utf8', timeout: 300_000, killSignal: 'SIGKILL' })
 
+/** For programs that must print no warning: that of a slow sync is the machine's affair, which is busy when all tests run. */
+export const NO_SLOW_SYNC = '--disable-warning=WALV_SLOW_SYNC'
+
 /** The oldest that walv promises to run on, and every line that is kept up. */
 export const NODE_VERSIONS: readonly string[] = ['20.19.0', '22.23.3', '24.21.0', '26.10.0']
 
