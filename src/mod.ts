@@ -17,19 +17,18 @@ export type { Disk, DiskEntry, DiskFile, DiskLock } from './disk/disk.ts'
 export { nodeDisk } from './disk/real.ts'
 export * from './entry.ts'
 export { WalError, type WalErrorCode, type WalErrorDetails } from './errors.ts'
-export {
-  DurableIndex,
-  type DurableIndexOptions,
-  type DurableIndexStats,
-  type Hit,
-  type IndexEntry,
-  type IndexRecoveryReport,
-  type SearchOptions,
-  type StoredVector,
-} from './index/durable-index.ts'
+export { DurableIndex, type DurableIndexStats } from './index/durable-index.ts'
+export type {
+  DurableIndexOptions,
+  Hit,
+  IndexEntry,
+  SearchOptions,
+  StoredVector,
+} from './index/durable-index-types.ts'
 export { type FlatOptions, flat } from './index/flat.ts'
 export type { IndexTransaction, MetadataArgument } from './index/index-transaction.ts'
 export type { MetadataIssue, MetadataSchema, SchemaIssue, SchemaResult } from './index/metadata-schema.ts'
+export type { IndexRecoveryReport } from './index/restore.ts'
 export type * from './index/vector-index.ts'
 export * from './limits.ts'
 export {

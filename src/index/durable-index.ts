@@ -1,84 +1,22 @@
 import { resolve } from 'node:path'
 import { indexOpenTracing, traced } from '../diagnostics.ts'
-import type {
-  BatchMember,
-  CheckpointEntry,
-  CustomEntry,
-  DeleteEntry,
-  EntryInput,
-  InsertEntry,
-  JsonValue,
-  UpdateEntry,
-  VectorInput,
-} from '../entry.ts'
+import type { BatchMember, CheckpointEntry, EntryInput, JsonValue, UpdateEntry, VectorInput } from '../entry.ts'
 import { WalError } from '../errors.ts'
 import { vectorOf } from '../format/encode.ts'
 import { type Health, type HealthCheck, type HealthOptions, healthOf, poisonCheck } from '../log/health.ts'
 import type { Log } from '../log/log.ts'
-import { type WalOptions, wholeNumber } from '../log/options.ts'
-import type { RecoveryReport } from '../log/recovery.ts'
+import { wholeNumber } from '../log/options.ts'
 import type { Transaction } from '../log/transactions.ts'
-import { Wal, type WalStats } from '../log/wal.ts'
+import type { Wal, WalStats } from '../log/wal.ts'
 import { ApplyQueue } from './apply-queue.ts'
 import { type ChangeRules, checkedEntry, checkedQuery } from './checked-change.ts'
+import type { DurableIndexOptions, Hit, IndexEntry, SearchOptions, StoredVector } from './durable-index-types.ts'
 import { InFlight } from './in-flight.ts'
-import { dataEntries, IndexState } from './index-state.ts'
+import { dataEntries, type IndexState } from './index-state.ts'
 import { IndexTransaction, type MetadataArgument } from './index-transaction.ts'
 import { checkSchema, type MetadataSchema } from './metadata-schema.ts'
-import type { Metric, VectorIndex } from './vector-index.ts'
-
-export interface DurableIndexOptions<Metadata = JsonValue, Input = Metadata> extends WalOptions {
-  /** An empty index, for example `flat({ dimensions: 100 })`. The durable index owns it from now on. */
-  readonly index: VectorIndex
-  /**
-   * Takes a checkpoint by itself when so many entries were logged since the last. `'auto'` (default): when as many were logged as the index holds,
-   * and at least 10 000, so that the cost of snapshots stays in proportion. `false`: never.
-   */
-  readonly checkpointIntervalEntries?: number | 'auto' | false
-  /**
-   * Checks metadata before it is logged, and gives the types `Input` and `Metadata`: a Standard Schema, for example one made with zod or valibot. What it returns is logged. What is in the
-   * directory already is not checked. It must answer at once; one that answers with a promise is refused with `WALV_INVALID_OPTION` at the first change. Default: none.
-   */
-  readonly metadataSchema?: MetadataSchema<Input, Metadata>
-}
-
-/** A change of a batch, with metadata of its type. */
-export type IndexEntry<Input = JsonValue> =
-  | (InsertEntry<VectorInput, Input> & (null extends Input ? unknown : { readonly metadata: Input }))
-  | UpdateEntry<VectorInput, Input>
-  | DeleteEntry
-  | CustomEntry
-  | { readonly type: 'batch'; readonly entries: readonly IndexEntry<Input>[] }
-
-export interface SearchOptions<Metadata = JsonValue> {
-  /** How many hits at most. Default 10. */
-  readonly k?: number
-  /** Leaves out what it returns false for, before it counts. */
-  readonly filter?: (metadata: Metadata, id: string) => boolean
-}
-
-/** A stored vector that is near. Metadata is frozen. */
-export interface Hit<Metadata = JsonValue> {
-  readonly id: string
-  readonly distance: number
-  readonly metadata: Metadata
-}
-
-/** What is stored under an id: a copy of the vector, and the metadata, frozen. */
-export interface StoredVector<Metadata = JsonValue> {
-  readonly vector: Float32Array
-  readonly metadata: Metadata
-}
-
-/** What opening found, replayed and loaded. */
-export interface IndexRecoveryReport extends RecoveryReport {
-  /** Changes (batches and transactions count once) applied on top of the snapshot, or on nothing. */
-  readonly replayed: number
-  /** Changes that their own conditions kept from taking effect. */
-  readonly voided: number
-  /** Vectors that came from the snapshot. */
-  readonly fromSnapshot: number
-}
+import { type IndexRecoveryReport, openRestored } from './restore.ts'
+import type { Metric } from './vector-index.ts'
 
 export interface DurableIndexStats extends WalStats {
   readonly size: number
@@ -161,18 +99,8 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> {
     const interval = named
       ? checkpointIntervalEntries
       : wholeNumber('checkpointIntervalEntries', checkpointIntervalEntries, 1)
-    for (let tries = options.readOnly ? READ_ONLY_TRIES : 1; ; tries--) {
-      const log = await Wal.open(walOptions)
-      const state = new IndexState(index)
-      try {
-        const recovery = await restore(log, state, options.signal)
-        return new DurableIndex<Metadata, Input>(log, state, metadataSchema, recovery, interval)
-      } catch (error) {
-        await log.close()
-        const isEmpty = state.empty()
-        if (tries === 1 || !isEmpty || !wasRetired(error as WalError)) throw error
-      }
-    }
+    const { log, state, recovery } = await openRestored(walOptions, index)
+    return new DurableIndex<Metadata, Input>(log, state, metadataSchema, recovery, interval)
   }
 
   get size(): number {
@@ -427,43 +355,7 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> {
   }
 }
 
-/** How often to begin again beside a live writer, which may let go of what was found a moment ago. */
-const READ_ONLY_TRIES = 20
-
-const wasRetired = ({ code, cause }: WalError): boolean =>
-  code === 'WALV_SEQUENCE_TRIMMED' || (cause as NodeJS.ErrnoException | undefined)?.code === 'ENOENT'
-
 const accepts = <Metadata>(
   filter: NonNullable<SearchOptions<Metadata>['filter']>,
   entry: { id: string; metadata: JsonValue },
 ): boolean => filter(entry.metadata as Metadata, entry.id) === true
-
-async function restore(log: Wal, state: IndexState, signal: AbortSignal | undefined): Promise<IndexRecoveryReport> {
-  const { snapshot } = log
-  if (snapshot) await state.load(snapshot, snapshot.reference.info)
-  const fromSnapshot = state.catalog.size
-  const after = log.lastCheckpoint?.sequenceNumber ?? -1
-  let replayed = 0
-  let voided = 0
-  await state.coalesce(async () => {
-    for await (const { seq, entries } of log.replay({ after, borrow: true, ...(signal && { signal }) })) {
-      if (applyLogged(state, seq, entries)) replayed++
-      else voided++
-    }
-  })
-  return { ...log.recovery, replayed, voided, fromSnapshot }
-}
-
-function applyLogged(state: IndexState, seq: number, entries: readonly BatchMember[]): boolean {
-  try {
-    return state.apply(entries)
-  } catch (cause) {
-    // What was held back until now may be of any record before.
-    if ((cause as WalError).code === 'WALV_INDEX_MISMATCH') throw cause
-    throw new WalError(
-      'WALV_INDEX_MISMATCH',
-      `Record ${seq} does not fit the index: ${(cause as Error).message} Open the directory with the index options it was written with.`,
-      { seq, cause },
-    )
-  }
-}

@@ -1,0 +1,47 @@
+import type { CustomEntry, DeleteEntry, InsertEntry, JsonValue, UpdateEntry, VectorInput } from '../entry.ts'
+import type { WalOptions } from '../log/options.ts'
+import type { MetadataSchema } from './metadata-schema.ts'
+import type { VectorIndex } from './vector-index.ts'
+
+export interface DurableIndexOptions<Metadata = JsonValue, Input = Metadata> extends WalOptions {
+  /** An empty index, for example `flat({ dimensions: 100 })`. The durable index owns it from now on. */
+  readonly index: VectorIndex
+  /**
+   * Takes a checkpoint by itself when so many entries were logged since the last. `'auto'` (default): when as many were logged as the index holds,
+   * and at least 10 000, so that the cost of snapshots stays in proportion. `false`: never.
+   */
+  readonly checkpointIntervalEntries?: number | 'auto' | false
+  /**
+   * Checks metadata before it is logged, and gives the types `Input` and `Metadata`: a Standard Schema, for example one made with zod or valibot. What it returns is logged. What is in the
+   * directory already is not checked. It must answer at once; one that answers with a promise is refused with `WALV_INVALID_OPTION` at the first change. Default: none.
+   */
+  readonly metadataSchema?: MetadataSchema<Input, Metadata>
+}
+
+/** A change of a batch, with metadata of its type. */
+export type IndexEntry<Input = JsonValue> =
+  | (InsertEntry<VectorInput, Input> & (null extends Input ? unknown : { readonly metadata: Input }))
+  | UpdateEntry<VectorInput, Input>
+  | DeleteEntry
+  | CustomEntry
+  | { readonly type: 'batch'; readonly entries: readonly IndexEntry<Input>[] }
+
+export interface SearchOptions<Metadata = JsonValue> {
+  /** How many hits at most. Default 10. */
+  readonly k?: number
+  /** Leaves out what it returns false for, before it counts. */
+  readonly filter?: (metadata: Metadata, id: string) => boolean
+}
+
+/** A stored vector that is near. Metadata is frozen. */
+export interface Hit<Metadata = JsonValue> {
+  readonly id: string
+  readonly distance: number
+  readonly metadata: Metadata
+}
+
+/** What is stored under an id: a copy of the vector, and the metadata, frozen. */
+export interface StoredVector<Metadata = JsonValue> {
+  readonly vector: Float32Array
+  readonly metadata: Metadata
+}
