@@ -135,10 +135,11 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> {
     this.#needOpen()
     const entry = checkedEntry({ type: 'delete', id }, this.#rules)
     this.#inFlight.checkFree(id)
-    if (!this.#inFlight.exists(id)) {
-      // Another call in flight removes it: the answer holds only once that is durable and applied.
-      if (this.#inFlight.decides(id)) await this.#queue.barrier()
-      return false
+    while (!this.#inFlight.exists(id)) {
+      if (!this.#inFlight.decides(id)) return false
+      // Another call in flight removes it: the answer is known once that is durable and applied, or has failed.
+      await this.#queue.barrier()
+      this.#needOpen()
     }
     await this.#append(entry)
     return true

@@ -38,9 +38,10 @@ export class IndexTransaction<Input = JsonValue> {
 
   /** Returns whether the id existed. */
   delete(id: string): boolean {
-    if (!this.#exists(id)) return false
-    this.#add({ type: 'delete', id })
-    return true
+    const existed = this.#exists(id)
+    // What removes it and is in flight may still fail.
+    if (existed || this.#inFlight.decides(id)) this.#add({ type: 'delete', id })
+    return existed
   }
 
   #exists(id: string): boolean {

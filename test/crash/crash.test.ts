@@ -10,7 +10,11 @@ const SEEDS_OF_SLOW = 1
 const SLOW = /large|usearch|hnswlib/
 const MIN_STATES = 20_000
 /** Seeds beyond those that found something once. */
-const FOUND: Readonly<Record<string, readonly number[]>> = { 'failing-log': [9, 108], repair: [12, 141] }
+const FOUND: Readonly<Record<string, readonly number[]>> = {
+  'failing-log': [9, 108],
+  'failing-index': [196],
+  repair: [12, 141],
+}
 
 const seeds = (workload: string): Job[] =>
   [

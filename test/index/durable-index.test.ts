@@ -61,6 +61,29 @@ test('flush resolves when what was acknowledged without a sync is on stable stor
   await assert.rejects(index.flush(), refusal('WALV_CLOSED'))
 })
 
+test('a removal that is refused leaves the id to the next one, which does not call it gone', async (t) => {
+  const disk = new FailingDisk()
+  const index = await open(t, await temporaryDirectory(t), { disk })
+  await index.insert('a', [1, 0])
+  disk.fail({ operation: 'write', path: SEGMENT, code: 'ENOSPC' })
+  const [first, second] = await Promise.allSettled([index.delete('a'), index.delete('a')])
+  assert.equal(first.status === 'rejected' && first.reason.code, 'WALV_DISK_FULL')
+  assert.deepEqual(second, { status: 'fulfilled', value: true })
+  assert.equal(index.has('a'), false)
+  assert.equal(await index.delete('a'), false)
+})
+
+test('a transaction whose answer rests on a removal that is refused is refused with it', async (t) => {
+  const disk = new FailingDisk()
+  const index = await open(t, await temporaryDirectory(t), { disk })
+  await index.insert('a', [1, 0])
+  disk.fail({ operation: 'write', path: SEGMENT, code: 'ENOSPC' })
+  const removed = index.delete('a')
+  const answer = index.transaction((transaction) => transaction.delete('a'))
+  for (const work of [removed, answer]) await assert.rejects(work, { code: 'WALV_DISK_FULL', fate: 'not-logged' })
+  assert.equal(index.has('a'), true)
+})
+
 test('an update of metadata alone does not log the vector again', async (t) => {
   const directory = await temporaryDirectory(t)
   const index = await open(t, directory, { index: flat({ dimensions: 1000 }) })
