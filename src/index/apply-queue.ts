@@ -45,14 +45,6 @@ export class ApplyQueue {
     })
   }
 
-  /** Resolves when everything that waits now is applied or has failed. */
-  barrier(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#waiting.push({ entries: [], answer: { error: undefined }, resolve, reject: () => resolve() })
-      this.#drain()
-    })
-  }
-
   #drain(): void {
     let done = 0
     for (const { answer, entries, resolve, reject } of this.#waiting) {

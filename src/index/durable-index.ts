@@ -135,14 +135,10 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> {
     this.#needOpen()
     const entry = checkedEntry({ type: 'delete', id }, this.#rules)
     this.#inFlight.checkFree(id)
-    while (!this.#inFlight.exists(id)) {
-      if (!this.#inFlight.decides(id)) return false
-      // Another call in flight removes it: the answer is known once that is durable and applied, or has failed.
-      await this.#queue.barrier()
-      this.#needOpen()
-    }
-    await this.#append(entry)
-    return true
+    const existed = this.#inFlight.exists(id)
+    // Another call in flight may be what removes it. The answer holds if that one succeeds; if it is refused, so is what is logged behind it.
+    if (existed || this.#inFlight.decides(id)) await this.#append(entry)
+    return existed
   }
 
   /** Applies several changes whole or not at all, in their order; a later one sees an earlier one. */

@@ -39,7 +39,7 @@ export class IndexTransaction<Input = JsonValue> {
   /** Returns whether the id existed. */
   delete(id: string): boolean {
     const existed = this.#exists(id)
-    // What removes it and is in flight may still fail.
+    // What removes it and is in flight may still be refused: then this must be, too.
     if (existed || this.#inFlight.decides(id)) this.#add({ type: 'delete', id })
     return existed
   }
