@@ -5,7 +5,7 @@ import { runJobs } from './pool.ts'
 import { WORKLOADS } from './workloads.ts'
 
 /** How many seeds of each workload, from 1 on; of those with large records or an engine, which take their time, fewer. More of them: `npm run crash`. */
-const SEEDS = 5
+const SEEDS = 4
 const SEEDS_OF_SLOW = 1
 const SLOW = /large|usearch|hnswlib/
 const MIN_STATES = 20_000
