@@ -19,6 +19,8 @@ const IDLE_PROMISE_MS = 100
 const PAGE_BYTES = 4096
 /** From so many bytes on a group is worth a sync of its own, while its callers' next appends are encoded. */
 const EAGER_BYTES = 256 * 1024
+/** Below so many bytes, the group before counted too, there is too little to encode and write during a sync for that to be worth a second call. */
+const ONE_CALL_BELOW_BYTES = 64 * 1024
 
 /** What a writer starts from: the log as recovery left it, all of it durable. */
 export interface WriterStart extends ActiveSegment {
@@ -301,7 +303,7 @@ export class GroupCommit {
 
   /** A group behind which none would be written meanwhile is on the disk sooner if one call writes and syncs it. */
   #fitsOneCall(group: Group): boolean {
-    const isSmall = group.bytes < EAGER_BYTES && !group.opensSegment
+    const isSmall = Math.max(group.bytes, this.#lastGroupBytes) < ONE_CALL_BELOW_BYTES && !group.opensSegment
     return isSmall && this.#settings.durability === 'commit' && this.#writer.canWriteSynced
   }
 
