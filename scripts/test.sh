@@ -3,7 +3,6 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-scripts/test-needs.sh
 npm run -s build
 npm run -s build:test
 find build/test -name '*.test.js' | sort | xargs node --test --test-reporter="${WALV_TEST_REPORTER:-spec}" --test-concurrency=2

@@ -53,7 +53,7 @@ export const BUGS: readonly Bug[] = [
       {
         file: 'src/log/segment-writer.ts',
         find: 'group.promise(durableBefore)\n    const bytes = group.frames()',
-        replace: 'group.promise(group.nextSeq - 1)\n    const bytes = group.frames()',
+        replace: 'group.promise(Math.max(durableBefore, group.nextSeq - 1))\n    const bytes = group.frames()',
       },
     ],
     caughtBy: explorer('log'),

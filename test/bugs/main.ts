@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { BUGS, type Bug, type Edit, type TestName } from './bugs.ts'
 
 const ROOT: string = fileURLToPath(new URL('../../../', import.meta.url))
-const COPIED = ['src', 'test', 'bench/src', 'docs', 'tsconfig.json', 'package.json']
+const COPIED = ['src', 'test', 'bench/src', 'docs', 'examples', 'tsconfig.json', 'package.json']
 const MAX_TEST_MS = 60_000
 
 interface Outcome {
