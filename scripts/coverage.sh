@@ -6,7 +6,7 @@ set -eu
 cd "$(dirname "$0")/.."
 build=${BUILD:-build-coverage}
 
-[ $# -gt 0 ] || set -- test/format test/disk test/log test/v1 test/golden test/errors.test.ts
+[ $# -gt 0 ] || set -- test/format test/disk test/log test/v1 test/golden test/telemetry test/errors.test.ts
 node scripts/clean.mjs "$build"
 # Errors are the business of `npm run check`.
 npx tsc -p tsconfig.json --noCheck --outDir "$build" || true

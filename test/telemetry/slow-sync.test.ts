@@ -54,6 +54,18 @@ test('the first slow sync of an open log is warned about, with numbers; the chan
   assert.equal(warned.length, 2, 'another open log warns for itself')
 })
 
+test('the warning says what is usual, where anything was synced before', async (t) => {
+  const warned = warnings(t)
+  for (const before of [[], [3, 4, 5]]) {
+    const times = new SyncTimes({ directory: DIRECTORY, slowSyncMs: 1000, durability: 'commit' } as WalSettings)
+    for (const durationMs of [...before, 1000]) times.note('file', durationMs)
+  }
+  await until(() => warned.length > 1)
+  const [first, later] = warned.map(({ message }) => message)
+  assert.ok(first!.startsWith('A sync of file took 1000 ms (slowSyncMs is 1000; the first of this log). '), first)
+  assert.ok(later!.includes(' (slowSyncMs is 1000; the median of those before is 4.0 ms). '), later)
+})
+
 test('a sync below the threshold is not warned about', async (t) => {
   const warned = warnings(t)
   const told = heard<SlowSyncMessage>(t, 'walv:slow-sync', DIRECTORY)
