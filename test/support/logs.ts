@@ -1,8 +1,10 @@
+import assert from 'node:assert/strict'
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
+import { FRAME_MAGIC } from '../../src/format/frame.ts'
 import {
   type CustomEntry,
   type Damage,
@@ -106,8 +108,14 @@ export async function segmentsIn(directory: string): Promise<string[]> {
 }
 
 /** Where the frame of an insert begins: 52 bytes and the vector stand before its id. */
-export const frameOf = (content: Buffer, id: string, dimensions = 3): number =>
-  content.indexOf(id, 1024) - 52 - 4 * dimensions
+export function frameOf(content: Buffer, id: string, dimensions = 3): number {
+  const start = (at: number): number => at - 52 - 4 * dimensions
+  let at = content.indexOf(id, 1024)
+  // A checksum may look like a short id.
+  while (at >= 0 && content.indexOf(FRAME_MAGIC, start(at)) !== start(at)) at = content.indexOf(id, at + 1)
+  assert.ok(at >= 0, `no frame with the id ${id}`)
+  return start(at)
+}
 
 /** Changes a file's content: to what is returned, or, if that is nothing, where it stands. */
 export async function alter(path: string, change: (content: Buffer) => Buffer | undefined): Promise<void> {
