@@ -1,8 +1,16 @@
 import assert from 'node:assert/strict'
 import { statfs } from 'node:fs/promises'
 import { type TestContext, test } from 'node:test'
-import { judgeHealth, thresholdsOf } from '../../src/log/health.ts'
-import { DurableIndex, flat, type Health, type HealthCheck, type HealthOptions, Wal } from '../../src/mod.ts'
+import { judgeHealth, thresholdsOf, type Vitals } from '../../src/log/health.ts'
+import {
+  DurableIndex,
+  flat,
+  type Health,
+  type HealthCheck,
+  type HealthOptions,
+  Wal,
+  type WalError,
+} from '../../src/mod.ts'
 import { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
 import { FailingDisk } from '../support/failing-disk.ts'
 import {
@@ -141,6 +149,56 @@ test('the defaults for sizes and syncs', () => {
   assert.deepEqual(levelsOf(8 * GIB + 1, 100.1), ['ok', 'warn', 'warn', 'ok', 'ok'])
   assert.deepEqual(levelsOf(64 * GIB, 1000), ['ok', 'warn', 'warn', 'ok', 'ok'])
   assert.deepEqual(levelsOf(64 * GIB + 1, 1000.1), ['ok', 'fail', 'fail', 'ok', 'ok'])
+})
+
+/** The checks of a log in which little is so, with these thresholds on top of switched-off ones. */
+function checksOf(vitals: Partial<Vitals>, options: HealthOptions = {}): Map<HealthCheck['name'], HealthCheck> {
+  const fresh = { directory: '/log', poison: undefined, bytes: 3 * MIB, medianSyncMs: undefined, freeBytes: 7 * MIB }
+  const times = { lastCheckpointAt: undefined, openedAt: 0, now: 0, entriesSinceCheckpoint: 2 }
+  const space = { diskFreeWarnBytes: 0, diskFreeFailBytes: 0 }
+  const { checks } = judgeHealth({ ...fresh, ...times, ...vitals }, thresholdsOf({ ...space, ...options }))
+  return new Map(checks.map((check) => [check.name, check]))
+}
+
+test('a check that is ok says what is so, and no more', () => {
+  const unsynced = checksOf({})
+  assert.deepEqual(
+    [...unsynced.values()].map(({ message }) => message),
+    [
+      'No write or sync has failed.',
+      'The segments in /log have 3 MiB.',
+      'Nothing was synced yet.',
+      'There is no checkpoint, and the log has been open for 0.0 h; 2 records are behind it.',
+      '7 MiB are free in /log.',
+    ],
+  )
+  const sync = { name: 'sync-latency', level: 'ok', message: 'Nothing was synced yet.', value: null, unit: 'ms' }
+  assert.deepEqual(unsynced.get('sync-latency'), sync)
+  const used = checksOf({ medianSyncMs: 1.25, freeBytes: Number.POSITIVE_INFINITY })
+  assert.equal(used.get('sync-latency')!.message, 'The median of the last syncs is 1.3 ms.')
+  assert.equal(used.get('disk-space')!.message, 'No end of bytes are free in /log.')
+})
+
+test('a check that is not says what to do, too', () => {
+  const { message } = checksOf({}, { diskFreeWarnBytes: 8 * MIB }).get('disk-space')!
+  assert.match(message, /^7 MiB are free in \/log\. Appends are refused when it is full\. Make space; /)
+})
+
+test('an option that is undefined has its default, and a refusal names what is wrong', () => {
+  assert.deepEqual(thresholdsOf({ syncWarnMs: undefined } as unknown as HealthOptions), thresholdsOf({}))
+  const refused = (options: object): WalError => {
+    try {
+      thresholdsOf(options)
+    } catch (error) {
+      return error as WalError
+    }
+    throw new Error('it was not refused')
+  }
+  assert.match(
+    refused({ latencyMs: 5 }).message,
+    /^health has no option "latencyMs"\. There are: sizeWarnBytes, sizeFail/,
+  )
+  assert.equal(refused({ syncFailMs: -1 }).message, 'The option syncFailMs must be a number of at least 0, not -1.')
 })
 
 test('the age is that of the last checkpoint, also after reopening', async (t) => {
