@@ -18,7 +18,6 @@ export class SyncTimes {
 
   /** Median of the last syncs; undefined before the first. */
   get medianMs(): number | undefined {
-    if (this.count === 0) return undefined
     const sorted = this.#recent.slice(0, Math.min(this.count, REMEMBERED)).sort()
     return sorted[sorted.length >> 1]
   }
