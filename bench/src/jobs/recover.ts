@@ -1,5 +1,6 @@
 import { join } from 'node:path'
-import { DurableIndex, flat, Wal } from 'walv'
+import { DurableIndex, flat, type VectorIndex, Wal } from 'walv'
+import { usearch } from 'walv/usearch'
 import type { Job, Metrics } from '../job.ts'
 import { Records } from '../records.ts'
 
@@ -8,28 +9,37 @@ export interface RecoverJob extends Job {
   readonly subdirectory?: string
 }
 
-/** Opens a log and reads all of it into nothing. */
+/** Opens a log and reads all of it into nothing, as an index that is restored reads it. */
 export async function recoverNothing(job: RecoverJob): Promise<Metrics> {
   const { records } = job.prepared
   const start = performance.now()
   const wal = await Wal.open({ directory: job.directory })
   const openMs = performance.now() - start
   let found = 0
-  for await (const _ of wal.read()) found++
+  for await (const _ of wal.read({ borrow: true })) found++
   const ms = performance.now() - start
   await wal.close()
   if (found !== records) throw new Error(`${found} records of ${records} were read`)
   return { ms, openMs, recordsPerSecond: (1000 * records) / ms }
 }
 
-/** Opens a durable index with the flat one. */
-export async function recoverFlat(job: RecoverJob): Promise<Metrics> {
+export interface IndexJob extends RecoverJob {
+  readonly engine: keyof typeof ENGINES
+}
+
+const ENGINES = {
+  flat: (dimensions: number): VectorIndex => flat({ dimensions }),
+  usearch: (dimensions: number): VectorIndex => usearch({ dimensions }),
+}
+
+/** Opens a durable index with this engine. */
+export async function recoverIndex(job: IndexJob): Promise<Metrics> {
   const { records } = job.prepared
   const directory = join(job.directory, job.subdirectory ?? '')
   const start = performance.now()
   const index = await DurableIndex.open({
     directory,
-    index: flat({ dimensions: job.dimensions }),
+    index: ENGINES[job.engine](job.dimensions),
     checkpointIntervalEntries: false,
   })
   const ms = performance.now() - start
@@ -47,10 +57,10 @@ export async function emptyProcess(job: RecoverJob): Promise<Metrics> {
 }
 
 /** What a process needs that has the same ids and vectors in memory, and no log. */
-export async function bareIndex(job: RecoverJob): Promise<Metrics> {
+export async function bareIndex(job: IndexJob): Promise<Metrics> {
   const { records } = job.prepared
   const source = new Records(1, job.dimensions)
-  const index = flat({ dimensions: job.dimensions })
+  const index = ENGINES[job.engine](job.dimensions)
   const byId = new Map<string, { id: string; label: number; metadata: null }>()
   const byLabel = new Map<number, { id: string; label: number; metadata: null }>()
   for (let label = 0; label < records; label++) {

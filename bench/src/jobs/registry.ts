@@ -6,7 +6,7 @@ import { growth } from './growth.ts'
 import { latency } from './latency.ts'
 import { paced } from './paced.ts'
 import { readBorrowed, readIntoMemory, readLog, readPlain } from './read.ts'
-import { bareIndex, emptyProcess, recoverFlat, recoverNothing } from './recover.ts'
+import { bareIndex, emptyProcess, recoverIndex, recoverNothing } from './recover.ts'
 import { replayRaw } from './replay-raw.ts'
 import { search } from './search.ts'
 import { steady } from './steady.ts'
@@ -28,7 +28,7 @@ export const JOBS: Readonly<Record<string, Run | undefined>> = {
   'read-borrowed': readBorrowed,
   'read-plain': readPlain,
   'read-into-memory': readIntoMemory,
-  'recover-flat': recoverFlat,
+  'recover-index': recoverIndex,
   'recover-nothing': recoverNothing,
   'replay-raw': replayRaw,
   search,

@@ -4,11 +4,19 @@ const MS: Metric = { key: 'ms', title: 'time', unit: 'ms' }
 const RECORDS: Metric = { key: 'recordsPerSecond', title: 'records', unit: '/s' }
 const MEMORY: Metric = { key: 'peakRssMb', title: 'peak memory', unit: 'MB' }
 
+/** More vectors take minutes each to be put into a graph. */
+const MAX_GRAPH_RECORDS = 100_000
+
 /** Reads what is there: nothing to acknowledge. */
-function reader(label: string, kind: string, dimensions: number, subdirectory?: string): Contestant {
-  const job = { kind, dimensions, ...(subdirectory && { subdirectory }) }
-  return { label, peer: 'walv', job, durability: 'none' }
+function reader(label: string, kind: string, dimensions: number, more: object = {}): Contestant {
+  return { label, peer: 'walv', job: { kind, dimensions, ...more }, durability: 'none' }
 }
+
+/** A recovery into this engine, and what that has without a log. */
+const intoEngine = (engine: string, bare: string): Contestant[] => [
+  reader(`into ${engine}`, 'recover-index', 128, { engine }),
+  reader(bare, 'bare-index', 128, { engine }),
+]
 
 export const read: Scenario = {
   name: 'read',
@@ -47,8 +55,8 @@ export const recovery: Scenario = {
       contestants: [
         reader('into nothing', 'recover-nothing', 128),
         reader('an empty log', 'empty-process', 128),
-        reader('into flat', 'recover-flat', 128),
-        reader('the bare index', 'bare-index', 128),
+        ...intoEngine('flat', 'the bare index'),
+        ...(quick || records > MAX_GRAPH_RECORDS ? [] : intoEngine('usearch', 'the bare graph')),
       ],
     })),
 }
@@ -64,8 +72,8 @@ export const checkpointOpen: Scenario = {
       label: `${records} vectors`,
       prepare: { kind: 'fill-indexes', dimensions: 128, records, tail: 1000 },
       contestants: [
-        reader('with a checkpoint', 'recover-flat', 128, 'with'),
-        reader('without', 'recover-flat', 128, 'without'),
+        reader('with a checkpoint', 'recover-index', 128, { engine: 'flat', subdirectory: 'with' }),
+        reader('without', 'recover-index', 128, { engine: 'flat', subdirectory: 'without' }),
       ],
     })),
 }
