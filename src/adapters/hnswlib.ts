@@ -1,10 +1,10 @@
-import { closeSync, openSync, readSync } from 'node:fs'
 import { checkNoOthers, checkShape } from '../index/index-options.ts'
 import type { Metric, VectorIndex } from '../index/vector-index.ts'
 import { wholeNumber } from '../log/options.ts'
 import { type EnginePackage, loadEngine } from './engine.ts'
 import type { Graph } from './graph.ts'
 import { GraphIndex } from './graph-index.ts'
+import { dimensionsIn, isWhole } from './hnswlib-file.ts'
 
 export interface HnswlibOptions {
   /** Elements of every vector: an integer from 1 to 65 535. */
@@ -105,9 +105,10 @@ class HnswlibGraph implements Graph {
     return this.#native.searchKnn(Array.from(vector), count).neighbors
   }
 
-  /** hnswlib does not notice what could not be written; on loading it does. */
+  /** hnswlib does not notice what could not be written, until it loads it. */
   save(path: string): void {
     this.#native.writeIndexSync(path)
+    if (!isWhole(path)) throw new Error('the file is shorter than it should be, which is so when there is no room')
   }
 
   /** hnswlib does not notice that a file has other dimensions, and reads beyond its vectors. */
@@ -117,20 +118,4 @@ class HnswlibGraph implements Graph {
     this.#native.readIndexSync(path, false)
     this.#native.setEf(this.#efSearch)
   }
-}
-
-const LABEL_OFFSET_AT = 32
-const DATA_OFFSET_AT = 40
-
-/** Its file begins with six numbers of 8 bytes. Between the last two of them, places within an element, is the vector. */
-function dimensionsIn(path: string): number {
-  const header = Buffer.alloc(48)
-  const descriptor = openSync(path, 'r')
-  try {
-    readSync(descriptor, header, 0, header.length, 0)
-  } finally {
-    closeSync(descriptor)
-  }
-  const bytes = header.readBigUInt64LE(LABEL_OFFSET_AT) - header.readBigUInt64LE(DATA_OFFSET_AT)
-  return Number(bytes) / Float32Array.BYTES_PER_ELEMENT
 }
