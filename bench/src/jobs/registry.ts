@@ -1,6 +1,7 @@
 import type { Job, Metrics } from '../job.ts'
 import { append } from './append.ts'
 import { checkpointStall } from './checkpoint-stall.ts'
+import { diskWay } from './disk-way.ts'
 import { fill, fillIndexes } from './fill.ts'
 import { growth } from './growth.ts'
 import { latency } from './latency.ts'
@@ -18,6 +19,7 @@ export const JOBS: Readonly<Record<string, Run | undefined>> = {
   append,
   'bare-index': bareIndex,
   'checkpoint-stall': checkpointStall,
+  'disk-way': diskWay,
   'empty-process': emptyProcess,
   fill,
   'fill-indexes': fillIndexes,

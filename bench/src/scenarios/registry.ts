@@ -1,5 +1,6 @@
 import type { Scenario } from '../scenario.ts'
 import { inFlight, levels, waiting, waves } from './appends.ts'
+import { diskWays } from './disk-ways.ts'
 import { headline } from './headline.ts'
 import { oneAtATime, paced } from './latency.ts'
 import { checkpointOpen, read, recovery } from './recovery.ts'
@@ -23,4 +24,5 @@ export const SCENARIOS: readonly Scenario[] = [
   growthSegments,
   steady,
   search,
+  diskWays,
 ]
