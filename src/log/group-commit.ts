@@ -1,22 +1,18 @@
 import { groupChannel, poisonChannel } from '../diagnostics.ts'
 import { assert, type WalError } from '../errors.ts'
-import { alignUp } from '../format/byte-buffer.ts'
 import { type Encodable, flagsOf, inTransaction } from '../format/encode.ts'
-import { FLAG_CLOSED, FRAME_HEADER_BYTES, frameBytes } from '../format/frame.ts'
-import { SECTOR_BYTES } from '../format/segment.ts'
+import { FLAG_CLOSED, frameBytes } from '../format/frame.ts'
 import { MAX_SEQUENCE } from '../limits.ts'
 import { backpressure, closedError, exhausted, fateUnknown, poisonOf, refusedBy } from './append-error.ts'
-import { Group, GroupMemory, type WritePosition } from './group.ts'
+import type { Group } from './group.ts'
+import { GroupQueue } from './group-queue.ts'
 import { refusal } from './io-error.ts'
 import type { WalSettings } from './options.ts'
 import { type ActiveSegment, SegmentWriter, type WriteTrouble } from './segment-writer.ts'
-import { HEADER_ROOM, type SegmentList } from './segments.ts'
+import type { SegmentList } from './segments.ts'
 
-/** Kept free at the end of a segment, so that two promises, in sectors of their own, always fit behind its last record. */
-const PROMISE_ROOM = 2 * (SECTOR_BYTES + FRAME_HEADER_BYTES)
 /** How long the log must be idle before it writes down that all of it is durable. */
 const IDLE_PROMISE_MS = 100
-const PAGE_BYTES = 4096
 /** From so many bytes on a group is worth a sync of its own, while its callers' next appends are encoded. */
 const EAGER_BYTES = 256 * 1024
 /** Below so many bytes, the group before counted too, there is too little to encode and write during a sync for that to be worth a second call. */
@@ -71,19 +67,13 @@ export class GroupCommit {
   pendingBytes = 0
   readonly #settings: WalSettings
   readonly #writer: SegmentWriter
-  readonly #memory = new GroupMemory()
+  readonly #queue: GroupQueue
   readonly #refusedFrom: (seq: number) => void
-  /** Where the next group goes once everything planned before it is written. */
-  #planned: WritePosition
-  /** The next frame opens a segment. */
-  #mustRotate = false
   #nextSeq: number
   #writtenBefore: number
   #durableBefore: number
   #promisedBefore: number
   #lastTimestamp: number
-  #filling: Group | undefined
-  #queue: Group[] = []
   #flushes: Flush[] = []
   #groups = 0
   #lastGroupBytes = 0
@@ -104,7 +94,7 @@ export class GroupCommit {
     this.#settings = settings
     this.#writer = new SegmentWriter(settings, segments, start)
     this.#refusedFrom = refusedFrom
-    this.#planned = this.#writer.position
+    this.#queue = new GroupQueue(this.#writer)
     this.#nextSeq = start.nextSeq
     this.#writtenBefore = start.nextSeq
     this.#durableBefore = start.nextSeq
@@ -146,11 +136,11 @@ export class GroupCommit {
     const payload = transactionId === undefined ? entry : inTransaction(entry, transactionId)
     const bytes = frameBytes(payload.bytes)
     this.#admit(bytes)
-    const group = this.#groupFor(bytes)
+    const group = this.#queue.groupFor(bytes, this.#nextSeq)
     const done = group.add(payload, this.#fields(flagsOf(transactionId)))
     this.#nextSeq++
     this.pendingBytes += bytes
-    if (!lazy || this.#queue.length > 0) this.#schedule()
+    if (!lazy || this.#queue.hasWaiting) this.#schedule()
     return done
   }
 
@@ -191,35 +181,6 @@ export class GroupCommit {
     return { seq: this.#nextSeq, durableBefore: this.#durableBefore, timestamp: this.#lastTimestamp, flags }
   }
 
-  #groupFor(bytes: number): Group {
-    const offset = this.#filling?.endOffset ?? this.#planned.offset
-    const opens = this.#mustRotate || this.#aged() || offset + bytes > this.#planned.capacity - PROMISE_ROOM
-    if (this.#filling && !opens && this.#filling.fits(bytes)) return this.#filling
-    if (this.#filling) this.#queue.push(this.#endFilling(this.#filling))
-    if (opens) this.#planNextSegment(bytes)
-    this.#filling = new Group(this.#memory.take(bytes + PROMISE_ROOM), this.#planned, opens, this.#nextSeq)
-    return this.#filling
-  }
-
-  /** Nothing more is added to this group: the next goes behind it. */
-  #endFilling(group: Group): Group {
-    this.#planned = { ...this.#planned, offset: group.endOffset }
-    this.#filling = undefined
-    return group
-  }
-
-  #aged(): boolean {
-    return this.#planned.segment === this.#writer.active.number && this.#writer.aged
-  }
-
-  #planNextSegment(bytes: number): void {
-    const { segment, capacity } = this.#planned
-    const needed = alignUp(HEADER_ROOM + bytes + PROMISE_ROOM, PAGE_BYTES)
-    const nextCapacity = Math.max(this.#writer.nextCapacity(capacity), needed)
-    this.#planned = this.#writer.positionIn(segment + 1, nextCapacity, HEADER_ROOM)
-    this.#mustRotate = false
-  }
-
   /** Lets the callers of this turn of the event loop share a group, unless that is large: then it is on its way while the rest are encoded. */
   #schedule(): void {
     if (this.#isRunning) this.#writeAhead()
@@ -245,7 +206,7 @@ export class GroupCommit {
    * instead.
    */
   #isEager(): boolean {
-    const ready = this.#queue.length > 0 ? Number.POSITIVE_INFINITY : (this.#filling?.bytes ?? 0)
+    const ready = this.#queue.hasWaiting ? Number.POSITIVE_INFINITY : this.#queue.fillingBytes
     return ready >= EAGER_BYTES && ready >= this.#lastGroupBytes / 2
   }
 
@@ -262,16 +223,12 @@ export class GroupCommit {
     else this.#promiseWhenIdle()
   }
 
-  #takeGroup(): Group | undefined {
-    return this.#queue.shift() ?? (this.#filling && this.#endFilling(this.#filling))
-  }
-
   /** @returns the group that is to be acknowledged, if there was one and it is where it should be */
   async #commitNext(): Promise<Group | undefined> {
     if (this.#syncing === undefined) {
       const ahead = this.#ahead
       this.#ahead = undefined
-      const group = ahead?.group ?? this.#takeGroup()
+      const group = ahead?.group ?? this.#queue.take()
       // What a new segment's header promises has to be true first, and a flush may have been asked for.
       if ((group === undefined || group.opensSegment) && !(await this.#syncWritten(group))) return undefined
       if (group === undefined) return undefined
@@ -288,7 +245,7 @@ export class GroupCommit {
     this.pendingBytes -= group.bytes
     this.#lastGroupBytes = group.bytes
     this.#groups++
-    this.#memory.give(group.memory)
+    this.#queue.release(group)
     this.#writer.prepareAhead(group.bytes)
     if (groupChannel.hasSubscribers) this.#tellOf(group)
     group.resolve()
@@ -349,10 +306,10 @@ export class GroupCommit {
    */
   #writeAhead(): void {
     if (!this.#syncing || this.#ahead || !this.#isEager()) return
-    const next = this.#queue[0] ?? this.#filling!
+    const next = this.#queue.first!
     // One that opens a segment, and those behind it, wait until it is their turn.
     if (!next.opensSegment && next.position.segment === this.#writer.active.number)
-      this.#ahead = this.#write(this.#takeGroup()!)
+      this.#ahead = this.#write(this.#queue.take()!)
   }
 
   #startSync(group: Group | undefined): void {
@@ -393,20 +350,16 @@ export class GroupCommit {
 
   /** Rejects a group and all that wait behind it: nothing of them is on disk, and their sequence numbers are free again. */
   #refuse(group: Group, errorOf: (seq: number) => WalError): void {
-    const refused = this.#takeAll(group)
+    const behind = this.#takeAll()
     this.#nextSeq = group.firstSeq
     this.#refusedFrom(group.firstSeq)
-    this.#planned = this.#writer.position
-    this.#mustRotate = this.#writer.spoiled
-    for (const each of refused) each.reject(errorOf)
+    this.#queue.goOnBehindWritten()
+    for (const each of [group, ...behind]) each.reject(errorOf)
   }
 
-  #takeAll(first: Group | undefined): Group[] {
-    const all = [first, ...this.#queue, this.#filling].filter((group) => group !== undefined)
-    this.#queue = []
-    this.#filling = undefined
+  #takeAll(): Group[] {
     this.pendingBytes = 0
-    return all
+    return this.#queue.takeAll()
   }
 
   /** Fail-stop: after a failed sync nothing that was written since the last good one can be trusted, and no later sync can tell. */
@@ -414,7 +367,7 @@ export class GroupCommit {
     const poison = poisonOf(what, cause, this.#writer.active.path, this.#durableBefore)
     this.#poison = poison
     if (poisonChannel.hasSubscribers) poisonChannel.publish({ directory: this.#settings.directory, error: poison })
-    const behind = this.#takeAll(undefined)
+    const behind = this.#takeAll()
     for (const each of written) each?.reject((seq) => fateUnknown(poison, seq))
     for (const each of behind) each.reject(() => refusedBy(poison, cause))
     this.#settleFlushes()
@@ -451,22 +404,21 @@ export class GroupCommit {
   /** Writes and syncs a promise for everything in the log. Called only while nothing is under way. */
   async #writePromise(flags: number): Promise<void> {
     assert(this.#writtenBefore === this.#nextSeq, 'a promise stands behind every record')
-    const { offset, capacity } = this.#planned
-    if (this.#writer.spoiled || offset + PROMISE_ROOM > capacity) return
-    const group = new Group(this.#memory.take(PROMISE_ROOM), this.#planned, false, this.#nextSeq)
+    const group = this.#queue.groupForPromises(this.#nextSeq)
+    if (group === undefined) return
     const fields = this.#fields(flags)
     // Twice, so that exchanging two sectors cannot take the last record and everything that tells of it.
     group.addPromise(fields)
     group.addPromise(fields)
-    this.#planned = { ...this.#planned, offset: group.endOffset }
+    this.#queue.goOnBehind(group)
     if (!(await this.#written(this.#write(group)))) return
     this.#startSync(group)
-    if (await this.#endSync()) this.#memory.give(group.memory)
+    if (await this.#endSync()) this.#queue.release(group)
   }
 
   /** Behind every waiting group there is one that is filling, or was and is under way. */
   #hasWork(): boolean {
-    return (this.#filling ?? this.#ahead ?? this.#syncing) !== undefined || this.#flushes.length > 0
+    return !this.#queue.isEmpty || (this.#ahead ?? this.#syncing) !== undefined || this.#flushes.length > 0
   }
 
   #flushQuietly(): void {

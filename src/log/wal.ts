@@ -1,34 +1,19 @@
-import { hostname } from 'node:os'
 import { resolve } from 'node:path'
 import { checkpointTracing, closeChannel, openTracing, traced } from '../diagnostics.ts'
-import type { DiskLock } from '../disk/disk.ts'
-import type { CheckpointEntry, Damage, EntryInput, WalRecord } from '../entry.ts'
+import type { CheckpointEntry, EntryInput, WalRecord } from '../entry.ts'
 import { WalError } from '../errors.ts'
 import { encodableInput } from '../format/encode.ts'
 import { closedError } from './append-error.ts'
-import { Checkpoints } from './checkpoints.ts'
 import { committedUnits } from './committed.ts'
-import { LOCK_FILE, readDirectory, refuseDirectory } from './directory.ts'
-import { GroupCommit } from './group-commit.ts'
 import { type Health, type HealthOptions, judgeHealth, thresholdsOf } from './health.ts'
 import { ioError } from './io-error.ts'
 import type { CheckpointRequest, Log, ReadOptions, ReplayOptions } from './log.ts'
+import { openForWriting, type Writing } from './open-writing.ts'
 import { settingsOf, type WalOptions, type WalSettings, wholeNumber } from './options.ts'
 import { RecordReader, readItems } from './read.ts'
-import {
-  continueLog,
-  ensureDirectory,
-  lockPath,
-  type Recovered,
-  type RecoveryReport,
-  recover,
-  refuseAborted,
-  removeLeftovers,
-  syncFirst,
-} from './recovery.ts'
-import { SegmentList } from './segments.ts'
+import { type Recovered, type RecoveryReport, recover, refuseAborted } from './recovery.ts'
 import { type Snapshot, SnapshotStore } from './snapshot-store.ts'
-import { type CommittedUnit, type Transaction, TransactionTable } from './transactions.ts'
+import type { CommittedUnit, Transaction } from './transactions.ts'
 import type { SegmentExtent } from './walk.ts'
 
 /** Figures of an open log. Counters run from opening. */
@@ -55,15 +40,6 @@ export interface WalStats {
   /** Clean-up that failed after the work itself was durable; tried again at the next checkpoint. */
   readonly upkeepFailures: number
   readonly lastUpkeepError: string | undefined
-}
-
-/** What only a log that is open for writing has. */
-interface Writing {
-  readonly lock: DiskLock
-  readonly writer: GroupCommit
-  readonly transactions: TransactionTable
-  readonly segments: SegmentList
-  readonly checkpoints: Checkpoints
 }
 
 /**
@@ -117,7 +93,8 @@ export class Wal implements Log {
     try {
       settings.signal?.throwIfAborted()
       if (settings.readOnly) return new Wal(settings, await recover(settings, snapshots), snapshots, undefined)
-      return await Wal.#openForWriting(settings, snapshots)
+      const { recovered, writing } = await openForWriting(settings, snapshots)
+      return new Wal(settings, recovered, snapshots, writing)
     } catch (error) {
       refuseAborted(error, settings.signal)
       throw ioError(
@@ -125,20 +102,6 @@ export class Wal implements Log {
         `The log in ${settings.directory} cannot be opened; nothing that it held is changed`,
         settings.directory,
       )
-    }
-  }
-
-  static async #openForWriting(settings: WalSettings, snapshots: SnapshotStore): Promise<Wal> {
-    await ensureDirectory(settings.disk, settings.directory)
-    await refuseUnlockable(settings)
-    const lock = await takeLock(settings)
-    try {
-      const recovered = await recover(settings, snapshots)
-      const writing = await startWriting(settings, recovered, snapshots, lock)
-      return new Wal(settings, recovered, snapshots, writing)
-    } catch (error) {
-      await lock.release()
-      throw error
     }
   }
 
@@ -359,78 +322,9 @@ export class Wal implements Log {
   }
 }
 
-/** Nothing of ours is put into a directory that is refused: only a log of this format has a lock file. */
-async function refuseUnlockable({ disk, directory }: WalSettings): Promise<void> {
-  const entries = await disk.list(directory).catch((error) => refuseDirectory(directory, error))
-  if (!entries.some(({ name }) => name === LOCK_FILE)) await readDirectory(disk, directory)
-}
-
-async function takeLock(settings: WalSettings): Promise<DiskLock> {
-  const owner = JSON.stringify({
-    pid: process.pid,
-    host: hostname(),
-    startedAt: new Date(settings.clock()).toISOString(),
-  })
-  const result = await settings.disk
-    .lock(lockPath(settings.directory), owner)
-    .catch((error) => refuseDirectory(settings.directory, error))
-  if (!result.held) return result
-  throw new WalError(
-    'WALV_LOCKED',
-    `The log in ${settings.directory} is open for writing in ${holderText(result.owner)}. Close it there, or open it here with readOnly.`,
-    {
-      file: lockPath(settings.directory),
-      detail: result.owner,
-    },
-  )
-}
-
-function holderText(owner: string): string {
-  try {
-    const { pid, host, startedAt } = JSON.parse(owner)
-    return `process ${pid} on ${host} since ${startedAt}`
-  } catch {
-    return 'another process'
-  }
-}
-
-async function startWriting(
-  settings: WalSettings,
-  recovered: Recovered,
-  snapshots: SnapshotStore,
-  lock: DiskLock,
-): Promise<Writing> {
-  const { disk, directory } = settings
-  const { survey } = recovered
-  await syncFirst(disk, directory, survey)
-  const { logId, segment, header, offset, superseded } = await continueLog(settings, recovered)
-  const kept = survey.segments.filter(({ firstSeq }) => firstSeq < header.firstSeq)
-  const segments = new SegmentList(disk, directory, logId, kept)
-  segments.add(segment, header)
-  await removeLeftovers(disk, directory, superseded)
-  const { previous } = header
-  const start = { logId, segment, previous, offset, nextSeq: survey.endSeq, lastTimestamp: survey.tally.lastTimestamp }
-  // The writer and the table need each other: the writer tells of refusals only once it has been appended to.
-  let transactions: TransactionTable
-  const writer = new GroupCommit(settings, segments, start, (seq) => transactions.refusedFrom(seq))
-  const open = [...survey.tally.open.values()]
-  transactions = new TransactionTable(
-    writer,
-    open.filter(({ prepared }) => prepared),
-  )
-  const checkpoints = new Checkpoints(settings, snapshots, segments, writer, transactions, recovered.checkpoints)
-  await Promise.all(open.filter(({ prepared }) => !prepared).map(({ id }) => transactions.mark(id, 'abortTransaction')))
-  // Where records are lost, a checkpoint may be among them: its snapshot is kept for whoever has to look.
-  if (recovered.report.damage.every(isHarmless)) await checkpoints.removeUnnamed()
-  return { lock, writer, transactions, segments, checkpoints }
-}
-
 async function* until(records: AsyncIterable<WalRecord>, through: number): AsyncGenerator<WalRecord, void, void> {
   for await (const record of records) {
     if (record.seq > through) return
     yield record
   }
 }
-
-/** What cannot be read now may be wanted later. */
-const isHarmless = ({ acknowledged, kind }: Damage): boolean => acknowledged === false && kind !== 'unreadable'

@@ -1,0 +1,115 @@
+import { hostname } from 'node:os'
+import type { DiskLock } from '../disk/disk.ts'
+import type { Damage } from '../entry.ts'
+import { WalError } from '../errors.ts'
+import { Checkpoints } from './checkpoints.ts'
+import { LOCK_FILE, readDirectory, refuseDirectory } from './directory.ts'
+import { GroupCommit } from './group-commit.ts'
+import type { WalSettings } from './options.ts'
+import {
+  continueLog,
+  ensureDirectory,
+  lockPath,
+  type Recovered,
+  recover,
+  removeLeftovers,
+  syncFirst,
+} from './recovery.ts'
+import { SegmentList } from './segments.ts'
+import type { SnapshotStore } from './snapshot-store.ts'
+import { TransactionTable } from './transactions.ts'
+
+/** What only a log that is open for writing has. */
+export interface Writing {
+  readonly lock: DiskLock
+  readonly writer: GroupCommit
+  readonly transactions: TransactionTable
+  readonly segments: SegmentList
+  readonly checkpoints: Checkpoints
+}
+
+/** Takes the lock, recovers the log, and makes it ready to go on. Without success the lock is given back. */
+export async function openForWriting(
+  settings: WalSettings,
+  snapshots: SnapshotStore,
+): Promise<{ readonly recovered: Recovered; readonly writing: Writing }> {
+  await ensureDirectory(settings.disk, settings.directory)
+  await refuseUnlockable(settings)
+  const lock = await takeLock(settings)
+  try {
+    const recovered = await recover(settings, snapshots)
+    return { recovered, writing: await startWriting(settings, recovered, snapshots, lock) }
+  } catch (error) {
+    await lock.release()
+    throw error
+  }
+}
+
+/** Nothing of ours is put into a directory that is refused: only a log of this format has a lock file. */
+async function refuseUnlockable({ disk, directory }: WalSettings): Promise<void> {
+  const entries = await disk.list(directory).catch((error) => refuseDirectory(directory, error))
+  if (!entries.some(({ name }) => name === LOCK_FILE)) await readDirectory(disk, directory)
+}
+
+async function takeLock(settings: WalSettings): Promise<DiskLock> {
+  const owner = JSON.stringify({
+    pid: process.pid,
+    host: hostname(),
+    startedAt: new Date(settings.clock()).toISOString(),
+  })
+  const result = await settings.disk
+    .lock(lockPath(settings.directory), owner)
+    .catch((error) => refuseDirectory(settings.directory, error))
+  if (!result.held) return result
+  throw new WalError(
+    'WALV_LOCKED',
+    `The log in ${settings.directory} is open for writing in ${holderText(result.owner)}. Close it there, or open it here with readOnly.`,
+    {
+      file: lockPath(settings.directory),
+      detail: result.owner,
+    },
+  )
+}
+
+function holderText(owner: string): string {
+  try {
+    const { pid, host, startedAt } = JSON.parse(owner)
+    return `process ${pid} on ${host} since ${startedAt}`
+  } catch {
+    return 'another process'
+  }
+}
+
+async function startWriting(
+  settings: WalSettings,
+  recovered: Recovered,
+  snapshots: SnapshotStore,
+  lock: DiskLock,
+): Promise<Writing> {
+  const { disk, directory } = settings
+  const { survey } = recovered
+  await syncFirst(disk, directory, survey)
+  const { logId, segment, header, offset, superseded } = await continueLog(settings, recovered)
+  const kept = survey.segments.filter(({ firstSeq }) => firstSeq < header.firstSeq)
+  const segments = new SegmentList(disk, directory, logId, kept)
+  segments.add(segment, header)
+  await removeLeftovers(disk, directory, superseded)
+  const { previous } = header
+  const start = { logId, segment, previous, offset, nextSeq: survey.endSeq, lastTimestamp: survey.tally.lastTimestamp }
+  // The writer and the table need each other: the writer tells of refusals only once it has been appended to.
+  let transactions: TransactionTable
+  const writer = new GroupCommit(settings, segments, start, (seq) => transactions.refusedFrom(seq))
+  const open = [...survey.tally.open.values()]
+  transactions = new TransactionTable(
+    writer,
+    open.filter(({ prepared }) => prepared),
+  )
+  const checkpoints = new Checkpoints(settings, snapshots, segments, writer, transactions, recovered.checkpoints)
+  await Promise.all(open.filter(({ prepared }) => !prepared).map(({ id }) => transactions.mark(id, 'abortTransaction')))
+  // Where records are lost, a checkpoint may be among them: its snapshot is kept for whoever has to look.
+  if (recovered.report.damage.every(isHarmless)) await checkpoints.removeUnnamed()
+  return { lock, writer, transactions, segments, checkpoints }
+}
+
+/** What cannot be read now may be wanted later. */
+const isHarmless = ({ acknowledged, kind }: Damage): boolean => acknowledged === false && kind !== 'unreadable'
