@@ -2,8 +2,8 @@ import { getUint64, setUint64 } from './byte-buffer.ts'
 import { crc32 } from './crc.ts'
 
 /**
- * A segment is one file of the log: a header, kept twice in sectors of its own, then frames back to back, then zeros (or, in a recycled
- * file, whatever was there) up to its capacity. `docs/format.md` has the diagram.
+ * A segment is one file of the log: a header, kept twice in sectors of its own, then frames back to back, then zeros up to its capacity.
+ * `docs/format.md` has the diagram.
  */
 export const SECTOR_BYTES = 512
 export const SEGMENT_HEADER_BYTES: number = 2 * SECTOR_BYTES
@@ -79,7 +79,7 @@ export function decodeSegmentHeader(sector: Buffer): HeaderReading {
 
 /**
  * What every sum within a segment starts from. For two segments of one log it is never the same (as long as their numbers differ in the
- * low 32 bits), so what a recycled file still holds cannot verify.
+ * low 32 bits), so blocks of another segment, wherever they turn up, cannot verify.
  */
 export function segmentSeed(logId: Uint8Array, number: number): number {
   const identity = new DataView(new ArrayBuffer(LOG_ID_BYTES + 8))

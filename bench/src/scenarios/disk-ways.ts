@@ -1,11 +1,15 @@
 import type { Scenario } from '../scenario.ts'
 
+/** The first is into files that were written before, as the others are, but for the one that says so. */
 const WAYS = [
-  'two calls',
-  'one call, O_DSYNC',
-  'one call, O_DIRECT and O_DSYNC',
-  'two blocking calls',
-  'two blocking calls in a thread of its own',
+  { label: 'two calls', way: 'two calls' },
+  { label: 'two calls, into a file without blocks', way: 'two calls', isSparse: true },
+  ...[
+    'one call, O_DSYNC',
+    'one call, O_DIRECT and O_DSYNC',
+    'two blocking calls',
+    'two blocking calls in a thread of its own',
+  ].map((way) => ({ label: way, way })),
 ]
 /** One record of 768 dimensions, and what 256 callers in flight make of them; whole pages, which O_DIRECT needs. */
 const SIZES = [
@@ -26,10 +30,10 @@ export const diskWays: Scenario = {
   variants: () =>
     SIZES.map(({ label, groupBytes, groups }) => ({
       label,
-      contestants: WAYS.map((way) => ({
-        label: way,
+      contestants: WAYS.map(({ label, ...way }) => ({
+        label,
         peer: 'raw',
-        job: { kind: 'disk-way', dimensions: 768, way, groupBytes, groups },
+        job: { kind: 'disk-way', dimensions: 768, ...way, groupBytes, groups },
         durability: 'none',
       })),
     })),
