@@ -422,3 +422,19 @@ test('an idle log whose sync failed writes no promise', async (t) => {
   assert.equal(disk.calls.length, calls)
   await wal.close()
 })
+
+test('how long a sync takes is told, of one call and of two, and nothing of one that failed', async () => {
+  for (const isOneCall of [true, false]) {
+    const below = new SimulatedDisk()
+    const wal = await openOn(below, { disk: isOneCall ? below : new FailingDisk(below) })
+    const started = performance.now()
+    await wal.append(insert('a', []))
+    const { lastSyncMs, syncs } = wal.stats()
+    assert.ok(lastSyncMs > 0 && lastSyncMs <= performance.now() - started, `${lastSyncMs} ms`)
+    assert.equal(syncs, 1)
+    below.onOperation = ({ kind }) => (kind === 'sync' ? { code: 'EIO' } : undefined)
+    assert.equal((await rejectionOf(wal.append(insert('b', [])))).code, 'WALV_IO')
+    assert.equal(wal.stats().syncs, 1)
+    await wal.close()
+  }
+})
