@@ -1,6 +1,6 @@
 import { basename } from 'node:path'
 import { rotationChannel } from '../diagnostics.ts'
-import { type DiskFile, readFully, writeFully } from '../disk/disk.ts'
+import { readFully, writeFully } from '../disk/disk.ts'
 import { FRAME_HEADER_BYTES } from '../format/frame.ts'
 import { segmentSeed } from '../format/segment.ts'
 import type { Group, WritePosition } from './group.ts'
@@ -119,7 +119,7 @@ export class SegmentWriter {
     try {
       await writeFully(this.#active.file, bytes, group.position.offset, how)
     } catch (error) {
-      return this.#failed(error, this.#active, () => this.#invalidate(this.#active.file, group.position.offset))
+      return this.#failed(error, this.#active, () => this.#invalidate(group))
     }
     this.#wrote(group, bytes)
     return undefined
@@ -187,15 +187,19 @@ export class SegmentWriter {
     return { refused: true, what: `Writing to ${name} failed`, cause }
   }
 
-  /** Without its first frame, a group is a torn tail. The segment is not written to again, so nothing can complete it. Where nothing of it landed, a full disk has no room for zeros either. */
-  async #invalidate(file: DiskFile, offset: number): Promise<void> {
+  /**
+   * Without its first frame, a group is a torn tail. The segment is not written to again, so nothing can complete it. Where nothing of it landed, a full disk has no room for zeros either.
+   * Promises alone stay as they landed: what they say is true, and zeros over one of them would be damage in front of the other.
+   */
+  async #invalidate({ position: { offset }, firstSeq, nextSeq }: Group): Promise<void> {
+    this.#spoiled = true
+    if (nextSeq === firstSeq) return
+    const { file } = this.#active
     const landed = Buffer.alloc(FRAME_HEADER_BYTES)
     await readFully(file, landed, offset)
-    if (!landed.equals(NO_FRAME)) {
-      await writeFully(file, NO_FRAME, offset)
-      await file.sync()
-    }
-    this.#spoiled = true
+    if (landed.equals(NO_FRAME)) return
+    await writeFully(file, NO_FRAME, offset)
+    await file.sync()
   }
 
   async #remove(segment: OpenSegment): Promise<void> {

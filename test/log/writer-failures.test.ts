@@ -120,6 +120,20 @@ test('after a full disk a log that was not appended to is closed without a promi
   await again.close()
 })
 
+test('promises that a full disk refused stay as they landed: zeros over one would be damage in front of the other', async () => {
+  const { wal, disk, below } = await logWithOne()
+  const from = below.ops.length
+  disk.fail({ operation: 'write', code: 'ENOSPC', written: 2 * KIB })
+  await wal.close()
+  assert.deepEqual(
+    below.ops.slice(from).map(({ kind }) => kind),
+    ['write', 'close', 'unlock'],
+  )
+  const again = await openOn(below)
+  assert.deepEqual([again.recovery.damage, again.lastSeq], [[], 0])
+  await again.close()
+})
+
 test('a full disk at the start of a new segment takes the segment away, and the old one goes on', async () => {
   const { wal, disk, below } = await logWithOne()
   // Only the group's write may fail, not the zeros of the segment that is made for it.

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { basename } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import type { DiskFile } from '../../src/disk/disk.ts'
 import { FRAME_TYPES, frameBytes } from '../../src/format/frame.ts'
 import { encodeSegmentHeader } from '../../src/format/segment.ts'
 import { type Durability, MAX_SEQUENCE, type Wal, type WalError } from '../../src/mod.ts'
@@ -414,6 +415,57 @@ test('a group of 256 KiB and half of the last one is on its way before the turn 
   assert.deepEqual(await recordsOfWrites([9], 30 * KIB), [9])
   assert.deepEqual(await recordsOfWrites([10], 30 * KIB), [9, 1])
   assert.deepEqual(await recordsOfWrites([30, 30, 30], 30 * KIB), [9, 21, 11, 19, 10, 20])
+})
+
+/** Notes the calls by which the first segment is written and synced. */
+class NotingDisk extends SimulatedDisk {
+  calls: string[] = []
+
+  override async open(path: string, mode: 'read' | 'write' | 'create'): Promise<DiskFile> {
+    const file = await super.open(path, mode)
+    if (!path.startsWith(segmentAt(1))) return file
+    const noted = (name: 'write' | 'writeSynced' | 'sync'): object => {
+      const call = file[name]!.bind(file) as (...args: unknown[]) => Promise<unknown>
+      return {
+        [name]: (...args: unknown[]) => {
+          this.calls.push(name)
+          return call(...args)
+        },
+      }
+    }
+    return Object.assign(file, noted('write'), noted('writeSynced'), noted('sync'))
+  }
+}
+
+test('a group below 64 KiB behind one as small is written and synced in one call, all others in two', async () => {
+  const disk = new NotingDisk()
+  const wal = await openOn(disk)
+  const small = [200]
+  const large = Array.from({ length: 8 }, () => 8 * KIB)
+  const almost = [...large.slice(1), 8 * KIB - 8]
+  const groups: [number[], string[]][] = [
+    [small, ['writeSynced']],
+    [almost, ['writeSynced']],
+    [small, ['writeSynced']],
+    [large, ['write', 'sync']],
+    [small, ['write', 'sync']],
+    [small, ['writeSynced']],
+  ]
+  for (const [place, [frames, expected]] of groups.entries()) {
+    disk.calls = []
+    await Promise.all(frames.map((bytes) => wal.append(customFrame(bytes))))
+    assert.deepEqual(disk.calls, expected, `group ${place}`)
+  }
+  await wal.close()
+})
+
+test('where nobody waits for a sync, no call makes one', async () => {
+  const disk = new NotingDisk()
+  const wal = await openOn(disk, { durability: 'os' })
+  disk.calls = []
+  await wal.append(insert('a', []))
+  assert.deepEqual(disk.calls, ['write'])
+  await wal.close()
 })
 
 test('at the level os the records of a segment are synced before the next one promises them', async () => {
