@@ -188,7 +188,7 @@ export class SegmentWriter {
   }
 
   /**
-   * Without its first frame, a group is a torn tail. The segment is not written to again, so nothing can complete it. Where nothing of it landed, a full disk has no room for zeros either.
+   * Without its first frame, a group is a torn tail. The segment is not written to again, so nothing can complete it. Where nothing of it landed, there may be no block, for which a full disk has no room.
    * Promises alone stay as they landed: what they say is true, and zeros over one of them would be damage in front of the other.
    */
   async #invalidate({ position: { offset }, firstSeq, nextSeq }: Group): Promise<void> {
@@ -197,8 +197,9 @@ export class SegmentWriter {
     const { file } = this.#active
     const landed = Buffer.alloc(FRAME_HEADER_BYTES)
     await readFully(file, landed, offset)
-    if (landed.equals(NO_FRAME)) return
-    await writeFully(file, NO_FRAME, offset)
+    const end = landed.findLastIndex((byte) => byte !== 0) + 1
+    if (end === 0) return
+    await writeFully(file, NO_FRAME.subarray(0, end), offset)
     await file.sync()
   }
 

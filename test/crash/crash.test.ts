@@ -13,6 +13,7 @@ const MIN_STATES = 20_000
 const FOUND: Readonly<Record<string, readonly number[]>> = {
   'failing-log': [9, 108, 321],
   'failing-index': [196],
+  'full-log': [338],
   repair: [12, 141],
 }
 

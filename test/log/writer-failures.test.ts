@@ -77,6 +77,19 @@ test('where the full disk took nothing at all, nothing is written to undo it', a
   await wal.close()
 })
 
+test('zeros are written only over what landed: behind it there may be no block, and no room for one', async () => {
+  const { wal, disk, below } = await logWithOne()
+  disk.fail({ operation: 'write', code: 'ENOSPC', written: 8 })
+  const from = disk.calls.length
+  await assert.rejects(wal.append(insert('refused', [])), { code: 'WALV_DISK_FULL' })
+  const written = disk.calls.slice(from).filter(({ operation }) => operation === 'write')
+  assert.equal(written.length, 2)
+  assert.ok(written[1]!.bytes! <= 8, `${written[1]!.bytes} bytes`)
+  assert.ok((await contentOf(below, segmentAt(1))).subarray(1080).every((byte) => byte === 0))
+  assert.equal(await wal.append(insert('two', [])), 1)
+  await wal.close()
+})
+
 test('what a full disk took away is synced away, so that a power cut does not bring it back', async () => {
   const { wal, disk, below } = await logWithOne()
   disk.fail({ operation: 'write', code: 'ENOSPC', written: 56 })
