@@ -3,7 +3,7 @@
 import { spawnSync } from 'node:child_process'
 import { openSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { NODE_VERSIONS, nodeProgram, ROOT, withNode } from '../build/test/package/nodes.js'
+import { NODE_VERSIONS, NPM, nodeProgram, ROOT, withNode } from '../build/test/package/nodes.js'
 
 const wanted = process.argv.slice(2)
 const versions = NODE_VERSIONS.filter(
@@ -18,7 +18,8 @@ for (const version of versions) {
   const args = ['--test', '--test-reporter=spec', '--test-concurrency=2', ...tests.sort()]
   const { status } = spawnSync(node, args, {
     cwd: ROOT,
-    env: withNode(node),
+    // These have no npm beside them.
+    env: { ...withNode(node), npm_execpath: NPM },
     stdio: ['ignore', openSync(output, 'w'), 'inherit'],
   })
   const printed = readFileSync(output, 'utf8')
