@@ -14,7 +14,7 @@ const FOUND: Readonly<Record<string, readonly number[]>> = {
   'failing-log': [9, 108, 321],
   'failing-index': [196],
   'full-log': [338],
-  repair: [12, 141],
+  repair: [12, 141, 352, 354],
 }
 
 const seeds = (workload: string): Job[] =>

@@ -134,7 +134,7 @@ class RepairWork {
     const damagedFiles = await Promise.all([...names].map((name) => contentOf(this.#disk, `${DIRECTORY}/${name}`)))
     // The end of a file that was cut may have held what nothing else tells of.
     const isUnknown = damage.some(({ acknowledged }) => acknowledged === null)
-    const from = damage.some(isCoveredHole) ? coveredBefore(wal) : 0
+    const from = damage.some(isCoveredHole) || beginsBehindSnapshot(wal) ? coveredBefore(wal) : 0
     const lost = isUnknown ? [] : [...this.#facts.kept.keys()].filter((seq) => seq >= from && !kept.has(seq))
     const isHopeless = kept.size === 0 && damage.some(leavesNoHeader)
     this.#note({ kept, lost, submitted: new Map(), damagedFiles, isClean: false, isHopeless })
@@ -203,6 +203,9 @@ const NOTHING: RepairFacts = {
 
 /** A file is missing, and nothing is lost with it: a snapshot holds what it held. */
 const isCoveredHole = ({ kind, acknowledged }: Damage): boolean => kind === 'missing-segment' && acknowledged === false
+
+/** Whether what stood before the first record is with a snapshot: if its files vanish, that is what retention leaves, too, and nothing tells of it. */
+const beginsBehindSnapshot = (wal: Wal): boolean => wal.stats().firstSeq > 0 && wal.snapshot !== undefined
 
 /** Where a log begins of which a snapshot holds the rest: it must be there, and reach so far. */
 function coveredBefore(wal: Wal): number {
