@@ -99,11 +99,13 @@ export class SnapshotStore {
   ): Promise<SnapshotFile> {
     const file = await this.#disk.open(join(folder, name), 'create')
     const hash = createHash('sha256')
+    // An append that is synced meanwhile then waits for a piece to reach the disk, and not for the whole file.
+    const how = file.writeSynced ? 'writeSynced' : 'write'
     let bytes = 0
     try {
       for await (const piece of pieces) {
         hash.update(piece)
-        await writeFully(file, piece, bytes)
+        await writeFully(file, piece, bytes, how)
         bytes += piece.length
       }
       await file.sync()

@@ -75,8 +75,11 @@ test('files are synced before their folder, the folder before it has its name, a
       `remove ${temporary}`,
       `makeDirectory ${temporary}`,
       `create ${temporary}/pieces`,
+      // Each piece is written and synced in one call, which the simulated disk notes as two.
       `write ${temporary}/pieces`,
+      `sync ${temporary}/pieces`,
       `write ${temporary}/pieces`,
+      `sync ${temporary}/pieces`,
       `sync ${temporary}/pieces`,
       `create ${temporary}/other`,
       `write ${temporary}/other`,
