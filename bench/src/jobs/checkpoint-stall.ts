@@ -33,30 +33,31 @@ export async function checkpointStall(job: CheckpointStallJob): Promise<Metrics>
       waits.push(performance.now() - start)
     }
   }
+  /** Nothing is computed before the end: the callers would wait for it. */
   function taken(): number[] {
-    const those = waits.sort((a, b) => a - b)
+    const those = waits
     waits = []
     return those
   }
   const callers = Array.from({ length: CALLERS }, caller)
   await pause(job.quietMs)
   taken()
-  const quiet: number[] = []
-  const during: number[] = []
+  const quietWaits: number[][] = []
+  const duringWaits: number[][] = []
   let checkpointMs = 0
   for (let i = 0; i < job.checkpoints; i++) {
     await pause(job.quietMs)
-    quiet.push(...taken())
+    quietWaits.push(taken())
     const start = performance.now()
     await index.checkpoint()
     checkpointMs += performance.now() - start
-    during.push(...taken())
+    duringWaits.push(taken())
   }
   isOver = true
   await Promise.all(callers)
   await index.close()
-  quiet.sort((a, b) => a - b)
-  during.sort((a, b) => a - b)
+  const quiet = quietWaits.flat().sort((a, b) => a - b)
+  const during = duringWaits.flat().sort((a, b) => a - b)
   const p99 = quantile(quiet, 0.99)
   return {
     stallRatio: during.at(-1)! / p99,
