@@ -75,6 +75,9 @@ export class Process implements Disk {
     return {
       read: (buffer, position) => this.#ask(false, () => file.read(buffer, position)),
       write: (buffer, position) => this.#ask(true, () => file.write(buffer, position)),
+      ...(file.writeSynced && {
+        writeSynced: (buffer, position) => this.#ask(true, () => file.writeSynced!(buffer, position)),
+      }),
       sync: () => this.#ask(true, () => file.sync()),
       size: () => this.#ask(false, () => file.size()),
       truncate: (bytes) => this.#ask(true, () => file.truncate(bytes)),
