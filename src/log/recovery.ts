@@ -16,6 +16,7 @@ import { repairSegments } from './repair.ts'
 import { createSegment, FIRST_SEGMENT_BYTES, HEADER_ROOM, type OpenSegment, removeFiles } from './segments.ts'
 import type { SnapshotStore } from './snapshot-store.ts'
 import { refuseLoss, type Survey } from './survey.ts'
+import { syncNames } from './sync-names.ts'
 import type { FoundCheckpoint } from './tally.ts'
 
 /** A last segment with less than this in it is carried over into the new one, so that opening often does not leave many small files. */
@@ -211,7 +212,7 @@ function carryFrom(found: Survey): number {
  * was written last.
  */
 export async function syncFirst(disk: Disk, directory: string, found: Survey): Promise<void> {
-  await disk.syncDirectory(directory)
+  await syncNames(disk, directory)
   const last = found.segments.at(-1)
   if (!last) {
     await syncAncestors(disk, directory)
@@ -226,7 +227,7 @@ async function syncAncestors(disk: Disk, directory: string): Promise<void> {
   do {
     path = dirname(path)
     try {
-      await disk.syncDirectory(path)
+      await syncNames(disk, path)
     } catch (error) {
       // A directory that we may not even look into is not one that we, or a process like us, made.
       if (!['EACCES', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error

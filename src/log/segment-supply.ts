@@ -1,5 +1,6 @@
 import type { Disk } from '../disk/disk.ts'
 import { createSegment, type OpenSegment } from './segments.ts'
+import { syncNames } from './sync-names.ts'
 
 /** Makes the segments that a log goes on in, ahead of time where it can, so that no append waits for zeros to be written. */
 export class SegmentSupply {
@@ -38,7 +39,6 @@ export class SegmentSupply {
     this.#prepared = undefined
     if (!prepared) return
     await prepared.file.close()
-    await this.#disk.remove(prepared.path)
-    await this.#disk.syncDirectory(this.#directory)
+    await syncNames(this.#disk, this.#directory, () => this.#disk.remove(prepared.path))
   }
 }

@@ -8,6 +8,7 @@ import { isDiskFull } from './io-error.ts'
 import type { WalSettings } from './options.ts'
 import { SegmentSupply } from './segment-supply.ts'
 import { HEADER_ROOM, type OpenSegment, type SegmentList } from './segments.ts'
+import { syncNames } from './sync-names.ts'
 import { SyncTimes } from './sync-times.ts'
 
 /** Why bytes are not where they should be. */
@@ -204,9 +205,9 @@ export class SegmentWriter {
   }
 
   async #remove(segment: OpenSegment): Promise<void> {
+    const { disk, directory } = this.#settings
     await segment.file.close()
-    await this.#settings.disk.remove(segment.path)
-    await this.#settings.disk.syncDirectory(this.#settings.directory)
+    await syncNames(disk, directory, () => disk.remove(segment.path))
   }
 
   /** Syncs the active segment: everything written before the call. A failed sync tells nothing about any byte since the last good one. */

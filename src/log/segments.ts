@@ -10,6 +10,7 @@ import {
   segmentSeed,
 } from '../format/segment.ts'
 import { ignoreMissing, segmentPath, TEMPORARY_SUFFIX } from './directory.ts'
+import { syncNames } from './sync-names.ts'
 import type { SegmentExtent } from './walk.ts'
 
 /** The first segment of a log; each following one is twice as large as the one before, up to `segmentMaxBytes`. */
@@ -59,8 +60,7 @@ export async function createSegment(
     await write?.(file)
     await file.sync()
     isNamed = !replaces
-    await disk.rename(temporary, path)
-    await disk.syncDirectory(directory)
+    await syncNames(disk, directory, () => disk.rename(temporary, path))
     return { number, path, capacity, file }
   } catch (error) {
     await file.close().catch(() => {})
@@ -129,9 +129,10 @@ export class SegmentList {
   async dropBefore(floorSeq: number): Promise<void> {
     while (this.#extents.length > 1 && this.#extents[0]!.limitSeq <= floorSeq) {
       const { path, bytes } = this.#extents[0]!
-      await this.#disk.remove(path).catch(ignoreMissing)
-      this.#extents = this.#extents.slice(1)
-      await this.#disk.syncDirectory(this.#directory)
+      await syncNames(this.#disk, this.#directory, async () => {
+        await this.#disk.remove(path).catch(ignoreMissing)
+        this.#extents = this.#extents.slice(1)
+      })
       if (retentionChannel.hasSubscribers)
         retentionChannel.publish({ directory: this.#directory, file: path, bytes, firstSeq: this.firstSeq })
     }
@@ -140,8 +141,10 @@ export class SegmentList {
 
 /** Removes files by name; their names' end is durable. */
 export async function removeFiles(disk: Disk, directory: string, names: readonly string[]): Promise<void> {
-  for (const name of names) await disk.remove(join(directory, name)).catch(ignoreMissing)
-  if (names.length > 0) await disk.syncDirectory(directory)
+  if (names.length === 0) return
+  await syncNames(disk, directory, async () => {
+    for (const name of names) await disk.remove(join(directory, name)).catch(ignoreMissing)
+  })
 }
 
 /** Bytes in front of a group that opens a segment: its header goes there. */

@@ -11,7 +11,7 @@ const SLOW = /large|usearch|hnswlib/
 const MIN_STATES = 20_000
 /** Seeds beyond those that found something once. */
 const FOUND: Readonly<Record<string, readonly number[]>> = {
-  'failing-log': [9, 108, 321],
+  'failing-log': [9, 108, 321, 610],
   'failing-index': [196],
   'full-log': [338],
   repair: [12, 141, 352, 354],

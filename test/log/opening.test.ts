@@ -133,14 +133,14 @@ test('a directory whose name cannot be made durable is removed again', async () 
 test('a directory whose name cannot be made durable is left if somebody put something into it', async () => {
   const disk = new SimulatedDisk()
   await disk.makeDirectory('/data')
-  let put: Promise<void> | undefined
-  disk.onOperation = ({ kind, path }) => {
-    if (kind !== 'syncDirectory' || path !== '/data' || put) return undefined
-    put = putFile(disk, `${DIRECTORY}/theirs`, Buffer.from('theirs'))
-    return { code: 'EIO' }
+  const makeDirectory = disk.makeDirectory.bind(disk)
+  disk.makeDirectory = async (path) => {
+    await makeDirectory(path)
+    const theirs = await disk.open(`${path}/theirs`, 'create')
+    await theirs.close()
   }
+  disk.onOperation = ({ kind, path }) => (kind === 'syncDirectory' && path === '/data' ? { code: 'EIO' } : undefined)
   await assert.rejects(openOn(disk), refusal('WALV_IO'))
-  await put
   assert.deepEqual(await namesOn(disk), ['theirs'])
 })
 

@@ -9,6 +9,7 @@ import { encodeV1Entry } from '../../format/v1/encode.ts'
 import type { V1Entry, V1Record } from '../../format/v1/entry.ts'
 import { ignoreMissing, refuseDirectory } from '../directory.ts'
 import { ioError } from '../io-error.ts'
+import { syncNames } from '../sync-names.ts'
 import type { Transaction } from '../transactions.ts'
 import { Wal } from '../wal.ts'
 import { readV1Directory } from './reader.ts'
@@ -63,8 +64,7 @@ async function intoNewDirectory<T>(disk: Disk, path: string, work: (unfinished: 
     await disk.syncDirectory(unfinished)
     if (before) await disk.remove(path)
     isNamed = true
-    await disk.rename(unfinished, path)
-    await disk.syncDirectory(dirname(path))
+    await syncNames(disk, dirname(path), () => disk.rename(unfinished, path))
     return result
   } catch (error) {
     await disk.remove(unfinished).catch(() => {})

@@ -4,6 +4,7 @@ import { WalError } from '../../errors.ts'
 import { encodeV1Entry } from '../../format/v1/encode.ts'
 import { MAX_V1_INTEGER, MAX_V1_PAYLOAD_BYTES, type V1Entry } from '../../format/v1/entry.ts'
 import { encodeV1Header, isV1SegmentName, V1_FRAME_BYTES, v1SegmentName } from '../../format/v1/segment.ts'
+import { syncNames } from '../sync-names.ts'
 import { directoryError, diskError } from './disk-error.ts'
 
 const BUFFER_BYTES = 1024 * 1024
@@ -155,8 +156,7 @@ export class V1Writer {
 
 async function prepareDirectory(disk: Disk, directory: string): Promise<void> {
   try {
-    await disk.makeDirectory(directory)
-    await disk.syncDirectory(dirname(directory))
+    await syncNames(disk, dirname(directory), () => disk.makeDirectory(directory))
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw directoryError(error, dirname(directory))
   }

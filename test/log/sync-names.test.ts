@@ -1,0 +1,96 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { segmentName } from '../../src/format/segment.ts'
+import { ensureFolder, makeDirectory } from '../../src/log/make-directory.ts'
+import { createSegment } from '../../src/log/segments.ts'
+import { syncNames } from '../../src/log/sync-names.ts'
+import type { Fault, Operation } from '../../src/testing/operations.ts'
+import { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
+import { DIRECTORY, namesOn, putFile, segmentAt } from '../support/simulated-log.ts'
+
+const FOLDER = `${DIRECTORY}/snapshots`
+
+async function emptyDirectory(): Promise<SimulatedDisk> {
+  const disk = new SimulatedDisk()
+  await disk.makeDirectory('/data')
+  await disk.makeDirectory(DIRECTORY)
+  await disk.syncDirectory('/data')
+  await disk.syncDirectory('/')
+  return disk
+}
+
+/** Fails the first operation of a kind from now on. */
+function failFirst(disk: SimulatedDisk, kind: Operation['kind'], fault: Fault): void {
+  disk.onOperation = (operation) => {
+    if (operation.kind !== kind) return undefined
+    disk.onOperation = undefined
+    return fault
+  }
+}
+
+async function turns(count: number): Promise<void> {
+  for (let turn = 0; turn < count; turn++) await null
+}
+
+test("a sync that fails takes no other's change of names with it, whenever the two meet", async () => {
+  const met = new Set<string>()
+  for (let later = 0; later < 40; later++) {
+    const disk = await emptyDirectory()
+    await putFile(disk, segmentAt(1), Buffer.from('segment'))
+    const from = disk.ops.length
+    failFirst(disk, 'syncDirectory', { code: 'EIO' })
+    const making = createSegment(disk, DIRECTORY, 2, 4096)
+    await turns(later)
+    const removing = syncNames(disk, DIRECTORY, () => disk.remove(segmentAt(1)))
+    const [made, removed] = await Promise.allSettled([making, removing])
+    assert.deepEqual([made.status, removed.status].sort(), ['fulfilled', 'rejected'], `${later} turns later`)
+    const left = await namesOn(disk.crash('nothing'))
+    assert.equal(left.includes(segmentName(2)), made.status === 'fulfilled', `${later} turns later`)
+    assert.equal(left.includes(segmentName(1)), removed.status === 'rejected', `${later} turns later`)
+    const order = disk.ops.slice(from).filter(({ kind }) => kind === 'rename' || kind === 'remove')
+    met.add(`${made.status}, ${order.map(({ kind }) => kind).join(' ')}`)
+  }
+  assert.ok(met.size > 1, 'the two never met in another order')
+})
+
+test('what fails in one step does not end the next one, and steps in two directories do not wait for each other', async () => {
+  const disk = await emptyDirectory()
+  await disk.makeDirectory(FOLDER)
+  let release = (): void => {}
+  const held = new Promise<void>((resolve) => {
+    release = resolve
+  })
+  const failed = syncNames(disk, DIRECTORY, () => held.then(() => Promise.reject(new Error('on purpose'))))
+  const next = syncNames(disk, DIRECTORY, () => putFile(disk, segmentAt(1), Buffer.from('segment')))
+  await syncNames(disk, FOLDER)
+  await turns(20)
+  assert.deepEqual(await namesOn(disk), ['snapshots'], 'the second step waits for the first')
+  release()
+  await assert.rejects(failed, { message: 'on purpose' })
+  await next
+  assert.ok((await namesOn(disk.crash('nothing'))).includes(segmentName(1)))
+})
+
+for (const [what, kind, fault] of [
+  ['fails', 'makeDirectory', { code: 'EIO' }],
+  ['is made though the disk says it is not', 'makeDirectory', { code: 'EIO', applied: true }],
+  ['is made and not synced', 'syncDirectory', { code: 'EIO' }],
+] as const)
+  test(`a folder that ${what} is not there, and the next try makes it durably`, async () => {
+    const disk = await emptyDirectory()
+    failFirst(disk, kind, fault)
+    await assert.rejects(ensureFolder(disk, FOLDER), { code: 'EIO' })
+    assert.deepEqual(await namesOn(disk), [])
+    failFirst(disk, 'syncDirectory', { code: 'EIO' })
+    await assert.rejects(syncNames(disk, DIRECTORY), { code: 'EIO' })
+    await ensureFolder(disk, FOLDER)
+    assert.deepEqual(await namesOn(disk.crash('nothing')), ['snapshots'])
+  })
+
+test('a folder that is there, or that cannot be made because its parent is not, is left as it is', async () => {
+  const disk = await emptyDirectory()
+  await disk.makeDirectory(FOLDER)
+  await assert.rejects(makeDirectory(disk, FOLDER), { code: 'EEXIST' })
+  assert.deepEqual(await namesOn(disk), ['snapshots'])
+  await assert.rejects(makeDirectory(disk, `${DIRECTORY}/missing/folder`), { code: 'ENOENT' })
+})
