@@ -71,9 +71,11 @@ export async function createSegment(
   }
 }
 
+/** Piece by piece: an append that is synced meanwhile waits for a piece to reach the disk, and not for all of it. */
 async function writeZeros(file: DiskFile, bytes: number): Promise<void> {
+  const how = file.writeSynced ? 'writeSynced' : 'write'
   for (let at = 0; at < bytes; at += ZEROS.length)
-    await writeFully(file, ZEROS.subarray(0, Math.min(ZEROS.length, bytes - at)), at)
+    await writeFully(file, ZEROS.subarray(0, Math.min(ZEROS.length, bytes - at)), at, how)
 }
 
 /** The segments of an open log, oldest first. The last is the one being written. */

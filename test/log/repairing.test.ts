@@ -113,7 +113,7 @@ test('the copies and the new segments are durable before anything else is done',
     .filter(({ kind }) => ['create', 'sync', 'rename', 'syncDirectory', 'makeDirectory'].includes(kind))
     .map(({ kind, path }) => `${kind} ${path.replace(`${DIRECTORY}/`, '')}`)
   const begin = steps.indexOf('makeDirectory quarantine')
-  assert.deepEqual(steps.slice(begin, begin + 10), [
+  assert.deepEqual(steps.slice(begin, begin + 11), [
     'makeDirectory quarantine',
     'syncDirectory /data/log',
     `create quarantine/${segmentName(2)}.tmp`,
@@ -121,6 +121,8 @@ test('the copies and the new segments are durable before anything else is done',
     `rename quarantine/${segmentName(2)}.tmp`,
     'syncDirectory quarantine',
     `create ${segmentName(2)}.tmp`,
+    // Its zeros, and then what it holds.
+    `sync ${segmentName(2)}.tmp`,
     `sync ${segmentName(2)}.tmp`,
     `rename ${segmentName(2)}.tmp`,
     'syncDirectory /data/log',

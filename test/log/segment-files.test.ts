@@ -31,7 +31,7 @@ test('a segment is made under a temporary name, in its full size and synced, bef
   })
   const { file, ...rest } = segment
   assert.deepEqual(rest, { number: 3, path: segmentAt(3), capacity: 4096 })
-  assert.deepEqual(kinds(disk, from), ['remove', 'create', 'write', 'write', 'sync', 'rename', 'syncDirectory'])
+  assert.deepEqual(kinds(disk, from), ['remove', 'create', 'write', 'sync', 'write', 'sync', 'rename', 'syncDirectory'])
   const expected = Buffer.alloc(4096)
   expected.write('content', 100)
   assert.deepEqual(await contentOf(disk.crash('nothing'), segmentAt(3)), expected)

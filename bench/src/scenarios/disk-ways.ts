@@ -1,10 +1,14 @@
 import type { Scenario } from '../scenario.ts'
 
-/** The first is into files that were written before, as the others are, but for the one that says so. */
+/** Into files that were written before, but for those that say otherwise. */
 const WAYS = [
-  { label: 'two calls', way: 'two calls' },
-  { label: 'two calls, into a file without blocks', way: 'two calls', isSparse: true },
+  ...['two calls', 'one call, O_DIRECT and O_DSYNC'].map((way) => ({
+    label: `${way}, into a file without blocks`,
+    way,
+    isSparse: true,
+  })),
   ...[
+    'two calls',
     'one call, O_DSYNC',
     'one call, O_DIRECT and O_DSYNC',
     'two blocking calls',
