@@ -53,5 +53,6 @@ export interface Scenario {
 
 export const RATE: Metric = { key: 'rate', title: 'appends', unit: '/s' }
 export const CPU: Metric = { key: 'cpuUsPerRecord', title: 'cpu', unit: 'µs' }
+export const SYSTEM_CPU: Metric = { key: 'systemUsPerRecord', title: 'in the kernel', unit: 'µs' }
 export const RECORDS_PER_SYNC: Metric = { key: 'recordsPerSync', title: 'a sync', unit: 'rec.' }
 export const DISK: Metric = { key: 'diskBytesPerRecord', title: 'disk', unit: 'B' }

@@ -32,6 +32,7 @@ export async function append(job: AppendJob): Promise<Metrics> {
     rate: (1000 * outcome.records) / outcome.elapsedMs,
     usPerRecord: (1000 * outcome.elapsedMs) / outcome.records,
     cpuUsPerRecord: (cpu.user + cpu.system) / outcome.records,
+    systemUsPerRecord: cpu.system / outcome.records,
     ...figures,
     diskBytesPerRecord: bytesIn(job.directory) / cursor.next,
   }

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { closeSync } from 'node:fs'
+import { closeSync, ftruncateSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Job, Metrics, Paired } from '../job.ts'
 import { preallocate, writeAndSync, writeAndSyncAsync } from '../peers/raw-file.ts'
@@ -7,6 +7,8 @@ import { quantile } from '../statistics.ts'
 
 export interface ReplayRawJob extends Job {
   readonly paired: Paired
+  /** Into a file that has its size and no blocks yet, as walv's have where groups are large. */
+  readonly isSparse?: boolean
 }
 
 const WARM_UP_GROUPS = 20
@@ -15,15 +17,17 @@ const WARM_UP_GROUPS = 20
 export async function replayRaw(job: ReplayRawJob): Promise<Metrics> {
   const { groups, bytesWritten, records } = job.paired
   if (!(groups > 0)) throw new Error('walv was not measured')
-  const file = preallocate(join(job.directory, 'raw'), bytesWritten)
+  const file = preallocate(join(job.directory, 'raw'), job.isSparse ? 0 : bytesWritten)
+  if (job.isSparse) ftruncateSync(file, 2 * bytesWritten)
   const write = job.peer === 'raw' ? writeAndSync : writeAndSyncAsync
   const data = randomBytes(Math.ceil(bytesWritten / groups))
   // Rounded so that the pieces add up to exactly the bytes.
   const startOf = (group: number): number => Math.floor((group * bytesWritten) / groups)
-  const writeGroup = (group: number): void | Promise<void> =>
-    write(file, data.subarray(0, startOf(group + 1) - startOf(group)), startOf(group))
+  const writeGroup = (group: number, from = 0): void | Promise<void> =>
+    write(file, data.subarray(0, startOf(group + 1) - startOf(group)), from + startOf(group))
 
-  for (let i = 0; i < Math.min(WARM_UP_GROUPS, groups); i++) await writeGroup(i)
+  // What has no blocks gets them once: the warm-up goes behind.
+  for (let i = 0; i < Math.min(WARM_UP_GROUPS, groups); i++) await writeGroup(i, job.isSparse ? bytesWritten : 0)
   const latencies = new Float64Array(groups)
   const cpuBefore = process.cpuUsage()
   const start = performance.now()
@@ -44,6 +48,7 @@ export async function replayRaw(job: ReplayRawJob): Promise<Metrics> {
     rate: (1000 * records) / elapsedMs,
     usPerRecord: (1000 * elapsedMs) / records,
     cpuUsPerRecord: (cpu.user + cpu.system) / records,
+    systemUsPerRecord: cpu.system / records,
     groups,
     syncs: groups,
     bytesWritten,

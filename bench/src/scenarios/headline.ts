@@ -1,4 +1,4 @@
-import { CPU, DISK, RATE, RECORDS_PER_SYNC, type Scenario } from '../scenario.ts'
+import { CPU, DISK, RATE, RECORDS_PER_SYNC, type Scenario, SYSTEM_CPU } from '../scenario.ts'
 import { appender, BATCHES, IN_FLIGHT, raw } from './contestants.ts'
 
 const DIMENSIONS = 768
@@ -7,7 +7,7 @@ export const headline: Scenario = {
   name: 'headline',
   title: `durable appends, ${DIMENSIONS} dimensions: 256 in flight, or batches or transactions of 256`,
   metric: RATE,
-  also: [RECORDS_PER_SYNC, CPU, DISK],
+  also: [RECORDS_PER_SYNC, CPU, SYSTEM_CPU, DISK],
   variants: (settings) => [
     {
       label: `${DIMENSIONS} dimensions`,
@@ -15,6 +15,7 @@ export const headline: Scenario = {
         appender('walv', IN_FLIGHT, settings, DIMENSIONS, 'walv, 256 in flight'),
         raw(DIMENSIONS),
         raw(DIMENSIONS, 'raw-async'),
+        { ...raw(DIMENSIONS, 'raw-async', { isSparse: true }), label: 'raw-async, into files without blocks' },
         appender('lmdb', IN_FLIGHT, settings, DIMENSIONS, 'lmdb, 256 in flight'),
         appender('rocksdb', IN_FLIGHT, settings, DIMENSIONS, 'rocksdb, one append an operation'),
         appender('classic-level', IN_FLIGHT, settings, DIMENSIONS, 'classic-level, one append an operation'),
