@@ -71,15 +71,31 @@ test('what fails in one step does not end the next one, and steps in two directo
   assert.ok((await namesOn(disk.crash('nothing'))).includes(segmentName(1)))
 })
 
+test('steps that are asked for at different times come one after the other all the same', async () => {
+  const disk = await emptyDirectory()
+  let underWay = 0
+  const step = (): Promise<void> =>
+    syncNames(disk, DIRECTORY, async () => {
+      assert.equal(++underWay, 1, 'two at a time')
+      await turns(10)
+      underWay--
+    })
+  const steps = [step(), step()]
+  await steps[0]
+  steps.push(step())
+  await Promise.all(steps)
+})
+
 for (const [what, kind, fault] of [
   ['fails', 'makeDirectory', { code: 'EIO' }],
   ['is made though the disk says it is not', 'makeDirectory', { code: 'EIO', applied: true }],
   ['is made and not synced', 'syncDirectory', { code: 'EIO' }],
+  ['is made and not synced for want of space', 'syncDirectory', { code: 'ENOSPC' }],
 ] as const)
   test(`a folder that ${what} is not there, and the next try makes it durably`, async () => {
     const disk = await emptyDirectory()
     failFirst(disk, kind, fault)
-    await assert.rejects(ensureFolder(disk, FOLDER), { code: 'EIO' })
+    await assert.rejects(ensureFolder(disk, FOLDER), { code: fault.code })
     assert.deepEqual(await namesOn(disk), [])
     failFirst(disk, 'syncDirectory', { code: 'EIO' })
     await assert.rejects(syncNames(disk, DIRECTORY), { code: 'EIO' })
