@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import type { Job, Metrics, Paired } from './job.ts'
+import { probe } from './probe.ts'
 import type { Contestant, Scenario, Settings, Variant } from './scenario.ts'
 import type { Verdict } from './verification/verify.ts'
 
@@ -84,10 +85,11 @@ async function runRepetition(
     try {
       const paired = contestant.isPaired ? pairOf(first) : undefined
       const { peer } = contestant
+      const before = probe()
       const measured = await runChild(
         jobOf(contestant.job, { peer, directory: shared ?? fresh(parent), prepared, paired }),
       )
-      row.measured.push(derived(measured))
+      row.measured.push({ ...derived(measured), ...before })
       if (contestant === variant.contestants[0]) first = measured
     } catch (error) {
       row.failure = `not run: ${(error as Error).message}`

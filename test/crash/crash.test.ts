@@ -14,7 +14,7 @@ const FOUND: Readonly<Record<string, readonly number[]>> = {
   'failing-log': [9, 108, 321, 610],
   'failing-index': [196],
   'full-log': [338],
-  repair: [12, 141, 352, 354],
+  repair: [12, 141, 352, 354, 1111],
 }
 
 const seeds = (workload: string): Job[] =>

@@ -1,4 +1,5 @@
 /** What storage does to the files of a log in the course of time, and what its directory then holds. */
+import { basename } from 'node:path'
 import type { Random } from '../../src/testing/random.ts'
 import type { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
 import { DIRECTORY } from './workload.ts'
@@ -14,6 +15,12 @@ export async function quarantined(disk: SimulatedDisk): Promise<Buffer[]> {
     .catch(() => [])
   const files = entries.filter(({ kind }) => kind === 'file')
   return Promise.all(files.map(({ name }) => contentOf(disk, `${QUARANTINE}/${name}`)))
+}
+
+/** Contents of the segments of other names than these. */
+export async function segmentsBut(disk: SimulatedDisk, names: readonly string[]): Promise<Buffer[]> {
+  const paths = (await segments(disk)).filter((path) => !names.includes(basename(path)))
+  return Promise.all(paths.map((path) => contentOf(disk, path)))
 }
 
 /** What a file holds, without an operation. */

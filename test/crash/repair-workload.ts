@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { type Damage, type Wal, WalError, type WalOptions } from '../../src/mod.ts'
 import { Random } from '../../src/testing/random.ts'
 import type { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
-import { contentOf, quarantined, rot, rotOrRemove } from './decay.ts'
+import { contentOf, quarantined, rot, rotOrRemove, segmentsBut } from './decay.ts'
 import { contentText, foundRecord, LogModel, recordText } from './log-model.ts'
 import { type LogSettings, openLog, settingsOf } from './log-session.ts'
 import { LogWork } from './log-workload.ts'
@@ -169,7 +169,12 @@ class RepairWork {
       assert.ok(isNamed, `record ${seq} is lost, and nothing says so`)
       assert.ok(wal.lastSeq >= seq, `the number of record ${seq}, which is lost, is free again`)
     }
-    const copies = await quarantined(this.#disk)
+    // A power cut may bring back a snapshot whose removal was not synced, and then nothing is wrong with the file before which it stands.
+    const inOrder = await segmentsBut(
+      this.#disk,
+      wal.recovery.damage.map(({ file }) => file),
+    )
+    const copies = [...(await quarantined(this.#disk)), ...inOrder]
     for (const file of damagedFiles)
       assert.ok(
         copies.some((copy) => copy.equals(file)),

@@ -1,4 +1,5 @@
 import type { Metrics } from '../job.ts'
+import type { Probe } from '../probe.ts'
 import type { Row } from '../run.ts'
 import type { Metric, Scenario } from '../scenario.ts'
 import { type Spread, spreadOf } from '../statistics.ts'
@@ -30,7 +31,17 @@ export function resultsTable(scenario: Scenario, rows: readonly Row[]): string {
     if (variants.length > 1) lines.push([variant])
     for (const row of contestants) lines.push(lineOf(row, contestants[0]!, scenario))
   }
-  return [`## ${scenario.name}: ${scenario.title}`, '', table(lines)].join('\n')
+  return [`## ${scenario.name}: ${scenario.title}`, '', table(lines), '', machineLine(rows)].join('\n')
+}
+
+/** Whether the machine was the same all the time, which a shared one is not. */
+function machineLine(rows: readonly Row[]): string {
+  const text = (key: keyof Probe): string => {
+    const values = rows.flatMap(({ measured }) => measured.map((metrics) => numberOf(metrics, key)))
+    const { median, min, max } = spreadOf(values)
+    return `${figures(median)} ms (${figures(min)} to ${figures(max)})`
+  }
+  return `Before each, the machine itself: fixed arithmetic ${text('spinMs')}, 32 MiB of new memory ${text('touchMs')}.`
 }
 
 function lineOf(row: Row, first: Row, { metric, also }: Scenario): string[] {
