@@ -41,7 +41,7 @@ export const BUGS: readonly Bug[] = [
     edits: [
       {
         file: 'src/log/segments.ts',
-        find: 'await disk.rename(temporary, path)\n    await disk.syncDirectory(directory)',
+        find: 'await syncNames(disk, directory, () => disk.rename(temporary, path))',
         replace: 'await disk.rename(temporary, path)',
       },
     ],
@@ -141,8 +141,8 @@ export const BUGS: readonly Bug[] = [
       },
       {
         file: 'src/log/segments.ts',
-        find: 'await disk.rename(temporary, path)\n    await',
-        replace: 'await disk.rename(temporary, path)\n    await file.sync()\n    await',
+        find: '() => disk.rename(temporary, path))',
+        replace: '() => disk.rename(temporary, path).then(() => file.sync()))',
       },
     ],
     caughtBy: explorer('log'),
