@@ -6,20 +6,11 @@ import { SegmentSupply } from '../../src/log/segment-supply.ts'
 import { createSegment, removeFiles, SegmentList } from '../../src/log/segments.ts'
 import type { SegmentExtent } from '../../src/log/walk.ts'
 import type { Operation } from '../../src/testing/operations.ts'
-import { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
-import { contentOf, DIRECTORY, namesOn, putFile, segmentAt, settled } from '../support/simulated-log.ts'
+import type { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
+import { contentOf, DIRECTORY, emptyDirectory, namesOn, putFile, segmentAt, settled } from '../support/simulated-log.ts'
 
 const MIB = 1024 * 1024
 const LOG_ID = Buffer.alloc(16, 5)
-
-async function emptyDirectory(): Promise<SimulatedDisk> {
-  const disk = new SimulatedDisk()
-  await disk.makeDirectory('/data')
-  await disk.makeDirectory(DIRECTORY)
-  await disk.syncDirectory('/data')
-  await disk.syncDirectory('/')
-  return disk
-}
 
 const kinds = (disk: SimulatedDisk, from = 0): Operation['kind'][] => disk.ops.slice(from).map(({ kind }) => kind)
 

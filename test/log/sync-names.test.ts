@@ -5,19 +5,10 @@ import { ensureFolder, makeDirectory } from '../../src/log/make-directory.ts'
 import { createSegment } from '../../src/log/segments.ts'
 import { syncNames } from '../../src/log/sync-names.ts'
 import type { Fault, Operation } from '../../src/testing/operations.ts'
-import { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
-import { DIRECTORY, namesOn, putFile, segmentAt } from '../support/simulated-log.ts'
+import type { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
+import { DIRECTORY, emptyDirectory, namesOn, putFile, segmentAt } from '../support/simulated-log.ts'
 
 const FOLDER = `${DIRECTORY}/snapshots`
-
-async function emptyDirectory(): Promise<SimulatedDisk> {
-  const disk = new SimulatedDisk()
-  await disk.makeDirectory('/data')
-  await disk.makeDirectory(DIRECTORY)
-  await disk.syncDirectory('/data')
-  await disk.syncDirectory('/')
-  return disk
-}
 
 /** Fails the first operation of a kind from now on. */
 function failFirst(disk: SimulatedDisk, kind: Operation['kind'], fault: Fault): void {

@@ -11,7 +11,7 @@ import {
   segmentSeed,
 } from '../../src/format/segment.ts'
 import { Wal, type WalOptions } from '../../src/mod.ts'
-import type { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
+import { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
 
 /** Where the logs of these tests are: in a folder of their own, so that the names above it can be looked at too. */
 export const DIRECTORY = '/data/log'
@@ -21,6 +21,16 @@ export const START = 1_700_000_000_000
 export function countingClock(): () => number {
   let now = START
   return () => now++
+}
+
+/** A disk on which the log's directory is made, durably, and holds nothing. */
+export async function emptyDirectory(): Promise<SimulatedDisk> {
+  const disk = new SimulatedDisk()
+  await disk.makeDirectory('/data')
+  await disk.makeDirectory(DIRECTORY)
+  await disk.syncDirectory('/data')
+  await disk.syncDirectory('/')
+  return disk
 }
 
 /** Opens a log on a simulated disk, by default under a clock that counts. */
