@@ -1,3 +1,4 @@
+import { LabelMap } from '../index/label-map.ts'
 import type { Graph } from './graph.ts'
 
 /** Below this a graph is not worth replacing. */
@@ -6,8 +7,8 @@ const MIN_DEAD = 1_000
 /** A graph, and which label each of its vectors belongs to. Vectors that were removed or replaced stay in it, and belong to none. */
 export class Generation {
   readonly graph: Graph
-  readonly #keys = new Map<number, number>()
-  readonly #labels = new Map<number, number>()
+  readonly #keys = new LabelMap<number>()
+  readonly #labels = new LabelMap<number>()
   #nextKey: number
 
   /** A graph that was loaded has used all keys below `nextKey`. */

@@ -29,7 +29,10 @@ export interface Disk {
 }
 
 export interface DiskFile {
-  /** Reads up to `buffer.length` bytes at `position`; resolves to how many were read, 0 at the end of the file. May read fewer than asked. */
+  /**
+   * Reads up to `buffer.length` bytes at `position`; resolves to how many were read, 0 at the end of the file. May read fewer than asked. Rejects with `ENOENT` where a file that was removed
+   * meanwhile may have been discarded.
+   */
   read(buffer: Uint8Array, position: number): Promise<number>
   /** Writes at `position`; resolves to how many bytes were written. May write fewer than asked. */
   write(buffer: Uint8Array, position: number): Promise<number>
@@ -42,6 +45,11 @@ export interface DiskFile {
   sync(): Promise<void>
   size(): Promise<number>
   truncate(bytes: number): Promise<void>
+  /**
+   * Gives back the space of a file that has no name any more, a piece at a time: what is synced meanwhile then waits for a piece, and not for all of it, as it would at `close`. Does nothing to one that has a name. Left out
+   * where it would gain nothing.
+   */
+  discard?(): Promise<void>
   close(): Promise<void>
 }
 

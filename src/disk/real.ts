@@ -13,6 +13,9 @@ const MAX_IO_BYTES = 1024 * 1024 * 1024
 const { O_CREAT, O_DIRECTORY, O_DSYNC, O_EXCL, O_RDONLY, O_RDWR, O_WRONLY } = fs.constants
 const OPEN_FLAGS = { read: O_RDONLY, write: O_RDWR, create: O_RDWR | O_CREAT | O_EXCL }
 
+/** A file system gives back so much in a millisecond, roughly, and lets nobody sync meanwhile. */
+const DISCARD_BYTES = 4 * 1024 * 1024
+
 /** Linux opens a file anew by its descriptor, whatever its name is by now. The O_DSYNC of macOS does not empty the drive's cache, and Windows has none. */
 const CAN_REOPEN = process.platform === 'linux'
 
@@ -25,20 +28,33 @@ function call<T>(start: (done: Done<T>) => void): Promise<T> {
 class NodeFile implements DiskFile {
   readonly writeSynced?: NonNullable<DiskFile['writeSynced']>
   readonly #descriptor: number
+  readonly #path: string
   /** The same file, opened so that a write returns when it is on stable storage. */
   #synchronous: Promise<number> | undefined
   #inFlight = 0
   #whenIdle: (() => void) | undefined
   #closing: Promise<void> | undefined
 
-  constructor(descriptor: number, isWritable: boolean) {
+  /** `path`: what it was opened by. */
+  constructor(descriptor: number, path: string, isWritable: boolean) {
     this.#descriptor = descriptor
+    this.#path = path
     if (CAN_REOPEN && isWritable) this.writeSynced = this.#writeSynced
   }
 
-  read(buffer: Uint8Array, position: number): Promise<number> {
+  async read(buffer: Uint8Array, position: number): Promise<number> {
     const length = Math.min(buffer.length, MAX_IO_BYTES)
-    return this.#run((done) => fs.read(this.#descriptor, buffer, 0, length, position, done))
+    const count = await this.#run<number>((done) => fs.read(this.#descriptor, buffer, 0, length, position, done))
+    if (count < length) await this.#refuseIfRemoved()
+    return count
+  }
+
+  /** What seems to be its end may be where it was cut. */
+  async #refuseIfRemoved(): Promise<void> {
+    const { nlink } = await this.#stats()
+    // Not all file systems count names: one that has its name is there.
+    if (nlink > 0 || fs.existsSync(this.#path)) return
+    throw Object.assign(new Error(`ENOENT: ${this.#path} was removed while it was read`), { code: 'ENOENT' })
   }
 
   write(buffer: Uint8Array, position: number): Promise<number> {
@@ -67,12 +83,21 @@ class NodeFile implements DiskFile {
   }
 
   async size(): Promise<number> {
-    const stats = await this.#run<fs.Stats>((done) => fs.fstat(this.#descriptor, done))
-    return stats.size
+    return (await this.#stats()).size
+  }
+
+  #stats(): Promise<fs.Stats> {
+    return this.#run<fs.Stats>((done) => fs.fstat(this.#descriptor, done))
   }
 
   truncate(bytes: number): Promise<void> {
     return this.#run<void>((done) => fs.ftruncate(this.#descriptor, bytes, done))
+  }
+
+  async discard(): Promise<void> {
+    const { nlink, size } = await this.#stats()
+    if (nlink > 0) return
+    for (let left = size - DISCARD_BYTES; left > 0; left -= DISCARD_BYTES) await this.truncate(left)
   }
 
   close(): Promise<void> {
@@ -109,7 +134,7 @@ class NodeFile implements DiskFile {
 
 async function open(path: string, mode: 'read' | 'write' | 'create'): Promise<DiskFile> {
   const descriptor = await call<number>((done) => fs.open(path, OPEN_FLAGS[mode], 0o666, done))
-  return new NodeFile(descriptor, mode !== 'read')
+  return new NodeFile(descriptor, path, mode !== 'read')
 }
 
 async function list(directory: string): Promise<DiskEntry[]> {

@@ -1,5 +1,7 @@
 import type { JsonValue } from '../entry.ts'
 import { WalError } from '../errors.ts'
+import { LabelMap } from './label-map.ts'
+import { TextMap } from './text-map.ts'
 
 /** What an index keeps of an id beside its vector. Never changed, only replaced. */
 export interface CatalogEntry {
@@ -13,16 +15,17 @@ export interface CatalogEntry {
 
 export const CATALOG_FILE = 'catalog.jsonl'
 const VERSION = 1
-const PIECE_CHARACTERS = 256 * 1024
+/** Appends wait while a piece is made. */
+const PIECE_CHARACTERS = 32 * 1024
 
 /** Which ids there are, under which label the index knows each, and their metadata. */
 export class Catalog {
-  readonly #byId = new Map<string, CatalogEntry>()
-  readonly #byLabel = new Map<number, CatalogEntry>()
+  readonly #byId = new TextMap<CatalogEntry>()
+  readonly #byLabel = new LabelMap<CatalogEntry>()
   #nextLabel = 0
 
   get size(): number {
-    return this.#byId.size
+    return this.#byLabel.size
   }
 
   /** The label of the next new id: greater than all before. */
@@ -38,8 +41,9 @@ export class Catalog {
     return this.#byLabel.get(label)
   }
 
-  ids(): IterableIterator<string> {
-    return this.#byId.keys()
+  /** In the order in which they came: a later one has a greater label. */
+  *ids(): Generator<string, void, void> {
+    for (const { id } of this.#byLabel.values()) yield id
   }
 
   /** Sets an id's metadata; a new id gets a label that no other ever had. */
@@ -66,11 +70,11 @@ export class Catalog {
 
   /** The catalog at this moment, as lines of JSON: a header, then label, id and metadata of every entry. */
   freeze(): () => Generator<Uint8Array, void, void> {
-    const entries = [...this.#byId.values()]
-    const header = { version: VERSION, count: entries.length, nextLabel: this.#nextLabel }
+    const entries = this.#byLabel.frozen()
+    const header = { version: VERSION, count: this.size, nextLabel: this.#nextLabel }
     return function* () {
       let text = `${JSON.stringify(header)}\n`
-      for (const { label, id, json } of entries) {
+      for (const { label, id, json } of entries()) {
         text += `[${label},${JSON.stringify(id)},${json ?? 'null'}]\n`
         if (text.length < PIECE_CHARACTERS) continue
         yield Buffer.from(text, 'utf8')

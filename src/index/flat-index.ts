@@ -2,6 +2,7 @@ import { assert } from '../errors.ts'
 import { measure } from './distance.ts'
 import { decodeSnapshot, encodeSnapshot, SNAPSHOT_FILE } from './flat-snapshot.ts'
 import { FlatStorage } from './flat-storage.ts'
+import { LabelMap } from './label-map.ts'
 import { TopK } from './top-k.ts'
 import type { FrozenIndex, Metric, Neighbour, SnapshotReader, SnapshotWriter, VectorIndex } from './vector-index.ts'
 
@@ -13,7 +14,7 @@ export class FlatIndex implements VectorIndex {
   readonly acceptsNonFinite: boolean
   #storage: FlatStorage
   /** The slot of every label; as many as the storage counts. */
-  #slots = new Map<number, number>()
+  #slots = new LabelMap<number>()
   readonly #allRows: Int32Array
 
   constructor(dimensions: number, metric: Metric, acceptsNonFinite: boolean) {
@@ -105,7 +106,7 @@ export class FlatIndex implements VectorIndex {
   async load(files: SnapshotReader): Promise<void> {
     assert(this.size === 0, 'a snapshot is loaded into an index that is not empty')
     const storage = this.#emptyStorage()
-    const slots = new Map<number, number>()
+    const slots = new LabelMap<number>()
     await decodeSnapshot(files.read(SNAPSHOT_FILE), this, storage.rowsPerChunk, (label, vector) => {
       if (slots.has(label)) return false
       slots.set(label, storage.append(label, vector))

@@ -10,6 +10,7 @@ import {
   segmentSeed,
 } from '../format/segment.ts'
 import { ignoreMissing, segmentPath, TEMPORARY_SUFFIX } from './directory.ts'
+import { letGo } from './let-go.ts'
 import { syncNames } from './sync-names.ts'
 import type { SegmentExtent } from './walk.ts'
 
@@ -131,10 +132,12 @@ export class SegmentList {
   async dropBefore(floorSeq: number): Promise<void> {
     while (this.#extents.length > 1 && this.#extents[0]!.limitSeq <= floorSeq) {
       const { path, bytes } = this.#extents[0]!
-      await syncNames(this.#disk, this.#directory, async () => {
-        await this.#disk.remove(path).catch(ignoreMissing)
-        this.#extents = this.#extents.slice(1)
-      })
+      await letGo(this.#disk, [path], () =>
+        syncNames(this.#disk, this.#directory, async () => {
+          await this.#disk.remove(path).catch(ignoreMissing)
+          this.#extents = this.#extents.slice(1)
+        }),
+      )
       if (retentionChannel.hasSubscribers)
         retentionChannel.publish({ directory: this.#directory, file: path, bytes, firstSeq: this.firstSeq })
     }

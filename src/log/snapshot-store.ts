@@ -6,6 +6,7 @@ import { WalError } from '../errors.ts'
 import { checkSnapshotInfo } from '../format/metadata.ts'
 import { ignoreMissing, QUARANTINE_FOLDER, SNAPSHOT_FOLDER, TEMPORARY_SUFFIX } from './directory.ts'
 import { ioError } from './io-error.ts'
+import { letGo } from './let-go.ts'
 import { ensureFolder } from './make-directory.ts'
 
 const PIECE_BYTES = 1024 * 1024
@@ -39,6 +40,8 @@ export class SnapshotStore {
   readonly #disk: Disk
   readonly #directory: string
   readonly #folder: string
+  /** Of each snapshot that was made here, the files that walv itself wrote. An engine reads its own in its own way, and would not be told that one was cut. */
+  readonly #ownFiles = new Map<string, readonly string[]>()
 
   constructor(disk: Disk, directory: string) {
     this.#disk = disk
@@ -57,10 +60,11 @@ export class SnapshotStore {
     await this.#disk.remove(temporary).catch(ignoreMissing)
     await this.#disk.makeDirectory(temporary)
     try {
-      const { info, files } = await this.#fill(temporary, write)
+      const { info, files, own } = await this.#fill(temporary, write)
       await this.#disk.syncDirectory(temporary)
       await this.#disk.remove(join(this.#folder, name)).catch(ignoreMissing)
       await this.#disk.rename(temporary, join(this.#folder, name))
+      this.#ownFiles.set(name, own)
       await this.#disk.syncDirectory(this.#folder)
       return { name, files, info }
     } catch (error) {
@@ -72,7 +76,7 @@ export class SnapshotStore {
   async #fill(
     folder: string,
     write: (target: SnapshotTarget) => Promise<JsonValue>,
-  ): Promise<{ info: JsonValue; files: SnapshotFile[] }> {
+  ): Promise<{ info: JsonValue; files: SnapshotFile[]; own: string[] }> {
     const files: SnapshotFile[] = []
     const foreign: string[] = []
     const info = await write({
@@ -84,12 +88,13 @@ export class SnapshotStore {
         return join(folder, name)
       },
     })
+    const own = files.map(({ name }) => name)
     for (const name of foreign) {
       files.push({ name, ...(await this.#hash(join(folder, name))) })
       await this.#sync(join(folder, name))
     }
     checkSnapshotInfo(info)
-    return { info, files }
+    return { info, files, own }
   }
 
   async #writeFile(
@@ -179,8 +184,17 @@ export class SnapshotStore {
   async keepOnly(names: ReadonlySet<string>): Promise<void> {
     const entries = await this.#disk.list(this.#folder).catch(noEntries)
     const surplus = entries.filter(({ name }) => name.startsWith('snapshot-') && !names.has(name))
-    for (const { name } of surplus) await this.#disk.remove(join(this.#folder, name))
-    if (surplus.length > 0) await this.#disk.syncDirectory(this.#folder)
+    if (surplus.length === 0) return
+    const own = surplus.flatMap(({ name }) =>
+      (this.#ownFiles.get(name) ?? []).map((file) => join(this.#folder, name, file)),
+    )
+    await letGo(this.#disk, own, async () => {
+      for (const { name } of surplus) {
+        this.#ownFiles.delete(name)
+        await this.#disk.remove(join(this.#folder, name))
+      }
+      await this.#disk.syncDirectory(this.#folder)
+    })
   }
 
   /** Whether a snapshot was moved out of the way before. */

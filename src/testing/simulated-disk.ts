@@ -17,7 +17,7 @@ import { type Operation, type OperationHook, Operations, systemError } from './o
 import { SECTOR_BYTES } from './pages.ts'
 import { Random } from './random.ts'
 import { SimulatedFile } from './simulated-file.ts'
-import { SimulatedHandle } from './simulated-handle.ts'
+import { SimulatedHandle, type Standing } from './simulated-handle.ts'
 import { type NameAssignment, SimulatedDirectory, SimulatedNames } from './simulated-names.ts'
 
 /** How a simulated disk is made. */
@@ -166,7 +166,8 @@ export class SimulatedDisk implements Disk {
     const kind = mode === 'create' ? 'create' : 'open'
     return this.#operations.run({ kind, path }, (operation) => {
       const file = mode === 'create' ? this.#create(path, operation) : this.#file(path)
-      return new SimulatedHandle(this.#operations, file, path, mode !== 'read', () => this.#freeBytes())
+      const standing = (): Standing => this.#standing(file, path)
+      return new SimulatedHandle(this.#operations, file, path, mode !== 'read', () => this.#freeBytes(), standing)
     })
   }
 
@@ -277,6 +278,19 @@ export class SimulatedDisk implements Disk {
 
   #freeBytes(): number {
     return this.quotaBytes === Number.POSITIVE_INFINITY ? this.quotaBytes : this.quotaBytes - this.usedBytes
+  }
+
+  #standing(file: SimulatedFile, path: string): Standing {
+    for (const named of this.#names.files()) if (named === file) return 'named'
+    return this.#isTaken(path) ? 'replaced' : 'gone'
+  }
+
+  #isTaken(path: string): boolean {
+    try {
+      return this.#names.find(namesOf(path)) !== undefined
+    } catch {
+      return false
+    }
   }
 
   #create(path: string, { number }: Operation): SimulatedFile {

@@ -2,6 +2,9 @@ import type { DiskFile } from '../disk/disk.ts'
 import { type Operation, type Operations, systemError } from './operations.ts'
 import type { SimulatedFile } from './simulated-file.ts'
 
+/** Whether a file has a name, and if not, whether another file has the path that it was opened by. */
+export type Standing = 'named' | 'replaced' | 'gone'
+
 /** An open file of a simulated disk. It stays usable when its name is changed or removed. */
 export class SimulatedHandle implements DiskFile {
   readonly #operations: Operations
@@ -10,15 +13,24 @@ export class SimulatedHandle implements DiskFile {
   readonly #writable: boolean
   /** Bytes that may still be written to new places. */
   readonly #freeBytes: () => number
+  readonly #standing: () => Standing
   readonly #underWay = new Set<Promise<unknown>>()
   #closing: Promise<void> | undefined
 
-  constructor(operations: Operations, file: SimulatedFile, path: string, writable: boolean, freeBytes: () => number) {
+  constructor(
+    operations: Operations,
+    file: SimulatedFile,
+    path: string,
+    writable: boolean,
+    freeBytes: () => number,
+    standing: () => Standing,
+  ) {
     this.#operations = operations
     this.#file = file
     this.#path = path
     this.#writable = writable
     this.#freeBytes = freeBytes
+    this.#standing = standing
   }
 
   read(buffer: Uint8Array, position: number): Promise<number> {
@@ -26,7 +38,9 @@ export class SimulatedHandle implements DiskFile {
       const wanted = Math.min(buffer.length, maxBytes)
       if (this.#file.isBroken(position, wanted))
         throw systemError('EIO', `${this.#path} has a sector that cannot be read`)
-      return this.#file.read(buffer.subarray(0, wanted), position)
+      const count = this.#file.read(buffer.subarray(0, wanted), position)
+      if (count < buffer.length && this.#standing() === 'gone') throw systemError('ENOENT', this.#path)
+      return count
     })
   }
 
@@ -80,6 +94,13 @@ export class SimulatedHandle implements DiskFile {
       this.#refuseIfItKeepsBroken(bytes, Number.POSITIVE_INFINITY)
       this.#file.truncate(bytes, number)
     })
+  }
+
+  /** Two operations: between them the machine may stop, and either may fail. */
+  async discard(): Promise<void> {
+    if (this.#standing() === 'named') return
+    await this.truncate(Math.floor(this.#file.size / 2))
+    await this.truncate(0)
   }
 
   close(): Promise<void> {

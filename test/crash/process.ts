@@ -81,6 +81,7 @@ export class Process implements Disk {
       sync: () => this.#ask(true, () => file.sync()),
       size: () => this.#ask(false, () => file.size()),
       truncate: (bytes) => this.#ask(true, () => file.truncate(bytes)),
+      ...(file.discard && { discard: () => this.#ask(true, () => file.discard!()) }),
       close: () => this.#ask(false, () => file.close()),
     }
   }

@@ -134,6 +134,56 @@ test(
   },
 )
 
+const MIB = 1024 * 1024
+
+/** The sizes that files are cut to while `work` runs. */
+async function cutsDuring(work: () => Promise<unknown>): Promise<number[]> {
+  const cuts: number[] = []
+  const { ftruncate } = fs
+  replaceFs('ftruncate', (descriptor: number, bytes: number, done: () => void) => {
+    cuts.push(bytes)
+    ftruncate(descriptor, bytes, done)
+  })
+  try {
+    await work()
+    return cuts
+  } finally {
+    restoreFs()
+  }
+}
+
+test('a file that was removed is discarded 4 MiB at a time, from its end; one that has a name keeps all of it', async () => {
+  for (const [removed, other, expected] of [
+    [true, false, [5 * MIB, MIB]],
+    [true, true, []],
+    [false, false, []],
+  ] as const) {
+    const file = await nodeDisk.open(path, 'create')
+    await file.truncate(9 * MIB)
+    if (other) fs.linkSync(path, join(directory, 'copy'))
+    if (removed) await nodeDisk.remove(path)
+    assert.deepEqual(await cutsDuring(() => file.discard!()), expected)
+    await file.close()
+    fs.rmSync(path, { force: true })
+  }
+  assert.equal(fs.statSync(join(directory, 'copy')).size, 9 * MIB)
+})
+
+test('reading past what is left of a file that was removed says so; what is there is read, as is one that was replaced', async () => {
+  fs.writeFileSync(path, 'content')
+  const file = await nodeDisk.open(path, 'read')
+  const buffer = Buffer.alloc(20)
+  assert.equal(await file.read(buffer, 0), 7)
+  fs.rmSync(path)
+  assert.equal(await file.read(buffer.subarray(0, 7), 0), 7)
+  await assert.rejects(file.read(buffer, 0), { code: 'ENOENT', message: new RegExp(path) })
+  await assert.rejects(file.read(buffer, 7), { code: 'ENOENT' })
+  fs.writeFileSync(path, 'another')
+  assert.equal(await file.read(buffer, 0), 7)
+  assert.equal(buffer.toString('utf8', 0, 7), 'content')
+  await file.close()
+})
+
 test('a file opened for reading has no synced writes', async () => {
   fs.writeFileSync(path, '')
   const file = await nodeDisk.open(path, 'read')

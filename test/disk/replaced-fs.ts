@@ -4,7 +4,7 @@ import { mock } from 'node:test'
 
 /** Replaces a function of `node:fs`, for all who import it, until `restoreFs()`. */
 export function replaceFs(
-  name: 'close' | 'fdatasync' | 'fsync' | 'open' | 'read' | 'write' | `${string}Sync`,
+  name: 'close' | 'fdatasync' | 'fsync' | 'ftruncate' | 'open' | 'read' | 'write' | `${string}Sync`,
   by: unknown,
 ): void {
   mock.method(fs, name as never, by as never)

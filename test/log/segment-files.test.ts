@@ -215,8 +215,13 @@ for (const [floor, left] of [
     await list.dropBefore(floor)
     assert.deepEqual(await namesOn(disk), left.map(segmentName))
     assert.deepEqual([list.count, list.firstSeq], [left.length, (left[0] - 1) * 10])
-    const steps = Array.from({ length: 3 - left.length }, () => ['remove', 'syncDirectory']).flat()
-    assert.deepEqual(kinds(disk, from).slice(0, -1), steps, 'each removal is durable before the next')
+    const steps = ['open', 'remove', 'syncDirectory', 'truncate', 'truncate', 'close']
+    const expected = Array.from({ length: 3 - left.length }, () => steps).flat()
+    assert.deepEqual(
+      kinds(disk, from).slice(0, -1),
+      expected,
+      'each removal is durable before the next, and before the file is cut',
+    )
   })
 }
 

@@ -327,6 +327,26 @@ test('all snapshots but the named ones are removed, unfinished ones too, and wha
   )
 })
 
+test('of a snapshot that goes, what walv wrote is cut piece by piece, and what an engine wrote is not', async () => {
+  const { disk, store } = await storeWithSnapshot()
+  await store.publish(8, twoFiles(disk))
+  const from = disk.ops.length
+  await store.keepOnly(new Set(['snapshot-0000000000000008']))
+  const steps = disk.ops.slice(from).map(({ kind, path }) => `${kind} ${path.slice(FOLDER.length + 1)}`)
+  assert.deepEqual(steps, [
+    'list ',
+    `open ${NAME}/pieces`,
+    `remove ${NAME}`,
+    'syncDirectory ',
+    `truncate ${NAME}/pieces`,
+    `truncate ${NAME}/pieces`,
+    `close ${NAME}/pieces`,
+  ])
+  const later = new SnapshotStore(disk, DIRECTORY)
+  await later.keepOnly(new Set())
+  assert.equal(disk.ops.at(-1)?.kind, 'syncDirectory', 'of one that another process wrote that is not known')
+})
+
 test('where there are no snapshots there is nothing to remove, to find or to put aside', async () => {
   const { store } = await emptyStore()
   await store.keepOnly(new Set())
