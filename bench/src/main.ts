@@ -43,7 +43,7 @@ async function main(args: readonly string[]): Promise<void> {
     })
     rows.push(...found)
     tell('')
-    console.log(`${resultsTable(scenario, found)}\n`)
+    console.log(`${resultsTable(scenario, found, settings)}\n`)
     if (options.svg) writePlots(options.svg, plotsOf(scenario, found))
   }
   const goals = goalResults(rows)
@@ -54,8 +54,12 @@ async function main(args: readonly string[]): Promise<void> {
   }
 }
 
+const MIB = 1024 * 1024
+
 const settingsOf = ({ quick }: Options): Settings =>
-  quick ? { quick, warmUpMs: 200, durationMs: 400 } : { quick, warmUpMs: 500, durationMs: 2000 }
+  quick
+    ? { quick, warmUpMs: 200, durationMs: 400, touchedBytes: 256 * MIB }
+    : { quick, warmUpMs: 300, durationMs: 1000, touchedBytes: 2048 * MIB }
 
 /** A folder that goes when the process does. */
 function ownFolder(parent: string): string {

@@ -51,7 +51,7 @@ async function runVariant(scenario: Scenario, variant: Variant, options: RunOpti
     const tell = (what: string): void =>
       options.tell(`${scenario.name}, ${variant.label}: ${repetition + 1} of ${repetitions}, ${what}`)
     const parent = fresh(options.directory)
-    await runRepetition(variant, inTurn(entrants, repetition), parent, tell)
+    await runRepetition(variant, inTurn(entrants, repetition), parent, options.settings.touchedBytes, tell)
     // Not before: to free blocks keeps a disk busy for a while, and whoever comes next would pay for it.
     rmSync(parent, { recursive: true, force: true })
     await settle(options.directory)
@@ -68,6 +68,7 @@ async function runRepetition(
   variant: Variant,
   entrants: readonly Entrant[],
   parent: string,
+  touchedBytes: number,
   tell: (what: string) => void,
 ): Promise<void> {
   const shared = variant.prepare && fresh(parent)
@@ -85,7 +86,7 @@ async function runRepetition(
     try {
       const paired = contestant.isPaired ? pairOf(first) : undefined
       const { peer } = contestant
-      const before = probe()
+      const before = probe(touchedBytes)
       const measured = await runChild(
         jobOf(contestant.job, { peer, directory: shared ?? fresh(parent), prepared, paired }),
       )

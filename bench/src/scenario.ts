@@ -5,6 +5,8 @@ export interface Settings {
   readonly quick: boolean
   readonly warmUpMs: number
   readonly durationMs: number
+  /** Memory that the machine is made to have at hand before each measurement; see `probe`. */
+  readonly touchedBytes: number
 }
 
 /** One row of a table: a peer, and what it does. */

@@ -6,7 +6,7 @@ import { after, test } from 'node:test'
 import { goalResults } from '../../bench/src/report/goals.ts'
 import { resultsTable } from '../../bench/src/report/results.ts'
 import { type Row, runScenario } from '../../bench/src/run.ts'
-import type { Scenario } from '../../bench/src/scenario.ts'
+import type { Scenario, Settings } from '../../bench/src/scenario.ts'
 import type { Verdict } from '../../bench/src/verification/verify.ts'
 
 const directory = await mkdtemp(join(tmpdir(), 'walv-bench-'))
@@ -25,11 +25,13 @@ const scenario: Scenario = {
   ],
 }
 
+const settings: Settings = { quick: true, warmUpMs: 0, durationMs: 0, touchedBytes: 0 }
+
 function run(verdict: Verdict): Promise<Row[]> {
   return runScenario(scenario, {
     directory,
     repetitions: 1,
-    settings: { quick: true, warmUpMs: 0, durationMs: 0 },
+    settings,
     peers: new Set(['lmdb']),
     verdicts: new Map([['lmdb', verdict]]),
     tell: () => {},
@@ -40,7 +42,10 @@ for (const kind of ['refused', 'not run'] as const) {
   test(`a peer that is ${kind} has a reason and no number`, async () => {
     const rows = await run({ kind, reason: 'no sync seen' })
     assert.deepEqual(rows[0]?.measured, [])
-    assert.match(resultsTable(scenario, rows), new RegExp(`^ {2}lmdb, 256 in flight {2}${kind}: no sync seen$`, 'm'))
+    assert.match(
+      resultsTable(scenario, rows, settings),
+      new RegExp(`^ {2}lmdb, 256 in flight {2}${kind}: no sync seen$`, 'm'),
+    )
   })
 }
 
@@ -52,11 +57,11 @@ test('a number of a refused peer, were there one, counts for no goal and is not 
   ]
   const goal = goalResults(rows).find(({ against }) => against === 'lmdb, 256 in flight')
   assert.equal(goal?.verdict, 'not measured')
-  assert.ok(!resultsTable(scenario, rows).includes('1,234'))
+  assert.ok(!resultsTable(scenario, rows, settings).includes('1,234'))
 })
 
 test('a peer that does not claim to be power-safe is marked', async () => {
   const oneAtATime = { appends: 50, syncs: 0, unsynced: 50, calls: {} }
   const rows = await run({ kind: 'not power-safe', oneAtATime })
-  assert.match(resultsTable(scenario, rows), /^ {2}lmdb, 256 in flight \*/m)
+  assert.match(resultsTable(scenario, rows, settings), /^ {2}lmdb, 256 in flight \*/m)
 })

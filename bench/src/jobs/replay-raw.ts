@@ -2,12 +2,12 @@ import { randomBytes } from 'node:crypto'
 import { closeSync, ftruncateSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Job, Metrics, Paired } from '../job.ts'
-import { preallocate, writeAndSync, writeAndSyncAsync } from '../peers/raw-file.ts'
+import { preallocate, syncAsync, writeAndSync, writeAndSyncAsync, writeAsync } from '../peers/raw-file.ts'
 import { quantile } from '../statistics.ts'
 
 export interface ReplayRawJob extends Job {
   readonly paired: Paired
-  /** Into a file that has its size and no blocks yet, as walv's have where groups are large. */
+  /** Into a file that has its size and no blocks yet, as walv's have where groups are large; the next group is written while one is synced, as walv does it. */
   readonly isSparse?: boolean
 }
 
@@ -23,17 +23,25 @@ export async function replayRaw(job: ReplayRawJob): Promise<Metrics> {
   const data = randomBytes(Math.ceil(bytesWritten / groups))
   // Rounded so that the pieces add up to exactly the bytes.
   const startOf = (group: number): number => Math.floor((group * bytesWritten) / groups)
-  const writeGroup = (group: number, from = 0): void | Promise<void> =>
-    write(file, data.subarray(0, startOf(group + 1) - startOf(group)), from + startOf(group))
+  const pieceOf = (group: number): Uint8Array => data.subarray(0, startOf(group + 1) - startOf(group))
 
-  // What has no blocks gets them once: the warm-up goes behind.
-  for (let i = 0; i < Math.min(WARM_UP_GROUPS, groups); i++) await writeGroup(i, job.isSparse ? bytesWritten : 0)
+  for (let i = 0; i < Math.min(WARM_UP_GROUPS, groups); i++) {
+    // What has no blocks gets them once: the warm-up goes behind.
+    await write(file, pieceOf(i), startOf(i) + (job.isSparse ? bytesWritten : 0))
+  }
   const latencies = new Float64Array(groups)
   const cpuBefore = process.cpuUsage()
   const start = performance.now()
   let last = start
+  let written = job.isSparse ? writeAsync(file, pieceOf(0), 0) : undefined
   for (let group = 0; group < groups; group++) {
-    await writeGroup(group)
+    if (written === undefined) await write(file, pieceOf(group), startOf(group))
+    else {
+      await written
+      const synced = syncAsync(file)
+      if (group + 1 < groups) written = writeAsync(file, pieceOf(group + 1), startOf(group + 1))
+      await synced
+    }
     const now = performance.now()
     latencies[group] = now - last
     last = now

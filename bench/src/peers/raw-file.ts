@@ -16,12 +16,21 @@ export function writeAndSync(file: number, buffer: Uint8Array, position: number)
   fs.fdatasyncSync(file)
 }
 
-/** One write, one sync, on libuv's threads, as a library must that does not stop its user's event loop. */
-export function writeAndSyncAsync(file: number, buffer: Uint8Array, position: number): Promise<void> {
+/** On libuv's threads, as a library must that does not stop its user's event loop. */
+export function writeAsync(file: number, buffer: Uint8Array, position: number): Promise<void> {
   return new Promise((resolve, reject) => {
-    fs.write(file, buffer, 0, buffer.length, position, (writeError) => {
-      if (writeError) return reject(writeError)
-      fs.fdatasync(file, (syncError) => (syncError ? reject(syncError) : resolve()))
-    })
+    fs.write(file, buffer, 0, buffer.length, position, (error) => (error ? reject(error) : resolve()))
   })
+}
+
+export function syncAsync(file: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    fs.fdatasync(file, (error) => (error ? reject(error) : resolve()))
+  })
+}
+
+/** One write, one sync. */
+export async function writeAndSyncAsync(file: number, buffer: Uint8Array, position: number): Promise<void> {
+  await writeAsync(file, buffer, position)
+  await syncAsync(file)
 }

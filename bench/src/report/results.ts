@@ -1,7 +1,7 @@
 import type { Metrics } from '../job.ts'
 import type { Probe } from '../probe.ts'
 import type { Row } from '../run.ts'
-import type { Metric, Scenario } from '../scenario.ts'
+import type { Metric, Scenario, Settings } from '../scenario.ts'
 import { type Spread, spreadOf } from '../statistics.ts'
 import { figures, table } from './table.ts'
 
@@ -21,7 +21,7 @@ export function ratio(a: Row, b: Row, key: string): Spread {
 }
 
 /** A scenario's table: each variant's contestants below each other, and how many times the first of them walv is. */
-export function resultsTable(scenario: Scenario, rows: readonly Row[]): string {
+export function resultsTable(scenario: Scenario, rows: readonly Row[], settings: Settings): string {
   const { metric, also } = scenario
   const head = ['', `${metric.title} ${metric.unit}`, 'min', 'max', 'first ÷ this', 'min', 'max', ...also.map(titleOf)]
   const lines = [head]
@@ -31,17 +31,17 @@ export function resultsTable(scenario: Scenario, rows: readonly Row[]): string {
     if (variants.length > 1) lines.push([variant])
     for (const row of contestants) lines.push(lineOf(row, contestants[0]!, scenario))
   }
-  return [`## ${scenario.name}: ${scenario.title}`, '', table(lines), '', machineLine(rows)].join('\n')
+  return [`## ${scenario.name}: ${scenario.title}`, '', table(lines), '', machineLine(rows, settings)].join('\n')
 }
 
 /** Whether the machine was the same all the time, which a shared one is not. */
-function machineLine(rows: readonly Row[]): string {
+function machineLine(rows: readonly Row[], { touchedBytes }: Settings): string {
   const text = (key: keyof Probe): string => {
     const values = rows.flatMap(({ measured }) => measured.map((metrics) => numberOf(metrics, key)))
     const { median, min, max } = spreadOf(values)
     return `${figures(median)} ms (${figures(min)} to ${figures(max)})`
   }
-  return `Before each, the machine itself: fixed arithmetic ${text('spinMs')}, 32 MiB of new memory ${text('touchMs')}.`
+  return `Before each, the machine itself: fixed arithmetic ${text('spinMs')}, ${touchedBytes / 1024 ** 2} MiB of memory ${text('touchMs')}.`
 }
 
 function lineOf(row: Row, first: Row, { metric, also }: Scenario): string[] {

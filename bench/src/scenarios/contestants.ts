@@ -2,7 +2,7 @@ import type { Load } from '../loops.ts'
 import type { PeerName } from '../peers/registry.ts'
 import type { Contestant, Settings } from '../scenario.ts'
 
-const MAX_RECORDS_A_SECOND = 300_000
+const MAX_RECORDS_A_SECOND = 500_000
 
 export const IN_FLIGHT: Load = { shape: 'closed', size: 256 }
 export const BATCHES: Load = { shape: 'batches', size: 256 }

@@ -15,7 +15,7 @@ export const headline: Scenario = {
         appender('walv', IN_FLIGHT, settings, DIMENSIONS, 'walv, 256 in flight'),
         raw(DIMENSIONS),
         raw(DIMENSIONS, 'raw-async'),
-        { ...raw(DIMENSIONS, 'raw-async', { isSparse: true }), label: 'raw-async, into files without blocks' },
+        { ...raw(DIMENSIONS, 'raw-async', { isSparse: true }), label: 'raw-async, into new files, writing ahead' },
         appender('lmdb', IN_FLIGHT, settings, DIMENSIONS, 'lmdb, 256 in flight'),
         appender('rocksdb', IN_FLIGHT, settings, DIMENSIONS, 'rocksdb, one append an operation'),
         appender('classic-level', IN_FLIGHT, settings, DIMENSIONS, 'classic-level, one append an operation'),
