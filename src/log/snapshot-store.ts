@@ -184,16 +184,22 @@ export class SnapshotStore {
   async keepOnly(names: ReadonlySet<string>): Promise<void> {
     const entries = await this.#disk.list(this.#folder).catch(noEntries)
     const surplus = entries.filter(({ name }) => name.startsWith('snapshot-') && !names.has(name))
-    if (surplus.length === 0) return
-    const own = surplus.flatMap(({ name }) =>
-      (this.#ownFiles.get(name) ?? []).map((file) => join(this.#folder, name, file)),
-    )
-    await letGo(this.#disk, own, async () => {
-      for (const { name } of surplus) {
-        this.#ownFiles.delete(name)
-        await this.#disk.remove(join(this.#folder, name))
-      }
-      await this.#disk.syncDirectory(this.#folder)
+    for (const { name } of surplus) {
+      await this.#letGoOfOwn(name)
+      await this.#disk.remove(join(this.#folder, name))
+    }
+    if (surplus.length > 0) await this.#disk.syncDirectory(this.#folder)
+  }
+
+  /** Before the folder goes: not all file systems remove one that holds files that are open. */
+  async #letGoOfOwn(name: string): Promise<void> {
+    const folder = join(this.#folder, name)
+    const files = (this.#ownFiles.get(name) ?? []).map((file) => join(folder, file))
+    this.#ownFiles.delete(name)
+    if (files.length === 0) return
+    await letGo(this.#disk, files, async () => {
+      for (const path of files) await this.#disk.remove(path).catch(ignoreMissing)
+      await this.#disk.syncDirectory(folder)
     })
   }
 

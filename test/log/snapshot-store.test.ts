@@ -336,11 +336,13 @@ test('of a snapshot that goes, what walv wrote is cut piece by piece, and what a
   assert.deepEqual(steps, [
     'list ',
     `open ${NAME}/pieces`,
-    `remove ${NAME}`,
-    'syncDirectory ',
+    `remove ${NAME}/pieces`,
+    `syncDirectory ${NAME}`,
     `truncate ${NAME}/pieces`,
     `truncate ${NAME}/pieces`,
     `close ${NAME}/pieces`,
+    `remove ${NAME}`,
+    'syncDirectory ',
   ])
   const later = new SnapshotStore(disk, DIRECTORY)
   await later.keepOnly(new Set())
