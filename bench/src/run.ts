@@ -89,6 +89,7 @@ async function runRepetition(
       const before = probe(touchedBytes)
       const measured = await runChild(
         jobOf(contestant.job, { peer, directory: shared ?? fresh(parent), prepared, paired }),
+        contestant.nodeOptions,
       )
       row.measured.push({ ...derived(measured), ...before })
       if (contestant === variant.contestants[0]) first = measured
@@ -157,10 +158,10 @@ async function settle(directory: string): Promise<void> {
 }
 
 /** @throws with the child's own last words, if it fails. */
-async function runChild(job: Job): Promise<Metrics> {
+async function runChild(job: Job, nodeOptions: readonly string[] = []): Promise<Metrics> {
   const options = { timeout: TIMEOUT_MS, killSignal: 'SIGKILL', maxBuffer: 64 * 1024 * 1024 } as const
   try {
-    const { stdout } = await promisify(execFile)(process.execPath, [CHILD, JSON.stringify(job)], options)
+    const { stdout } = await promisify(execFile)(process.execPath, [...nodeOptions, CHILD, JSON.stringify(job)], options)
     return JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '') as Metrics
   } catch (error) {
     throw new Error(lastWords(error as Error & { stderr?: string; killed?: boolean }))

@@ -15,6 +15,8 @@ export interface Contestant {
   readonly peer: AnyPeerName
   /** What a child of its own does; the runner adds where. */
   readonly job: Omit<Job, 'peer' | 'directory'>
+  /** Options of Node itself for its process. */
+  readonly nodeOptions?: readonly string[]
   /** Runs right after the first contestant and does the same groups again. */
   readonly isPaired?: boolean
   /** `commit`, unless said: shown only if verified. `weaker`: shown with a mark. `none`: nothing is acknowledged. */

@@ -4,7 +4,7 @@ import type { VectorIndex } from './vector-index.ts'
 /** Where the vectors of a state are. */
 export type Vectors = Pick<VectorIndex, 'set' | 'get' | 'remove'>
 
-const MAX_BYTES = 16 * 1024 * 1024
+const MAX_BYTES = 8 * 1024 * 1024
 const MAX_VECTORS = 65_536
 
 /**

@@ -56,7 +56,7 @@ async function* readSegment(
     let reported = 0
     while (!walk.done) {
       await walk.run(range.signal).catch((error) => {
-        throw refusal(error, segment, range.signal)
+        throw refusal(error, { path: segment.path, firstSeq: walk.expected }, range.signal)
       })
       for (; reported < walk.spots.length; reported++) {
         // Never null: a walk that is told where to stop knows how much each place lost.
@@ -73,7 +73,7 @@ async function* readSegment(
 
 function refusal(
   error: NodeJS.ErrnoException,
-  { path, firstSeq }: SegmentExtent,
+  { path, firstSeq }: Pick<SegmentExtent, 'path' | 'firstSeq'>,
   signal: AbortSignal | undefined,
 ): Error {
   if (signal?.aborted) return new WalError('WALV_ABORTED', 'Reading the log was aborted.', { cause: error })

@@ -132,6 +132,28 @@ test('a reading that retention overtakes says so', async (t) => {
   await assert.rejects(collect(reading), refusal('WALV_SEQUENCE_TRIMMED'))
 })
 
+test('a reading that retention overtakes in the middle of a segment says where, and has given nothing that was not logged', async (t) => {
+  const wal = await openWal(t, { directory: await temporaryDirectory(t), durability: 'os', checkpointRetention: 1 })
+  // Segments double from 256 KiB on: the one that ends at about 16 MiB has 8.
+  for (const id of names('id', 200)) await wal.append(insertOf(id, 100 * KIB))
+  const reading = wal.read({ from: 100 })
+  assert.equal((await reading.next()).value?.seq, 100)
+  await wal.checkpoint({ seq: wal.lastSeq, snapshot: async () => null })
+  const seen: number[] = []
+  const rest = async (): Promise<void> => {
+    for await (const { seq } of reading) seen.push(seq)
+  }
+  await assert.rejects(rest(), (error: WalError) => {
+    assert.equal(error.seq, 101 + seen.length)
+    return refusal('WALV_SEQUENCE_TRIMMED')(error)
+  })
+  assert.deepEqual(
+    seen,
+    Array.from({ length: seen.length }, (_, i) => 101 + i),
+  )
+  assert.ok(seen.length < 40, `${seen.length} were still read`)
+})
+
 test('memory stays bounded while a large log is read', async (t) => {
   const wal = await openWal(t, { directory: await temporaryDirectory(t), durability: 'os' })
   const data = new Uint8Array(1000 * KIB)
