@@ -161,7 +161,11 @@ async function settle(directory: string): Promise<void> {
 async function runChild(job: Job, nodeOptions: readonly string[] = []): Promise<Metrics> {
   const options = { timeout: TIMEOUT_MS, killSignal: 'SIGKILL', maxBuffer: 64 * 1024 * 1024 } as const
   try {
-    const { stdout } = await promisify(execFile)(process.execPath, [...nodeOptions, CHILD, JSON.stringify(job)], options)
+    const { stdout } = await promisify(execFile)(
+      process.execPath,
+      [...nodeOptions, CHILD, JSON.stringify(job)],
+      options,
+    )
     return JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '') as Metrics
   } catch (error) {
     throw new Error(lastWords(error as Error & { stderr?: string; killed?: boolean }))
