@@ -14,23 +14,28 @@ export async function makeDirectory(disk: Disk, path: string): Promise<void> {
       isMade = true
     })
   } catch (error) {
-    if (isMade || (error as NodeJS.ErrnoException).code === 'EIO') await removeEmpty(disk, path)
+    // What goes wrong then comes of what is told already.
+    if (isMade || (error as NodeJS.ErrnoException).code === 'EIO') await removeEmpty(disk, path).catch(() => {})
     throw error
   }
 }
 
-async function removeEmpty(disk: Disk, path: string): Promise<void> {
-  // Where it cannot be read, what went wrong is told already.
-  const entries = await disk.list(path).catch(() => undefined)
-  if (entries?.length === 0) await disk.remove(path)
+async function removeEmpty(disk: Disk, path: string): Promise<boolean> {
+  if ((await disk.list(path)).length > 0) return false
+  await disk.remove(path)
+  return true
 }
 
-/** The same where it may be there already; its name is then synced all the same, as whoever made it may not have got to that. */
+/**
+ * The same where it may be there already. An empty one is made anew: whoever made it may have been told that its name is not durable, and was killed before it was removed. In one that is not empty somebody
+ * wrote whose folder was durable; its name is synced all the same.
+ */
 export async function ensureFolder(disk: Disk, path: string): Promise<void> {
   try {
     await makeDirectory(disk, path)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-    await syncNames(disk, dirname(path))
+    if (await removeEmpty(disk, path)) await makeDirectory(disk, path)
+    else await syncNames(disk, dirname(path))
   }
 }

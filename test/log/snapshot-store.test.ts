@@ -71,6 +71,7 @@ test('files are synced before their folder, the folder before it has its name, a
       .map(({ kind, path }) => `${kind} ${path}`),
     [
       `makeDirectory ${FOLDER}`,
+      `list ${FOLDER}`,
       `syncDirectory ${DIRECTORY}`,
       `remove ${temporary}`,
       `makeDirectory ${temporary}`,

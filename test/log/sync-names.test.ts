@@ -101,3 +101,16 @@ test('a folder that is there, or that cannot be made because its parent is not, 
   assert.deepEqual(await namesOn(disk), ['snapshots'])
   await assert.rejects(makeDirectory(disk, `${DIRECTORY}/missing/folder`), { code: 'ENOENT' })
 })
+
+test('an empty folder whose sync failed for a process that was killed then is made anew, and one that is not empty is left', async () => {
+  const disk = await emptyDirectory()
+  await disk.makeDirectory(FOLDER)
+  failFirst(disk, 'syncDirectory', { code: 'EIO' })
+  await assert.rejects(disk.syncDirectory(DIRECTORY), { code: 'EIO' })
+  const next = disk.kill()
+  await ensureFolder(next, FOLDER)
+  assert.deepEqual(await namesOn(next.crash('nothing')), ['snapshots'])
+  await putFile(next, `${FOLDER}/kept`, Buffer.from('content'))
+  await ensureFolder(next, FOLDER)
+  assert.deepEqual(await namesOn(next.crash('nothing'), FOLDER), ['kept'])
+})
