@@ -10,6 +10,7 @@ import type { Transaction } from '../log/transactions.ts'
 import type { Wal, WalStats } from '../log/wal.ts'
 import { ApplyQueue } from './apply-queue.ts'
 import { type ChangeRules, checkedEntry, checkedQuery } from './checked-change.ts'
+import { type CheckpointFigures, Checkpointing } from './checkpointing.ts'
 import type { DurableIndexOptions, Hit, IndexEntry, SearchOptions, StoredVector } from './durable-index-types.ts'
 import { InFlight } from './in-flight.ts'
 import { dataEntries, type IndexState } from './index-state.ts'
@@ -18,15 +19,9 @@ import { checkSchema, type MetadataSchema } from './metadata-schema.ts'
 import { type IndexRecoveryReport, openRestored } from './restore.ts'
 import type { Metric } from './vector-index.ts'
 
-export interface DurableIndexStats extends WalStats {
+export interface DurableIndexStats extends WalStats, CheckpointFigures {
   readonly size: number
-  readonly entriesSinceCheckpoint: number
-  /** Automatic checkpoints that failed; the log goes on without. */
-  readonly checkpointFailures: number
-  readonly lastCheckpointError: string | undefined
 }
-
-const AUTO_CHECKPOINT_ENTRIES = 10_000
 
 /**
  * A vector index that survives: every change is logged, durable and only then applied and acknowledged; opening brings all of it back. Once a call has
@@ -42,12 +37,7 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> {
   readonly #rules: ChangeRules
   readonly #inFlight: InFlight
   readonly #queue: ApplyQueue
-  readonly #interval: number | 'auto' | false
-  /** The checkpoint under way, and the one that waits for its end. */
-  #checkpointing: { readonly seq: number; readonly done: Promise<CheckpointEntry | undefined> } | undefined
-  #nextCheckpoint: Promise<CheckpointEntry | undefined> | undefined
-  #checkpointFailures = 0
-  #lastCheckpointError: string | undefined
+  readonly #checkpointing: Checkpointing
   #closed = false
 
   private constructor(
@@ -61,9 +51,9 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> {
     this.#state = state
     this.#rules = { index: state.index, metadataSchema }
     this.recovery = recovery
-    this.#interval = interval
     this.#inFlight = new InFlight(state.catalog)
     this.#queue = new ApplyQueue(state, log.directory, log.lastSeq)
+    this.#checkpointing = new Checkpointing(log, state, this.#queue, interval)
   }
 
   /**
@@ -170,7 +160,7 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> {
     this.#needOpen()
     const leave = this.#inFlight.enter(scope.outcome)
     await this.#queue.add(transaction.commit(), scope.entries).finally(leave)
-    this.#checkpointIfDue()
+    this.#checkpointing.takeIfDue()
   }
 
   has(id: string): boolean {
@@ -223,43 +213,7 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> {
    */
   checkpoint(): Promise<CheckpointEntry | undefined> {
     this.#needOpen()
-    if (this.#nextCheckpoint) return this.#nextCheckpoint
-    const running = this.#checkpointing
-    if (running === undefined) return this.#startCheckpoint()
-    if (running.seq === this.#queue.appliedSeq) return running.done
-    this.#nextCheckpoint = running.done
-      .catch(() => {})
-      .then(() => {
-        this.#nextCheckpoint = undefined
-        return this.#startCheckpoint()
-      })
-    return this.#nextCheckpoint
-  }
-
-  #startCheckpoint(): Promise<CheckpointEntry | undefined> {
-    const seq = this.#queue.appliedSeq
-    const done = this.#takeCheckpoint(seq).finally(() => {
-      this.#checkpointing = undefined
-    })
-    this.#checkpointing = { seq, done }
-    return done
-  }
-
-  async #takeCheckpoint(seq: number): Promise<CheckpointEntry | undefined> {
-    const last = this.#log.lastCheckpoint
-    if (seq < 0 || last?.sequenceNumber === seq) return last
-    const frozen = this.#state.freeze()
-    try {
-      return await this.#log.checkpoint({
-        seq,
-        snapshot: async (target) => {
-          await frozen.save(target)
-          return frozen.info
-        },
-      })
-    } finally {
-      frozen.release()
-    }
+    return this.#checkpointing.take()
   }
 
   /** Resolves when everything logged so far is on stable storage, whatever the durability level. */
@@ -274,9 +228,7 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> {
       ...stats,
       poisoned: stats.poisoned || this.#queue.broken !== undefined,
       size: this.size,
-      entriesSinceCheckpoint: this.#entriesSinceCheckpoint(),
-      checkpointFailures: this.#checkpointFailures,
-      lastCheckpointError: this.#lastCheckpointError,
+      ...this.#checkpointing.figures,
     }
   }
 
@@ -293,14 +245,15 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> {
   #withOwn(check: HealthCheck): HealthCheck {
     const { broken } = this.#queue
     if (check.name === 'poison' && broken) return poisonCheck(broken)
-    if (check.name !== 'checkpoint-age' || check.level === 'ok' || this.#lastCheckpointError === undefined) return check
-    return { ...check, message: `${check.message} The last automatic one failed: ${this.#lastCheckpointError}` }
+    const { lastCheckpointError } = this.#checkpointing.figures
+    if (check.name !== 'checkpoint-age' || check.level === 'ok' || lastCheckpointError === undefined) return check
+    return { ...check, message: `${check.message} The last automatic one failed: ${lastCheckpointError}` }
   }
 
   /** Waits for what is under way and closes the log. Calling it again is harmless. */
   async close(): Promise<void> {
     this.#closed = true
-    await (this.#nextCheckpoint ?? this.#checkpointing?.done)?.catch(() => {})
+    await this.#checkpointing.close()
     await this.#log.close()
     await this.#queue.settled()
   }
@@ -325,22 +278,7 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> {
     const logged = this.#log.submit(entry)
     const leave = this.#inFlight.enter(outcome)
     await this.#queue.add(logged, [entry]).finally(leave)
-    this.#checkpointIfDue()
-  }
-
-  #entriesSinceCheckpoint(): number {
-    return this.#queue.appliedSeq - (this.#log.lastCheckpoint?.sequenceNumber ?? -1)
-  }
-
-  #checkpointIfDue(): void {
-    if (this.#interval === false || this.#checkpointing || this.#nextCheckpoint || this.#closed) return
-    const due = this.#interval === 'auto' ? Math.max(AUTO_CHECKPOINT_ENTRIES, this.size) : this.#interval
-    if (this.#entriesSinceCheckpoint() < due) return
-    // Upkeep: its failure is told in the figures and changes nobody's answer.
-    this.checkpoint().catch((error: Error) => {
-      this.#checkpointFailures++
-      this.#lastCheckpointError = error.message
-    })
+    this.#checkpointing.takeIfDue()
   }
 
   #needOpen(): void {
