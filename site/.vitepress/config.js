@@ -44,6 +44,7 @@ export default defineConfig({
           { text: 'Errors', link: '/docs/errors' },
           { text: 'Format', link: '/docs/format' },
           { text: 'Testing', link: '/docs/testing' },
+          { text: 'Track record', link: '/docs/track-record' },
           { text: 'Upgrading', link: '/docs/upgrading' },
           { text: 'Decisions', link: '/docs/decisions/' },
           { text: 'Changes', link: '/CHANGELOG' },

@@ -1,21 +1,14 @@
 /** `npm run bugs`: puts each bug into a copy of walv, and demands that the test that is named for it fails, within a minute. */
-import { spawn } from 'node:child_process'
 import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { runNamedTest, runNode, type TestOutcome } from '../support/named-test.ts'
 import { BUGS, type Bug, type Edit, type TestName } from './bugs.ts'
 
 const ROOT: string = fileURLToPath(new URL('../../../', import.meta.url))
 const COPIED = ['src', 'test', 'bench/src', 'docs', 'examples', 'tsconfig.json', 'package.json']
 const MAX_TEST_MS = 60_000
-
-interface Outcome {
-  readonly isRed: boolean
-  /** What the failing test says first. */
-  readonly says: string
-  readonly durationMs: number
-}
 
 async function copyOfWalv(): Promise<string> {
   const copy = await mkdtemp(join(tmpdir(), 'walv-bug-'))
@@ -35,53 +28,13 @@ async function apply(copy: string, { file, find, replace }: Edit): Promise<void>
   )
 }
 
-interface Ended {
-  readonly code: number | null
-  readonly output: string
-}
-
-function run(directory: string, args: readonly string[]): Promise<Ended> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, args, {
-      cwd: directory,
-      timeout: MAX_TEST_MS,
-      stdio: ['ignore', 'pipe', 'pipe'],
-    })
-    let output = ''
-    for (const stream of [child.stdout, child.stderr]) stream.on('data', (piece) => (output += piece))
-    child.on('error', reject)
-    child.on('close', (code) => resolve({ code, output }))
-  })
-}
-
 async function build(copy: string): Promise<void> {
-  const { code, output } = await run(copy, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.json'])
+  const { code, output } = await runNode(copy, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.json'], MAX_TEST_MS)
   if (code !== 0) throw new Error(`it does not compile:\n${output}`)
 }
 
-async function outcomeOf(copy: string, { file, test }: TestName): Promise<Outcome> {
-  const started = performance.now()
-  const pattern = `^${test.replace(/[^\w ]/g, '\\$&')}$`
-  const path = file.replace(/^test/, 'build/test').replace(/\.ts$/, '.js')
-  const { code, output } = await run(copy, ['--test', '--test-reporter=tap', `--test-name-pattern=${pattern}`, path])
-  const durationMs = performance.now() - started
-  const lines = output.split('\n').map((line) => line.trim())
-  const place = lines.findIndex((line) => /^(not )?ok \d+ - /.test(line) && line.includes(` - ${test}`))
-  if (place < 0)
-    throw new Error(`${file} did not get to ${JSON.stringify(test)} (exit code ${code}):\n${output.slice(-2_000)}`)
-  const isRed = lines[place]!.startsWith('not ok')
-  const error = lines.findIndex((line, at) => at > place && line.startsWith('error:'))
-  return { isRed, says: isRed ? sentenceOf(lines.slice(error)) : '', durationMs }
-}
-
-/** An error stands behind its key, or below it. */
-function sentenceOf([first = '', ...others]: readonly string[]): string {
-  const own = first.replace(/^error: /, '').replace(/^['"]|['"]$/g, '')
-  const text = /^[|>]/.test(own)
-    ? (others.find((line) => /[a-z]{3}/.test(line) && !line.startsWith('Expected')) ?? '')
-    : own
-  return text.slice(0, 160)
-}
+const outcomeOf = (copy: string, { file, test }: TestName): Promise<TestOutcome> =>
+  runNamedTest(copy, file, test, MAX_TEST_MS)
 
 async function withCopy<T>(edits: readonly Edit[], work: (copy: string) => Promise<T>): Promise<T> {
   const copy = await copyOfWalv()
