@@ -90,6 +90,7 @@ export class Checkpoints {
     const entry: CheckpointEntry = { type: 'checkpoint', sequenceNumber: seq, replayFrom, snapshot: reference }
     const recordSeq = await this.#writer.append(encodable(entry))
     await this.#writer.flush()
+    this.#transactions.forgetEndedBy(seq)
     const timestamp = this.#settings.clock()
     this.#kept = [...this.#kept, { seq: recordSeq, timestamp, entry }].slice(-this.#settings.checkpointRetention)
     await this.#upkeep()

@@ -189,8 +189,13 @@ export class TransactionTable {
 
   /** Where a replay on top of the state at `seq` has to begin: the begin of the oldest transaction that ended later, or did not end. */
   replayFrom(seq: number): number {
+    const later = this.#ended.filter(({ end }) => end > seq)
+    return Math.min(seq + 1, ...this.#open.keys(), ...later.map(({ begin }) => begin))
+  }
+
+  /** Forgets the transactions that ended by `seq`. Only for a durable checkpoint at `seq`: none that follows may reach less far, one that failed says nothing of the next. */
+  forgetEndedBy(seq: number): void {
     this.#ended = this.#ended.filter(({ end }) => end > seq)
-    return Math.min(seq + 1, ...this.#open.keys(), ...this.#ended.map(({ begin }) => begin))
   }
 }
 

@@ -267,3 +267,43 @@ test('a snapshot of a checkpoint that never came to be is removed when the log i
   assert.deepEqual(await namesOn(left, SNAPSHOTS), [nameOf(0)])
   await again.close()
 })
+
+/** Record 0 begins a transaction, which commits with record 3. */
+async function straddled(wal: Wal): Promise<void> {
+  const transaction = wal.begin()
+  transaction.insert('early', [1, 2, 3])
+  await wal.append(insert('between'))
+  assert.equal(await transaction.commit(), 3)
+}
+
+test('a checkpoint that fails makes no later one forget a transaction that it would have held', async () => {
+  for (const fails of ['snapshot', 'record'] as const) {
+    const { wal, disk, below } = await log({ checkpointRetention: 1 })
+    await straddled(wal)
+    if (fails === 'record') disk.fail({ operation: 'write', path: /segment/, code: 'ENOSPC' })
+    const failing = take(wal, 3, async () => {
+      if (fails === 'snapshot') throw new Error('on purpose')
+      return null
+    })
+    await assert.rejects(failing)
+    const { replayFrom } = await take(wal, 2)
+    assert.equal(replayFrom, 0, `the transaction began before record 2 and committed behind it (${fails})`)
+    await wal.append(customOf(300 * KIB))
+    await wal.close()
+    const again = await openOn(below)
+    const replayed = await collect(again.replay({ after: 2 }))
+    assert.deepEqual(
+      replayed.flatMap(({ entries }) => entries.map((entry) => ('id' in entry ? entry.id : entry.type))),
+      ['early', 'custom'],
+    )
+    await again.close()
+  }
+})
+
+test('a checkpoint that is durable has its transactions forgotten, and only those', async () => {
+  const { wal } = await log()
+  await straddled(wal)
+  assert.equal((await take(wal, 2)).replayFrom, 0)
+  assert.equal((await take(wal, 3)).replayFrom, 4)
+  await wal.close()
+})
