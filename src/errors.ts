@@ -15,6 +15,7 @@ export type WalErrorCode =
   | 'WALV_CLOSED'
   | 'WALV_READ_ONLY'
   | 'WALV_LOCKED'
+  | 'WALV_LOCK_UNAVAILABLE'
   | 'WALV_POISONED'
   | 'WALV_IO'
   | 'WALV_DISK_FULL'

@@ -8,6 +8,7 @@ import { crc32 } from 'node:zlib'
 import { loadEngine } from '../src/adapters/engine.ts'
 import { defineCommand, parseCommand } from '../src/cli/args.ts'
 import { openVectorFile } from '../src/cli/import/index.ts'
+import { nativeLock } from '../src/disk/native-lock.ts'
 import { FRAME_TYPES } from '../src/format/frame.ts'
 import { flat, MAX_SEQUENCE, Wal, WalError, type WalErrorCode, type WalOptions } from '../src/mod.ts'
 import { craftSegment } from './support/crafted-log.ts'
@@ -79,6 +80,7 @@ const scenarios: Record<WalErrorCode, Scenario> = {
     await wal()
     await wal()
   },
+  WALV_LOCK_UNAVAILABLE: () => nativeLock({ versions: { bun: '1.3.9' }, platform: 'linux', arch: 'x64' }),
   WALV_POISONED: async ({ wal, disk }) => {
     const opened = await wal()
     disk.fail({ operation: 'sync', path: SEGMENT, code: 'EIO' })

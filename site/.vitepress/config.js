@@ -27,6 +27,7 @@ export default defineConfig({
           { text: 'Transactions', link: '/docs/guides/transactions' },
           { text: 'Engines', link: '/docs/adapters' },
           { text: 'LangChain.js', link: '/docs/langchain' },
+          { text: 'Runtimes', link: '/docs/runtimes' },
           { text: 'Moving here from other stores', link: '/docs/migrating' },
           { text: 'Telemetry and health', link: '/docs/telemetry' },
           { text: 'Operations and alerts', link: '/docs/operations' },

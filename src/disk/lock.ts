@@ -1,7 +1,7 @@
 /**
  * The exclusive lock of a directory, by a lock of the operating system on a file in it: an open-file-description lock on Linux, `flock` on
  * macOS, `LockFileEx` on Windows. All three belong to the open file, not to the process: a second open in the same process is refused too, a
- * killed process leaves nothing behind, and a child process inherits nothing, since Node opens every file close-on-exec.
+ * killed process leaves nothing behind, and a child process inherits nothing, since Node opens every file close-on-exec, as Bun and Deno do.
  *
  * The file is never removed: whoever had it open would lock a file without a name while another makes and locks a new one. Should somebody
  * else remove it, the check after locking catches the file that was replaced meanwhile, but a holder's lock is then lost.
@@ -10,11 +10,8 @@
 import * as fs from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { DiskLock } from './disk.ts'
+import { type NativeLock, nativeLock } from './native-lock.ts'
 
-type Native = typeof import('fs-native-extensions')
-
-/** Windows' locks forbid even reading, so the range lies far behind the text; macOS knows the whole file only (`0, 0`). */
-const [LOCK_OFFSET, LOCK_BYTES] = process.platform === 'win32' ? [2 ** 40, 1] : [0, 0]
 const RETRY_MS = 5
 /** How often a refused opener looks again for the holder's text, and how often a lock file that is replaced all the time is tried. */
 const MAX_ATTEMPTS = 40
@@ -23,11 +20,11 @@ const MAX_OWNER_BYTES = 4096
 /**
  * Takes the lock that the file `path` stands for, made if missing, and writes `owner` (one line) into it. Where somebody else has the lock,
  * resolves to the text that the holder wrote, or to an empty one if it cannot be had within about 200 ms.
- * Rejects with the operating system's code where the file cannot be opened for writing (`EACCES`, `EROFS`, `ENOENT` …).
+ * Rejects with the operating system's code where the file cannot be opened for writing (`EACCES`, `EROFS`, `ENOENT` …), and with
+ * WALV_LOCK_UNAVAILABLE where this runtime cannot lock.
  */
 export async function lockFile(path: string, owner: string): Promise<DiskLock | { held: true; owner: string }> {
-  // Imported here, so that everything that only reads works where the native part does not load.
-  const native: Native = await import('fs-native-extensions')
+  const native = await nativeLock()
   let seen: string | undefined
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
     const outcome = tryLock(native, path, owner)
@@ -44,11 +41,11 @@ export async function lockFile(path: string, owner: string): Promise<DiskLock | 
  * The lock; or the text of its holder; or `undefined` if that is not, or not wholly, written, or the file was replaced. Synchronous, so that
  * the time in which the lock is ours and the text another's is as short as can be.
  */
-function tryLock(native: Native, path: string, owner: string): DiskLock | string | undefined {
+function tryLock(native: NativeLock, path: string, owner: string): DiskLock | string | undefined {
   const descriptor = fs.openSync(path, fs.constants.O_RDWR | fs.constants.O_CREAT, 0o666)
   let lock: DiskLock | undefined
   try {
-    if (!native.tryLock(descriptor, LOCK_OFFSET, LOCK_BYTES)) return readOwner(descriptor)
+    if (!native.tryLock(descriptor)) return readOwner(descriptor)
     if (isStillAt(descriptor, path)) lock = new HeldLock(native, descriptor)
   } finally {
     if (!lock) fs.closeSync(descriptor)
@@ -58,11 +55,11 @@ function tryLock(native: Native, path: string, owner: string): DiskLock | string
 }
 
 class HeldLock implements DiskLock {
-  readonly #native: Native
+  readonly #native: NativeLock
   readonly #descriptor: number
   #released = false
 
-  constructor(native: Native, descriptor: number) {
+  constructor(native: NativeLock, descriptor: number) {
     this.#native = native
     this.#descriptor = descriptor
   }
@@ -73,7 +70,7 @@ class HeldLock implements DiskLock {
     writeOwner(this.#descriptor, '')
     try {
       // A close alone releases nothing while a process that is just being spawned still has a copy of the descriptor.
-      this.#native.unlock(this.#descriptor, LOCK_OFFSET, LOCK_BYTES)
+      this.#native.unlock(this.#descriptor)
     } finally {
       fs.closeSync(this.#descriptor)
     }

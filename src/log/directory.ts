@@ -98,6 +98,7 @@ async function listSnapshots(disk: Disk, path: string, present: boolean): Promis
 
 /** Turns the operating system's refusal of a directory into a sentence. */
 export function refuseDirectory(path: string, cause: unknown): never {
+  if (cause instanceof WalError) throw cause
   const code = (cause as NodeJS.ErrnoException).code
   if (code === 'ENOENT') {
     throw new WalError('WALV_NO_DIRECTORY', `There is no directory ${path}. Check the path.`, { file: path, cause })

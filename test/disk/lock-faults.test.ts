@@ -22,8 +22,8 @@ afterEach(() => {
   fs.rmSync(directory, { recursive: true })
 })
 
-async function take(owner = 'the test', lock = lockFile): Promise<DiskLock> {
-  const outcome = await lock(path, owner)
+async function take(owner = 'the test'): Promise<DiskLock> {
+  const outcome = await lockFile(path, owner)
   assert.ok(!outcome.held, 'the lock was refused')
   return outcome
 }
@@ -146,10 +146,7 @@ test('a lock is released before its file is closed', async () => {
 test('on Windows one byte far behind the text is locked, so that the text can be read', async () => {
   const platform = Object.getOwnPropertyDescriptor(process, 'platform')!
   Object.defineProperty(process, 'platform', { ...platform, value: 'win32' })
-  const url = `${new URL('../../src/disk/lock.js', import.meta.url)}?windows`
-  const windows: typeof import('../../src/disk/lock.ts') = await import(url)
-  Object.defineProperty(process, 'platform', platform)
-  const lock = await take('the test', windows.lockFile)
+  const lock = await take().finally(() => Object.defineProperty(process, 'platform', platform))
   const descriptor = fs.openSync(path, 'r+')
   assert.ok(tryLock(descriptor, 0, 2 ** 40), 'all before it is free')
   assert.ok(tryLock(descriptor, 2 ** 40 + 1, 0), 'all behind it is free')

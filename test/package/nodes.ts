@@ -21,7 +21,7 @@ export const NO_SLOW_SYNC = '--disable-warning=WALV_SLOW_SYNC'
 export const NODE_VERSIONS: readonly string[] = ['20.19.0', '22.23.3', '24.21.0', '26.10.0']
 
 export const ROOT: string = fileURLToPath(new URL('../../../', import.meta.url))
-const CACHE = join(ROOT, 'node_modules/.cache/nodes')
+const CACHE = join(ROOT, 'node_modules/.cache/programs')
 const PROGRAM = process.platform === 'win32' ? 'bin/node.exe' : 'bin/node'
 
 /** npm's own program, to be run with any Node. */
@@ -29,11 +29,15 @@ export const NPM: string =
   process.env.npm_execpath || join(dirname(process.execPath), '../lib/node_modules/npm/bin/npm-cli.js')
 
 /** Path of the program `node` of a version; installed where it is not there yet. */
-export async function nodeProgram(version: string): Promise<string> {
-  const place = join(CACHE, version)
+export function nodeProgram(version: string): Promise<string> {
   const system = process.platform === 'win32' ? 'win' : process.platform
-  const name = `node-${system}-${process.arch}`
-  const program = join(place, 'node_modules', name, PROGRAM)
+  return registryProgram(`node-${system}-${process.arch}`, version, PROGRAM)
+}
+
+/** Path of a program in a package of the npm registry, from the package's root; installed where it is not there yet. */
+export async function registryProgram(name: string, version: string, file: string): Promise<string> {
+  const place = join(CACHE, name, version)
+  const program = join(place, 'node_modules', name, file)
   if (existsSync(program)) return program
 
   const temporary = `${place}.${process.pid}`
