@@ -111,6 +111,10 @@ const scenarios: Record<WalErrorCode, Scenario> = {
     await writeFile(join(directory, 'file'), '')
     await Wal.open({ directory: join(directory, 'file') })
   },
+  WALV_NOT_A_FILE: async ({ directory, wal }) => {
+    await mkdir(join(directory, 'LOCK'))
+    await wal()
+  },
   WALV_PERMISSION: async ({ wal, disk }) => {
     disk.fail({ operation: 'lock', code: 'EACCES' })
     await wal()

@@ -32,12 +32,14 @@ export function stepsToText(steps: readonly string[]): string {
 }
 
 function headline(diagnosis: Diagnosis): string {
-  const { verdict, remedy, directory } = diagnosis
+  const { verdict, remedy, refusal, directory } = diagnosis
   const colours = coloursFor(process.stdout)
   const say = (colour: keyof Colours, text: string): string => colours.bold(colours[colour](text))
   const where = escapeControls(directory)
   if (remedy.kind === 'rename-file') return say('red', 'Segments of the log are under wrong names.')
+  if (remedy.kind === 'replace-link') return say('red', 'Links stand where segments of the log should be.')
   if (isTwoLogs(diagnosis)) return say('red', 'Segments of more than one log are in this directory.')
+  if (refusal?.code === 'WALV_NOT_A_FILE') return say('red', 'No writer can open this log: LOCK is no file.')
   if (remedy.kind === 'restore-backup' && verdict === 'possible-loss')
     return say('red', 'Nothing of this log can be read any more.')
   if (remedy.kind === 'check-path') return say('red', `There is no log in ${where}.`)
@@ -57,7 +59,8 @@ function headline(diagnosis: Diagnosis): string {
   }
 }
 
-const isTwoLogs = ({ remedy, refusal }: Diagnosis): boolean => remedy.kind === 'move-file' && refusal !== undefined
+const isTwoLogs = ({ remedy, refusal }: Diagnosis): boolean =>
+  remedy.kind === 'move-file' && refusal?.code === 'WALV_DAMAGED'
 
 function places(diagnosis: Diagnosis, lostIds: LostIds): string[] {
   const { damage, losses, refusal, remedy } = diagnosis

@@ -6,7 +6,8 @@
 export interface Disk {
   /**
    * Opens a file. `read`: must exist, can only be read. `write`: must exist, read and write. `create`: must not exist (`EEXIST`), read and write.
-   * A name that `create` made is durable only after `syncDirectory` of its folder.
+   * A name that `create` made is durable only after `syncDirectory` of its folder. Only regular files are opened: `EISDIR` for a directory, `EFTYPE` for a pipe, a socket,
+   * a device, and, to be written, for a symbolic link.
    */
   open(path: string, mode: 'read' | 'write' | 'create'): Promise<DiskFile>
   /** Everything in a directory, in no particular order. */
@@ -21,7 +22,7 @@ export interface Disk {
   syncDirectory(path: string): Promise<void>
   /**
    * Takes the exclusive lock that the file `path` stands for (made if missing), with `owner` written into it for others to read.
-   * The lock dies with its process. Resolves to `{ held: true, owner }` with what is known of the holder where somebody else has it.
+   * The lock dies with its process. `EISDIR` or `EFTYPE` where something else than a regular file stands there; a link is not followed. Resolves to `{ held: true, owner }` with what is known of the holder where somebody else has it.
    */
   lock(path: string, owner: string): Promise<DiskLock | { readonly held: true; readonly owner: string }>
   /** Bytes that this process may still fill on the file system of a directory. Left out by a disk that cannot tell. */
@@ -55,7 +56,8 @@ export interface DiskFile {
 
 export interface DiskEntry {
   readonly name: string
-  readonly kind: 'file' | 'directory' | 'other'
+  /** `link`: a symbolic link, wherever it leads. `other`: a pipe, a socket or a device. */
+  readonly kind: 'file' | 'directory' | 'link' | 'other'
 }
 
 export interface DiskLock {

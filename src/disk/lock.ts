@@ -11,6 +11,7 @@ import * as fs from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { DiskLock } from './disk.ts'
 import { type NativeLock, nativeLock } from './native-lock.ts'
+import { asIrregular, NO_FOLLOW, NO_WAIT, refuseIrregular } from './regular-file.ts'
 
 const RETRY_MS = 5
 /** How often a refused opener looks again for the holder's text, and how often a lock file that is replaced all the time is tried. */
@@ -42,7 +43,7 @@ export async function lockFile(path: string, owner: string): Promise<DiskLock | 
  * the time in which the lock is ours and the text another's is as short as can be.
  */
 function tryLock(native: NativeLock, path: string, owner: string): DiskLock | string | undefined {
-  const descriptor = fs.openSync(path, fs.constants.O_RDWR | fs.constants.O_CREAT, 0o666)
+  const descriptor = openRegular(path)
   let lock: DiskLock | undefined
   try {
     if (!native.tryLock(descriptor)) return readOwner(descriptor)
@@ -52,6 +53,20 @@ function tryLock(native: NativeLock, path: string, owner: string): DiskLock | st
   }
   if (lock) writeOwner(descriptor, `${owner}\n`)
   return lock
+}
+
+/** Never through a link: what it leads to would be emptied. */
+function openRegular(path: string): number {
+  const { O_RDWR, O_CREAT } = fs.constants
+  let descriptor: number | undefined
+  try {
+    descriptor = fs.openSync(path, O_RDWR | O_CREAT | NO_WAIT | NO_FOLLOW, 0o666)
+    refuseIrregular(fs.fstatSync(descriptor), path)
+    return descriptor
+  } catch (error) {
+    if (descriptor !== undefined) fs.closeSync(descriptor)
+    throw asIrregular(error as NodeJS.ErrnoException, path)
+  }
 }
 
 class HeldLock implements DiskLock {
@@ -79,7 +94,7 @@ class HeldLock implements DiskLock {
 
 function isStillAt(descriptor: number, path: string): boolean {
   const locked = fs.fstatSync(descriptor, { bigint: true })
-  const named = fs.statSync(path, { bigint: true, throwIfNoEntry: false })
+  const named = fs.lstatSync(path, { bigint: true, throwIfNoEntry: false })
   return named !== undefined && named.ino === locked.ino && named.dev === locked.dev
 }
 

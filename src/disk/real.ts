@@ -6,12 +6,18 @@
 import * as fs from 'node:fs'
 import type { Disk, DiskEntry, DiskFile } from './disk.ts'
 import { lockFile } from './lock.ts'
+import { asIrregular, NO_FOLLOW, NO_WAIT, refuseIrregular } from './regular-file.ts'
 
 /** One call moves at most this much: Node refuses 2 GiB and more, and the contract allows less than was asked. */
 const MAX_IO_BYTES = 1024 * 1024 * 1024
 
 const { O_CREAT, O_DIRECTORY, O_DSYNC, O_EXCL, O_RDONLY, O_RDWR, O_WRONLY } = fs.constants
-const OPEN_FLAGS = { read: O_RDONLY, write: O_RDWR, create: O_RDWR | O_CREAT | O_EXCL }
+/** A link is read through, and never written through. */
+const OPEN_FLAGS = {
+  read: O_RDONLY | NO_WAIT,
+  write: O_RDWR | NO_WAIT | NO_FOLLOW,
+  create: O_RDWR | O_CREAT | O_EXCL,
+}
 
 /** A file system gives back so much in a millisecond, roughly, and lets nobody sync meanwhile. */
 const DISCARD_BYTES = 4 * 1024 * 1024
@@ -133,16 +139,34 @@ class NodeFile implements DiskFile {
 }
 
 async function open(path: string, mode: 'read' | 'write' | 'create'): Promise<DiskFile> {
-  const descriptor = await call<number>((done) => fs.open(path, OPEN_FLAGS[mode], 0o666, done))
+  const descriptor = await call<number>((done) => fs.open(path, OPEN_FLAGS[mode], 0o666, done)).catch((error) => {
+    throw asIrregular(error, path)
+  })
+  if (mode !== 'create') await closeIrregular(descriptor, path)
   return new NodeFile(descriptor, path, mode !== 'read')
+}
+
+async function closeIrregular(descriptor: number, path: string): Promise<void> {
+  try {
+    refuseIrregular(await call<fs.Stats>((done) => fs.fstat(descriptor, done)), path)
+  } catch (error) {
+    await call<void>((done) => fs.close(descriptor, done))
+    throw error
+  }
 }
 
 async function list(directory: string): Promise<DiskEntry[]> {
   const entries = await fs.promises.readdir(directory, { withFileTypes: true })
   return entries.map((entry) => ({
     name: entry.name,
-    kind: entry.isFile() ? 'file' : entry.isDirectory() ? 'directory' : 'other',
+    kind: kindOf(entry),
   }))
+}
+
+function kindOf(entry: fs.Dirent): DiskEntry['kind'] {
+  if (entry.isFile()) return 'file'
+  if (entry.isDirectory()) return 'directory'
+  return entry.isSymbolicLink() ? 'link' : 'other'
 }
 
 async function remove(path: string): Promise<void> {

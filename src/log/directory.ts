@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import type { Disk, DiskFile } from '../disk/disk.ts'
+import type { Disk, DiskEntry, DiskFile } from '../disk/disk.ts'
 import { readAround } from '../disk/read-around.ts'
 import type { Damage } from '../entry.ts'
 import { WalError } from '../errors.ts'
@@ -7,6 +7,7 @@ import {
   decodeSegmentHeader,
   FORMAT_VERSION,
   type HeaderReading,
+  MAX_SEGMENT_NUMBER,
   SECTOR_BYTES,
   SEGMENT_HEADER_BYTES,
   type SegmentHeader,
@@ -37,7 +38,7 @@ export interface SegmentFile {
 
 export interface LogDirectory {
   readonly path: string
-  /** The largest number in any name, also of what is no segment; 0 without one. */
+  /** The largest number in any name, also of what is no file, unless that leaves too few for the log; 0 without one. */
   readonly lastNumber: number
   /** In the order of their numbers. */
   readonly segments: readonly SegmentFile[]
@@ -58,7 +59,7 @@ export async function readDirectory(disk: Disk, path: string): Promise<LogDirect
     const number = segmentNumber(name)
     if (number === undefined) continue
     if (kind !== 'file') {
-      damage.push(foreign(name, 0, `${name} is named like a segment but is a ${kind}; it is left alone.`))
+      damage.push(await stray(disk, path, { name, kind }))
       continue
     }
     const segment = await readSegmentFile(disk, path, name, number)
@@ -79,7 +80,7 @@ export async function readDirectory(disk: Disk, path: string): Promise<LogDirect
   }
   return {
     path,
-    lastNumber: entries.reduce((last, { name }) => Math.max(last, segmentNumber(name) ?? 0), 0),
+    lastNumber: entries.reduce((last, entry) => Math.max(last, takenNumber(entry)), 0),
     segments,
     snapshots: await listSnapshots(
       disk,
@@ -90,10 +91,23 @@ export async function readDirectory(disk: Disk, path: string): Promise<LogDirect
   }
 }
 
+/** What is no file may have any number in its name, and must not use up those that the log needs. */
+function takenNumber({ name, kind }: DiskEntry): number {
+  const number = segmentNumber(name) ?? 0
+  return kind === 'file' || number < MAX_SEGMENT_NUMBER / 2 ? number : 0
+}
+
 async function listSnapshots(disk: Disk, path: string, present: boolean): Promise<string[]> {
   if (!present) return []
   const entries = await disk.list(join(path, SNAPSHOT_FOLDER))
   return entries.map(({ name }) => name).toSorted()
+}
+
+/** Only a regular file can be locked: a pipe has no text, and a link leads to what is not the log's. */
+export const lockIsNoFile = (directory: string, cause?: unknown): WalError => {
+  const file = join(directory, LOCK_FILE)
+  const message = `${file} is not a regular file, so that no writer can lock the log. Nothing was changed. Move it away.`
+  return new WalError('WALV_NOT_A_FILE', message, { file, cause })
 }
 
 /** Turns the operating system's refusal of a directory into a sentence. */
@@ -177,6 +191,27 @@ function refuseUnknown(reading: HeaderReading, name: string): void {
       { file: name },
     )
   }
+}
+
+const KIND_NAMES = { directory: 'a directory', link: 'a link', other: 'a pipe, a socket or a device' }
+
+/** Not opened. What a link leads to may hold records, unless it leads to a directory or nowhere. */
+async function stray(disk: Disk, directory: string, { name, kind }: DiskEntry): Promise<Damage> {
+  const what = `${name} is named like a segment but is ${KIND_NAMES[kind as keyof typeof KIND_NAMES]}`
+  if (kind !== 'link' || (await cannotBeFile(disk, join(directory, name))))
+    return foreign(name, 0, `${what}; it is left alone.`)
+  return {
+    ...foreign(name, 0, `${what}; it is not read. Put the file that it leads to in its place.`),
+    acknowledged: null,
+  }
+}
+
+/** Of a link: whether it leads to a directory, or nowhere. */
+export async function cannotBeFile(disk: Disk, path: string): Promise<boolean> {
+  return disk.list(path).then(
+    () => true,
+    (error) => error.code === 'ENOENT',
+  )
 }
 
 /** Its header verifies and says that it is another segment: somebody gave it this name, and only they know of which log it is. */

@@ -1,6 +1,8 @@
 import { hostname, uptime } from 'node:os'
 import type { Disk } from '../disk/disk.ts'
 import { readFully } from '../disk/disk.ts'
+import type { WalError } from '../errors.ts'
+import { LOCK_FILE, lockIsNoFile } from './directory.ts'
 import { lockPath } from './recovery.ts'
 
 /** What the lock file says of who has the log open for writing. It is written on opening and wiped on closing; a process that was killed leaves it. */
@@ -23,6 +25,13 @@ export async function readWriter(disk: Disk, directory: string): Promise<WriterS
   const length = await readFully(file, buffer, 0).catch(() => 0)
   await file.close().catch(() => {})
   return signOf(buffer.toString('utf8', 0, length))
+}
+
+/** What a writer would be refused with, if something stands in the place of the lock file that is no file. */
+export async function lockRefusal(disk: Disk, directory: string): Promise<WalError | undefined> {
+  const entries = await disk.list(directory)
+  const isNoFile = entries.some(({ name, kind }) => name === LOCK_FILE && kind !== 'file')
+  return isNoFile ? lockIsNoFile(directory) : undefined
 }
 
 function signOf(text: string): WriterSign | undefined {

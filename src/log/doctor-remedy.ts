@@ -3,13 +3,13 @@ import type { Disk } from '../disk/disk.ts'
 import type { Damage } from '../entry.ts'
 import type { WalErrorCode } from '../errors.ts'
 import { segmentNumber } from '../format/segment.ts'
-import { QUARANTINE_FOLDER, SNAPSHOT_FOLDER } from './directory.ts'
+import { LOCK_FILE, QUARANTINE_FOLDER, SNAPSHOT_FOLDER } from './directory.ts'
 import { isForeignSegment, type Move, movesHome, type Placed, placesOf } from './doctor-foreign.ts'
 import type { Survey } from './survey.ts'
 
 /**
  * What to do. `none`: nothing. `open`: open it as usual. `repair`: `walv repair`. `rename-file`: segments have other names than their own. `move-file`: files are in
- * the way that do not belong here. `restore-backup`: nothing can be read, and no repair helps. `convert`: it is of format v1. `upgrade`: a newer walv is needed.
+ * the way that do not belong here. `replace-link`: links stand where segments should be. `restore-backup`: nothing can be read, and no repair helps. `convert`: it is of format v1. `upgrade`: a newer walv is needed.
  * `check-path`: there is no log.
  */
 export interface Remedy {
@@ -19,6 +19,7 @@ export interface Remedy {
     | 'repair'
     | 'rename-file'
     | 'move-file'
+    | 'replace-link'
     | 'restore-backup'
     | 'convert'
     | 'upgrade'
@@ -180,11 +181,40 @@ function moveStray(directory: string, damage: readonly Damage[]): Remedy {
   return { kind: 'move-file', files, steps }
 }
 
+/** For a log that no writer can lock. */
+export function moveLock(directory: string): Remedy {
+  const files = [LOCK_FILE]
+  const moves = [{ from: LOCK_FILE, to: `${LOCK_FILE}.stray` }]
+  const steps = [
+    `Give what is no lock file another name. The next writer makes a new one:\n${commands(directory, moves)}`,
+  ]
+  return { kind: 'move-file', files, steps }
+}
+
+function replaceLinks(directory: string, files: readonly string[]): Remedy {
+  const copies = files
+    .map((name) => join(directory, name))
+    .flatMap((path) => [
+      `cp -L ${quoted(path)} ${quoted(`${path}.target`)}`,
+      `mv ${quoted(`${path}.target`)} ${quoted(path)}`,
+    ])
+  const steps = [
+    `Stop the writer, and put what the links lead to in their place:\n${copies.join('\n')}`,
+    lookAgain(directory),
+  ]
+  return { kind: 'replace-link', files, steps }
+}
+
+const lookAgain = (directory: string): string => `Look again:\nnpx walv doctor ${quoted(directory)}`
+
 async function foreignSegments({ disk, directory }: Illness): Promise<Remedy> {
-  const names = (await disk.list(directory)).map(({ name }) => name).toSorted()
+  const entries = await disk.list(directory)
+  const links = entries.filter(({ name, kind }) => kind === 'link' && segmentNumber(name) !== undefined)
+  if (links.length > 0) return replaceLinks(directory, links.map(({ name }) => name).toSorted())
+  const names = entries.map(({ name }) => name).toSorted()
   const segments = names.filter((name) => segmentNumber(name) !== undefined)
   const placed = await placesOf(disk, directory, segments)
-  const again = `Look again:\nnpx walv doctor ${quoted(directory)}`
+  const again = lookAgain(directory)
   const logs = filesByLog(placed)
   if (logs.length > 1) {
     const files = logs.slice(1).flat()

@@ -3,8 +3,8 @@ import type { Disk } from '../disk/disk.ts'
 import type { Damage, SequenceRange } from '../entry.ts'
 import { assert, WalError, type WalErrorCode } from '../errors.ts'
 import { decodeRecord } from '../format/decode.ts'
-import { readWriter, type WriterSign } from './doctor-lock.ts'
-import { type Remedy, remedyFor, remedyForRefusal } from './doctor-remedy.ts'
+import { lockRefusal, readWriter, type WriterSign } from './doctor-lock.ts'
+import { moveLock, type Remedy, remedyFor, remedyForRefusal } from './doctor-remedy.ts'
 import { ioError } from './io-error.ts'
 import { type Found, look } from './judge.ts'
 import { settingsOf, type WalSettings } from './options.ts'
@@ -27,7 +27,7 @@ export interface DiagnoseOptions {
  * - `damaged`: something is wrong, and nothing that was acknowledged is lost.
  * - `loss`: records that were acknowledged are lost.
  * - `possible-loss`: whether acknowledged records are lost cannot be known.
- * - `unusable`: nothing that this walv can open as a log.
+ * - `unusable`: nothing that this walv can open as a log; or not for writing, for what is under the name `LOCK` is no file.
  */
 export type Verdict = 'healthy' | 'torn-tail' | 'damaged' | 'loss' | 'possible-loss' | 'unusable'
 
@@ -95,7 +95,9 @@ export async function diagnose(options: DiagnoseOptions): Promise<Diagnosis> {
   try {
     signal?.throwIfAborted()
     const writer = await readWriter(disk, directory)
-    return { writer, ...(await examine(settings)) }
+    const found = { writer, ...(await examine(settings)) }
+    const refusal = found.refusal ? undefined : await lockRefusal(disk, directory)
+    return refusal ? { ...found, verdict: 'unusable', refusal, remedy: moveLock(directory) } : found
   } catch (error) {
     refuseAborted(error, signal)
     throw ioError(error, `The log in ${directory} cannot be examined; nothing was changed`, directory)

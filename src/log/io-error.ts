@@ -16,6 +16,9 @@ export function ioError(cause: unknown, what: string, file: string): Error {
   if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') {
     return new WalError('WALV_PERMISSION', `${what}: not allowed (${code}). Change owner or mode.`, { file, cause })
   }
+  if (code === 'EFTYPE') {
+    return new WalError('WALV_NOT_A_FILE', `${what} (${(cause as Error).message}). Move it away.`, { file, cause })
+  }
   return new WalError('WALV_IO', `${what} (${(cause as Error).message}).`, { file, cause })
 }
 

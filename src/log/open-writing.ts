@@ -3,7 +3,7 @@ import type { DiskLock } from '../disk/disk.ts'
 import type { Damage } from '../entry.ts'
 import { WalError } from '../errors.ts'
 import { Checkpoints } from './checkpoints.ts'
-import { LOCK_FILE, readDirectory, refuseDirectory } from './directory.ts'
+import { LOCK_FILE, lockIsNoFile, readDirectory, refuseDirectory } from './directory.ts'
 import { GroupCommit } from './group-commit.ts'
 import type { WalSettings } from './options.ts'
 import {
@@ -59,7 +59,7 @@ async function takeLock(settings: WalSettings): Promise<DiskLock> {
   })
   const result = await settings.disk
     .lock(lockPath(settings.directory), owner)
-    .catch((error) => refuseDirectory(settings.directory, error))
+    .catch((error) => refuseLock(settings.directory, error))
   if (!result.held) return result
   throw new WalError(
     'WALV_LOCKED',
@@ -69,6 +69,11 @@ async function takeLock(settings: WalSettings): Promise<DiskLock> {
       detail: result.owner,
     },
   )
+}
+
+function refuseLock(directory: string, error: NodeJS.ErrnoException): never {
+  if (error.code === 'EFTYPE' || error.code === 'EISDIR') throw lockIsNoFile(directory, error)
+  return refuseDirectory(directory, error)
 }
 
 function holderText(owner: string): string {

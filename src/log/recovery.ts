@@ -139,13 +139,13 @@ function refuseUnreadable(directory: string, damage: readonly Damage[]): never {
   throw new WalError('WALV_DAMAGED', message, { file: directory, detail: damage })
 }
 
-/** Which of two logs in one directory is the one to go on with, nobody but their owner can tell. */
+/** Which of two logs in one directory is the one to go on with, and what a link leads to, nobody but their owner can tell. */
 function refuseForeign(directory: string, damage: readonly Damage[]): void {
   const foreign = damage.find(({ kind, acknowledged }) => kind === 'foreign' && acknowledged === null)
   if (foreign === undefined) return
   throw new WalError(
     'WALV_FOREIGN_LOG',
-    `${directory} holds segments of two logs: ${foreign.detail} Nothing was changed.`,
+    `${directory} holds what may be of another log: ${foreign.detail} Nothing was changed.`,
     { file: foreign.file, detail: damage },
   )
 }

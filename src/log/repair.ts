@@ -40,15 +40,16 @@ async function quarantineCopy(disk: Disk, directory: string, name: string): Prom
   await ensureFolder(disk, folder)
   const temporary = join(folder, name + TEMPORARY_SUFFIX)
   await disk.remove(temporary).catch(ignoreMissing)
-  const present = (await disk.list(folder)).map((entry) => entry.name)
-  for (const candidate of present.filter((other) => other === name || other.startsWith(`${name}.`))) {
-    const path = join(folder, candidate)
+  const present = await disk.list(folder)
+  const copies = present.filter((other) => other.name === name || other.name.startsWith(`${name}.`))
+  for (const copy of copies.filter(({ kind }) => kind === 'file')) {
+    const path = join(folder, copy.name)
     if (!(await haveSameContent(disk, join(directory, name), path))) continue
     // Whoever made it may not have got to that.
     await disk.syncDirectory(folder)
     return path
   }
-  const target = join(folder, freeName(name, new Set(present)))
+  const target = join(folder, freeName(name, new Set(present.map((entry) => entry.name))))
   try {
     await copyFile(disk, join(directory, name), temporary)
     await disk.rename(temporary, target)

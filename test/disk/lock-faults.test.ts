@@ -68,10 +68,10 @@ test('elsewhere than on Windows the whole file is locked, as far as it could eve
 })
 
 test('a file with the same number on another device is another file', async () => {
-  const { statSync } = fs
+  const { lstatSync } = fs
   let stats = 0
-  replaceFs('statSync', (name: string, options: fs.StatSyncOptions & { bigint: true }) => {
-    const found = statSync(name, options)!
+  replaceFs('lstatSync', (name: string, options: fs.StatSyncOptions & { bigint: true }) => {
+    const found = lstatSync(name, options)!
     if (stats++ === 0) found.dev++
     return found
   })

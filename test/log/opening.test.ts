@@ -760,7 +760,7 @@ test('segments of two logs are refused by every writer, and the error tells whic
       code: 'WALV_FOREIGN_LOG',
       file: 'segment-0000000002.walv',
       message:
-        '/data/log holds segments of two logs: segment-0000000002.walv belongs to another log. Move it out of this directory. Nothing was changed.',
+        '/data/log holds what may be of another log: segment-0000000002.walv belongs to another log. Move it out of this directory. Nothing was changed.',
     })
   const reader = await openOn(disk, { readOnly: true, recovery: 'salvage' })
   assert.deepEqual(await idsIn(reader), ['id-0'])

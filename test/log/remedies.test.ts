@@ -148,6 +148,25 @@ const REMEDIES: ReadonlyMap<string, Pick<Remedy, 'files' | 'steps'>> = new Map([
   ['an unknown feature', { files: [], steps: [NEWER] }],
   ['format v1', { files: [], steps: ['Convert it:\nnpx walv convert DIR DIR-v2', USE_NEW] }],
   [
+    'a link in the place of a segment',
+    {
+      files: ['segment-0000000005.walv'],
+      steps: [
+        `Stop the writer, and put what the links lead to in their place:
+cp -L DIR/segment-0000000005.walv DIR/segment-0000000005.walv.target
+mv DIR/segment-0000000005.walv.target DIR/segment-0000000005.walv`,
+        LOOK_AGAIN,
+      ],
+    },
+  ],
+  [
+    'a link as LOCK',
+    {
+      files: ['LOCK'],
+      steps: ['Give what is no lock file another name. The next writer makes a new one:\nmv DIR/LOCK DIR/LOCK.stray'],
+    },
+  ],
+  [
     'format v1, damaged',
     {
       files: [],

@@ -1,5 +1,5 @@
 /** Logs in real directories with one thing wrong in each, and what a diagnosis has to make of them. */
-import { cp, mkdir, mkdtemp, readdir, rename, rm, truncate, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readdir, rename, rm, symlink, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { DurableIndex, flat, type Remedy, type Verdict, Wal } from '../../src/mod.ts'
@@ -248,6 +248,21 @@ export const ILLNESSES: readonly Illness[] = [
     remedy: 'move-file',
     make: sick(small, (directory) => mkdir(segmentAt(directory, 9))),
   },
+  {
+    name: 'a link in the place of a segment',
+    verdict: 'possible-loss',
+    remedy: 'replace-link',
+    make: sick(large, linkLast),
+  },
+  {
+    name: 'a link as LOCK',
+    verdict: 'unusable',
+    remedy: 'move-file',
+    make: sick(small, async (directory) => {
+      await rm(join(directory, 'LOCK'))
+      await symlink('/dev/null', join(directory, 'LOCK'))
+    }),
+  },
   { name: 'a record that makes no sense', verdict: 'loss', remedy: 'restore-backup', make: senseless },
   { name: 'a newer version', verdict: 'unusable', remedy: 'upgrade', make: sick(small, patchHeader(4, 3)) },
   { name: 'an unknown feature', verdict: 'unusable', remedy: 'upgrade', make: sick(small, patchHeader(12, 0x8000)) },
@@ -260,6 +275,12 @@ export const ILLNESSES: readonly Illness[] = [
     make: (directory) => writeFile(join(directory, 'notes.txt'), 'mine'),
   },
 ]
+
+async function linkLast(directory: string): Promise<void> {
+  const last = (await segmentsIn(directory)).at(-1)!
+  await rename(last, `${last}.moved`)
+  await symlink(`${last}.moved`, last)
+}
 
 async function addForeign(directory: string): Promise<void> {
   const other = await mkdtemp(join(tmpdir(), 'walv-other-'))

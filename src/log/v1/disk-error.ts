@@ -6,6 +6,7 @@ const CODES: Readonly<Record<string, WalErrorCode>> = {
   EROFS: 'WALV_PERMISSION',
   ENOSPC: 'WALV_DISK_FULL',
   EDQUOT: 'WALV_DISK_FULL',
+  EFTYPE: 'WALV_NOT_A_FILE',
 }
 
 /** Passes a `WalError` on and makes one of an error of the operating system; `doing` completes "… failed". */

@@ -3,6 +3,7 @@ import type { Disk, DiskEntry } from '../../disk/disk.ts'
 import type { Damage } from '../../entry.ts'
 import type { V1Record } from '../../format/v1/entry.ts'
 import { isV1SegmentName, V1_HEADER_BYTES } from '../../format/v1/segment.ts'
+import { cannotBeFile } from '../directory.ts'
 import { type BadPiece, closedBefore, findingOf, isOpen, looksTorn, Numbering } from './damage.ts'
 import { directoryError } from './disk-error.ts'
 import { aborted, FileWindow } from './file-window.ts'
@@ -148,11 +149,4 @@ async function foreign(disk: Disk, directory: string, { name, kind }: DiskEntry)
     : 'This is named like a segment but is a link, a pipe or a device; it is not read. If it is a link, put the file in its place.'
   const acknowledged = empty ? false : null
   return { kind: 'foreign', file: name, offset: 0, bytes: 0, acknowledged, seqs: [], ids: [], detail }
-}
-
-async function cannotBeFile(disk: Disk, path: string): Promise<boolean> {
-  return disk.list(path).then(
-    () => true,
-    (error) => error.code === 'ENOENT',
-  )
 }

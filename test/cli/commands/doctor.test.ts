@@ -248,7 +248,7 @@ async function follow(steps: readonly string[]): Promise<Run> {
 }
 
 for (const { name, remedy } of ILLNESSES.filter((each) =>
-  ['repair', 'rename-file', 'move-file', 'convert'].includes(each.remedy),
+  ['repair', 'rename-file', 'move-file', 'replace-link', 'convert'].includes(each.remedy),
 )) {
   test(`${name}: the commands that doctor gives put it right`, async (t) => {
     const directory = join(await temporaryDirectory(t), "it's here")
