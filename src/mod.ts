@@ -28,17 +28,11 @@ export type {
 export { type FlatOptions, flat } from './index/flat.ts'
 export type { IndexTransaction, MetadataArgument } from './index/index-transaction.ts'
 export type { MetadataIssue, MetadataSchema, SchemaIssue, SchemaResult } from './index/metadata-schema.ts'
+export { diagnose, repair } from './index/proved.ts'
 export type { IndexRecoveryReport } from './index/restore.ts'
 export type * from './index/vector-index.ts'
 export * from './limits.ts'
-export {
-  type DiagnoseOptions,
-  type Diagnosis,
-  diagnose,
-  type Loss,
-  type Recoverable,
-  type Verdict,
-} from './log/doctor.ts'
+export type { DiagnoseOptions, Diagnosis, Loss, Recoverable, Verdict } from './log/doctor.ts'
 export type { WriterSign } from './log/doctor-lock.ts'
 export type { Remedy } from './log/doctor-remedy.ts'
 export type { Health, HealthCheck, HealthLevel, HealthOptions } from './log/health.ts'

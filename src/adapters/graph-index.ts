@@ -113,6 +113,12 @@ export class GraphIndex implements VectorIndex {
     this.#aside = aside
   }
 
+  clear(): void {
+    this.#exact = new FlatIndex(this.dimensions, this.metric, false)
+    this.#graphs = this.#graphsOver(this.#exact)
+    this.#aside = new Set<number>()
+  }
+
   /** Undefined where the graphs do not find enough, or need not be asked. */
   #searchGraphs(
     query: Float32Array,

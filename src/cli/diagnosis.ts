@@ -194,7 +194,7 @@ function leftovers(diagnosis: Diagnosis): string {
   const { snapshotSeq, gaps, inDoubt, incompleteTransactions: incomplete, closedInOrder } = recoverable
   const sentences = [recordsLeftToText(recoverable, losses.length > 0)]
   if (snapshotSeq !== undefined && (losses.length === 0 || commonFate(diagnosis) === undefined))
-    sentences.push(`The snapshot through record ${snapshotSeq} verifies.`)
+    sentences.push(snapshotToText(diagnosis, snapshotSeq))
   if (gaps.length > 0) sentences.push(`An earlier repair gave up ${recordsToText(gaps)}.`)
   if (inDoubt.length === 1) sentences.push(`Transaction ${inDoubt[0]} is prepared and waits for a decision.`)
   if (inDoubt.length > 1) {
@@ -211,6 +211,11 @@ function leftovers(diagnosis: Diagnosis): string {
   }
   if (verdict === 'healthy' && closedInOrder) sentences.push('It was closed in order.')
   return paragraph(sentences.join(' '))
+}
+
+function snapshotToText({ snapshotProved }: Diagnosis, seq: number): string {
+  const unknown = snapshotProved ? '' : ' Its content was not loaded: another program knows it. Its hashes are right.'
+  return `The snapshot through record ${seq} verifies.${unknown}`
 }
 
 function recordsLeftToText({ records, firstSeq, lastSeq }: Recoverable, areOthersLost: boolean): string {

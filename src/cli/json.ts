@@ -52,7 +52,7 @@ function plainDamage({ kind, file, offset, bytes, acknowledged, seqs, ids, detai
 
 /** A diagnosis, with what is left of the lost ids. Sequence numbers are listed as in a damage. */
 export function diagnosisToJson(diagnosis: Diagnosis, lostIds: LostIds): string {
-  const { directory, verdict, format, refusal, damage, recoverable, losses, writer, remedy } = diagnosis
+  const { directory, verdict, format, refusal, damage, recoverable, snapshotProved, losses, writer, remedy } = diagnosis
   const plain = {
     directory,
     verdict,
@@ -60,6 +60,7 @@ export function diagnosisToJson(diagnosis: Diagnosis, lostIds: LostIds): string 
     refusal: refusal ?? null,
     damage: damage.map(plainDamage),
     recoverable: recoverable ? { ...recoverable, snapshotSeq: recoverable.snapshotSeq ?? null } : null,
+    ...(snapshotProved === false && { snapshotProved }),
     losses: losses.map((loss) => plainLoss(loss, lostIds.get(loss) ?? [])),
     writer: writer ?? null,
     remedy,

@@ -1,6 +1,7 @@
 import type { JsonValue } from '../entry.ts'
 import { WalError } from '../errors.ts'
 import { LabelMap } from './label-map.ts'
+import { OF_NEWER_WALV } from './newer-walv.ts'
 import { TextMap } from './text-map.ts'
 
 /** What an index keeps of an id beside its vector. Never changed, only replaced. */
@@ -91,7 +92,8 @@ export class Catalog {
       const value: unknown = JSON.parse(line)
       if (expected < 0) {
         const header = value as { version: number; count: number; nextLabel: number }
-        if (header.version !== VERSION) throw mismatch(`version ${header.version} is unknown to this walv`)
+        if (header.version !== VERSION)
+          throw mismatch(`version ${header.version} is unknown to this walv`, OF_NEWER_WALV)
         expected = header.count
         this.#nextLabel = header.nextLabel
       } else {
@@ -108,8 +110,11 @@ export class Catalog {
   }
 }
 
-const mismatch = (why: string): WalError =>
-  new WalError('WALV_INDEX_MISMATCH', `The catalog of the snapshot cannot be loaded: ${why}.`, { file: CATALOG_FILE })
+const mismatch = (why: string, detail?: string): WalError =>
+  new WalError('WALV_INDEX_MISMATCH', `The catalog of the snapshot cannot be loaded: ${why}.`, {
+    file: CATALOG_FILE,
+    detail,
+  })
 
 async function* linesOf(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<string, void, void> {
   const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })

@@ -4,7 +4,10 @@ import type { MetadataSchema } from './metadata-schema.ts'
 import type { VectorIndex } from './vector-index.ts'
 
 export interface DurableIndexOptions<Metadata = JsonValue, Input = Metadata> extends WalOptions {
-  /** An empty index, for example `flat({ dimensions: 100 })`. The durable index owns it from now on. */
+  /**
+   * An empty index, for example `flat({ dimensions: 100 })`. The durable index owns it from now on, and no other
+   * opening takes it; where opening fails, it may be given to another.
+   */
   readonly index: VectorIndex
   /**
    * Takes a checkpoint by itself when so many entries were logged since the last. `'auto'` (default): when as many were logged as the index holds,

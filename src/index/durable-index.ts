@@ -17,10 +17,23 @@ import { dataEntries, type IndexState } from './index-state.ts'
 import { IndexTransaction, type MetadataArgument } from './index-transaction.ts'
 import { checkSchema, type MetadataSchema } from './metadata-schema.ts'
 import { type IndexRecoveryReport, openRestored } from './restore.ts'
-import type { Metric } from './vector-index.ts'
+import type { Metric, VectorIndex } from './vector-index.ts'
 
 export interface DurableIndexStats extends WalStats, CheckpointFigures {
   readonly size: number
+}
+
+/** The index objects that a directory was opened with: what two logs fill is of neither. */
+const TAKEN = new WeakSet<VectorIndex>()
+
+/** @throws WALV_INVALID_OPTION */
+function take(index: VectorIndex): void {
+  if (TAKEN.has(index))
+    throw new WalError(
+      'WALV_INVALID_OPTION',
+      'The option index is an index object that a directory was opened with already. Make a new one for each opening.',
+    )
+  TAKEN.add(index)
 }
 
 /**
@@ -89,8 +102,14 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> {
     const interval = named
       ? checkpointIntervalEntries
       : wholeNumber('checkpointIntervalEntries', checkpointIntervalEntries, 1)
-    const { log, state, recovery } = await openRestored(walOptions, index)
-    return new DurableIndex<Metadata, Input>(log, state, metadataSchema, recovery, interval)
+    take(index)
+    try {
+      const { log, state, recovery } = await openRestored(walOptions, index)
+      return new DurableIndex<Metadata, Input>(log, state, metadataSchema, recovery, interval)
+    } catch (error) {
+      TAKEN.delete(index)
+      throw error
+    }
   }
 
   get size(): number {

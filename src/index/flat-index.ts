@@ -116,6 +116,11 @@ export class FlatIndex implements VectorIndex {
     this.#slots = slots
   }
 
+  clear(): void {
+    this.#storage = this.#emptyStorage()
+    this.#slots = new LabelMap<number>()
+  }
+
   #emptyStorage(): FlatStorage {
     return new FlatStorage(this.dimensions, this.metric === 'cosine')
   }

@@ -1,6 +1,7 @@
 import { WalError } from '../errors.ts'
 import { bytesOf, swapUnlessLittleEndian } from './byte-order.ts'
 import type { FrozenRows } from './flat-storage.ts'
+import { OF_NEWER_WALV } from './newer-walv.ts'
 import type { Metric } from './vector-index.ts'
 
 /**
@@ -108,7 +109,7 @@ async function decodeHeader(source: PieceSource, shape: SnapshotShape): Promise<
   }
   const version = view.getUint32(8, true)
   if (version !== VERSION)
-    throw mismatch(`its layout has version ${version}, and this walv reads version ${VERSION}`, 8)
+    throw mismatch(`its layout has version ${version}, and this walv reads version ${VERSION}`, 8, OF_NEWER_WALV)
   if (view.getUint32(20, true) !== 0) throw mismatch('its header has bytes set that must be zero', 20)
   expectShape(view.getUint32(12, true), view.getUint32(16, true), shape)
   const count = getUint64(view, 24)
@@ -210,9 +211,10 @@ function getUint64(view: DataView, offset: number): number {
   return view.getUint32(offset + 4, true) * UINT32 + view.getUint32(offset, true)
 }
 
-function mismatch(problem: string, offset: number): WalError {
+function mismatch(problem: string, offset: number, detail?: string): WalError {
   return new WalError('WALV_INDEX_MISMATCH', `${SNAPSHOT_FILE} cannot be loaded: ${problem} (offset ${offset})`, {
     file: SNAPSHOT_FILE,
     offset,
+    detail,
   })
 }

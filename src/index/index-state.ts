@@ -3,6 +3,7 @@ import { WalError } from '../errors.ts'
 import { CATALOG_FILE, Catalog, type CatalogEntry } from './catalog.ts'
 import { SetFingerprint } from './fingerprint.ts'
 import { HeldVectors, type Vectors } from './held-vectors.ts'
+import { savedIndex } from './snapshot-proof.ts'
 import type { SnapshotReader, SnapshotWriter, VectorIndex } from './vector-index.ts'
 
 /** Catalog, vectors and fingerprint, which always agree. */
@@ -83,12 +84,13 @@ export class IndexState {
     return { id, vector, metadata: json }
   }
 
-  /** Takes everything out of the index again, so that it may be filled anew; false if it cannot be told what a failed load left in it. */
+  /** Takes everything out of the index again; false if it cannot be told what is left in it. */
   empty(): boolean {
     if (this.index.size === 0) return true
-    if (this.index.size !== this.catalog.size) return false
-    for (const id of this.catalog.ids()) this.index.remove(this.catalog.get(id)!.label)
-    return true
+    if (this.index.clear) this.index.clear()
+    else if (this.index.size === this.catalog.size)
+      for (const id of this.catalog.ids()) this.index.remove(this.catalog.get(id)!.label)
+    return this.index.size === 0
   }
 
   /** The state at this moment: what `save` writes, and the description that goes with it. */
@@ -111,8 +113,8 @@ export class IndexState {
    * @throws WALV_INDEX_MISMATCH, WALV_DAMAGED
    */
   async load(files: SnapshotReader, info: JsonValue): Promise<void> {
-    const saved = info as (ReturnType<typeof describe> & { fingerprint?: string }) | null
-    if (typeof saved?.fingerprint !== 'string') {
+    const saved = savedIndex(info)
+    if (saved === undefined) {
       throw new WalError(
         'WALV_INDEX_MISMATCH',
         'The snapshot in this directory was not written by a DurableIndex. Open it with what wrote it.',
@@ -138,7 +140,7 @@ export class IndexState {
     if (this.index.size !== this.catalog.size || this.fingerprint.value !== saved.fingerprint) {
       throw new WalError(
         'WALV_DAMAGED',
-        'The snapshot verifies, but what was loaded from it is not what was saved: the fingerprints differ. Please report this.',
+        'The snapshot verifies, but what the index loaded from it is not what was saved: the fingerprints differ. Please report this.',
       )
     }
   }

@@ -26,8 +26,17 @@ export interface VectorIndex {
   search(query: Float32Array, k: number, accept?: (label: number) => boolean): Neighbour[] | Promise<Neighbour[]>
   /** The state at this moment, as something that can be written while the index goes on changing. Synchronous and quick. */
   freeze(): FrozenIndex
-  /** Fills an empty index from what `FrozenIndex.save` wrote. The files have been verified. Throws if it does not fit. */
+  /**
+   * Fills an empty index from what `FrozenIndex.save` wrote. The files have been verified. Throws
+   * `WALV_INDEX_MISMATCH` if its own options are not those of the snapshot; whatever else it throws says that
+   * the snapshot cannot be loaded, and the one before is used.
+   */
   load(files: SnapshotReader): Promise<void>
+  /**
+   * Removes all vectors, also after a `load` that failed. Without it, the labels that a snapshot names are
+   * removed one by one, which may not be all that a faulty one brought in: then opening fails.
+   */
+  clear?(): void
 }
 
 /** `cosine`: 1 − cosine similarity; `l2`: squared Euclidean distance; `ip`: 1 − inner product. Smaller is nearer. */

@@ -9,7 +9,7 @@ import { ioError } from './io-error.ts'
 import { type Found, look } from './judge.ts'
 import { settingsOf, type WalSettings } from './options.ts'
 import { refuseAborted } from './recovery.ts'
-import { SnapshotStore } from './snapshot-store.ts'
+import { SnapshotStore, type SnapshotTrial } from './snapshot-store.ts'
 import { refuseLoss, type Survey } from './survey.ts'
 import { readV1Directory } from './v1/reader.ts'
 import { SegmentWalk } from './walk.ts'
@@ -72,6 +72,11 @@ export interface Diagnosis {
   readonly damage: readonly Damage[]
   /** Undefined if this walv cannot open it at all. */
   readonly recoverable: Recoverable | undefined
+  /**
+   * Whether the content of the snapshot was loaded and proved by its fingerprint. False: only its hashes are
+   * right, since it is of a program of somebody's own. Undefined without a snapshot.
+   */
+  readonly snapshotProved: boolean | undefined
   readonly losses: readonly Loss[]
   /** Undefined where no writer has signed, or where the last one signed off. */
   readonly writer: WriterSign | undefined
@@ -82,15 +87,12 @@ export interface Diagnosis {
 const TRIES = 5
 
 /**
- * Says what state a log is in, what opening would make of it, and what to do. Reads and verifies everything, and decodes every record. Never writes, takes no lock,
- * and may run beside a live writer. Opening by the default policy agrees: it succeeds if the verdict is `healthy`, `torn-tail` or `damaged`, is refused with
- * `WALV_DAMAGED` if it is `loss` or `possible-loss`, and otherwise with `refusal.code`. Two exceptions: a directory without a log is `unusable`, although opening
- * it for writing would begin one; and a record that verifies but makes no sense, which no writer of walv leaves, is a `loss` that is refused only when it is read.
- * @throws WALV_INVALID_OPTION, WALV_NO_DIRECTORY, WALV_NOT_A_DIRECTORY, WALV_PERMISSION, WALV_IO, WALV_ABORTED; for nothing that a log can be
+ * The log's part of `diagnose` in `index/proved.ts`, which says what it promises. `trial` is what opening does
+ * with the snapshot's content; without it, its hashes are all that is looked at.
  */
-export async function diagnose(options: DiagnoseOptions): Promise<Diagnosis> {
+export async function diagnose(options: DiagnoseOptions, trial?: SnapshotTrial): Promise<Diagnosis> {
   const checked = settingsOf({ ...options, readOnly: true, recovery: 'salvage' })
-  const settings = { ...checked, directory: resolve(checked.directory) }
+  const settings = { ...checked, directory: resolve(checked.directory), trial }
   const { disk, directory, signal } = settings
   try {
     signal?.throwIfAborted()
@@ -137,6 +139,7 @@ async function examineV2(settings: WalSettings): Promise<Omit<Diagnosis, 'writer
     format: 'v2',
     damage,
     recoverable: recoverableOf(surveyed, judged.checkpoint?.sequenceNumber),
+    snapshotProved: judged.proved,
     losses,
     remedy: await remedyFor({ disk, directory, damage: found.damage, senseless, surveyed, covered }),
   }
@@ -163,6 +166,7 @@ function unusable(
     refusal: { code, message },
     ...found,
     recoverable: undefined,
+    snapshotProved: undefined,
     losses: [],
     remedy,
   }

@@ -2,7 +2,7 @@ import type { CheckpointEntry, Damage } from '../entry.ts'
 import { damageOf } from './damage.ts'
 import { readDirectory, type SegmentFile, SNAPSHOT_FOLDER } from './directory.ts'
 import type { WalSettings } from './options.ts'
-import type { SnapshotProblem, SnapshotStore } from './snapshot-store.ts'
+import type { SnapshotProblem, SnapshotStore, SnapshotTrial } from './snapshot-store.ts'
 import { type Survey, survey } from './survey.ts'
 import type { FoundCheckpoint } from './tally.ts'
 import type { Spot } from './walk.ts'
@@ -32,9 +32,12 @@ export async function look(settings: WalSettings, snapshots: SnapshotStore): Pro
   }
 }
 
-export async function lookOnce({ disk, directory, ...options }: WalSettings, snapshots: SnapshotStore): Promise<Found> {
+export async function lookOnce(
+  { disk, directory, trial, ...options }: WalSettings,
+  snapshots: SnapshotStore,
+): Promise<Found> {
   const listed = await readDirectory(disk, directory)
-  const { surveyed, judged } = await judge(await survey(disk, listed, options), snapshots)
+  const { surveyed, judged } = await judge(await survey(disk, listed, options), snapshots, trial)
   const damage = [...judged.damage, ...surveyed.damage]
   const none = listed.segments.length === 0
   if (none && listed.snapshots.length > 0) damage.push(NO_SEGMENT)
@@ -70,14 +73,18 @@ const NO_SEGMENT: Damage = {
  * What lies before a missing segment is not needed if a verified snapshot holds it: then nothing is lost, and the log begins behind the hole. It is told, and the older files
  * are left alone.
  */
-async function judge(found: Survey, snapshots: SnapshotStore): Promise<{ surveyed: Survey; judged: Judged }> {
+async function judge(
+  found: Survey,
+  snapshots: SnapshotStore,
+  trial: SnapshotTrial | undefined,
+): Promise<{ surveyed: Survey; judged: Judged }> {
   const hole = found.spots.findLast(({ kind }) => kind === 'missing-segment')
   if (hole?.lostThrough != null) {
     const surveyed = withoutRetired(found, hole.file, hole.lostThrough + 1)
-    const judged = await chooseSnapshot(surveyed, snapshots)
+    const judged = await chooseSnapshot(surveyed, snapshots, trial)
     if (judged.checkpoint) return { surveyed, judged }
   }
-  const judged = await chooseSnapshot(found, snapshots)
+  const judged = await chooseSnapshot(found, snapshots, trial)
   return { surveyed: judged.checkpoint ? found : withLostBeginning(found, judged), judged }
 }
 
@@ -134,28 +141,41 @@ export interface Judged {
   readonly usable: readonly FoundCheckpoint[]
   /** Names of snapshots that do not verify, without those that cannot be read now. */
   readonly bad: readonly string[]
+  /** Whether the content of the snapshot was proved; undefined without a snapshot. */
+  readonly proved: boolean | undefined
   readonly damage: readonly Damage[]
 }
 
 /** The newest checkpoint whose snapshot verifies and behind which the log is whole. Older snapshots are not looked at. What was quarantined was told then. */
-async function chooseSnapshot({ tally, firstSeq }: Survey, snapshots: SnapshotStore): Promise<Judged> {
+async function chooseSnapshot(
+  { tally, firstSeq }: Survey,
+  snapshots: SnapshotStore,
+  trial: SnapshotTrial = hashesAlone,
+): Promise<Judged> {
   const bad: string[] = []
   const damage: Damage[] = []
   const named = tally.checkpoints.filter(({ entry }) => entry.snapshot !== null)
   for (let index = named.length - 1; index >= 0; index--) {
     const { entry } = named[index]!
     if (entry.replayFrom < firstSeq) break
-    const problem = await snapshots.problem(entry.snapshot!)
+    let problem = await snapshots.problem(entry.snapshot!)
     if (problem === undefined) {
-      const usable = named.slice(0, index + 1).filter((found) => found.entry.replayFrom >= firstSeq)
-      return { checkpoint: entry, usable, bad, damage }
+      const outcome = await trial(snapshots.open(entry.snapshot!))
+      if (typeof outcome === 'boolean') {
+        const usable = named.slice(0, index + 1).filter((found) => found.entry.replayFrom >= firstSeq)
+        return { checkpoint: entry, usable, bad, proved: outcome, damage }
+      }
+      problem = { kind: 'snapshot', what: outcome.problem }
     }
     if (problem.kind === 'missing' && (await snapshots.isQuarantined(entry.snapshot!.name))) continue
     if (problem.kind !== 'unreadable') bad.push(entry.snapshot!.name)
     damage.push(badSnapshot(entry, problem))
   }
-  return { checkpoint: undefined, usable: [], bad, damage }
+  return { checkpoint: undefined, usable: [], bad, proved: undefined, damage }
 }
+
+/** For who does not know what snapshots hold. */
+const hashesAlone: SnapshotTrial = async () => false
 
 const badSnapshot = ({ snapshot, sequenceNumber }: CheckpointEntry, { kind, what }: SnapshotProblem): Damage => ({
   kind: kind === 'unreadable' ? kind : 'snapshot',

@@ -2,6 +2,7 @@ import type { Disk } from '../disk/disk.ts'
 import { nodeDisk } from '../disk/real.ts'
 import { WalError } from '../errors.ts'
 import { DEFAULT_MAX_PENDING_BYTES } from '../limits.ts'
+import type { SnapshotTrial } from './snapshot-store.ts'
 
 /**
  * When an append is acknowledged, and so what a crash can take.
@@ -65,6 +66,8 @@ export interface WalSettings {
   readonly signal: AbortSignal | undefined
   readonly disk: Disk
   readonly clock: () => number
+  /** Of whoever opens the log and knows what its snapshots hold. */
+  readonly trial?: SnapshotTrial | undefined
 }
 
 const KNOWN: ReadonlySet<string> = new Set([

@@ -102,7 +102,7 @@ export async function recover(settings: WalSettings, snapshots: SnapshotStore): 
     }
     if (settings.recovery === 'repair' && damage.some(({ kind }) => kind !== 'torn-tail')) {
       quarantined.push(...(await repairSegments(disk, directory, surveyed)))
-      surveyed = (await lookOnce(settings, snapshots)).surveyed
+      surveyed = (await lookOnce({ ...settings, trial: undefined }, snapshots)).surveyed
       refuseLoss(directory, surveyed.damage)
     }
   }

@@ -33,6 +33,12 @@ export interface SnapshotProblem {
   readonly what: string
 }
 
+/**
+ * Tries a snapshot whose hashes are right by what it holds. Answers whether that was proved, or false where
+ * nothing is known of it; `problem` if it is not what was saved, so that another has to be used.
+ */
+export type SnapshotTrial = (snapshot: Snapshot) => Promise<boolean | { readonly problem: string }>
+
 const PLAIN_NAME = /^[A-Za-z0-9_][\w.-]{0,99}$/
 
 /** The folder of snapshots of one log. */

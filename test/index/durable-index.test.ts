@@ -542,3 +542,21 @@ test('closing waits for what is under way', async (t) => {
   await Promise.all(inserts)
   assert.equal((await open(t, directory)).size, 100)
 })
+
+test('an index object is for one directory: a second opening with it is refused, and one that failed gives it back', async (t) => {
+  const [one, other] = [await temporaryDirectory(t), await temporaryDirectory(t)]
+  const index = flat({ dimensions: 2 })
+  const taken = refusal('WALV_INVALID_OPTION')
+  const both = await Promise.allSettled([open(t, one, { index }), open(t, other, { index })])
+  assert.deepEqual(
+    both.map(({ status }) => status),
+    ['fulfilled', 'rejected'],
+  )
+  await assert.rejects(open(t, other, { index }), taken)
+  await (both[0] as PromiseFulfilledResult<DurableIndex>).value.close()
+  await assert.rejects(open(t, other, { index }), taken)
+
+  const again = flat({ dimensions: 2 })
+  await assert.rejects(open(t, `${other}/none`, { index: again, readOnly: true }), refusal('WALV_NO_DIRECTORY'))
+  await (await open(t, other, { index: again })).insert('a', [1, 2])
+})

@@ -1,4 +1,4 @@
-import { type Diagnosis, diagnose, type RecoveryReport, Wal, WalError } from '../../mod.ts'
+import { type Diagnosis, diagnose, type RecoveryReport, repair as repairLog, WalError } from '../../mod.ts'
 import { defineCommand } from '../args.ts'
 import { canAsk, confirm } from '../ask.ts'
 import { type Command, command, type ExitCode, printLine } from '../command.ts'
@@ -74,15 +74,7 @@ function needSomebodyToAsk(json: boolean): void {
  */
 async function writeClean(directory: string): Promise<RecoveryReport> {
   using progress = startProgress({ label: 'repairing', unit: 'bytes' })
-  const wal = await Wal.open({
-    directory,
-    recovery: 'repair',
-    checkpointRetention: 1000,
-    ...UNWARNED,
-    onProgress: (done) => progress.update(done),
-  })
-  await wal.close()
-  return wal.recovery
+  return await repairLog({ directory, ...UNWARNED, onProgress: (done) => progress.update(done) })
 }
 
 function planToText({ remedy, losses }: Diagnosis): string {

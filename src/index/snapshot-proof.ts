@@ -1,0 +1,84 @@
+import type { JsonValue } from '../entry.ts'
+import { WalError } from '../errors.ts'
+import { MAX_DIMENSIONS } from '../limits.ts'
+import type { Snapshot, SnapshotTrial } from '../log/snapshot-store.ts'
+import { CATALOG_FILE, Catalog } from './catalog.ts'
+import { SetFingerprint } from './fingerprint.ts'
+import { decodeSnapshot, SNAPSHOT_FILE } from './flat-snapshot.ts'
+import { isOfNewerWalv } from './newer-walv.ts'
+import type { Metric, SnapshotReader } from './vector-index.ts'
+
+/** What a checkpoint says of the index that its snapshot is of. */
+export interface SavedIndex {
+  readonly kind: string
+  readonly dimensions: number
+  readonly metric: Metric
+  readonly size: number
+  readonly fingerprint: string
+}
+
+/** Undefined where the snapshot is not of a `DurableIndex`. */
+export function savedIndex(info: JsonValue): SavedIndex | undefined {
+  const saved = info as Partial<SavedIndex> | null
+  return typeof saved?.fingerprint === 'string' ? (saved as SavedIndex) : undefined
+}
+
+/** Proves what can be proved without an engine. What somebody's own index or program wrote is passed over. */
+export const proveContent: SnapshotTrial = async (snapshot) => {
+  if (!isProvable(snapshot)) return false
+  const problem = await contentProblem(snapshot, savedIndex(snapshot.reference.info)!)
+  return problem === undefined || { problem }
+}
+
+/** Whether ids and vectors are in files that need no engine. */
+export function isProvable({ reference: { info, files } }: Snapshot): boolean {
+  const names = new Set(files.map(({ name }) => name))
+  return savedIndex(info) !== undefined && names.has(CATALOG_FILE) && names.has(SNAPSHOT_FILE)
+}
+
+/**
+ * What is wrong with the ids, vectors and metadata of a snapshot whose hashes are right; undefined if they are those
+ * that were saved, which the fingerprint proves. Memory: the catalog, and 1 MiB of vectors.
+ * @throws what the disk says; WALV_INDEX_MISMATCH if a newer walv wrote it
+ */
+export async function contentProblem(files: SnapshotReader, saved: SavedIndex): Promise<string | undefined> {
+  try {
+    const found = await fingerprintOf(files, saved)
+    return found === saved.fingerprint ? undefined : OTHER_CONTENT
+  } catch (error) {
+    const cause = error as WalError
+    if (cause instanceof WalError && (cause.code !== 'WALV_INDEX_MISMATCH' || isOfNewerWalv(cause))) throw cause
+    return cannotLoad(cause)
+  }
+}
+
+const OTHER_CONTENT =
+  'its files have the right hashes, and hold something else than what was saved: the fingerprints differ'
+
+/** A clause for people. */
+export const cannotLoad = ({ message }: Error): string =>
+  `its files have the right hashes, but cannot be loaded (${message.slice(0, 200).replace(/\.$/, '')})`
+
+async function fingerprintOf(files: SnapshotReader, saved: SavedIndex): Promise<string> {
+  const { dimensions, metric } = saved
+  if (!Number.isInteger(dimensions) || dimensions < 0 || dimensions > MAX_DIMENSIONS)
+    throw new Error('what its checkpoint says of the dimensions is no number of them')
+  const catalog = new Catalog()
+  await catalog.load(files.read(CATALOG_FILE))
+  const fingerprint = new SetFingerprint()
+  const shape = { dimensions, metric, acceptsNonFinite: true }
+  await decodeSnapshot(files.read(SNAPSHOT_FILE), shape, rowsPerBlock(dimensions), (label, vector) => {
+    const entry = catalog.byLabel(label)
+    if (entry === undefined) throw new Error(`label ${label} stands twice among its vectors, or belongs to no id`)
+    fingerprint.add({ id: entry.id, vector, metadata: entry.json })
+    // So that a label that comes again is not known any more.
+    catalog.delete(entry)
+    return true
+  })
+  if (catalog.size > 0) throw new Error(`${catalog.size} of its ids have no vector`)
+  return fingerprint.value
+}
+
+const BLOCK_BYTES = 1024 * 1024
+const rowsPerBlock = (dimensions: number): number =>
+  Math.max(1, Math.floor(BLOCK_BYTES / (4 * Math.max(dimensions, 1))))
