@@ -24,6 +24,7 @@ export type {
   IndexEntry,
   SearchOptions,
   StoredVector,
+  UpsertEntry,
 } from './index/durable-index-types.ts'
 export { type FlatOptions, flat } from './index/flat.ts'
 export type { IndexTransaction, MetadataArgument } from './index/index-transaction.ts'

@@ -1,6 +1,8 @@
 /** walv/adapter: for those who write an adapter for another engine. */
+
 import { checkShape } from '../index/index-options.ts'
 import type { Metric, VectorIndex } from '../index/vector-index.ts'
+import { checkOptions, type OptionNames } from '../option-names.ts'
 import type { GraphEngine } from './graph.ts'
 import { GraphIndex } from './graph-index.ts'
 
@@ -13,13 +15,17 @@ export interface GraphIndexOptions {
   readonly metric?: Metric
 }
 
+const GRAPH_INDEX_OPTIONS: OptionNames<GraphIndexOptions> = { dimensions: true, metric: true }
+
 /**
  * An approximate index over an engine, which has to find what is near and nothing else: `get`, exact distances, removal, replacement, filters and snapshots are
  * walv's, and are as with `usearch`.
  *
  * @throws WALV_INVALID_OPTION
  */
-export function graphIndex(engine: GraphEngine, { dimensions, metric = 'cosine' }: GraphIndexOptions): VectorIndex {
+export function graphIndex(engine: GraphEngine, options: GraphIndexOptions): VectorIndex {
+  checkOptions('graphIndex', options, GRAPH_INDEX_OPTIONS)
+  const { dimensions, metric = 'cosine' } = options
   checkShape(engine.kind, dimensions, metric, 1)
   return new GraphIndex(engine, dimensions, metric)
 }

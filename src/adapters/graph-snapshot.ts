@@ -1,3 +1,4 @@
+import { cut } from '../echo.ts'
 import { WalError } from '../errors.ts'
 import type { SnapshotReader, SnapshotWriter } from '../index/vector-index.ts'
 import { Generation } from './generation.ts'
@@ -108,7 +109,7 @@ export async function loadGraphs(
     const pairs = await readPairs(files, place, graph.pairs)
     const file = await readGraph(files, place, graph.bytes)
     try {
-      if (theirs !== own) return { generations: [], unused: `it was made with ${theirs}, and this is ${own}` }
+      if (theirs !== own) return { generations: [], unused: `it was made with ${cut(theirs, 100)}, and this is ${own}` }
       generations.push(openGraph(engine, file, graph, pairs, isKnown))
     } catch (error) {
       return { generations: [], unused: (error as Error).message }

@@ -1,6 +1,7 @@
-import { checkNoOthers, checkShape } from '../index/index-options.ts'
+import { checkShape } from '../index/index-options.ts'
 import type { Metric, VectorIndex } from '../index/vector-index.ts'
 import { wholeNumber } from '../log/options.ts'
+import { checkOptions, type OptionNames } from '../option-names.ts'
 import { type EnginePackage, loadEngine } from './engine.ts'
 import type { Graph } from './graph.ts'
 import { GraphIndex } from './graph-index.ts'
@@ -17,6 +18,14 @@ export interface HnswlibOptions {
   readonly efConstruction?: number
   /** Vectors looked at in a search: 1 to 10 000. More find more, and a search takes longer. Default 64. */
   readonly efSearch?: number
+}
+
+const HNSWLIB_OPTIONS: OptionNames<HnswlibOptions> = {
+  dimensions: true,
+  metric: true,
+  m: true,
+  efConstruction: true,
+  efSearch: true,
 }
 
 const PACKAGE: EnginePackage = { name: 'hnswlib-node', version: '3.0.0' }
@@ -53,8 +62,8 @@ interface HierarchicalNSW {
  * @throws WALV_INVALID_OPTION; WALV_ENGINE if hnswlib-node is not installed, is no version 3, or does not load
  */
 export function hnswlib(options: HnswlibOptions): VectorIndex {
-  const { dimensions, metric = 'cosine', m = 16, efConstruction = 200, efSearch = 64, ...unknown } = options
-  checkNoOthers('hnswlib', unknown)
+  checkOptions('hnswlib', options, HNSWLIB_OPTIONS)
+  const { dimensions, metric = 'cosine', m = 16, efConstruction = 200, efSearch = 64 } = options
   checkShape('hnswlib', dimensions, metric, 1)
   wholeNumber('m', m, 2, 256)
   wholeNumber('efConstruction', efConstruction, 1, 10_000)

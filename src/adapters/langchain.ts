@@ -2,6 +2,7 @@
  * `walv/langchain`: a vector store for LangChain.js whose documents survive. Needs `npm install @langchain/core`; without it Node says on import that it
  * cannot find that package.
  */
+
 import { randomUUID } from 'node:crypto'
 import { readdir } from 'node:fs/promises'
 import { isDeepStrictEqual } from 'node:util'
@@ -9,6 +10,7 @@ import { Document, type DocumentInterface } from '@langchain/core/documents'
 import type { EmbeddingsInterface } from '@langchain/core/embeddings'
 import { maximalMarginalRelevance } from '@langchain/core/utils/math'
 import { type MaxMarginalRelevanceSearchOptions, VectorStore } from '@langchain/core/vectorstores'
+import { echo } from '../echo.ts'
 import type { JsonValue } from '../entry.ts'
 import { WalError } from '../errors.ts'
 import { checkedIdBytes } from '../format/encode.ts'
@@ -17,6 +19,7 @@ import { DurableIndex } from '../index/durable-index.ts'
 import type { DurableIndexOptions, Hit } from '../index/durable-index-types.ts'
 import { flat } from '../index/flat.ts'
 import type { Metric, VectorIndex } from '../index/vector-index.ts'
+import { checkOptions, type OptionNames } from '../option-names.ts'
 
 export interface WalvVectorStoreConfig extends Omit<DurableIndexOptions, 'index'> {
   /**
@@ -31,6 +34,12 @@ export interface WalvVectorStoreConfig extends Omit<DurableIndexOptions, 'index'
  * equal values (arrays and objects as a whole). The function must not change the document.
  */
 export type WalvFilter = ((document: DocumentInterface) => boolean) | { readonly [key: string]: JsonValue }
+
+interface AddOptions {
+  readonly ids?: readonly string[]
+}
+
+const ADD_OPTIONS: OptionNames<AddOptions> = { ids: true }
 
 /** Which documents to delete: either by their ids or by a filter. */
 export type WalvDeleteParams =
@@ -134,22 +143,17 @@ export class WalvVectorStore extends VectorStore {
    * id exists replaces it. What cannot be stored is refused before the model is asked.
    * @throws WALV_INVALID_METADATA, WALV_DUPLICATE_ID and what `DurableIndex.batch` throws
    */
-  async addDocuments(
-    documents: DocumentInterface[],
-    options?: { readonly ids?: readonly string[] },
-  ): Promise<string[]> {
-    const prepared = prepare(documents, options?.ids)
+  async addDocuments(documents: DocumentInterface[], options: AddOptions = {}): Promise<string[]> {
+    checkOptions('addDocuments', options, ADD_OPTIONS)
+    const prepared = prepare(documents, options.ids)
     const vectors = await this.embeddings.embedDocuments(prepared.map(({ metadata }) => metadata.pageContent))
     return this.#add(vectors, prepared)
   }
 
   /** The same, with vectors that are there already: `vectors[i]` is that of `documents[i]`. */
-  async addVectors(
-    vectors: number[][],
-    documents: DocumentInterface[],
-    options?: { readonly ids?: readonly string[] },
-  ): Promise<string[]> {
-    return this.#add(vectors, prepare(documents, options?.ids))
+  async addVectors(vectors: number[][], documents: DocumentInterface[], options: AddOptions = {}): Promise<string[]> {
+    checkOptions('addVectors', options, ADD_OPTIONS)
+    return this.#add(vectors, prepare(documents, options.ids))
   }
 
   async #add(vectors: number[][], documents: readonly Prepared[]): Promise<string[]> {
@@ -243,7 +247,7 @@ function prepare(documents: readonly DocumentInterface[], ids: readonly string[]
     const id = ids?.[i] ?? document.id ?? randomUUID()
     const before = places.get(id)
     if (before !== undefined) {
-      const what = `Documents ${before} and ${i} have the same id ${JSON.stringify(id)}. Nothing was added.`
+      const what = `Documents ${before} and ${i} have the same id ${echo(id)}. Nothing was added.`
       throw new WalError('WALV_DUPLICATE_ID', what, { id })
     }
     places.set(id, i)
@@ -318,7 +322,7 @@ function storedDocument(stored: JsonValue, id: string): StoredDocument {
   if (typeof pageContent === 'string' && typeof metadata === 'object') return { pageContent, metadata }
   throw new WalError(
     'WALV_INDEX_MISMATCH',
-    `What is stored under ${JSON.stringify(id)} is no LangChain document: its metadata has no pageContent and metadata. Open the index with what wrote it.`,
+    `What is stored under ${echo(id)} is no LangChain document: its metadata has no pageContent and metadata. Open the index with what wrote it.`,
     { id },
   )
 }

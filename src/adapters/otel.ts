@@ -3,6 +3,7 @@
  * Node says on import that it cannot find that package. Every instrument is described in `docs/telemetry.md`.
  */
 import { type MeterProvider, metrics, type TracerProvider, trace } from '@opentelemetry/api'
+import { checkOptions, type OptionNames } from '../option-names.ts'
 import { recordMetrics } from './otel/metrics.ts'
 import { traceSpans } from './otel/spans.ts'
 import { Subscriptions } from './otel/subscriptions.ts'
@@ -19,6 +20,8 @@ export interface Instrumentation {
   disable(): void
 }
 
+const INSTRUMENT_OPTIONS: OptionNames<InstrumentOptions> = { meterProvider: true, tracerProvider: true }
+
 const NAME = 'walv'
 
 /**
@@ -26,6 +29,7 @@ const NAME = 'walv'
  * before the first log is opened: of a log that is open already, the gauges are missing.
  */
 export function instrument(options: InstrumentOptions = {}): Instrumentation {
+  checkOptions('instrument', options, INSTRUMENT_OPTIONS)
   const { meterProvider = metrics.getMeterProvider(), tracerProvider = trace.getTracerProvider() } = options
   const subscriptions = new Subscriptions()
   recordMetrics(meterProvider.getMeter(NAME), subscriptions)

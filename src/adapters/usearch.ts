@@ -1,6 +1,7 @@
-import { checkNoOthers, checkOneOf, checkShape } from '../index/index-options.ts'
+import { checkOneOf, checkShape } from '../index/index-options.ts'
 import type { Metric, VectorIndex } from '../index/vector-index.ts'
 import { wholeNumber } from '../log/options.ts'
+import { checkOptions, type OptionNames } from '../option-names.ts'
 import { type EnginePackage, loadEngine } from './engine.ts'
 import type { Graph } from './graph.ts'
 import { GraphIndex } from './graph-index.ts'
@@ -18,6 +19,15 @@ export interface UsearchOptions {
   readonly expansionAdd?: number
   /** Vectors looked at in a search: 1 to 10 000. More find more, and a search takes longer. Default 64. */
   readonly expansionSearch?: number
+}
+
+const USEARCH_OPTIONS: OptionNames<UsearchOptions> = {
+  dimensions: true,
+  metric: true,
+  quantization: true,
+  connectivity: true,
+  expansionAdd: true,
+  expansionSearch: true,
 }
 
 export type UsearchQuantization = 'f32' | 'f16' | 'bf16'
@@ -62,9 +72,9 @@ interface UsearchIndex {
  * @throws WALV_INVALID_OPTION; WALV_ENGINE if usearch is not installed, is older than 2.26.2, or does not load
  */
 export function usearch(options: UsearchOptions): VectorIndex {
-  const { dimensions, metric = 'cosine', quantization = 'f32', ...numbers } = options
-  const { connectivity = 16, expansionAdd = 128, expansionSearch = 64, ...unknown } = numbers
-  checkNoOthers('usearch', unknown)
+  checkOptions('usearch', options, USEARCH_OPTIONS)
+  const { dimensions, metric = 'cosine', quantization = 'f32' } = options
+  const { connectivity = 16, expansionAdd = 128, expansionSearch = 64 } = options
   checkShape('usearch', dimensions, metric, 1)
   checkOneOf('usearch', 'quantization', quantization, Object.keys(MAX_NORMS))
   wholeNumber('connectivity', connectivity, 2, 256)

@@ -1,9 +1,11 @@
 /** Commands as data: what each takes, and the parsing of a command line against that. */
+
 import { parseArgs } from 'node:util'
 import { WalError } from '../mod.ts'
 import { commandHelp } from './help.ts'
 import { formatBytes, formatCount } from './output.ts'
 import { suggest } from './suggest.ts'
+import { cut, quote } from './text.ts'
 
 interface OptionBase {
   readonly description: string
@@ -126,7 +128,7 @@ export function findCommand<C extends { readonly name: string }>(commands: reado
     commands.map((command) => command.name),
   )
   const hint = near === undefined ? '' : ` Did you mean \`walv ${near}\`?`
-  throw new WalError('WALV_USAGE', `There is no command "${name}".${hint} See \`walv --help\`.`)
+  throw new WalError('WALV_USAGE', `There is no command ${quote(name)}.${hint} See \`walv --help\`.`)
 }
 
 type Token = ReturnType<typeof tokenize>[number]
@@ -157,7 +159,7 @@ function optionValue(spec: CommandSpec, token: OptionToken): string | number | b
   if (option.type === 'string') return token.value
   if (option.type === 'choice') {
     if (option.choices.includes(token.value)) return token.value
-    throw usage(spec, `${token.rawName} is one of ${option.choices.join(', ')}, not "${token.value}".`)
+    throw usage(spec, `${token.rawName} is one of ${option.choices.join(', ')}, not ${quote(token.value)}.`)
   }
   return numberValue(spec, token.rawName, option, token.value)
 }
@@ -182,7 +184,7 @@ function numberValue(spec: CommandSpec, rawName: string, option: NumberOption, t
   const format = option.type === 'bytes' ? formatBytes : formatCount
   const range = max === Number.MAX_SAFE_INTEGER ? `of at least ${format(min)}` : `from ${format(min)} to ${format(max)}`
   const kind = option.type === 'bytes' ? 'a size such as 4096 or 64MiB' : 'a whole number'
-  throw usage(spec, `${rawName} needs ${kind} ${range}, not "${text}".`)
+  throw usage(spec, `${rawName} needs ${kind} ${range}, not ${quote(text)}.`)
 }
 
 function parseInteger(text: string): number | undefined {
@@ -198,7 +200,7 @@ function parseBytes(text: string): number | undefined {
 function positionalValues(spec: CommandSpec, given: readonly string[]): Record<string, string | undefined> {
   const names = Object.keys(spec.positionals)
   const extra = given[names.length]
-  if (extra !== undefined) throw usage(spec, `"${extra}" is one argument too many.`)
+  if (extra !== undefined) throw usage(spec, `${quote(extra)} is one argument too many.`)
   // What is empty was meant to be something: a variable that is not set.
   const missing = names.find((name, i) => given[i] === '' || (i >= given.length && !spec.positionals[name]!.optional))
   if (missing !== undefined) throw usage(spec, `${missing.toUpperCase()} is missing.`)
@@ -208,7 +210,7 @@ function positionalValues(spec: CommandSpec, given: readonly string[]): Record<s
 function unknownOption(spec: CommandSpec, token: OptionToken): WalError {
   const near = suggest(token.name, [...Object.keys(spec.options), 'help'])
   const hint = near === undefined || !token.rawName.startsWith('--') ? '' : ` Did you mean --${near}?`
-  return usage(spec, `There is no option ${token.rawName}.${hint}`)
+  return usage(spec, `There is no option ${cut(token.rawName)}.${hint}`)
 }
 
 function usage(spec: CommandSpec, problem: string): WalError {

@@ -99,7 +99,7 @@ export function quote(text: string, maxCharacters: number = MAX_STRING_CHARACTER
   return escapeControls(JSON.stringify(cut(text, maxCharacters)))
 }
 
-function cut(text: string, maxCharacters: number): string {
+export function cut(text: string, maxCharacters: number = MAX_STRING_CHARACTERS): string {
   return text.length <= maxCharacters ? text : `${text.slice(0, maxCharacters).toWellFormed()}…`
 }
 

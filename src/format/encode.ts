@@ -1,3 +1,4 @@
+import { echo } from '../echo.ts'
 import type { BatchMember, CheckpointEntry, EntryInput, GapEntry, TransactionMarker, VectorInput } from '../entry.ts'
 import { WalError } from '../errors.ts'
 import {
@@ -84,7 +85,7 @@ interface Nested {
 }
 
 function measure(entry: LoggableEntry, within: Nested): Encodable {
-  if (typeof entry !== 'object' || entry === null) throw invalid(`An entry must be an object, not ${describe(entry)}.`)
+  if (typeof entry !== 'object' || entry === null) throw invalid(`An entry must be an object, not ${echo(entry)}.`)
   switch (entry.type) {
     case 'insert':
       return measureData(
@@ -114,13 +115,13 @@ function measure(entry: LoggableEntry, within: Nested): Encodable {
     case 'abortTransaction':
       return { type: FRAME_TYPES[entry.type], bytes: 0, write: () => {} }
     default:
-      throw invalid(`An entry cannot have the type ${describe((entry as { type: unknown }).type)}.`)
+      throw invalid(
+        `An entry cannot have the type ${echo((entry as { type: unknown }).type)}. The types are: insert, update, delete, batch, custom; an upsert is an insert with replace: true.`,
+      )
   }
 }
 
 const invalid = (message: string): WalError => new WalError('WALV_INVALID_ENTRY', `${message} Nothing was logged.`)
-
-const describe = (value: unknown): string => (typeof value === 'string' ? JSON.stringify(value) : String(value))
 
 function measureData(
   type: FrameType,
@@ -156,13 +157,13 @@ function measureData(
  */
 export function checkedIdBytes(id: unknown): number {
   if (typeof id !== 'string')
-    throw new WalError('WALV_INVALID_ID', `An id must be a string, not ${describe(id)}. Nothing was logged.`)
+    throw new WalError('WALV_INVALID_ID', `An id must be a string, not ${echo(id)}. Nothing was logged.`)
   if (id.length === 0) throw new WalError('WALV_INVALID_ID', 'An id must not be empty. Nothing was logged.')
   if (id.length <= SHORT_TEXT && isAscii(id)) return id.length
   if (!id.isWellFormed()) {
     throw new WalError(
       'WALV_INVALID_ID',
-      `The id ${JSON.stringify(id)} has half a surrogate pair, which UTF-8 cannot hold. Nothing was logged.`,
+      `The id ${echo(id)} has half a surrogate pair, which UTF-8 cannot hold. Nothing was logged.`,
       { id },
     )
   }
@@ -170,7 +171,7 @@ export function checkedIdBytes(id: unknown): number {
   if (bytes > MAX_ID_BYTES) {
     throw new WalError(
       'WALV_LIMIT',
-      `The id ${JSON.stringify(id.slice(0, 40))}… has ${bytes} bytes of UTF-8; at most ${MAX_ID_BYTES} are allowed. Nothing was logged.`,
+      `The id ${echo(id)} has ${bytes} bytes of UTF-8; at most ${MAX_ID_BYTES} are allowed. Nothing was logged.`,
     )
   }
   return bytes
@@ -199,7 +200,7 @@ export function vectorOf(input: VectorInput, id: string): Float32Array {
   if (vector.length > MAX_DIMENSIONS) {
     throw new WalError(
       'WALV_LIMIT',
-      `The vector of ${describe(id)} has ${vector.length} dimensions; at most ${MAX_DIMENSIONS} are allowed. Nothing was logged.`,
+      `The vector of ${echo(id)} has ${vector.length} dimensions; at most ${MAX_DIMENSIONS} are allowed. Nothing was logged.`,
       { id },
     )
   }
@@ -210,7 +211,7 @@ function fromNumbers(input: readonly number[], id: string): Float32Array {
   if (!Array.isArray(input)) {
     throw new WalError(
       'WALV_INVALID_VECTOR',
-      `The vector of ${describe(id)} must be a Float32Array or an array of numbers. Nothing was logged.`,
+      `The vector of ${echo(id)} must be a Float32Array or an array of numbers. Nothing was logged.`,
       { id },
     )
   }
@@ -218,7 +219,7 @@ function fromNumbers(input: readonly number[], id: string): Float32Array {
   if (wrong >= 0) {
     throw new WalError(
       'WALV_INVALID_VECTOR',
-      `Element ${wrong} of the vector of ${describe(id)} is ${describe(input[wrong])}, not a number. Nothing was logged.`,
+      `Element ${wrong} of the vector of ${echo(id)} is ${echo(input[wrong])}, not a number. Nothing was logged.`,
       { id },
     )
   }
@@ -228,8 +229,7 @@ function fromNumbers(input: readonly number[], id: string): Float32Array {
 function measureCustom(kind: string, data: Uint8Array): Encodable {
   if (typeof kind !== 'string' || kind.length === 0 || !kind.isWellFormed())
     throw invalid('The kind of a custom entry must be a well-formed, non-empty string.')
-  if (!(data instanceof Uint8Array))
-    throw invalid(`The data of the custom entry ${describe(kind)} must be a Uint8Array.`)
+  if (!(data instanceof Uint8Array)) throw invalid(`The data of the custom entry ${echo(kind)} must be a Uint8Array.`)
   const kindBytes = Buffer.byteLength(kind, 'utf8')
   if (kindBytes > MAX_CUSTOM_KIND_BYTES) {
     throw new WalError(
@@ -272,7 +272,7 @@ function measureBatch(entries: readonly BatchMember<VectorInput>[], within: Nest
 
 function measureMember(entry: BatchMember<VectorInput>, within: Nested): Encodable {
   const member = measure(entry, within)
-  if (!isMember(member.type)) throw invalid(`A batch cannot hold an entry of type ${describe(entry.type)}.`)
+  if (!isMember(member.type)) throw invalid(`A batch cannot hold an entry of type ${echo(entry.type)}.`)
   return member
 }
 

@@ -1,3 +1,4 @@
+import { cut, echo } from '../echo.ts'
 import type { JsonValue } from '../entry.ts'
 import { WalError } from '../errors.ts'
 import { MAX_METADATA_BYTES, MAX_METADATA_NESTING } from '../limits.ts'
@@ -35,7 +36,7 @@ export function decodeMetadata(bytes: Buffer): JsonValue | undefined {
   }
 }
 
-const describe = (id: string): string => `entry ${JSON.stringify(id)}`
+const describe = (id: string): string => `entry ${echo(id)}`
 
 function check(value: unknown, depth: number, path: (string | number)[], id: string): void {
   switch (typeof value) {
@@ -69,7 +70,11 @@ function checkMembers(value: object, depth: number, path: (string | number)[], i
   }
   const prototype = Object.getPrototypeOf(value)
   if (prototype !== null && Object.getPrototypeOf(prototype) !== null) {
-    refuse(`is a ${value.constructor?.name ?? 'class instance'}, not a plain object; convert it first`, path, id)
+    refuse(
+      `is a ${cut(String(value.constructor?.name ?? 'class instance'))}, not a plain object; convert it first`,
+      path,
+      id,
+    )
   }
   if (typeof (value as { toJSON?: unknown }).toJSON === 'function')
     refuse('has a toJSON method; convert it first', path, id)
@@ -81,9 +86,12 @@ function checkMembers(value: object, depth: number, path: (string | number)[], i
 }
 
 function refuse(problem: string, path: readonly (string | number)[], id: string): never {
-  const place = ['metadata', ...path].join('.')
+  const place = cut(['metadata', ...path].join('.'), PATH_CHARACTERS)
   throw new WalError('WALV_INVALID_METADATA', `${place} of ${describe(id)} ${problem}. Nothing was logged.`, { id })
 }
+
+/** Of the path that a message names. */
+const PATH_CHARACTERS = 80
 
 /** Depth of brackets outside strings. */
 function nesting(bytes: Buffer): number {

@@ -1,11 +1,28 @@
-import type { BatchMember, EntryInput, JsonValue, UpdateEntry, VectorInput } from '../entry.ts'
+import { echo } from '../echo.ts'
+import type { BatchMember, EntryInput, InsertEntry, JsonValue, UpdateEntry, VectorInput } from '../entry.ts'
 import { WalError } from '../errors.ts'
 import { checkedIdBytes, vectorOf } from '../format/encode.ts'
 import { encodeMetadata } from '../format/metadata.ts'
 import { MAX_BATCH_NESTING } from '../limits.ts'
+import type { OptionNames } from '../option-names.ts'
+import type { UpsertEntry } from './durable-index-types.ts'
 import { wrongDimensions } from './index-state.ts'
 import { type MetadataSchema, metadataBySchema } from './metadata-schema.ts'
 import type { VectorIndex } from './vector-index.ts'
+
+/** A change as it may be given to an index: an upsert is logged as an insert that replaces. */
+export type ChangeInput = EntryInput | UpsertEntry<VectorInput>
+type UpdateChange = Partial<Pick<UpdateEntry<VectorInput, unknown>, 'vector' | 'metadata'>>
+
+/** The types of changes, and what each has. */
+const MEMBERS: { readonly [Type in ChangeInput['type']]: OptionNames<Extract<ChangeInput, { type: Type }>> } = {
+  insert: { type: true, id: true, vector: true, metadata: true, replace: true },
+  upsert: { type: true, id: true, vector: true, metadata: true },
+  update: { type: true, id: true, vector: true, metadata: true },
+  delete: { type: true, id: true },
+  batch: { type: true, entries: true },
+  custom: { type: true, kind: true, data: true },
+}
 
 /** What changes of an index have to fit. */
 export interface ChangeRules {
@@ -17,14 +34,13 @@ export interface ChangeRules {
  * Validates changes and copies what they hold, so that the caller may go on using it.
  * @throws WALV_INVALID_ENTRY, WALV_INVALID_ID, WALV_INVALID_VECTOR, WALV_INVALID_METADATA, WALV_LIMIT; nothing was logged
  */
-export function checkedEntry(entry: EntryInput, rules: ChangeRules, nesting: number = 0): BatchMember {
+export function checkedEntry(entry: ChangeInput, rules: ChangeRules, nesting: number = 0): BatchMember {
+  if (nesting > 0) checkMembers(entry)
   switch (entry?.type) {
-    case 'insert': {
-      checkedIdBytes(entry.id)
-      const vector = checkedVector(entry.id, entry.vector, rules.index)
-      const metadata = ownMetadata(entry.id, entry.metadata ?? null, rules)
-      return { type: 'insert', id: entry.id, vector, metadata, ...(entry.replace && { replace: true }) }
-    }
+    case 'insert':
+      return checkedInsert(entry, entry.replace, rules)
+    case 'upsert':
+      return checkedInsert(entry, true, rules)
     case 'update':
       return checkedUpdate(entry, rules)
     case 'delete':
@@ -41,11 +57,53 @@ export function checkedEntry(entry: EntryInput, rules: ChangeRules, nesting: num
       // An index ignores it; the log checks it.
       return entry
     default:
-      throw new WalError(
-        'WALV_INVALID_ENTRY',
-        `${JSON.stringify(entry)} is no entry that can be applied to an index. Nothing was logged.`,
-      )
+      throw noSuchType(entry)
   }
+}
+
+function checkedInsert(
+  { id, vector, metadata = null }: Omit<InsertEntry<VectorInput>, 'type'>,
+  replace: boolean | undefined,
+  rules: ChangeRules,
+): BatchMember {
+  checkedIdBytes(id)
+  return {
+    type: 'insert',
+    id,
+    vector: checkedVector(id, vector, rules.index),
+    metadata: ownMetadata(id, metadata, rules),
+    ...(replace && { replace: true }),
+  }
+}
+
+/** @throws WALV_INVALID_ENTRY for a member that a change of its type does not have */
+function checkMembers(entry: ChangeInput): void {
+  const type = entry?.type
+  const known = typeof type === 'string' && Object.hasOwn(MEMBERS, type) ? MEMBERS[type] : undefined
+  if (known === undefined) throw noSuchType(entry)
+  needKnown(entry, `An entry of type ${echo(type)}`, known)
+}
+
+/**
+ * What `update` is given beside the id.
+ * @throws WALV_INVALID_ENTRY
+ */
+export function checkUpdate(change: UpdateChange | undefined): void {
+  if (change) needKnown(change, 'An update', { vector: true, metadata: true })
+}
+
+function needKnown(given: object, what: string, known: object): void {
+  const unknown = Object.keys(given).find((name) => !Object.hasOwn(known, name))
+  if (unknown === undefined) return
+  const list = Object.keys(known).join(', ')
+  throw new WalError('WALV_INVALID_ENTRY', `${what} has no ${echo(unknown)}, only: ${list}. Nothing was logged.`)
+}
+
+function noSuchType(entry: unknown): WalError {
+  const given = (entry as { readonly type?: unknown } | null | undefined)?.type
+  const what = given === undefined ? `${echo(entry)} has no type.` : `There is no change of type ${echo(given)}.`
+  const list = Object.keys(MEMBERS).join(', ')
+  return new WalError('WALV_INVALID_ENTRY', `${what} The types are: ${list}. Nothing was logged.`)
 }
 
 function checkedUpdate(entry: UpdateEntry<VectorInput>, rules: ChangeRules): BatchMember {
@@ -53,7 +111,7 @@ function checkedUpdate(entry: UpdateEntry<VectorInput>, rules: ChangeRules): Bat
   if (entry.vector === undefined && entry.metadata === undefined) {
     throw new WalError(
       'WALV_INVALID_ENTRY',
-      `The update of ${JSON.stringify(entry.id)} has neither a vector nor metadata. Nothing was logged.`,
+      `The update of ${echo(entry.id)} has neither a vector nor metadata. Nothing was logged.`,
       { id: entry.id },
     )
   }
@@ -66,7 +124,7 @@ function checkedUpdate(entry: UpdateEntry<VectorInput>, rules: ChangeRules): Bat
 }
 
 function checkedVector(id: string, input: VectorInput, index: VectorIndex): Float32Array {
-  const vector = checkedQuery(vectorOf(input, id), index, JSON.stringify(id))
+  const vector = checkedQuery(vectorOf(input, id), index, echo(id))
   return vector === input ? vector.slice() : vector
 }
 

@@ -1,5 +1,6 @@
 import type { CustomEntry, DeleteEntry, InsertEntry, JsonValue, UpdateEntry, VectorInput } from '../entry.ts'
-import type { WalOptions } from '../log/options.ts'
+import { WAL_OPTIONS, type WalOptions } from '../log/options.ts'
+import type { OptionNames } from '../option-names.ts'
 import type { MetadataSchema } from './metadata-schema.ts'
 import type { VectorIndex } from './vector-index.ts'
 
@@ -21,9 +22,25 @@ export interface DurableIndexOptions<Metadata = JsonValue, Input = Metadata> ext
   readonly metadataSchema?: MetadataSchema<Input, Metadata>
 }
 
+export const DURABLE_INDEX_OPTIONS: OptionNames<DurableIndexOptions> = {
+  ...WAL_OPTIONS,
+  index: true,
+  checkpointIntervalEntries: true,
+  metadataSchema: true,
+}
+
+/** Sets vector and metadata of an id, new or not. In the log it is an insert with `replace`. */
+export interface UpsertEntry<V = Float32Array, M = JsonValue> {
+  readonly type: 'upsert'
+  readonly id: string
+  readonly vector: V
+  readonly metadata?: M
+}
+
 /** A change of a batch, with metadata of its type. */
 export type IndexEntry<Input = JsonValue> =
   | (InsertEntry<VectorInput, Input> & (null extends Input ? unknown : { readonly metadata: Input }))
+  | (UpsertEntry<VectorInput, Input> & (null extends Input ? unknown : { readonly metadata: Input }))
   | UpdateEntry<VectorInput, Input>
   | DeleteEntry
   | CustomEntry
@@ -35,6 +52,8 @@ export interface SearchOptions<Metadata = JsonValue> {
   /** Leaves out what it returns false for, before it counts. */
   readonly filter?: (metadata: Metadata, id: string) => boolean
 }
+
+export const SEARCH_OPTIONS: OptionNames<SearchOptions> = { k: true, filter: true }
 
 /** A stored vector that is near. Metadata is frozen. */
 export interface Hit<Metadata = JsonValue> {

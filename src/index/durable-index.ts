@@ -8,10 +8,19 @@ import type { Log } from '../log/log.ts'
 import { wholeNumber } from '../log/options.ts'
 import type { Transaction } from '../log/transactions.ts'
 import type { Wal, WalStats } from '../log/wal.ts'
+import { checkOptions } from '../option-names.ts'
 import { ApplyQueue } from './apply-queue.ts'
-import { type ChangeRules, checkedEntry, checkedQuery } from './checked-change.ts'
+import { type ChangeInput, type ChangeRules, checkedEntry, checkedQuery, checkUpdate } from './checked-change.ts'
 import { type CheckpointFigures, Checkpointing } from './checkpointing.ts'
-import type { DurableIndexOptions, Hit, IndexEntry, SearchOptions, StoredVector } from './durable-index-types.ts'
+import {
+  DURABLE_INDEX_OPTIONS,
+  type DurableIndexOptions,
+  type Hit,
+  type IndexEntry,
+  SEARCH_OPTIONS,
+  type SearchOptions,
+  type StoredVector,
+} from './durable-index-types.ts'
 import { InFlight } from './in-flight.ts'
 import { dataEntries, type IndexState } from './index-state.ts'
 import { IndexTransaction, type MetadataArgument } from './index-transaction.ts'
@@ -76,6 +85,7 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> {
   static async open<Metadata = JsonValue, Input = Metadata>(
     options: DurableIndexOptions<Metadata, Input>,
   ): Promise<DurableIndex<Metadata, Input>> {
+    checkOptions('DurableIndex.open', options, DURABLE_INDEX_OPTIONS)
     return traced(
       indexOpenTracing,
       () => ({ directory: resolve(String(options.directory)), readOnly: options.readOnly ?? false }),
@@ -135,7 +145,8 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> {
   }
 
   /** Changes vector, metadata or both of an id; metadata alone does not log the vector again. @throws WALV_NOT_FOUND */
-  update(id: string, change: { readonly vector?: VectorInput; readonly metadata?: Input }): Promise<void> {
+  async update(id: string, change: { readonly vector?: VectorInput; readonly metadata?: Input }): Promise<void> {
+    checkUpdate(change)
     return this.#change({ type: 'update', id, ...change } as UpdateEntry<VectorInput>)
   }
 
@@ -201,6 +212,7 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> {
    */
   async search(query: VectorInput, options: SearchOptions<Metadata> = {}): Promise<Hit<Metadata>[]> {
     this.#needOpen()
+    checkOptions('search', options, SEARCH_OPTIONS)
     const { catalog, index } = this.#state
     const k = wholeNumber('k', options.k ?? 10, 1)
     const { filter } = options
@@ -281,7 +293,7 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> {
     return this.close()
   }
 
-  async #change(input: EntryInput): Promise<void> {
+  async #change(input: ChangeInput): Promise<void> {
     this.#needOpen()
     await this.#append(checkedEntry(input, this.#rules))
   }

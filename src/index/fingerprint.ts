@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto'
+import { echo } from '../echo.ts'
 import { WalError } from '../errors.ts'
 import { swapUnlessLittleEndian } from './byte-order.ts'
 
@@ -34,7 +35,7 @@ export class SetFingerprint {
     if (!/^[0-9a-f]{32}$/.test(value)) {
       throw new WalError(
         'WALV_INVALID_OPTION',
-        `a fingerprint is 32 hexadecimal digits in lower case, and this is ${value}`,
+        `a fingerprint is 32 hexadecimal digits in lower case, and this is ${echo(value)}`,
       )
     }
     const fingerprint = new SetFingerprint()

@@ -1,5 +1,6 @@
+import { checkOptions, type OptionNames } from '../option-names.ts'
 import { FlatIndex } from './flat-index.ts'
-import { checkNoOthers, checkShape, invalidOption } from './index-options.ts'
+import { checkShape, invalidOption } from './index-options.ts'
 import type { Metric, VectorIndex } from './vector-index.ts'
 
 export interface FlatOptions {
@@ -10,6 +11,8 @@ export interface FlatOptions {
   /** Whether vectors may hold NaN or infinities. Default `false`. */
   readonly allowNonFinite?: boolean
 }
+
+const FLAT_OPTIONS: OptionNames<FlatOptions> = { dimensions: true, metric: true, allowNonFinite: true }
 
 /**
  * The built-in exact index: compares the query with every vector, so it always finds the true nearest, in time that grows with the number of
@@ -26,8 +29,8 @@ export interface FlatOptions {
  * the index empty.
  */
 export function flat(options: FlatOptions): VectorIndex {
-  const { dimensions, metric = 'cosine', allowNonFinite = false, ...unknown } = options
-  checkNoOthers('flat', unknown)
+  checkOptions('flat', options, FLAT_OPTIONS)
+  const { dimensions, metric = 'cosine', allowNonFinite = false } = options
   checkShape('flat', dimensions, metric, 0)
   if (typeof allowNonFinite !== 'boolean')
     throw invalidOption('flat', 'allowNonFinite', allowNonFinite, 'true or false')

@@ -1,3 +1,4 @@
+import { echo } from '../echo.ts'
 import type { DataEntry } from '../entry.ts'
 import { WalError } from '../errors.ts'
 import { MAX_INDEX_VECTORS } from '../limits.ts'
@@ -41,7 +42,7 @@ export class InFlight {
     if (type === 'update' && !exists) {
       throw new WalError(
         'WALV_NOT_FOUND',
-        `There is no ${JSON.stringify(id)} to update. Use upsert to make it. Nothing was logged.`,
+        `There is no ${echo(id)} to update. Use upsert to make it. Nothing was logged.`,
         { id, fate: 'not-logged' },
       )
     }
@@ -49,7 +50,7 @@ export class InFlight {
     if (exists && !change.replace) {
       throw new WalError(
         'WALV_DUPLICATE_ID',
-        `${JSON.stringify(id)} exists already. Use upsert to replace it. Nothing was logged.`,
+        `${echo(id)} exists already. Use upsert to replace it. Nothing was logged.`,
         { id, fate: 'not-logged' },
       )
     }
@@ -68,7 +69,7 @@ export class InFlight {
     if (holder === undefined || holder === owner) return
     throw new WalError(
       'WALV_CONFLICT',
-      `${JSON.stringify(id)} is being changed by a transaction that has not ended. Try again after it. Nothing was logged.`,
+      `${echo(id)} is being changed by a transaction that has not ended. Try again after it. Nothing was logged.`,
       { id, fate: 'not-logged' },
     )
   }

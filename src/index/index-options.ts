@@ -1,4 +1,4 @@
-import { inspect } from 'node:util'
+import { echo } from '../echo.ts'
 import { WalError } from '../errors.ts'
 import { MAX_DIMENSIONS } from '../limits.ts'
 import type { Metric } from './vector-index.ts'
@@ -19,13 +19,7 @@ export function checkOneOf(maker: string, name: string, value: unknown, accepted
   if (!accepted.includes(value as string)) throw invalidOption(maker, name, value, `one of ${accepted.join(', ')}`)
 }
 
-/** `others` are the options that are left when all known ones are taken out. @throws WALV_INVALID_OPTION */
-export function checkNoOthers(maker: string, others: object): void {
-  const [name] = Object.keys(others)
-  if (name !== undefined) throw new WalError('WALV_INVALID_OPTION', `${maker}: there is no option ${name}`)
-}
-
 export function invalidOption(maker: string, name: string, value: unknown, accepted: string): WalError {
-  const problem = `${maker}: option ${name} must be ${accepted}, and it is ${inspect(value, { depth: 0 })}`
+  const problem = `${maker}: option ${name} must be ${accepted}, and it is ${echo(value)}.`
   return new WalError('WALV_INVALID_OPTION', problem)
 }

@@ -1,3 +1,4 @@
+import { cut, echo } from '../echo.ts'
 import type { BatchMember, DataEntry, JsonValue } from '../entry.ts'
 import { WalError } from '../errors.ts'
 import { CATALOG_FILE, Catalog, type CatalogEntry } from './catalog.ts'
@@ -69,8 +70,7 @@ export class IndexState {
   }
 
   #set(before: CatalogEntry | undefined, id: string, vector: Float32Array | undefined, metadata: JsonValue): void {
-    if (vector && vector.length !== this.index.dimensions)
-      throw wrongDimensions(JSON.stringify(id), vector.length, this.index)
+    if (vector && vector.length !== this.index.dimensions) throw wrongDimensions(echo(id), vector.length, this.index)
     if (before) this.fingerprint.remove(this.#item(before))
     const entry = this.catalog.set(id, metadata)
     if (vector) this.#vectors.set(entry.label, vector)
@@ -125,7 +125,7 @@ export class IndexState {
     if (differing) {
       throw new WalError(
         'WALV_INDEX_MISMATCH',
-        `The snapshot was written by an index with ${differing} ${saved[differing]}, this one has ${own[differing]}. Open it with the same index options.`,
+        `The snapshot was written by an index with ${differing} ${cut(String(saved[differing]))}, this one has ${own[differing]}. Open it with the same index options.`,
       )
     }
     try {

@@ -1,6 +1,6 @@
 import type { BatchMember, EntryInput, JsonValue, UpdateEntry, VectorInput } from '../entry.ts'
 import type { Transaction } from '../log/transactions.ts'
-import { type ChangeRules, checkedEntry } from './checked-change.ts'
+import { type ChangeRules, checkedEntry, checkUpdate } from './checked-change.ts'
 import type { InFlight } from './in-flight.ts'
 import { dataEntries } from './index-state.ts'
 
@@ -33,6 +33,7 @@ export class IndexTransaction<Input = JsonValue> {
 
   /** @throws WALV_NOT_FOUND and what `insert` throws */
   update(id: string, change: { readonly vector?: VectorInput; readonly metadata?: Input }): void {
+    checkUpdate(change)
     this.#add({ type: 'update', id, ...change } as UpdateEntry<VectorInput>)
   }
 

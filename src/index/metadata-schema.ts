@@ -1,3 +1,4 @@
+import { cut, echo } from '../echo.ts'
 import type { JsonValue } from '../entry.ts'
 import { WalError } from '../errors.ts'
 
@@ -29,7 +30,9 @@ export interface MetadataIssue {
 }
 
 /** Issues that a message names; all of them are in `detail`. */
-const NAMED_ISSUES = 5
+const NAMED_ISSUES = 2
+/** A schema's own texts may repeat what it was given, in full. */
+const ISSUE_CHARACTERS = 70
 
 /** @throws WALV_INVALID_OPTION */
 export function checkSchema(schema: MetadataSchema | undefined): void {
@@ -60,7 +63,7 @@ export function metadataBySchema(schema: MetadataSchema, id: string, metadata: u
   const more = issues.length > NAMED_ISSUES ? `; and ${issues.length - NAMED_ISSUES} more, see detail` : ''
   throw new WalError(
     'WALV_INVALID_METADATA',
-    `The metadata of entry ${JSON.stringify(id)} does not fit the metadataSchema: ${named}${more}. Nothing was logged.`,
+    `The metadata of entry ${echo(id)} does not fit the metadataSchema: ${named}${more}. Nothing was logged.`,
     { id, fate: 'not-logged', detail: issues },
   )
 }
@@ -69,4 +72,4 @@ const keyOf = (segment: PropertyKey | { readonly key: PropertyKey }): PropertyKe
   typeof segment === 'object' ? segment.key : segment
 
 const issueText = ({ path, message }: MetadataIssue): string =>
-  `${['metadata', ...path.map(String)].join('.')}: ${message.replace(/\.$/, '')}`
+  cut(`${['metadata', ...path.map(String)].join('.')}: ${message.replace(/\.$/, '')}`, ISSUE_CHARACTERS)

@@ -1,3 +1,4 @@
+import { echo } from '../echo.ts'
 import type { Damage, SequenceRange } from '../entry.ts'
 import type { ByteBuffer } from '../format/byte-buffer.ts'
 import { DATA_PREFIX_BYTES } from '../format/encode.ts'
@@ -47,8 +48,14 @@ function rangeText(from: number, through: number): string {
   return from === through ? `record ${from} is lost` : `records ${from} to ${through} are lost`
 }
 
-const idText = (ids: readonly string[]): string =>
-  ids.length === 0 ? '' : ` (as far as readable: ${ids.map((id) => JSON.stringify(id)).join(', ')})`
+/** Ids that a sentence names; `Damage.ids` has them all. */
+const NAMED_IDS = 3
+
+function idText(ids: readonly string[]): string {
+  if (ids.length === 0) return ''
+  const more = ids.length > NAMED_IDS ? ` and ${ids.length - NAMED_IDS} more` : ''
+  return ` (as far as readable: ${ids.slice(0, NAMED_IDS).map(echo).join(', ')}${more})`
+}
 
 /** The id in a payload that does not verify, if it looks like one. */
 export function readableId({ bytes, view }: ByteBuffer, at: number, header: FrameHeader): string[] {

@@ -3,6 +3,7 @@ import type { Disk } from '../disk/disk.ts'
 import type { Damage, SequenceRange } from '../entry.ts'
 import { assert, WalError, type WalErrorCode } from '../errors.ts'
 import { decodeRecord } from '../format/decode.ts'
+import { checkOptions, type OptionNames } from '../option-names.ts'
 import { lockRefusal, readWriter, type WriterSign } from './doctor-lock.ts'
 import { moveLock, type Remedy, remedyFor, remedyForRefusal } from './doctor-remedy.ts'
 import { ioError } from './io-error.ts'
@@ -19,6 +20,13 @@ export interface DiagnoseOptions {
   readonly disk?: Disk
   readonly signal?: AbortSignal
   readonly onProgress?: (bytesDone: number, bytesTotal: number) => void
+}
+
+const DIAGNOSE_OPTIONS: OptionNames<DiagnoseOptions> = {
+  directory: true,
+  disk: true,
+  signal: true,
+  onProgress: true,
 }
 
 /**
@@ -91,6 +99,7 @@ const TRIES = 5
  * with the snapshot's content; without it, its hashes are all that is looked at.
  */
 export async function diagnose(options: DiagnoseOptions, trial?: SnapshotTrial): Promise<Diagnosis> {
+  checkOptions('diagnose', options, DIAGNOSE_OPTIONS)
   const checked = settingsOf({ ...options, readOnly: true, recovery: 'salvage' })
   const settings = { ...checked, directory: resolve(checked.directory), trial }
   const { disk, directory, signal } = settings

@@ -1,4 +1,6 @@
+import { echo } from '../echo.ts'
 import { WalError } from '../errors.ts'
+import { checkOptions } from '../option-names.ts'
 
 /** `ok`: nothing to do. `warn`: look at it today. `fail`: act now. */
 export type HealthLevel = 'ok' | 'warn' | 'fail'
@@ -59,13 +61,13 @@ const DEFAULTS: Required<HealthOptions> = {
 
 /** @throws WALV_INVALID_OPTION */
 export function thresholdsOf(options: HealthOptions): Required<HealthOptions> {
+  checkOptions('health', options, DEFAULTS)
   for (const [name, value] of Object.entries(options)) {
-    if (!Object.hasOwn(DEFAULTS, name)) {
-      const known = Object.keys(DEFAULTS).join(', ')
-      throw new WalError('WALV_INVALID_OPTION', `health has no option ${JSON.stringify(name)}. There are: ${known}.`)
-    }
     if (value !== undefined && !(typeof value === 'number' && value >= 0))
-      throw new WalError('WALV_INVALID_OPTION', `The option ${name} must be a number of at least 0, not ${value}.`)
+      throw new WalError(
+        'WALV_INVALID_OPTION',
+        `The option ${name} must be a number of at least 0, not ${echo(value)}.`,
+      )
   }
   const given = Object.entries(options).filter(([, value]) => value !== undefined)
   return { ...DEFAULTS, ...Object.fromEntries(given) }

@@ -1,4 +1,5 @@
 import type { CheckpointEntry, EntryInput, JsonValue, WalRecord } from '../entry.ts'
+import type { OptionNames } from '../option-names.ts'
 import type { RecoveryReport } from './recovery.ts'
 import type { Snapshot, SnapshotTarget } from './snapshot-store.ts'
 import type { CommittedUnit, Transaction } from './transactions.ts'
@@ -29,6 +30,10 @@ export interface ReplayOptions extends ReadOptions {
   /** Only what takes effect behind this sequence number. Default: everything. */
   readonly after?: number | undefined
 }
+
+export const CHECKPOINT_REQUEST: OptionNames<CheckpointRequest> = { seq: true, snapshot: true }
+export const READ_OPTIONS: OptionNames<ReadOptions> = { from: true, signal: true, borrow: true }
+export const REPLAY_OPTIONS: OptionNames<ReplayOptions> = { ...READ_OPTIONS, after: true }
 
 /**
  * What a durable index needs of a log. `Wal` is one; a replicated log is another. The log's order alone decides what happens: applying what

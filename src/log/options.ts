@@ -1,7 +1,9 @@
 import type { Disk } from '../disk/disk.ts'
 import { nodeDisk } from '../disk/real.ts'
+import { echo } from '../echo.ts'
 import { WalError } from '../errors.ts'
 import { DEFAULT_MAX_PENDING_BYTES } from '../limits.ts'
+import { checkOptions, type OptionNames } from '../option-names.ts'
 import type { SnapshotTrial } from './snapshot-store.ts'
 
 /**
@@ -70,34 +72,28 @@ export interface WalSettings {
   readonly trial?: SnapshotTrial | undefined
 }
 
-const KNOWN: ReadonlySet<string> = new Set([
-  'directory',
-  'readOnly',
-  'durability',
-  'recovery',
-  'segmentMaxBytes',
-  'segmentMaxAgeMs',
-  'checkpointRetention',
-  'maxPendingBytes',
-  'slowSyncMs',
-  'onProgress',
-  'signal',
-  'disk',
-  'clock',
-])
+export const WAL_OPTIONS: OptionNames<WalOptions> = {
+  directory: true,
+  readOnly: true,
+  durability: true,
+  recovery: true,
+  segmentMaxBytes: true,
+  segmentMaxAgeMs: true,
+  checkpointRetention: true,
+  maxPendingBytes: true,
+  slowSyncMs: true,
+  onProgress: true,
+  signal: true,
+  disk: true,
+  clock: true,
+}
 
 /**
  * Checks options and fills in the defaults.
  * @throws WALV_INVALID_OPTION
  */
 export function settingsOf(options: WalOptions): WalSettings {
-  if (typeof options !== 'object' || options === null) throw refused('the options', options, 'an object')
-  const unknown = Object.keys(options).find((name) => !KNOWN.has(name))
-  if (unknown !== undefined)
-    throw new WalError(
-      'WALV_INVALID_OPTION',
-      `There is no option ${JSON.stringify(unknown)}. There are: ${[...KNOWN].join(', ')}.`,
-    )
+  checkOptions('Wal.open', options, WAL_OPTIONS)
   const { directory, durability = 'commit', recovery = 'strict' } = options
   if (typeof directory !== 'string' || directory === '' || directory.includes('\0'))
     throw refused('directory', directory, 'a path')
@@ -140,7 +136,4 @@ export function wholeNumber(name: string, value: unknown, min: number, max: numb
 }
 
 const refused = (name: string, value: unknown, accepted: string): WalError =>
-  new WalError(
-    'WALV_INVALID_OPTION',
-    `The option ${name} must be ${accepted}, not ${typeof value === 'string' ? JSON.stringify(value) : String(value)}.`,
-  )
+  new WalError('WALV_INVALID_OPTION', `The option ${name} must be ${accepted}, not ${echo(value)}.`)

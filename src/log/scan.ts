@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import type { Disk } from '../disk/disk.ts'
 import { nodeDisk } from '../disk/real.ts'
 import type { Damage } from '../entry.ts'
+import { checkOptions, type OptionNames } from '../option-names.ts'
 import { readDirectory } from './directory.ts'
 import { type LogItem, readItems } from './read.ts'
 import { survey } from './survey.ts'
@@ -13,12 +14,15 @@ export interface ScanOptions {
   readonly disk?: Disk
 }
 
+const SCAN_OPTIONS: OptionNames<ScanOptions> = { directory: true, signal: true, onProgress: true, disk: true }
+
 /**
  * Everything that can be read of a log, in order, with each damage at its place, or behind the records of its file where it has none. Reads twice, since what damage
  * means is known only at the end. Never writes, takes no lock, refuses nothing that it can name.
  * @throws WALV_NO_DIRECTORY, WALV_NOT_A_DIRECTORY, WALV_PERMISSION, WALV_V1_DIRECTORY, WALV_UNSUPPORTED_VERSION, WALV_UNSUPPORTED_FEATURE
  */
 export async function* scanLog(options: ScanOptions): AsyncGenerator<LogItem, void, void> {
+  checkOptions('scanLog', options, SCAN_OPTIONS)
   const { disk = nodeDisk, signal } = options
   const found = await survey(disk, await readDirectory(disk, resolve(options.directory)), options)
   const told = new Set<string>()

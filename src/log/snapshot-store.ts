@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { type Disk, type DiskEntry, readFully, writeFully } from '../disk/disk.ts'
+import { echo } from '../echo.ts'
 import type { JsonValue, SnapshotFile, SnapshotReference } from '../entry.ts'
 import { WalError } from '../errors.ts'
 import { checkSnapshotInfo } from '../format/metadata.ts'
@@ -249,7 +250,7 @@ function plain(name: string): string {
   if (!PLAIN_NAME.test(name))
     throw new WalError(
       'WALV_CHECKPOINT',
-      `${JSON.stringify(name)} cannot be the name of a snapshot's file: use letters, digits, '_', '-' and '.'.`,
+      `${echo(name)} cannot be the name of a snapshot's file: use letters, digits, '_', '-' and '.'.`,
     )
   return name
 }

@@ -3,11 +3,20 @@ import { checkpointTracing, closeChannel, openTracing, traced } from '../diagnos
 import type { CheckpointEntry, EntryInput, WalRecord } from '../entry.ts'
 import { WalError } from '../errors.ts'
 import { encodableInput } from '../format/encode.ts'
+import { checkOptions } from '../option-names.ts'
 import { closedError } from './append-error.ts'
 import { committedUnits } from './committed.ts'
 import { type Health, type HealthOptions, judgeHealth, thresholdsOf } from './health.ts'
 import { ioError } from './io-error.ts'
-import type { CheckpointRequest, Log, ReadOptions, ReplayOptions } from './log.ts'
+import {
+  CHECKPOINT_REQUEST,
+  type CheckpointRequest,
+  type Log,
+  READ_OPTIONS,
+  REPLAY_OPTIONS,
+  type ReadOptions,
+  type ReplayOptions,
+} from './log.ts'
 import { openForWriting, type Writing } from './open-writing.ts'
 import { settingsOf, type WalOptions, type WalSettings, wholeNumber } from './options.ts'
 import { RecordReader, readItems } from './read.ts'
@@ -170,6 +179,7 @@ export class Wal implements Log {
    */
   read(options: ReadOptions = {}): AsyncGenerator<WalRecord, void, void> {
     this.#needOpen()
+    checkOptions('read', options, READ_OPTIONS)
     const { extents, before } = this.#extent()
     const first = extents[0]?.firstSeq ?? 0
     const from = options.from === undefined ? first : wholeNumber('from', options.from, 0)
@@ -192,6 +202,7 @@ export class Wal implements Log {
    * `lastCheckpoint.replayFrom` says).
    */
   replay(options: ReplayOptions = {}): AsyncGenerator<CommittedUnit, void, void> {
+    checkOptions('replay', options, REPLAY_OPTIONS)
     const { after = -1, signal, borrow = false } = options
     const checkpoint = this.lastCheckpoint
     const from =
@@ -212,6 +223,7 @@ export class Wal implements Log {
    */
   async checkpoint(request: CheckpointRequest): Promise<CheckpointEntry> {
     const { checkpoints } = this.#writable()
+    checkOptions('checkpoint', request, CHECKPOINT_REQUEST)
     const { directory } = this
     return traced(
       checkpointTracing,

@@ -1,3 +1,4 @@
+import { checkOptions, type OptionNames } from '../option-names.ts'
 import { crashStates, crashWith, type Landed, type LookedAt } from './crash-states.ts'
 import type { Operation, OperationHook } from './operations.ts'
 import { Random } from './random.ts'
@@ -32,6 +33,19 @@ export interface ExploreOptions<Facts> {
    * hold from then on; must itself survive a power cut.
    */
   readonly verify: (disk: SimulatedDisk, facts: Facts | undefined, witness: (facts: Facts) => void) => Promise<void>
+}
+
+const EXPLORE_OPTIONS: OptionNames<ExploreOptions<never>> = {
+  seed: true,
+  statesPerCut: true,
+  secondCutEvery: true,
+  statesPerSecondCut: true,
+  maxViolations: true,
+  disk: true,
+  prepare: true,
+  run: true,
+  onOperation: true,
+  verify: true,
 }
 
 /** A power cut, and what of the unsynced changes it left. */
@@ -108,6 +122,7 @@ interface Failure {
 }
 
 export async function explore<Facts>(options: ExploreOptions<Facts>): Promise<Exploration> {
+  checkOptions('explore', options, EXPLORE_OPTIONS)
   return new Exploring(options).all()
 }
 

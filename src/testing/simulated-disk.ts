@@ -10,8 +10,10 @@
  * Every operation takes effect one turn of the microtask queue after its call, in the order of the calls; with latency, after some turns of the event
  * loop, in any order. A sync covers what had taken effect when it was called, and nothing that was still under way.
  */
+
 import { sep } from 'node:path'
 import type { Disk, DiskEntry, DiskFile, DiskLock } from '../disk/disk.ts'
+import { checkOptions, type OptionNames } from '../option-names.ts'
 import { type Choose, type CrashChoice, chooser, everyChoice } from './crash-choice.ts'
 import { type Operation, type OperationHook, Operations, systemError } from './operations.ts'
 import { SECTOR_BYTES } from './pages.ts'
@@ -28,6 +30,12 @@ export interface SimulatedDiskOptions {
   readonly quotaBytes?: number
   /** See `SimulatedDisk.maxLatencyTurns`. */
   readonly maxLatencyTurns?: number
+}
+
+const SIMULATED_DISK_OPTIONS: OptionNames<SimulatedDiskOptions> = {
+  seed: true,
+  quotaBytes: true,
+  maxLatencyTurns: true,
 }
 
 /** A disk as the machine may find it after a power cut, and the choice that leads there: `crash(choice)` makes it again. */
@@ -59,6 +67,7 @@ export class SimulatedDisk implements Disk {
   #names = new SimulatedNames()
 
   constructor(options: SimulatedDiskOptions = {}) {
+    checkOptions('SimulatedDisk', options, SIMULATED_DISK_OPTIONS)
     this.seed = options.seed ?? 1
     this.quotaBytes = options.quotaBytes ?? Number.POSITIVE_INFINITY
     this.maxLatencyTurns = options.maxLatencyTurns ?? 0

@@ -1,6 +1,8 @@
 /** What `docs/limits.md` and the entries' types promise of what may be appended. The bytes are in `specification.test.ts`. */
+
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { echo } from '../../src/echo.ts'
 import type { BatchEntry, EntryInput } from '../../src/entry.ts'
 import { checkedIdBytes, encodable, encodableInput, flagsOf, inTransaction, vectorOf } from '../../src/format/encode.ts'
 import { FLAG_IN_TRANSACTION, FRAME_TYPES } from '../../src/format/frame.ts'
@@ -32,18 +34,26 @@ const refusals: [string, unknown, Refusal][] = [
     value,
     {
       code: 'WALV_INVALID_ENTRY',
-      message: `An entry must be an object, not ${typeof value === 'string' ? '"text"' : value}. Nothing was logged.`,
+      message: `An entry must be an object, not ${echo(value)}. Nothing was logged.`,
     },
   ]),
   [
     'an unknown type',
     { type: 'upsert' },
-    { code: 'WALV_INVALID_ENTRY', message: 'An entry cannot have the type "upsert". Nothing was logged.' },
+    {
+      code: 'WALV_INVALID_ENTRY',
+      message:
+        'An entry cannot have the type "upsert". The types are: insert, update, delete, batch, custom; an upsert is an insert with replace: true. Nothing was logged.',
+    },
   ],
   [
     'no type',
     {},
-    { code: 'WALV_INVALID_ENTRY', message: 'An entry cannot have the type undefined. Nothing was logged.' },
+    {
+      code: 'WALV_INVALID_ENTRY',
+      message:
+        'An entry cannot have the type undefined. The types are: insert, update, delete, batch, custom; an upsert is an insert with replace: true. Nothing was logged.',
+    },
   ],
   [
     'a kind that is no string',
@@ -204,7 +214,7 @@ const refusals: [string, unknown, Refusal][] = [
     { type: 'delete', id: 'é'.repeat(32_768) },
     {
       code: 'WALV_LIMIT',
-      message: `The id "${'é'.repeat(40)}"… has 65536 bytes of UTF-8; at most 65535 are allowed. Nothing was logged.`,
+      message: `The id "${'é'.repeat(60)}"… has 65536 bytes of UTF-8; at most 65535 are allowed. Nothing was logged.`,
     },
   ],
 ]

@@ -167,15 +167,15 @@ test('what v1 cannot hold is refused in a sentence', () => {
     [{ ...entry, type: 'update', vector: [1] }, 'the vector of update "a" is no Float32Array'],
     [{ ...entry, metadata: new Map([[1, 'v']]) }, 'a metadata key of insert "a" is no string'],
     [{ ...entry, metadata: new Map([['k', 1]]) }, 'a metadata value of insert "a" is no string'],
-    [{ ...entry, timestamp: -1n }, 'the timestamp of insert "a" is -1, not a bigint of 0 to 2^64 - 1'],
+    [{ ...entry, timestamp: -1n }, 'the timestamp of insert "a" is -1n, not a bigint of 0 to 2^64 - 1'],
     [{ ...entry, timestamp: 1 }, 'the timestamp of insert "a" is 1, not a bigint of 0 to 2^64 - 1'],
     [
       { type: 'batch', entries: [], timestamp: 2n ** 64n },
-      'the timestamp of a batch is 18446744073709551616, not a bigint of 0 to 2^64 - 1',
+      'the timestamp of a batch is 18446744073709551616n, not a bigint of 0 to 2^64 - 1',
     ],
     [
       { type: 'checkpoint', sequenceNumber: 'x', timestamp: 0n },
-      'the sequence number of a checkpoint is x, not a bigint of 0 to 2^64 - 1',
+      'the sequence number of a checkpoint is "x", not a bigint of 0 to 2^64 - 1',
     ],
     [
       { type: 'commitTransaction', timestamp: 0n },

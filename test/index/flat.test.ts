@@ -41,12 +41,12 @@ test('bad options are refused by name, value and accepted range', () => {
   for (const dimensions of [-1, 0.5, 65_536, Number.NaN, Number.POSITIVE_INFINITY, '3', null, undefined, 3n]) {
     assert.throws(() => flat({ dimensions: dimensions as number }), {
       code: 'WALV_INVALID_OPTION',
-      message: new RegExp(`dimensions must be an integer from 0 to 65535, and it is '?${dimensions}`),
+      message: new RegExp(`dimensions must be an integer from 0 to 65535, and it is "?${dimensions}`),
     })
   }
   assert.throws(() => flat({ dimensions: 3, metric: 'euclid' as Metric }), {
     code: 'WALV_INVALID_OPTION',
-    message: /metric must be one of cosine, l2, ip, and it is 'euclid'/,
+    message: /metric must be one of cosine, l2, ip, and it is "euclid"\./,
   })
   assert.throws(() => flat({ dimensions: 3, allowNonFinite: 1 as unknown as boolean }), {
     code: 'WALV_INVALID_OPTION',
@@ -54,7 +54,7 @@ test('bad options are refused by name, value and accepted range', () => {
   })
   assert.throws(() => flat({ dimensions: 3, metrics: 'l2' } as FlatOptions), {
     code: 'WALV_INVALID_OPTION',
-    message: /there is no option metrics/,
+    message: /^flat has no option "metrics"\. There are: dimensions, metric, allowNonFinite\.$/,
   })
 })
 

@@ -143,7 +143,7 @@ test('of many issues the message names the first, and the error has all', async 
     (reason) => reason,
   )
   assert.equal((error.detail as MetadataIssue[]).length, 8)
-  assert.match(error.message, /metadata\.4: [^;]*; and 3 more, see detail\. Nothing was logged\.$/)
+  assert.match(error.message, /metadata\.1: [^;]*; and 6 more, see detail\. Nothing was logged\.$/)
 })
 
 test('what is no schema is refused on opening', async (t) => {

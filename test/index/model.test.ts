@@ -78,11 +78,10 @@ async function run(directory: string, steps: readonly Step[]): Promise<void> {
             what === 'delete'
               ? ({ type: 'delete', id } as const)
               : ({
-                  type: what === 'update' ? 'update' : 'insert',
+                  type: what,
                   id,
                   vector: [value],
                   metadata: value,
-                  replace: what === 'upsert',
                 } as const),
           )
           assert.equal(await codeOf(index.batch(entries)), applyAll(content, step.changes))

@@ -86,7 +86,12 @@ for (const [name, least, most] of RANGES) {
     ]) {
       // `null` stands for what is left out, but where there is no default.
       if (value === null && name !== 'segmentMaxAgeMs') continue
-      const given = typeof value === 'string' ? JSON.stringify(value) : String(value)
+      const given =
+        typeof value === 'string'
+          ? JSON.stringify(value)
+          : value !== null && typeof value === 'object'
+            ? '{}'
+            : String(value)
       refuses(
         { directory: 'here', [name]: value },
         `The option ${name} must be a whole number from ${least} to ${most}, not ${given}.`,
@@ -130,13 +135,13 @@ test('the directory is a path', () => {
   refuses({ directory: 'a\0b' }, 'The option directory must be a path, not "a\\u0000b".')
 })
 
+const ALL =
+  'directory, readOnly, durability, recovery, segmentMaxBytes, segmentMaxAgeMs, checkpointRetention, maxPendingBytes, slowSyncMs, onProgress, signal, disk, clock'
+
 test('options are an object, and one that does not exist is refused with those that do', async () => {
-  refuses(undefined, 'The option the options must be an object, not undefined.')
-  refuses(null, 'The option the options must be an object, not null.')
-  refuses('./data', 'The option the options must be an object, not "./data".')
-  refuses(
-    { directory: 'here', sync: true },
-    'There is no option "sync". There are: directory, readOnly, durability, recovery, segmentMaxBytes, segmentMaxAgeMs, checkpointRetention, maxPendingBytes, slowSyncMs, onProgress, signal, disk, clock.',
-  )
+  refuses(undefined, `The options of Wal.open must be an object, not undefined. There are: ${ALL}.`)
+  refuses(null, `The options of Wal.open must be an object, not null. There are: ${ALL}.`)
+  refuses('./data', `The options of Wal.open must be an object, not "./data". There are: ${ALL}.`)
+  refuses({ directory: 'here', sync: true }, `Wal.open has no option "sync". There are: ${ALL}.`)
   await assert.rejects(Wal.open({ directory: '' }), { code: 'WALV_INVALID_OPTION' })
 })

@@ -221,7 +221,7 @@ test('what it refuses, it tells why', async (t) => {
   const writer = await V1Writer.create(nodeDisk, join(directory, 'log'))
   const refused = 'Format v1 cannot hold this record: '
   await assert.rejects(writer.append(-1n, insert('a')), {
-    message: `${refused}its sequence number is -1, not a bigint of 0 to 2^64 - 1. Nothing was written.`,
+    message: `${refused}its sequence number is -1n, not a bigint of 0 to 2^64 - 1. Nothing was written.`,
   })
   await assert.rejects(writer.writeFrame(0n, new Uint8Array(100_000_001)), {
     message: `${refused}its payload has 100000001 bytes, more than 100000000. Nothing was written.`,

@@ -3,8 +3,10 @@
  * They are written one after the other and may disagree: then the folder is refused. Its documents become those of `walv/langchain`; one without an id gets its
  * label. Points that were marked as deleted are left out.
  */
+
 import { join } from 'node:path'
 import type { JsonValue, Metric } from '../../mod.ts'
+import { cut } from '../text.ts'
 import { invalidFile, type VectorFile } from './file.ts'
 import { type HnswlibIndex, openHnswlibIndex } from './hnswlib-index.ts'
 import {
@@ -37,7 +39,7 @@ async function readSpace(file: string, index: HnswlibIndex): Promise<Metric> {
   if (!isObject(args) || !SPACES.includes(args.space!))
     throw invalidStore(file, `it names no space that is one of ${SPACES.join(', ')}`, HINT)
   if (args.numDimensions !== index.dimensions) {
-    const what = `it says ${JSON.stringify(args.numDimensions)} dimensions, and hnswlib.index has ${index.dimensions}`
+    const what = `it says ${cut(JSON.stringify(args.numDimensions))} dimensions, and hnswlib.index has ${index.dimensions}`
     throw invalidStore(file, what, HINT)
   }
   return args.space as Metric

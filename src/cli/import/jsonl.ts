@@ -6,9 +6,11 @@
  * - `metadata`, optional: any JSON value. Where it is absent, whatever other members the object has become the metadata; where it is
  *   present, other members are refused. So nothing is dropped and nothing is merged.
  */
+
 import type { JsonValue, WalError } from '../../mod.ts'
 import { MAX_ID_BYTES } from '../../mod.ts'
 import { floatsFromBytes } from '../floats.ts'
+import { quote } from '../text.ts'
 import { checkDimensions, invalidFile, sizeOf, type VectorFile, type VectorRow } from './file.ts'
 import { type Line, readLines } from './lines.ts'
 import { metadataProblem } from './metadata.ts'
@@ -79,10 +81,7 @@ class LineParser {
     const other = Object.keys(others)[0]
     if (other === undefined) return metadata === undefined ? row : { ...row, metadata: this.#metadata(metadata) }
     if (metadata === undefined) return { ...row, metadata: this.#metadata(others) }
-    throw this.#invalid(
-      `has "metadata" and also ${JSON.stringify(other.slice(0, 100))}`,
-      'Move that into the metadata.',
-    )
+    throw this.#invalid(`has "metadata" and also ${quote(other)}`, 'Move that into the metadata.')
   }
 
   #object(text: string): JsonObject {

@@ -2,7 +2,9 @@
  * The vectors of a LangChain `MemoryVectorStore`, which has no format of its own: the JSON of its `memoryVectors`, an array of
  * `{ content, embedding, metadata, id? }`. They become documents as `walv/langchain` has them; one without an id gets its row number.
  */
+
 import type { JsonValue } from '../../mod.ts'
+import { quote } from '../text.ts'
 import { sizeOf, type VectorFile } from './file.ts'
 import { asVectorFile, documentMetadata, invalidStore, isObject, readJson, type StoreItem } from './store.ts'
 
@@ -27,7 +29,7 @@ function toItem(path: string, value: JsonValue, row: number): StoreItem {
   const { content, embedding = null, metadata, id, ...others } = value
   const other = Object.keys(others)[0]
   if (other !== undefined) {
-    const what = `${where} has ${JSON.stringify(other.slice(0, 100))}, which a MemoryVectorStore does not`
+    const what = `${where} has ${quote(other)}, which a MemoryVectorStore does not`
     throw invalidStore(path, what, 'Move that into the metadata.')
   }
   return { id: id ?? String(row), vector: embedding, metadata: documentMetadata(path, where, content, metadata), where }

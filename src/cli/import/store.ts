@@ -1,7 +1,9 @@
 /** What the stores of other libraries have in common: JSON that was written at one go, and items that are checked in the same way. */
+
 import { constants } from 'node:buffer'
 import { readFile } from 'node:fs/promises'
 import { type JsonValue, MAX_DIMENSIONS, type Metric, WalError } from '../../mod.ts'
+import { quote } from '../text.ts'
 import { readError, type StoreFormat, sizeOf, type VectorFile, type VectorRow } from './file.ts'
 import { metadataProblem } from './metadata.ts'
 
@@ -73,7 +75,7 @@ async function* checkedRows({ path, bytes, count, items }: Store): AsyncGenerato
     const before = places.get(id)
     if (before !== undefined) {
       const hint = 'Give one of them another id. One without an id of its own has its row number.'
-      throw invalidStore(path, `${before} and ${where} have the same id ${JSON.stringify(id)}`, hint)
+      throw invalidStore(path, `${before} and ${where} have the same id ${quote(id)}`, hint)
     }
     places.set(id, where)
     const problem = metadataProblem(metadata)

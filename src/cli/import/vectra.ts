@@ -3,10 +3,12 @@
  * there is more of it, in a file of its own. Metadata is taken as it is. The folder of a `LocalDocumentIndex` also has `catalog.json` and the documents'
  * texts: its chunks become documents of `walv/langchain`, with the chunk's text, and the document's `uri` added to the metadata.
  */
+
 import { access } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import type { JsonValue } from '../../mod.ts'
+import { cut, quote } from '../text.ts'
 import { sizeOf, type VectorFile } from './file.ts'
 import { asVectorFile, invalidStore, isObject, type JsonObject, readJson, readText, type StoreItem } from './store.ts'
 
@@ -24,7 +26,7 @@ export async function openVectra(path: string): Promise<VectorFile> {
   const index = await readJson(file, HINT)
   if (!isObject(index) || !Array.isArray(index.items)) throw invalidStore(file, 'it has no array of items', HINT)
   if (index.version !== 1)
-    throw invalidStore(file, `it has version ${JSON.stringify(index.version)}`, 'Version 1 can be read.')
+    throw invalidStore(file, `it has version ${cut(JSON.stringify(index.version))}`, 'Version 1 can be read.')
   const catalog = await readCatalog(join(path, 'catalog.json'))
   const items = (): AsyncIterable<StoreItem> => readItems(path, index.items as readonly JsonValue[], catalog)
   return asVectorFile({ format: 'vectra', path, bytes, count: index.items.length, metric: 'cosine', items })
@@ -120,7 +122,7 @@ class LastText {
   async read(documentId: string): Promise<string> {
     if (documentId === this.#id) return this.#text
     if (basename(documentId) !== documentId)
-      throw invalidStore(this.#path, `${JSON.stringify(documentId)} is not the name of a file`, HINT)
+      throw invalidStore(this.#path, `${quote(documentId)} is not the name of a file`, HINT)
     this.#text = await readText(join(this.#path, `${documentId}.txt`), HINT)
     this.#id = documentId
     return this.#text

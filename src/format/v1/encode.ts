@@ -1,3 +1,4 @@
+import { echo } from '../../echo.ts'
 import { WalError } from '../../errors.ts'
 import {
   MAX_V1_BATCH_NESTING,
@@ -34,7 +35,7 @@ class PayloadWriter {
 
   entry(entry: V1Entry, nesting: number): void {
     const variant = V1_VARIANTS.indexOf(entry.type)
-    if (variant < 0) throw refusal(`there is no kind of entry ${JSON.stringify(entry.type)}`)
+    if (variant < 0) throw refusal(`there is no kind of entry ${echo(entry.type)}`)
     this.#varint(variant)
     this.#body(entry, nesting)
     this.#integer(entry.timestamp, `the timestamp of ${nameOf(entry)}`)
@@ -97,7 +98,7 @@ class PayloadWriter {
 
   #integer(value: bigint, what: string): void {
     if (typeof value !== 'bigint' || value < 0n || value > MAX_V1_INTEGER) {
-      throw refusal(`${what} is ${String(value)}, not a bigint of 0 to 2^64 - 1`)
+      throw refusal(`${what} is ${echo(value)}, not a bigint of 0 to 2^64 - 1`)
     }
     this.#varint(value)
   }
@@ -131,8 +132,7 @@ class PayloadWriter {
 
 const tooLong = (): WalError => refusal(`its payload is longer than ${MAX_V1_PAYLOAD_BYTES} bytes`)
 
-const nameOf = (entry: V1Entry): string =>
-  'id' in entry ? `${entry.type} ${JSON.stringify(entry.id)}` : `a ${entry.type}`
+const nameOf = (entry: V1Entry): string => ('id' in entry ? `${entry.type} ${echo(entry.id)}` : `a ${entry.type}`)
 
 function refusal(problem: string): WalError {
   return new WalError('WALV_INVALID_ENTRY', `Format v1 cannot hold this entry: ${problem}. Nothing was written.`)

@@ -7,6 +7,7 @@ import { assert, WalError } from '../../errors.ts'
 import { encodableInput } from '../../format/encode.ts'
 import { encodeV1Entry } from '../../format/v1/encode.ts'
 import type { V1Entry, V1Record } from '../../format/v1/entry.ts'
+import { checkOptions, type OptionNames } from '../../option-names.ts'
 import { ignoreMissing, refuseDirectory } from '../directory.ts'
 import { ioError } from '../io-error.ts'
 import { syncNames } from '../sync-names.ts'
@@ -35,6 +36,15 @@ export interface ConvertOptions {
   readonly signal?: AbortSignal
   readonly onProgress?: (records: number) => void
   readonly disk?: Disk
+}
+
+const CONVERT_OPTIONS: OptionNames<ConvertOptions> = {
+  from: true,
+  to: true,
+  policy: true,
+  signal: true,
+  onProgress: true,
+  disk: true,
 }
 
 export interface ConvertReport {
@@ -82,7 +92,8 @@ const IN_FLIGHT = 512
  * cannot be told from its v2 form, a `walv.v1` record keeps it as it was. At the end this is checked, record by record.
  * @throws WALV_DAMAGED, WALV_INVALID_OPTION if `to` is not empty, and what reading and writing throw
  */
-export function convertToV2(options: ConvertOptions): Promise<ConvertReport> {
+export async function convertToV2(options: ConvertOptions): Promise<ConvertReport> {
+  checkOptions('convertToV2', options, CONVERT_OPTIONS)
   const disk = options.disk ?? nodeDisk
   return intoNewDirectory(disk, resolve(options.to), (to) => writeV2({ ...options, to }, disk))
 }
@@ -277,7 +288,8 @@ function holds(entry: EntryInput): boolean {
  * @throws WALV_INVALID_ENTRY for a record that v1 has no form of (custom, prepared, an update of a part), WALV_SEQUENCE_TRIMMED if the log's beginning is
  * only in a snapshot, WALV_DAMAGED, and what reading and writing throw
  */
-export function convertToV1(options: ConvertOptions): Promise<ConvertReport> {
+export async function convertToV1(options: ConvertOptions): Promise<ConvertReport> {
+  checkOptions('convertToV1', options, CONVERT_OPTIONS)
   const disk = options.disk ?? nodeDisk
   return intoNewDirectory(disk, resolve(options.to), (to) => writeV1({ ...options, to }, disk))
 }

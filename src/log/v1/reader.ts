@@ -3,6 +3,7 @@ import type { Disk, DiskEntry } from '../../disk/disk.ts'
 import type { Damage } from '../../entry.ts'
 import type { V1Record } from '../../format/v1/entry.ts'
 import { isV1SegmentName, V1_HEADER_BYTES } from '../../format/v1/segment.ts'
+import { checkOptions, type OptionNames } from '../../option-names.ts'
 import { cannotBeFile } from '../directory.ts'
 import { type BadPiece, closedBefore, findingOf, isOpen, looksTorn, Numbering } from './damage.ts'
 import { directoryError } from './disk-error.ts'
@@ -22,6 +23,8 @@ export type V1Item =
 export interface V1ReadOptions {
   readonly signal?: AbortSignal | undefined
 }
+
+const V1_READ_OPTIONS: OptionNames<V1ReadOptions> = { signal: true }
 
 /**
  * Reads a directory of format v1: every record that decodes, in the order of file names (by byte) and offsets, also behind a header repeated in
@@ -48,6 +51,7 @@ export async function* readV1Directory(
   directory: string,
   options: V1ReadOptions = {},
 ): AsyncGenerator<V1Item> {
+  checkOptions('readV1Directory', options, V1_READ_OPTIONS)
   const { signal } = options
   const { segments, others } = await listSegments(disk, directory)
   for (const entry of others) yield { damage: await foreign(disk, directory, entry) }

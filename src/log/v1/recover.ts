@@ -1,7 +1,9 @@
 import { join } from 'node:path'
 import type { Disk } from '../../disk/disk.ts'
+import { echo } from '../../echo.ts'
 import type { Damage } from '../../entry.ts'
 import { WalError } from '../../errors.ts'
+import { checkOptions, type OptionNames } from '../../option-names.ts'
 import { FileWindow, LEAPING_BYTES } from './file-window.ts'
 import { recoveryOrder } from './order.ts'
 import { readV1Directory, type V1Item, type V1ReadOptions } from './reader.ts'
@@ -14,6 +16,8 @@ export interface V1RecoverOptions extends V1ReadOptions {
    */
   readonly policy?: 'strict' | 'salvage'
 }
+
+const RECOVER_OPTIONS: OptionNames<V1RecoverOptions> = { policy: true, signal: true }
 
 /** As many damages as a refusal lists. */
 const MAX_LISTED_DAMAGES = 100
@@ -51,13 +55,14 @@ export async function* recoverV1(
   directory: string,
   options: V1RecoverOptions = {},
 ): AsyncGenerator<V1Item> {
-  const { policy = 'strict' } = options
+  checkOptions('recoverV1', options, RECOVER_OPTIONS)
+  const { policy = 'strict', signal } = options
   if (policy !== 'strict' && policy !== 'salvage') {
-    throw new WalError('WALV_INVALID_OPTION', `policy is ${JSON.stringify(policy)}; give 'strict' or 'salvage'.`)
+    throw new WalError('WALV_INVALID_OPTION', `policy is ${echo(policy)}; give 'strict' or 'salvage'.`)
   }
   const index = new RecordIndex()
   const refused: Damage[] = []
-  for await (const item of readV1Directory(disk, directory, options)) {
+  for await (const item of readV1Directory(disk, directory, { signal })) {
     if (item.record) {
       index.add(item.record, item.section)
       continue
@@ -68,7 +73,7 @@ export async function* recoverV1(
     yield item
   }
   if (refused.length > 0) throw refusal(directory, refused)
-  yield* readRecords(disk, directory, index, recoveryOrder(index), options.signal)
+  yield* readRecords(disk, directory, index, recoveryOrder(index), signal)
 }
 
 const mayLose = ({ kind, acknowledged }: Damage): boolean => kind !== 'torn-tail' && acknowledged !== false

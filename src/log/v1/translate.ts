@@ -1,3 +1,4 @@
+import { echo } from '../../echo.ts'
 import type { BatchMember, DataEntry, EntryInput, JsonValue, WalRecord } from '../../entry.ts'
 import { WalError } from '../../errors.ts'
 import type { V1DataEntry, V1Entry, V1Record } from '../../format/v1/entry.ts'
@@ -92,7 +93,7 @@ function dataToV1(entry: DataChange, seq: number, timestamp: bigint): V1DataEntr
   if (entry.vector === undefined || (entry.type === 'update' && entry.metadata === null)) {
     throw new WalError(
       'WALV_INVALID_ENTRY',
-      `Record ${seq} changes ${JSON.stringify(entry.id)} in a way that format v1 cannot hold: it has no updates of metadata alone, and none that remove it. The log stays as it is.`,
+      `Record ${seq} changes ${echo(entry.id)} in a way that format v1 cannot hold: it has no updates of metadata alone, and none that remove it. The log stays as it is.`,
       { seq, id: entry.id },
     )
   }

@@ -1,9 +1,11 @@
 import { dirname, join, resolve } from 'node:path'
 import { type Disk, type DiskFile, writeFully } from '../../disk/disk.ts'
+import { echo } from '../../echo.ts'
 import { WalError } from '../../errors.ts'
 import { encodeV1Entry } from '../../format/v1/encode.ts'
 import { MAX_V1_INTEGER, MAX_V1_PAYLOAD_BYTES, type V1Entry } from '../../format/v1/entry.ts'
 import { encodeV1Header, isV1SegmentName, V1_FRAME_BYTES, v1SegmentName } from '../../format/v1/segment.ts'
+import { checkOptions, type OptionNames } from '../../option-names.ts'
 import { syncNames } from '../sync-names.ts'
 import { directoryError, diskError } from './disk-error.ts'
 
@@ -13,6 +15,8 @@ export interface V1WriterOptions {
   /** A file is followed by another before it grows beyond this; a longer record has a file to itself. Default 100 MiB, as in the original. */
   readonly maxFileBytes?: number
 }
+
+const V1_WRITER_OPTIONS: OptionNames<V1WriterOptions> = { maxFileBytes: true }
 
 /**
  * Writes a directory that the original reads. Nothing is durable, and nothing need be in a file, before `close` has resolved. Calls take effect in
@@ -44,11 +48,12 @@ export class V1Writer {
    * @throws WALV_INVALID_OPTION, WALV_NO_DIRECTORY, WALV_NOT_A_DIRECTORY, WALV_PERMISSION, WALV_DISK_FULL, WALV_IO
    */
   static async create(disk: Disk, directory: string, options: V1WriterOptions = {}): Promise<V1Writer> {
+    checkOptions('V1Writer.create', options, V1_WRITER_OPTIONS)
     const maxFileBytes = options.maxFileBytes ?? 100 * 1024 * 1024
     if (!Number.isSafeInteger(maxFileBytes) || maxFileBytes < 1) {
       throw new WalError(
         'WALV_INVALID_OPTION',
-        `maxFileBytes is ${maxFileBytes}; give a whole number of bytes from 1 on.`,
+        `maxFileBytes is ${echo(maxFileBytes)}; give a whole number of bytes from 1 on.`,
       )
     }
     const path = resolve(directory)
@@ -70,7 +75,7 @@ export class V1Writer {
   /** Appends a record with a payload that is encoded already. It must not be changed before the call has resolved. Throws as `append` does. */
   async writeFrame(seq: bigint, payload: Uint8Array): Promise<void> {
     if (typeof seq !== 'bigint' || seq < 0n || seq > MAX_V1_INTEGER) {
-      throw refusal(`its sequence number is ${String(seq)}, not a bigint of 0 to 2^64 - 1`)
+      throw refusal(`its sequence number is ${echo(seq)}, not a bigint of 0 to 2^64 - 1`)
     }
     if (payload.length > MAX_V1_PAYLOAD_BYTES) {
       throw refusal(`its payload has ${payload.length} bytes, more than ${MAX_V1_PAYLOAD_BYTES}`)

@@ -1,4 +1,5 @@
 import type { VectorIndex } from '../../index/vector-index.ts'
+import { checkOptions } from '../../option-names.ts'
 import { type ConformanceCase, casesOf } from './case.ts'
 import { indexContents } from './index-contents.ts'
 import { indexDurable } from './index-durable.ts'
@@ -24,6 +25,7 @@ export function vectorIndexConformance(
   make: () => VectorIndex | Promise<VectorIndex>,
   options: VectorIndexConformanceOptions = {},
 ): ConformanceCase[] {
+  checkOptions('vectorIndexConformance', options, { minRecall: true })
   const { minRecall = 1 } = options
   const checks = { ...indexContents, ...indexSearch, ...indexSnapshots, ...indexDurable }
   return casesOf(checks, () => new IndexSubject(make, minRecall))

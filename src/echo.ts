@@ -1,0 +1,25 @@
+import { inspect } from 'node:util'
+
+/** Most characters of one input that a message repeats; with two or three inputs it stays below 200. */
+const ECHO_CHARACTERS = 60
+
+/** Runs no code of the input, whatever it is. */
+const BRIEFLY = {
+  depth: 1,
+  maxArrayLength: 3,
+  maxStringLength: ECHO_CHARACTERS,
+  breakLength: Number.POSITIVE_INFINITY,
+  customInspect: false,
+} as const
+
+/** Input as an error message repeats it: a text as JSON, anything else as Node shows it, and cut short. */
+export function echo(value: unknown): string {
+  if (typeof value !== 'string') return cut(inspect(value, BRIEFLY))
+  const start = value.slice(0, ECHO_CHARACTERS)
+  return start === value ? JSON.stringify(value) : `${JSON.stringify(start.toWellFormed())}…`
+}
+
+/** The start of a text that is a name or a sentence itself, and stands without quotes. */
+export function cut(text: string, characters: number = ECHO_CHARACTERS): string {
+  return text.length <= characters ? text : `${text.slice(0, characters).toWellFormed()}…`
+}
