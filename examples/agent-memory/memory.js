@@ -29,9 +29,9 @@ export class Memory {
   async consolidate(ids, summary) {
     const vector = await embed(summary)
     const id = randomUUID()
-    await this.#index.transaction((tx) => {
-      for (const old of ids) tx.delete(old)
-      tx.insert(id, vector, { text: summary, kind: 'summary', at: new Date().toISOString() })
+    await this.#index.transaction(async (tx) => {
+      for (const old of ids) await tx.delete(old)
+      await tx.insert(id, vector, { text: summary, kind: 'summary', at: new Date().toISOString() })
     })
     return id
   }

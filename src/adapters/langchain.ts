@@ -178,7 +178,7 @@ export class WalvVectorStore extends VectorStore {
     if (!Array.isArray(ids) || (params.ids && params.filter))
       throw invalidOption('delete needs either { ids: [...] } or { filter }. Nothing was deleted.')
     if (ids.length === 0) return
-    await admitted(this.index, () => this.index.batch(ids.map((id) => ({ type: 'delete', id }))))
+    await this.index.batch(ids.map((id) => ({ type: 'delete', id })))
   }
 
   #idsThatPass(filter: WalvFilter): string[] {
@@ -276,25 +276,12 @@ const invalidOption = (message: string): WalError => new WalError('WALV_INVALID_
 /** One batch; what is too much for one record, as a transaction. */
 async function addWhole(index: DurableIndex, entries: readonly Upsert[]): Promise<void> {
   try {
-    await admitted(index, () => index.batch(entries))
+    await index.batch(entries)
   } catch (error) {
     if ((error as WalError).code !== 'WALV_LIMIT' || entries.length === 1) throw error
     await index.transaction(async (transaction) => {
-      for (const { id, vector, metadata } of entries)
-        await admitted(index, () => transaction.upsert(id, vector, metadata))
+      for (const { id, vector, metadata } of entries) await transaction.upsert(id, vector, metadata)
     })
-  }
-}
-
-/** A caller of LangChain's interface knows nothing of backpressure: it waits here. */
-async function admitted(index: DurableIndex, append: () => Promise<void> | void): Promise<void> {
-  for (;;) {
-    try {
-      return await append()
-    } catch (error) {
-      if ((error as WalError).code !== 'WALV_BACKPRESSURE') throw error
-      await index.flush()
-    }
   }
 }
 

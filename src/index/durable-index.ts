@@ -9,6 +9,7 @@ import { wholeNumber } from '../log/options.ts'
 import type { Transaction } from '../log/transactions.ts'
 import type { Wal, WalStats } from '../log/wal.ts'
 import { checkOptions } from '../option-names.ts'
+import { Admission } from './admission.ts'
 import { ApplyQueue } from './apply-queue.ts'
 import { type ChangeInput, type ChangeRules, checkedEntry, checkedQuery, checkUpdate } from './checked-change.ts'
 import { type CheckpointFigures, Checkpointing } from './checkpointing.ts'
@@ -59,6 +60,7 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> {
   readonly #rules: ChangeRules
   readonly #inFlight: InFlight
   readonly #queue: ApplyQueue
+  readonly #admission: Admission
   readonly #checkpointing: Checkpointing
   #closed = false
 
@@ -75,6 +77,7 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> {
     this.recovery = recovery
     this.#inFlight = new InFlight(state.catalog)
     this.#queue = new ApplyQueue(state, log.directory, log.lastSeq)
+    this.#admission = new Admission(log)
     this.#checkpointing = new Checkpointing(log, state, this.#queue, interval)
   }
 
@@ -154,11 +157,13 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> {
   async delete(id: string): Promise<boolean> {
     this.#needOpen()
     const entry = checkedEntry({ type: 'delete', id }, this.#rules)
-    this.#inFlight.checkFree(id)
-    const existed = this.#inFlight.exists(id)
-    // Another call in flight may be what removes it. The answer holds if that one succeeds; if it is refused, so is what is logged behind it.
-    if (existed || this.#inFlight.decides(id)) await this.#append(entry)
-    return existed
+    return this.#admission.enter(() => {
+      this.#inFlight.checkFree(id)
+      const existed = this.#inFlight.exists(id)
+      // Another call in flight may be what removes it. The answer holds if that one succeeds; if it is refused, so is what is logged behind it.
+      if (!existed && !this.#inFlight.decides(id)) return false
+      return this.#append(entry).then(() => existed)
+    })
   }
 
   /** Applies several changes whole or not at all, in their order; a later one sees an earlier one. */
@@ -172,10 +177,17 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> {
    */
   async transaction<T>(work: (transaction: IndexTransaction<Input>) => Promise<T> | T): Promise<T> {
     this.#needOpen()
-    const transaction = this.#log.begin()
-    const scope = new IndexTransaction<Input>(this.#rules, this.#inFlight, transaction)
+    return this.#admission.enter(() => this.#transact(this.#log.begin(), work))
+  }
+
+  async #transact<T>(
+    transaction: Transaction,
+    work: (transaction: IndexTransaction<Input>) => Promise<T> | T,
+  ): Promise<T> {
+    const scope = new IndexTransaction<Input>(this.#rules, this.#inFlight, this.#admission, transaction)
     try {
       const result = await work(scope)
+      await scope.settled()
       await this.#commit(scope, transaction)
       return result
     } catch (error) {
@@ -189,7 +201,7 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> {
   async #commit(scope: IndexTransaction<Input>, transaction: Transaction): Promise<void> {
     this.#needOpen()
     const leave = this.#inFlight.enter(scope.outcome)
-    await this.#queue.add(transaction.commit(), scope.entries).finally(leave)
+    await this.#queue.add(transaction.commit(), scope.entries, leave)
     this.#checkpointing.takeIfDue()
   }
 
@@ -284,6 +296,7 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> {
   /** Waits for what is under way and closes the log. Calling it again is harmless. */
   async close(): Promise<void> {
     this.#closed = true
+    await this.#admission.settled()
     await this.#checkpointing.close()
     await this.#log.close()
     await this.#queue.settled()
@@ -295,11 +308,13 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> {
 
   async #change(input: ChangeInput): Promise<void> {
     this.#needOpen()
-    await this.#append(checkedEntry(input, this.#rules))
+    const entry = checkedEntry(input, this.#rules)
+    await this.#admission.enter(() => this.#append(entry))
   }
 
-  /** Everything from here to the append is synchronous: what validation sees is what the log's order will be. */
-  async #append(entry: BatchMember): Promise<void> {
+  /** Everything from here to the append is synchronous: what validation sees is what the log's order will be. What is refused is thrown. */
+  #append(entry: BatchMember): Promise<void> {
+    this.#queue.needWhole()
     const outcome = new Map<string, boolean>()
     for (const change of dataEntries([entry])) {
       this.#inFlight.checkFree(change.id)
@@ -308,8 +323,7 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> {
     }
     const logged = this.#log.submit(entry)
     const leave = this.#inFlight.enter(outcome)
-    await this.#queue.add(logged, [entry]).finally(leave)
-    this.#checkpointing.takeIfDue()
+    return this.#queue.add(logged, [entry], leave).then(() => this.#checkpointing.takeIfDue())
   }
 
   #needOpen(): void {

@@ -75,6 +75,8 @@ export class GroupCommit {
   #promisedBefore: number
   #lastTimestamp: number
   #flushes: Flush[] = []
+  /** Those who wait until less is pending. */
+  #drained: (() => void)[] = []
   #groups = 0
   #lastGroupBytes = 0
   #closed = false
@@ -150,6 +152,19 @@ export class GroupCommit {
     if (this.#durableBefore >= this.#nextSeq) return Promise.resolve()
     this.#schedule()
     return new Promise((resolve, reject) => this.#flushes.push({ before: this.#nextSeq, resolve, reject }))
+  }
+
+  /** Resolves when less is pending than now, at once if nothing is. */
+  drained(): Promise<void> {
+    if (this.pendingBytes === 0) return Promise.resolve()
+    this.#schedule()
+    return new Promise((resolve) => this.#drained.push(resolve))
+  }
+
+  #tellDrained(): void {
+    const waiting = this.#drained
+    this.#drained = []
+    for (const resolve of waiting) resolve()
   }
 
   /** Flushes, writes down that the log was closed in order, and lets go of the files. From the call on nothing more is taken, also of transactions that are open. */
@@ -249,6 +264,7 @@ export class GroupCommit {
     this.#writer.prepareAhead(group.bytes)
     if (groupChannel.hasSubscribers) this.#tellOf(group)
     group.resolve()
+    this.#tellDrained()
   }
 
   #tellOf({ firstSeq, nextSeq, bytes }: Group): void {
@@ -355,6 +371,7 @@ export class GroupCommit {
     this.#refusedFrom(group.firstSeq)
     this.#queue.goOnBehindWritten()
     for (const each of [group, ...behind]) each.reject(errorOf)
+    this.#tellDrained()
   }
 
   #takeAll(): Group[] {
@@ -370,6 +387,7 @@ export class GroupCommit {
     const behind = this.#takeAll()
     for (const each of written) each?.reject((seq) => fateUnknown(poison, seq))
     for (const each of behind) each.reject(() => refusedBy(poison, cause))
+    this.#tellDrained()
     this.#settleFlushes()
   }
 

@@ -39,7 +39,7 @@ export interface WalOptions {
   readonly segmentMaxAgeMs?: number
   /** How many checkpoints, with their snapshots and the log behind the oldest of them, are kept. 1 to 1 000, default 2. */
   readonly checkpointRetention?: number
-  /** Bytes appended and not yet on disk, above which an append is refused with `WALV_BACKPRESSURE`. Default 64 MiB. */
+  /** Bytes appended and not yet on disk, above which an append is refused with `WALV_BACKPRESSURE`; the calls of a `DurableIndex` wait instead. Default 64 MiB. */
   readonly maxPendingBytes?: number
   /** A sync that takes this long or longer while appends wait for it is warned about, once per open log, as a process warning of code `WALV_SLOW_SYNC`. Default 1 000. */
   readonly slowSyncMs?: number

@@ -232,6 +232,14 @@ export class Wal implements Log {
     )
   }
 
+  /**
+   * Resolves when less waits to be written than now, at once if nothing does: what was refused with `WALV_BACKPRESSURE` may be tried again.
+   * @throws WALV_CLOSED, WALV_READ_ONLY
+   */
+  async drained(): Promise<void> {
+    return this.#writable().writer.drained()
+  }
+
   /** Resolves when everything appended so far is on stable storage, whatever the durability level. */
   async flush(): Promise<void> {
     return this.#writable().writer.flush()

@@ -212,7 +212,7 @@ class IndexWork {
     await this.#bear(
       async () => {
         const work = this.#index.transaction(async (transaction) => {
-          for (const { id, vector, metadata } of changes) transaction.upsert(id, vector, metadata)
+          for (const { id, vector, metadata } of changes) await transaction.upsert(id, vector, metadata)
           if (between) await this.#one()
           if (aborts) throw ABORT
           unit = this.#model.submit(changes.map(({ effect }) => effect))

@@ -65,11 +65,11 @@ for (const [name, schema] of Object.entries(SCHEMAS)) {
     )
     assert.deepEqual([index.stats().lastSeq, index.fingerprint()], [lastSeq, fingerprint])
 
-    await index.transaction((transaction) => {
-      transaction.insert('e', VECTOR, GOOD)
-      assert.throws(() => transaction.insert('f', VECTOR, wrong({ title: 'y' })), issuesOf('f', [['pages']]))
-      assert.throws(() => transaction.update('e', { metadata: wrong(3) }), issuesOf('e', [[]]))
-      transaction.upsert('g', VECTOR, GOOD)
+    await index.transaction(async (transaction) => {
+      await transaction.insert('e', VECTOR, GOOD)
+      await assert.rejects(transaction.insert('f', VECTOR, wrong({ title: 'y' })), issuesOf('f', [['pages']]))
+      await assert.rejects(transaction.update('e', { metadata: wrong(3) }), issuesOf('e', [[]]))
+      await transaction.upsert('g', VECTOR, GOOD)
     })
     assert.deepEqual([...index.ids()], ['a', 'e', 'g'])
     await index.update('a', { vector: [3, 2, 1] })

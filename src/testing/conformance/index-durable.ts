@@ -38,9 +38,9 @@ async function change(index: DurableIndex, vectors: readonly Float32Array[]): Pr
     { type: 'insert', id: 'id-6', vector: vectors[7]!, metadata: null },
     { type: 'delete', id: 'id-7' },
   ])
-  await index.transaction((transaction) => {
-    transaction.delete('id-8')
-    transaction.insert('late', vectors[9]!)
+  await index.transaction(async (transaction) => {
+    await transaction.delete('id-8')
+    await transaction.insert('late', vectors[9]!)
   })
   assert.equal(await index.delete('id-9'), true)
 }

@@ -56,6 +56,9 @@ export class Straight implements Log {
   begin(): Transaction {
     return this.wal.begin()
   }
+  drained(): Promise<void> {
+    return this.wal.drained()
+  }
   read(options?: ReadOptions): AsyncIterable<WalRecord> {
     return this.wal.read(options)
   }
