@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { ApplyQueue } from '../../src/index/apply-queue.ts'
-import type { IndexState } from '../../src/index/index-state.ts'
+import { IndexState } from '../../src/index/index-state.ts'
 import { type DurableIndex, flat } from '../../src/mod.ts'
 import { FailingDisk } from '../support/failing-disk.ts'
 import { names, openIndex, refusal, temporaryDirectory } from '../support/logs.ts'
@@ -187,4 +187,18 @@ test('a change of a transaction that is refused and that nobody awaits fails the
     assert.equal((await refused)[1].status, 'rejected')
   })
   assert.deepEqual([...index.ids()], ['a'])
+})
+
+test('a change that is built on one which the log has just refused has no effect, and the index goes on', async () => {
+  const state = new IndexState(flat({ dimensions: 1 }))
+  const queue = new ApplyQueue(state, 'nowhere', -1)
+  const vector = Float32Array.of(1)
+  const full = new Error('the disk is full')
+  const refused = queue.add(Promise.reject(full), [{ type: 'insert', id: 'a', vector }], () => {})
+  const built = queue.add(Promise.resolve(0), [{ type: 'update', id: 'a', vector }], () => {})
+  const next = queue.add(Promise.resolve(1), [{ type: 'insert', id: 'b', vector }], () => {})
+  await assert.rejects(refused, full)
+  await assert.rejects(built, refusal('WALV_CONFLICT', 'not-logged'))
+  await next
+  assert.deepEqual([queue.broken, queue.appliedSeq, [...state.catalog.ids()]], [undefined, 1, ['b']])
 })
