@@ -5,7 +5,7 @@ import { copyFile, mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { crc32 } from 'node:zlib'
-import { loadEngine } from '../src/adapters/engine.ts'
+import { loadPeer } from '../src/adapters/peer.ts'
 import { defineCommand, parseCommand } from '../src/cli/args.ts'
 import { openVectorFile } from '../src/cli/import/index.ts'
 import { nativeLock } from '../src/disk/native-lock.ts'
@@ -163,7 +163,7 @@ const scenarios: Record<WalErrorCode, Scenario> = {
     await opened.close()
     await index(4)
   },
-  WALV_ENGINE: async () => loadEngine({ name: 'no-such-engine', version: '1.0.0' }),
+  WALV_ENGINE: async () => loadPeer({ adapter: 'none', name: 'no-such-engine', version: '1.0.0' }),
   WALV_ABORTED: async ({ directory, wal }) => {
     await writeLog(directory, ['a'])
     await wal({ signal: AbortSignal.abort() })

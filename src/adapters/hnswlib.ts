@@ -2,10 +2,10 @@ import { checkShape } from '../index/index-options.ts'
 import type { Metric, VectorIndex } from '../index/vector-index.ts'
 import { wholeNumber } from '../log/options.ts'
 import { checkOptions, type OptionNames } from '../option-names.ts'
-import { type EnginePackage, loadEngine } from './engine.ts'
 import type { Graph } from './graph.ts'
 import { GraphIndex } from './graph-index.ts'
 import { dimensionsIn, isWhole } from './hnswlib-file.ts'
+import { loadPeer, type Peer } from './peer.ts'
 
 export interface HnswlibOptions {
   /** Elements of every vector: an integer from 1 to 65 535. */
@@ -28,7 +28,7 @@ const HNSWLIB_OPTIONS: OptionNames<HnswlibOptions> = {
   efSearch: true,
 }
 
-const PACKAGE: EnginePackage = { name: 'hnswlib-node', version: '3.0.0' }
+const PACKAGE: Peer = { adapter: 'hnswlib', name: 'hnswlib-node', version: '3.0.0' }
 
 /** For `cosine` the vectors have length 1, and then it is the inner product. */
 const SPACES: Readonly<Record<Metric, string>> = { cosine: 'ip', l2: 'l2', ip: 'ip' }
@@ -68,7 +68,7 @@ export function hnswlib(options: HnswlibOptions): VectorIndex {
   wholeNumber('m', m, 2, 256)
   wholeNumber('efConstruction', efConstruction, 1, 10_000)
   wholeNumber('efSearch', efSearch, 1, 10_000)
-  const { HierarchicalNSW } = loadEngine(PACKAGE) as HnswlibPackage
+  const { HierarchicalNSW } = loadPeer(PACKAGE) as HnswlibPackage
   const makeNative = (): HierarchicalNSW => new HierarchicalNSW(SPACES[metric], dimensions)
   const engine = {
     kind: 'hnswlib',

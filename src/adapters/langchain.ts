@@ -20,6 +20,10 @@ import type { DurableIndexOptions, Hit } from '../index/durable-index-types.ts'
 import { flat } from '../index/flat.ts'
 import type { Metric, VectorIndex } from '../index/vector-index.ts'
 import { checkOptions, type OptionNames } from '../option-names.ts'
+import { checkPeer, findPeer, type Peer } from './peer.ts'
+
+/** Before 0.3 documents lose their ids. */
+const PACKAGE: Peer = { adapter: 'langchain', name: '@langchain/core', version: '1.4.0', from: '0.3.0' }
 
 export interface WalvVectorStoreConfig extends Omit<DurableIndexOptions, 'index'> {
   /**
@@ -76,14 +80,19 @@ export class WalvVectorStore extends VectorStore {
     return 'WalvVectorStore'
   }
 
-  /** Over an index that is open already and holds nothing but documents. `close` closes it. */
+  /** Over an index that is open already and holds nothing but documents. `close` closes it. @throws WALV_ENGINE */
   constructor(embeddings: EmbeddingsInterface, { index }: { readonly index: DurableIndex }) {
+    checkVersion()
     super(embeddings, {})
     this.index = index
   }
 
-  /** Opens the store in a directory, which is made if missing. @throws what `DurableIndex.open` and the model throw */
+  /**
+   * Opens the store in a directory, which is made if missing.
+   * @throws WALV_ENGINE if `@langchain/core` is older than 0.3.0; what `DurableIndex.open` and the model throw
+   */
   static async open(embeddings: EmbeddingsInterface, config: WalvVectorStoreConfig): Promise<WalvVectorStore> {
+    checkVersion()
     const index = config.index ?? flat({ dimensions: (await embeddings.embedQuery('dimensions')).length })
     return new WalvVectorStore(embeddings, { index: await DurableIndex.open({ ...config, index }) })
   }
@@ -232,6 +241,12 @@ export class WalvVectorStore extends VectorStore {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }
+}
+
+/** @throws WALV_ENGINE */
+function checkVersion(): void {
+  const place = findPeer(PACKAGE, '/vectorstores')
+  if (place) checkPeer(PACKAGE, place)
 }
 
 interface Prepared {

@@ -2,9 +2,9 @@ import { checkOneOf, checkShape } from '../index/index-options.ts'
 import type { Metric, VectorIndex } from '../index/vector-index.ts'
 import { wholeNumber } from '../log/options.ts'
 import { checkOptions, type OptionNames } from '../option-names.ts'
-import { type EnginePackage, loadEngine } from './engine.ts'
 import type { Graph } from './graph.ts'
 import { GraphIndex } from './graph-index.ts'
+import { loadPeer, type Peer } from './peer.ts'
 
 export interface UsearchOptions {
   /** Elements of every vector: an integer from 1 to 65 535. */
@@ -33,7 +33,7 @@ const USEARCH_OPTIONS: OptionNames<UsearchOptions> = {
 export type UsearchQuantization = 'f32' | 'f16' | 'bf16'
 
 /** Versions before 2.26.2 end the process on a file that is not whole. */
-const PACKAGE: EnginePackage = { name: 'usearch', version: '2.26.2' }
+const PACKAGE: Peer = { adapter: 'usearch', name: 'usearch', version: '2.26.2' }
 
 /** For `cosine` the vectors have length 1, and then it is the inner product. */
 const METRICS: Readonly<Record<Metric, string>> = { cosine: 'ip', l2: 'l2sq', ip: 'ip' }
@@ -80,7 +80,7 @@ export function usearch(options: UsearchOptions): VectorIndex {
   wholeNumber('connectivity', connectivity, 2, 256)
   wholeNumber('expansionAdd', expansionAdd, 1, 10_000)
   wholeNumber('expansionSearch', expansionSearch, 1, 10_000)
-  const { Index } = loadEngine(PACKAGE) as UsearchPackage
+  const { Index } = loadPeer(PACKAGE) as UsearchPackage
   const config = {
     dimensions,
     metric: METRICS[metric],

@@ -1,4 +1,4 @@
-/** What a user is told whose engine cannot be used: in a folder of its own, where npm's packages are what the test puts there. */
+/** What a user is told whose package cannot be used: in a folder of its own, where npm's packages are what the test puts there. */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { cp, mkdir, writeFile } from 'node:fs/promises'
@@ -11,18 +11,29 @@ import { temporaryDirectory } from '../support/logs.ts'
 
 const SOURCES = fileURLToPath(new URL('../../src/', import.meta.url))
 
-/** Code of the error that making an index ends with, and its message. */
-async function refusalIn(t: TestContext, packages: Readonly<Record<string, readonly [version: string, code: string]>>) {
+type Packages = Readonly<Record<string, readonly [version: string, code: string]>>
+
+/** Runs a program in a folder with the sources of walv, and with these packages. */
+async function printedIn(t: TestContext, packages: Packages, program: string): Promise<string> {
   const folder = await temporaryDirectory(t)
   await cp(SOURCES, join(folder, 'walv'), { recursive: true })
   await writeFile(join(folder, 'package.json'), '{"type":"module"}')
   for (const [name, [version, code]] of Object.entries(packages)) {
     const home = join(folder, 'node_modules', name)
     await mkdir(join(home, 'lib'), { recursive: true })
-    await writeFile(join(home, 'package.json'), JSON.stringify({ name, version, exports: './lib/index.js' }))
+    await writeFile(
+      join(home, 'package.json'),
+      JSON.stringify({ name, version, exports: { '.': './lib/index.js', './*': './lib/index.js' } }),
+    )
     await writeFile(join(home, 'lib', 'package.json'), '{"type":"commonjs"}')
     await writeFile(join(home, 'lib', 'index.js'), code)
   }
+  await writeFile(join(folder, 'program.js'), program)
+  return execFileSync(process.execPath, ['program.js'], { cwd: folder, encoding: 'utf8' })
+}
+
+/** Code of the error that making an index ends with, and its message. */
+async function refusalIn(t: TestContext, packages: Packages) {
   const program = `
     import { usearch } from './walv/adapters/usearch.js'
     import { hnswlib } from './walv/adapters/hnswlib.js'
@@ -30,8 +41,7 @@ async function refusalIn(t: TestContext, packages: Readonly<Record<string, reado
       try { make({ dimensions: 3 }); return ['none', ''] } catch ({ code, message }) { return [code, message] }
     })
     console.log(JSON.stringify(told))`
-  await writeFile(join(folder, 'program.js'), program)
-  return JSON.parse(execFileSync(process.execPath, [join(folder, 'program.js')], { encoding: 'utf8' }))
+  return JSON.parse(await printedIn(t, packages, program))
 }
 
 test('an engine that is not installed is named, with the line that installs it; walv loads without', async (t) => {
@@ -65,6 +75,32 @@ test('an engine whose native part does not load says why, and what builds it', a
   for (const [code, message] of told) {
     assert.equal(code, 'WALV_ENGINE')
     assert.match(message, /does not load on Node v\d+\S+, \w+-\w+: Could not locate the bindings file\. .* npm rebuild/)
+  }
+})
+
+test('an @opentelemetry/api without metrics is refused by its version, and not by a name that it lacks', async (t) => {
+  const program = `
+    import { instrument } from './walv/adapters/otel.js'
+    try { instrument() } catch ({ code, message }) { console.log(code, message) }`
+  const old = 'exports.trace = exports.context = exports.SpanStatusCode = {}'
+  const wanted = 'walv/otel needs @opentelemetry/api 1.3.0 or newer, before 2.0.0, and 1.2.0 is installed.'
+  const told = await printedIn(t, { '@opentelemetry/api': ['1.2.0', old] }, program)
+  assert.equal(told, `WALV_ENGINE ${wanted} Run: npm install @opentelemetry/api@1.9.1\n`)
+})
+
+test('a @langchain/core that will not do is refused before a store is opened', async (t) => {
+  const program = `
+    import { existsSync } from 'node:fs'
+    import { WalvVectorStore } from './walv/adapters/langchain.js'
+    const told = (error) => console.log(error.code, error.message)
+    await WalvVectorStore.open({}, { directory: './data' }).catch(told)
+    try { new WalvVectorStore({}, {}) } catch (error) { told(error) }
+    console.log(existsSync('./data'))`
+  const core = 'exports.Document = exports.VectorStore = class {}; exports.maximalMarginalRelevance = () => []'
+  for (const version of ['0.2.36', '2.0.0-rc.1']) {
+    const wanted = `walv/langchain needs @langchain/core 0.3.0 or newer, before 2.0.0, and ${version} is installed.`
+    const line = `WALV_ENGINE ${wanted} Run: npm install @langchain/core@1.4.0\n`
+    assert.equal(await printedIn(t, { '@langchain/core': [version, core] }, program), `${line}${line}false\n`)
   }
 })
 
