@@ -40,7 +40,7 @@ function headline(diagnosis: Diagnosis): string {
   if (remedy.kind === 'replace-link') return say('red', 'Links stand where segments of the log should be.')
   if (isTwoLogs(diagnosis)) return say('red', 'Segments of more than one log are in this directory.')
   if (refusal?.code === 'WALV_NOT_A_FILE') return say('red', 'No writer can open this log: LOCK is no file.')
-  if (remedy.kind === 'restore-backup' && verdict === 'possible-loss')
+  if (remedy.kind === 'restore-backup' && diagnosis.recoverable?.records === 0)
     return say('red', 'Nothing of this log can be read any more.')
   if (remedy.kind === 'check-path') return say('red', `There is no log in ${where}.`)
   if (remedy.kind === 'convert') return say('yellow', 'This is a log of format v1. It has to be converted.')

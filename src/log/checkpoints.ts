@@ -19,6 +19,8 @@ export class Checkpoints {
   readonly #segments: SegmentList
   readonly #writer: GroupCommit
   readonly #transactions: TransactionTable
+  /** Names of snapshots that no checkpoint names and that are left alone. */
+  readonly #spared: readonly string[]
   /** Oldest first. */
   #kept: FoundCheckpoint[]
   readonly #openedAt: number
@@ -31,12 +33,14 @@ export class Checkpoints {
     writer: GroupCommit,
     transactions: TransactionTable,
     found: readonly FoundCheckpoint[],
+    spared: readonly string[],
   ) {
     this.#settings = settings
     this.#snapshots = snapshots
     this.#segments = segments
     this.#writer = writer
     this.#transactions = transactions
+    this.#spared = spared
     this.#kept = found.slice(-settings.checkpointRetention)
     this.#openedAt = writer.nextSeq
   }
@@ -78,7 +82,7 @@ export class Checkpoints {
   }
 
   async #publish(seq: number, replayFrom: number, write: CheckpointRequest['snapshot']): Promise<CheckpointEntry> {
-    // A snapshot must not outlive what it was made from.
+    // A snapshot must not outlive what it was made from: one that reaches beyond the log's end, even half made, is proof of a loss.
     await this.#writer.flush()
     const reference = await this.#snapshots.publish(seq, write).catch((error) => {
       throw ioError(
@@ -109,9 +113,9 @@ export class Checkpoints {
     }
   }
 
-  /** Removes the snapshots that no kept checkpoint names. */
+  /** Removes the snapshots that no kept checkpoint names, but for those that are spared. */
   async removeUnnamed(): Promise<void> {
-    await this.#snapshots.keepOnly(new Set(this.#kept.map(({ entry }) => entry.snapshot!.name)))
+    await this.#snapshots.keepOnly(new Set([...this.#kept.map(({ entry }) => entry.snapshot!.name), ...this.#spared]))
   }
 
   /** Resolves when no checkpoint is being taken. */

@@ -14,6 +14,7 @@ import {
   segmentName,
   segmentNumber,
 } from '../format/segment.ts'
+import { MAX_SEQUENCE } from '../limits.ts'
 
 /** Names within a log's directory. */
 export const LOCK_FILE = 'LOCK'
@@ -36,13 +37,24 @@ export interface SegmentFile {
   readonly unreadable: boolean
 }
 
+/** What tells by its name how far the log reached. */
+export interface Reach {
+  /** Within the log's directory. */
+  readonly name: string
+  readonly through: number
+}
+
 export interface LogDirectory {
   readonly path: string
   /** The largest number in any name, also of what is no file, unless that leaves too few for the log; 0 without one. */
   readonly lastNumber: number
   /** In the order of their numbers. */
   readonly segments: readonly SegmentFile[]
-  readonly snapshots: readonly string[]
+  /**
+   * The snapshot that reaches furthest, one that was not finished or was put aside too. The log is synced before any of it is made: so these records were durable,
+   * and where they are not in the log, they are lost.
+   */
+  readonly reach: Reach | undefined
   readonly damage: readonly Damage[]
 }
 
@@ -52,6 +64,8 @@ export interface LogDirectory {
  * WALV_IO
  */
 export async function readDirectory(disk: Disk, path: string): Promise<LogDirectory> {
+  // First: a live writer, beside which this reads, has written the records before it makes their snapshot.
+  const reach = await furthestSnapshot(disk, path)
   const entries = await disk.list(path).catch((error) => refuseDirectory(path, error))
   const segments: SegmentFile[] = []
   const damage: Damage[] = []
@@ -82,11 +96,7 @@ export async function readDirectory(disk: Disk, path: string): Promise<LogDirect
     path,
     lastNumber: entries.reduce((last, entry) => Math.max(last, takenNumber(entry)), 0),
     segments,
-    snapshots: await listSnapshots(
-      disk,
-      path,
-      entries.some(({ name }) => name === SNAPSHOT_FOLDER),
-    ),
+    reach,
     damage,
   }
 }
@@ -97,10 +107,35 @@ function takenNumber({ name, kind }: DiskEntry): number {
   return kind === 'file' || number < MAX_SEGMENT_NUMBER / 2 ? number : 0
 }
 
-async function listSnapshots(disk: Disk, path: string, present: boolean): Promise<string[]> {
-  if (!present) return []
-  const entries = await disk.list(join(path, SNAPSHOT_FOLDER))
-  return entries.map(({ name }) => name).toSorted()
+export const snapshotName = (through: number): string => `snapshot-${String(through).padStart(16, '0')}`
+
+/** Whether walv gives such names, to what it makes too: what it finds under others is not its own. */
+export const isSnapshotName = (name: string): boolean => /^snapshot-\d{16}(?:\.tmp)?$/.test(name)
+
+/** Through which record a snapshot reaches, by its name; the name may be of one that is being made, or that was put aside. */
+function snapshotThrough(name: string): number | undefined {
+  const through = Number(/^snapshot-(\d{16})(?:\.(?:tmp|\d+))?$/.exec(name)?.[1] ?? Number.NaN)
+  return through <= MAX_SEQUENCE ? through : undefined
+}
+
+async function furthestSnapshot(disk: Disk, path: string): Promise<Reach | undefined> {
+  let furthest: Reach | undefined
+  for (const folder of [SNAPSHOT_FOLDER, QUARANTINE_FOLDER]) {
+    for (const { name } of await listFolder(disk, join(path, folder))) {
+      const through = snapshotThrough(name)
+      if (through !== undefined && through > (furthest?.through ?? -1))
+        furthest = { name: `${folder}/${name}`, through }
+    }
+  }
+  return furthest
+}
+
+/** What is in a folder; nothing where there is none. */
+export async function listFolder(disk: Disk, path: string): Promise<DiskEntry[]> {
+  return disk.list(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT' && error.code !== 'ENOTDIR') throw error
+    return []
+  })
 }
 
 /** Only a regular file can be locked: a pipe has no text, and a link leads to what is not the log's. */

@@ -144,7 +144,7 @@ async function examineV2(settings: WalSettings): Promise<Omit<Diagnosis, 'writer
   return {
     directory,
     verdict: verdictOf(damage),
-    refusal: refusalOf(directory, damage),
+    refusal: refusalOf(directory, damage, surveyed.logId !== undefined),
     format: 'v2',
     damage,
     recoverable: recoverableOf(surveyed, judged.checkpoint?.sequenceNumber),
@@ -226,9 +226,9 @@ function verdictOf(damage: readonly Damage[]): Verdict {
   return damage.length > 0 ? 'torn-tail' : 'healthy'
 }
 
-function refusalOf(directory: string, damage: readonly Damage[]): Diagnosis['refusal'] {
+function refusalOf(directory: string, damage: readonly Damage[], isReadable: boolean): Diagnosis['refusal'] {
   try {
-    refuseLoss(directory, damage)
+    refuseLoss(directory, damage, isReadable)
     return undefined
   } catch (error) {
     const { code, message } = error as WalError

@@ -1,6 +1,6 @@
 import type { CheckpointEntry, Damage } from '../entry.ts'
 import { damageOf } from './damage.ts'
-import { readDirectory, type SegmentFile, SNAPSHOT_FOLDER } from './directory.ts'
+import { type Reach, readDirectory, type SegmentFile } from './directory.ts'
 import type { WalSettings } from './options.ts'
 import type { SnapshotProblem, SnapshotStore, SnapshotTrial } from './snapshot-store.ts'
 import { type Survey, survey } from './survey.ts'
@@ -40,7 +40,7 @@ export async function lookOnce(
   const { surveyed, judged } = await judge(await survey(disk, listed, options), snapshots, trial)
   const damage = [...judged.damage, ...surveyed.damage]
   const none = listed.segments.length === 0
-  if (none && listed.snapshots.length > 0) damage.push(NO_SEGMENT)
+  if (none && listed.reach) damage.push(noSegment(listed.reach))
   if (!none && surveyed.segments.length === 0) damage.push(noHeader(listed.segments[0]!))
   return { surveyed, judged, damage }
 }
@@ -58,16 +58,16 @@ const noHeader = ({ name, bytes }: SegmentFile): Damage => ({
 })
 
 /** A log's first segment is there before its first snapshot, and a last one always. */
-const NO_SEGMENT: Damage = {
+const noSegment = ({ name, through }: Reach): Damage => ({
   kind: 'missing-segment',
-  file: SNAPSHOT_FOLDER,
+  file: name,
   offset: 0,
   bytes: 0,
-  acknowledged: null,
-  seqs: [],
+  acknowledged: true,
+  seqs: [{ from: 0, through }],
   ids: [],
-  detail: 'There are snapshots but not one segment: the log itself is gone.',
-}
+  detail: `There is not one segment: the log itself is gone. ${name} was made when it reached to record ${through}.`,
+})
 
 /**
  * What lies before a missing segment is not needed if a verified snapshot holds it: then nothing is lost, and the log begins behind the hole. It is told, and the older files

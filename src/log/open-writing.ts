@@ -109,10 +109,13 @@ async function startWriting(
     writer,
     open.filter(({ prepared }) => prepared),
   )
-  const checkpoints = new Checkpoints(settings, snapshots, segments, writer, transactions, recovered.checkpoints)
+  const { checkpoints: found } = recovered
+  // Where records are lost, a checkpoint may be among them, and its snapshot may be all that is left of them. Else one that no checkpoint names is of one that never came to be.
+  const isWhole = recovered.report.damage.every(isHarmless)
+  const spared = isWhole ? [] : await snapshots.unnamed(found)
+  const checkpoints = new Checkpoints(settings, snapshots, segments, writer, transactions, found, spared)
   await Promise.all(open.filter(({ prepared }) => !prepared).map(({ id }) => transactions.mark(id, 'abortTransaction')))
-  // Where records are lost, a checkpoint may be among them: its snapshot is kept for whoever has to look.
-  if (recovered.report.damage.every(isHarmless)) await checkpoints.removeUnnamed()
+  if (isWhole) await checkpoints.removeUnnamed()
   return { lock, writer, transactions, segments, checkpoints }
 }
 

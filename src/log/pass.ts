@@ -1,6 +1,7 @@
 import type { Disk } from '../disk/disk.ts'
 import { SEGMENT_HEADER_BYTES } from '../format/segment.ts'
 import type { LiveSegment } from './chain.ts'
+import type { Reach } from './directory.ts'
 import { Tally } from './tally.ts'
 import { closes, type FrameVisitor, firstNumber, SegmentWalk, type Spot } from './walk.ts'
 
@@ -33,6 +34,7 @@ export async function walkAll(
   disk: Disk,
   segments: readonly LiveSegment[],
   end: number,
+  reach: Reach | undefined,
   options: SurveyOptions,
 ): Promise<Pass> {
   const tally = new Tally()
@@ -77,9 +79,11 @@ export async function walkAll(
     done += segment.bytes
     options.onProgress?.(done, total)
   }
+  const told = reach && reach.through >= durableBefore ? reach : undefined
+  if (told) durableBefore = told.through + 1
   const last = pass.live.at(-1)
   if (last && durableBefore > nextSeq && pass.spots.at(-1)?.lostThrough !== null) {
-    pass.spots.push(lostAtEnd(last, pass.usedBytes.get(last.number)!, nextSeq, durableBefore - 1))
+    pass.spots.push(lostAtEnd(last, pass.usedBytes.get(last.number)!, nextSeq, durableBefore - 1, told))
   }
   return { ...pass, tally, durableBefore, nextSeq, closedAt }
 }
@@ -91,14 +95,17 @@ async function beginning(disk: Disk, first: LiveSegment): Promise<number> {
   return Number.isFinite(seq) ? seq : 0
 }
 
-/** Records that were promised and of which nothing is left but zeros. */
+/** Records that were promised, by a frame or by the name of a snapshot, and of which nothing is left but zeros. */
 function lostAtEnd(
   { name: file, number: segment, bytes }: LiveSegment,
   offset: number,
   lostFrom: number,
   lostThrough: number,
+  told: Reach | undefined,
 ): Spot {
-  const reason = 'promised records are missing at the end of the log'
+  const reason = told
+    ? `the log ends here, and ${told.name} was made when it reached to record ${told.through}`
+    : 'promised records are missing at the end of the log'
   return {
     kind: 'corrupt',
     file,

@@ -90,7 +90,7 @@ export async function recover(settings: WalSettings, snapshots: SnapshotStore): 
   let { surveyed } = found
   if (damageChannel.hasSubscribers) for (const each of damage) damageChannel.publish({ directory, damage: each })
   const quarantined: string[] = []
-  if (settings.recovery === 'strict') refuseLoss(directory, damage)
+  if (settings.recovery === 'strict') refuseLoss(directory, damage, surveyed.logId !== undefined)
   if (!settings.readOnly) {
     if (surveyed.logId === undefined && damage.some(({ acknowledged }) => acknowledged !== false))
       refuseUnreadable(directory, damage)
@@ -101,9 +101,11 @@ export async function recover(settings: WalSettings, snapshots: SnapshotStore): 
       else if (settings.recovery === 'repair') await snapshots.noteMissing(name)
     }
     if (settings.recovery === 'repair' && damage.some(({ kind }) => kind !== 'torn-tail')) {
+      if (!damage.every(({ acknowledged }) => acknowledged === false))
+        quarantined.push(...(await quarantineUnnamed(surveyed, snapshots)))
       quarantined.push(...(await repairSegments(disk, directory, surveyed)))
       surveyed = (await lookOnce({ ...settings, trial: undefined }, snapshots)).surveyed
-      refuseLoss(directory, surveyed.damage)
+      refuseLoss(directory, surveyed.damage, true)
     }
   }
   const { tally } = surveyed
@@ -131,6 +133,16 @@ export async function recover(settings: WalSettings, snapshots: SnapshotStore): 
     durationMs: performance.now() - started,
   }
   return { survey: surveyed, checkpoint: judged.checkpoint, checkpoints: judged.usable, report }
+}
+
+/** A snapshot that no checkpoint names may be all that is left of what is lost. Beside a log that is whole again the next opening would remove it. */
+async function quarantineUnnamed({ tally }: Survey, snapshots: SnapshotStore): Promise<string[]> {
+  const paths: string[] = []
+  for (const name of await snapshots.unnamed(tally.checkpoints)) {
+    const path = await snapshots.quarantine(name)
+    if (path !== undefined) paths.push(path)
+  }
+  return paths
 }
 
 /** Going on would mean to start empty in the place of a log that may only have lost its headers. */

@@ -1,14 +1,23 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
-import { type Disk, type DiskEntry, readFully, writeFully } from '../disk/disk.ts'
+import { type Disk, readFully, writeFully } from '../disk/disk.ts'
 import { echo } from '../echo.ts'
 import type { JsonValue, SnapshotFile, SnapshotReference } from '../entry.ts'
 import { WalError } from '../errors.ts'
 import { checkSnapshotInfo } from '../format/metadata.ts'
-import { ignoreMissing, QUARANTINE_FOLDER, SNAPSHOT_FOLDER, TEMPORARY_SUFFIX } from './directory.ts'
+import {
+  ignoreMissing,
+  isSnapshotName,
+  listFolder,
+  QUARANTINE_FOLDER,
+  SNAPSHOT_FOLDER,
+  snapshotName,
+  TEMPORARY_SUFFIX,
+} from './directory.ts'
 import { ioError } from './io-error.ts'
 import { letGo } from './let-go.ts'
 import { ensureFolder } from './make-directory.ts'
+import type { FoundCheckpoint } from './tally.ts'
 
 const PIECE_BYTES = 1024 * 1024
 
@@ -61,7 +70,7 @@ export class SnapshotStore {
    * every file synced and hashed, folder synced, renamed, parent synced.
    */
   async publish(seq: number, write: (target: SnapshotTarget) => Promise<JsonValue>): Promise<SnapshotReference> {
-    const name = `snapshot-${String(seq).padStart(16, '0')}`
+    const name = snapshotName(seq)
     const temporary = join(this.#folder, name + TEMPORARY_SUFFIX)
     await ensureFolder(this.#disk, this.#folder)
     await this.#disk.remove(temporary).catch(ignoreMissing)
@@ -69,7 +78,9 @@ export class SnapshotStore {
     try {
       const { info, files, own } = await this.#fill(temporary, write)
       await this.#disk.syncDirectory(temporary)
-      await this.#disk.remove(join(this.#folder, name)).catch(ignoreMissing)
+      // One that this process did not make was found beside a loss, and may be all that is left of what is lost.
+      if (this.#ownFiles.has(name)) await this.#disk.remove(join(this.#folder, name)).catch(ignoreMissing)
+      else await this.quarantine(name)
       await this.#disk.rename(temporary, join(this.#folder, name))
       this.#ownFiles.set(name, own)
       await this.#disk.syncDirectory(this.#folder)
@@ -187,11 +198,22 @@ export class SnapshotStore {
     return { reference, path, read: (name) => this.#readable(path(name)) }
   }
 
+  /** The names of all that is there, what is not finished too. */
+  async names(): Promise<string[]> {
+    const entries = await listFolder(this.#disk, this.#folder)
+    return entries.map(({ name }) => name).filter(isSnapshotName)
+  }
+
+  /** The names of those that none of these checkpoints names. */
+  async unnamed(checkpoints: readonly FoundCheckpoint[]): Promise<string[]> {
+    const named = new Set(checkpoints.map(({ entry }) => entry.snapshot?.name))
+    return (await this.names()).filter((name) => !named.has(name))
+  }
+
   /** Removes every snapshot but the named ones. */
   async keepOnly(names: ReadonlySet<string>): Promise<void> {
-    const entries = await this.#disk.list(this.#folder).catch(noEntries)
-    const surplus = entries.filter(({ name }) => name.startsWith('snapshot-') && !names.has(name))
-    for (const { name } of surplus) {
+    const surplus = (await this.names()).filter((name) => !names.has(name))
+    for (const name of surplus) {
       await this.#letGoOfOwn(name)
       await this.#disk.remove(join(this.#folder, name))
     }
@@ -212,7 +234,7 @@ export class SnapshotStore {
 
   /** Whether a snapshot was moved out of the way before. */
   async isQuarantined(name: string): Promise<boolean> {
-    const entries = await this.#disk.list(join(this.#directory, QUARANTINE_FOLDER)).catch(noEntries)
+    const entries = await listFolder(this.#disk, join(this.#directory, QUARANTINE_FOLDER))
     return entries.some((entry) => entry.name === name || entry.name.startsWith(`${name}.`))
   }
 
@@ -226,7 +248,7 @@ export class SnapshotStore {
 
   /** Moves a snapshot that does not verify out of the way, where it can still be looked at. Returns its new path; undefined if nothing of it is there. */
   async quarantine(name: string): Promise<string | undefined> {
-    const present = await this.#disk.list(this.#folder).catch(noEntries)
+    const present = await listFolder(this.#disk, this.#folder)
     if (!present.some((entry) => entry.name === name)) return undefined
     const folder = join(this.#directory, QUARANTINE_FOLDER)
     await ensureFolder(this.#disk, folder)
@@ -261,9 +283,4 @@ function unusable(name: string, path: string, error: NodeJS.ErrnoException): Sna
   if (error.code === 'EISDIR') return { kind: 'snapshot', what: `${name} is a directory` }
   if (error.code === 'EFTYPE') return { kind: 'snapshot', what: `${name} is not a regular file` }
   throw ioError(error, `The snapshot file ${path} cannot be read; try again`, path)
-}
-
-function noEntries(error: NodeJS.ErrnoException): DiskEntry[] {
-  ignoreMissing(error)
-  return []
 }

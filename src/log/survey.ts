@@ -38,12 +38,13 @@ export interface Survey {
  */
 export async function survey(disk: Disk, directory: LogDirectory, options: SurveyOptions = {}): Promise<Survey> {
   const logId = identityOf(directory.segments)
+  const { reach } = directory
   const { live: found, unused, damage } = chain(directory, logId)
-  const open = await walkAll(disk, found, Number.POSITIVE_INFINITY, options)
+  const open = await walkAll(disk, found, Number.POSITIVE_INFINITY, reach, options)
   const live = logId ? endOpenEnds(found, open) : found
-  const first = live === found ? open : await walkAll(disk, live, Number.POSITIVE_INFINITY, options)
+  const first = live === found ? open : await walkAll(disk, live, Number.POSITIVE_INFINITY, reach, options)
   const end = endOfLog(first)
-  const pass = end < first.nextSeq ? await walkAll(disk, live, end, options) : first
+  const pass = end < first.nextSeq ? await walkAll(disk, live, end, reach, options) : first
   const closed = pass.closedAt === end
   const spots = first.spots
     .filter((spot) => spot.lostFrom <= end)
@@ -156,10 +157,10 @@ function endOfLog({ spots, durableBefore, nextSeq }: Pass): number {
 }
 
 /**
- * Refuses a log that the survey cannot prove whole.
+ * Refuses a log that the survey cannot prove whole. `isReadable`: a segment tells its identity, without which nothing in it can be verified.
  * @throws WALV_DAMAGED with the damage list in `detail`
  */
-export function refuseLoss(path: string, damage: readonly Damage[]): void {
+export function refuseLoss(path: string, damage: readonly Damage[], isReadable: boolean): void {
   const losses = damage.filter(({ acknowledged }) => acknowledged !== false)
   const [first] = losses
   if (first === undefined) return
@@ -167,7 +168,15 @@ export function refuseLoss(path: string, damage: readonly Damage[]): void {
   throw new WalError(
     'WALV_DAMAGED',
     `The log in ${path} has lost acknowledged records, or cannot prove that it has not: ${first.detail}${more} Nothing was changed. ` +
-      `See everything with: npx walv doctor ${path}. To go on with what is left, open it with recovery: 'salvage' or 'repair'.`,
+      `See everything with: npx walv doctor ${path}. ${adviceFor(damage, isReadable)}`,
     { file: first.file, offset: first.offset, detail: damage },
   )
+}
+
+/** Only what works: where a policy refuses too, it is not named. */
+function adviceFor(damage: readonly Damage[], isReadable: boolean): string {
+  if (damage.some(({ kind, acknowledged }) => kind === 'foreign' && acknowledged === null))
+    return 'It prints the commands that put its files where they belong; until then it opens under no policy.'
+  if (!isReadable) return 'It opens under no policy: restore a backup, or move the files away to start anew.'
+  return "To go on with what is left, open it with recovery: 'salvage' or 'repair'."
 }

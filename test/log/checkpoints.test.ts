@@ -299,8 +299,8 @@ test('a file that the snapshot writes by its path is hashed, synced and found ag
 
 test('leftovers of snapshots that were never named are removed by the next writer', async (t) => {
   const directory = await twoCheckpoints(t)
-  await mkdir(join(directory, 'snapshots/snapshot-0000000000000099'))
-  await mkdir(join(directory, 'snapshots/snapshot-0000000000000098.tmp'))
+  await mkdir(join(directory, 'snapshots/snapshot-0000000000000005'))
+  await mkdir(join(directory, 'snapshots/snapshot-0000000000000004.tmp'))
   await openWal(t, { directory })
   assert.deepEqual(await snapshotsIn(directory), ['snapshot-0000000000000002', 'snapshot-0000000000000006'])
 })

@@ -23,8 +23,8 @@ const threeSegments = (): Promise<SimulatedDisk> =>
 test('segments are listed in the order of their numbers, each with its size and its header', async () => {
   const disk = await threeSegments()
   for (let look = 0; look < 8; look++) {
-    const { path, segments, lastNumber, damage, snapshots } = await readDirectory(disk, DIRECTORY)
-    assert.deepEqual([path, lastNumber, damage, snapshots], [DIRECTORY, 3, [], []])
+    const { path, segments, lastNumber, damage, reach } = await readDirectory(disk, DIRECTORY)
+    assert.deepEqual([path, lastNumber, damage, reach], [DIRECTORY, 3, [], undefined])
     assert.deepEqual(
       segments,
       [1, 2, 3].map((number) => ({
@@ -56,6 +56,23 @@ test('an empty directory holds no segment, and the first will have the number 1'
   assert.deepEqual([segments, lastNumber], [[], 0])
 })
 
+test('how far the log reached is told by the snapshot that reaches furthest, whatever became of it', async () => {
+  const names = (...found: string[]) => Object.fromEntries(found.map((name) => [`${name}/file`, Buffer.from('x')]))
+  const snapshot = 'snapshots/snapshot-0000000000000012'
+  const reaches: readonly (readonly [string[], string | undefined, number | undefined])[] = [
+    [[], undefined, undefined],
+    [['snapshots/snapshot-12', 'snapshots/other', `${snapshot}.bak`], undefined, undefined],
+    [['snapshots/snapshot-9999999999999999'], undefined, undefined],
+    [['snapshots/snapshot-0000000000000009', snapshot], snapshot, 12],
+    [[`${snapshot}.tmp`, 'quarantine/snapshot-0000000000000003'], `${snapshot}.tmp`, 12],
+    [[snapshot, 'quarantine/snapshot-0000000000000013.1'], 'quarantine/snapshot-0000000000000013.1', 13],
+  ]
+  for (const [found, name, through] of reaches) {
+    const { reach } = await readDirectory(await directoryOf(names(...found)), DIRECTORY)
+    assert.deepEqual([reach?.name, reach?.through], [name, through])
+  }
+})
+
 test('what is not named like a segment is none, and neither is what is no file, but its number is taken', async () => {
   const disk = await directoryOf({
     LOCK: Buffer.alloc(0),
@@ -65,12 +82,11 @@ test('what is not named like a segment is none, and neither is what is no file, 
     'my-segment-0000000001.walv': segmentOf({}),
     [segmentName(4)]: segmentOf({ number: 4 }),
     'snapshots/snapshot-2/file': Buffer.from('x'),
-    'snapshots/snapshot-1/file': Buffer.from('x'),
   })
   await disk.makeDirectory(segmentAt(9))
-  const { segments, lastNumber, snapshots, damage } = await readDirectory(disk, DIRECTORY)
+  const { segments, lastNumber, reach, damage } = await readDirectory(disk, DIRECTORY)
   assert.deepEqual([segments.map(({ name }) => name), lastNumber], [[segmentName(4)], 9])
-  assert.deepEqual(snapshots, ['snapshot-1', 'snapshot-2'])
+  assert.equal(reach, undefined)
   assert.deepEqual(damage, [
     {
       kind: 'foreign',

@@ -444,13 +444,13 @@ test('a directory with snapshots and not one segment is a log that is gone', asy
   assert.deepEqual(await damageOf(disk), [
     {
       kind: 'missing-segment',
-      file: 'snapshots',
+      file: `snapshots/${nameOf(1)}`,
       offset: 0,
       bytes: 0,
-      acknowledged: null,
-      seqs: [],
+      acknowledged: true,
+      seqs: [{ from: 0, through: 1 }],
       ids: [],
-      detail: 'There are snapshots but not one segment: the log itself is gone.',
+      detail: `There is not one segment: the log itself is gone. snapshots/${nameOf(1)} was made when it reached to record 1.`,
     },
   ])
   for (const recovery of ['strict', 'salvage', 'repair'] as const)

@@ -87,7 +87,7 @@ test('files are synced before their folder, the folder before it has its name, a
       `size ${temporary}/other`,
       `sync ${temporary}/other`,
       `syncDirectory ${temporary}`,
-      `remove ${FOLDER}/snapshot-0000000000000008`,
+      `list ${FOLDER}`,
       `rename ${temporary}`,
       `syncDirectory ${FOLDER}`,
     ],
@@ -310,14 +310,14 @@ test('a file that cannot be read is an error that names it', async () => {
   })
 })
 
-test('all snapshots but the named ones are removed, unfinished ones too, and what is none is left', async () => {
+test('all snapshots but the named ones are removed, unfinished ones too, and what is named otherwise is left', async () => {
   const { disk, store } = await storeWithSnapshot()
   await store.publish(8, twoFiles(disk))
   await store.publish(9, twoFiles(disk))
-  for (const name of ['snapshot-x.tmp/a', 'other/snapshot-1', 'README'])
+  for (const name of ['snapshot-0000000000000003.tmp/a', `${NAME}.bak/a`, 'snapshot-x/a', 'other/snapshot-1', 'README'])
     await putFile(disk, `${FOLDER}/${name}`, Buffer.from('x'))
   await store.keepOnly(new Set([NAME, 'snapshot-0000000000000009']))
-  const left = ['README', 'other', NAME, 'snapshot-0000000000000009']
+  const left = ['README', 'other', NAME, `${NAME}.bak`, 'snapshot-0000000000000009', 'snapshot-x']
   assert.deepEqual(await namesOn(disk.crash('nothing'), FOLDER), left)
   const from = disk.ops.length
   await store.keepOnly(new Set([NAME, 'snapshot-0000000000000009']))

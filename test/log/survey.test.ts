@@ -702,13 +702,13 @@ test('what is not proven whole is refused with all that is wrong, and what to do
     assert.deepEqual([error.file, error.offset, error.detail], [first.file, 7, list])
     return refusal('WALV_DAMAGED')(error)
   }
-  refuseLoss('/there', [])
-  refuseLoss('/there', [damage('Harmless.', false)])
+  refuseLoss('/there', [], true)
+  refuseLoss('/there', [damage('Harmless.', false)], true)
   for (const [list, text] of [
     [[damage('Lost.', true)], 'Lost.'],
     [[damage('Harmless.', false), damage('Maybe.', null)], 'Maybe.'],
     [[damage('One.', true), damage('Two.', null), damage('Three.', true)], 'One. (and 2 more)'],
     [[damage('One.', true), damage('Two.', true), damage('Harmless.', false)], 'One. (and 1 more)'],
   ] as const)
-    assert.throws(() => refuseLoss('/there', list), refusedWith(list, text))
+    assert.throws(() => refuseLoss('/there', list, true), refusedWith(list, text))
 })

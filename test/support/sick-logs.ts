@@ -206,7 +206,7 @@ export const ILLNESSES: readonly Illness[] = [
   },
   {
     name: 'no segment at all',
-    verdict: 'possible-loss',
+    verdict: 'loss',
     remedy: 'restore-backup',
     make: sick(index, async (directory) => rm(await nth(directory, 1))),
   },
