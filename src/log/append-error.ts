@@ -1,4 +1,6 @@
-/** Why an append, or all from now on, cannot be taken; and what became of those that were under way. */
+/**
+ * Why an append, or all from now on, cannot be taken; and what became of those that were under way.
+ */
 import { WalError } from '../errors.ts'
 import { MAX_SEQUENCE } from '../limits.ts'
 
@@ -21,13 +23,28 @@ export const exhausted = (): WalError =>
     { fate: 'not-logged' },
   )
 
-/** A log that takes nothing more: `what` failed, and everything from `seq` on may or may not be on disk. */
-export const poisonOf = (what: string, cause: NodeJS.ErrnoException, file: string, seq: number): WalError =>
-  new WalError(
+/**
+ * A log that takes nothing more: `what` failed, and everything from `seq` on may or may not be on
+ * disk. Of that, what is before `acknowledgedBefore` was acknowledged, at a level that waits for no
+ * sync.
+ */
+export const poisonOf = (
+  what: string,
+  cause: NodeJS.ErrnoException,
+  file: string,
+  seq: number,
+  acknowledgedBefore: number,
+): WalError => {
+  const acknowledged =
+    acknowledgedBefore > seq
+      ? ` Those up to ${acknowledgedBefore - 1} were acknowledged: look for them after reopening.`
+      : ''
+  return new WalError(
     'WALV_POISONED',
-    `${what} (${cause.code ?? cause.message}). Records from ${seq} on may or may not be on disk. The log takes no more appends; close it and open it again.`,
+    `${what} (${cause.code ?? cause.message}). Records from ${seq} on may or may not be on disk.${acknowledged} The log takes no more appends; close it and open it again.`,
     { file, seq, cause },
   )
+}
 
 /** Of an append that was on its way to the disk when the log was poisoned. */
 export const fateUnknown = ({ message, cause }: WalError, seq: number): WalError =>

@@ -1,52 +1,27 @@
 import { groupChannel, poisonChannel } from '../diagnostics.ts'
-import { assert, type WalError } from '../errors.ts'
+import type { WalError } from '../errors.ts'
 import { type Encodable, flagsOf, inTransaction } from '../format/encode.ts'
 import { FLAG_CLOSED, frameBytes } from '../format/frame.ts'
 import { MAX_SEQUENCE } from '../limits.ts'
 import { backpressure, closedError, exhausted, fateUnknown, poisonOf, refusedBy } from './append-error.ts'
-import type { Group } from './group.ts'
+import { CommitPipeline } from './commit-pipeline.ts'
+import { Flushes } from './flushes.ts'
+import type { FrameFields, Group } from './group.ts'
 import { GroupQueue } from './group-queue.ts'
 import { refusal } from './io-error.ts'
 import type { WalSettings } from './options.ts'
+import type { Pipeline, PipelineOwner } from './pipeline.ts'
 import { type ActiveSegment, SegmentWriter, type WriteTrouble } from './segment-writer.ts'
 import type { SegmentList } from './segments.ts'
+import { WritePipeline } from './write-pipeline.ts'
 
 /** How long the log must be idle before it writes down that all of it is durable. */
-const IDLE_PROMISE_MS = 100
-/** From so many bytes on a group is worth a sync of its own, while its callers' next appends are encoded. */
-const EAGER_BYTES = 256 * 1024
-/** Below so many bytes, the group before counted too, there is too little to encode and write during a sync for that to be worth a second call. */
-const ONE_CALL_BELOW_BYTES = 64 * 1024
+const IDLE_WATERMARK_MS = 100
 
 /** What a writer starts from: the log as recovery left it, all of it durable. */
 export interface WriterStart extends ActiveSegment {
   readonly nextSeq: number
   readonly lastTimestamp: number
-}
-
-/** A group on its way into the file. */
-interface Writing {
-  readonly group: Group
-  /** What its last frame promises. */
-  readonly promisedBefore: number
-  readonly trouble: Promise<WriteTrouble | undefined>
-  /** All of it is with the operating system. */
-  isDone: boolean
-}
-
-/** A sync under way. */
-interface Syncing {
-  /** Its callers wait for the sync. */
-  readonly group: Group | undefined
-  /** Once it has ended, every record with a smaller number is durable. */
-  readonly before: number
-  readonly trouble: Promise<WriteTrouble | undefined>
-}
-
-interface Flush {
-  readonly before: number
-  readonly resolve: () => void
-  readonly reject: (error: Error) => void
 }
 
 /** What the writer counts, from opening on. */
@@ -60,51 +35,78 @@ export interface WriterCounters {
 }
 
 /**
- * Group commit: one writer, one order. Appends are encoded into the group that is filling while the one before is written and synced; a group is
- * one write and one sync, and all its appends resolve together (DeWitt et al., "Implementation techniques for main memory database systems", 1984).
+ * Group commit: one writer, one order. Appends are encoded into the group that is filling while the
+ * one before is written and synced; a group is one write and one sync, and all its appends resolve
+ * together (DeWitt et al., "Implementation techniques for main memory database systems", 1984).
+ *
+ * Where a record is, by its sequence number. Each line implies those above it.
+ *
+ * | a number before | is |
+ * |---|---|
+ * | `nextSeq` | encoded, in a group that fills, waits, or is under way |
+ * | `writtenBefore` | with the operating system; acknowledged at the levels `'os'` and `{ intervalMs }` |
+ * | `durableBefore` | on stable storage; acknowledged at the level `'commit'` |
+ * | `watermark` | known to be so to whoever reads the file |
+ *
+ * The states of a writer.
+ *
+ * | state | what goes on | it ends with |
+ * |---|---|---|
+ * | idle | nothing; a timer, unless the watermark has caught up | an append or a flush; the timer |
+ * | scheduled | the callers of this turn of the event loop share a group | the turn, or a group that is worth a write of its own |
+ * | running | steps of the pipeline, one after another, until nothing waits | the last step |
+ * | marking | the watermark is written | that |
+ * | poisoned | nothing is written or synced; every call is refused | closing |
+ * | closed | what was appended before is written and synced; every call is refused | |
+ *
+ * What holds at every moment:
+ * - Sequence numbers, timestamps and the four marks never decrease, but for `nextSeq`: a refusal
+ *   gives back numbers of which nothing was written.
+ * - Groups are written in the order of their numbers, one write at a time. One sync at a time.
+ * - A sync makes durable what was written before it began, and nothing else.
+ * - A new segment is begun only when everything in the one before is durable.
+ * - What is promised in the file was durable when it was written.
+ * - Whatever waits is scheduled: nothing but the records of an open transaction stays in the queue
+ *   of an idle writer, and those not for long.
  */
-export class GroupCommit {
+export class GroupCommit implements PipelineOwner {
   pendingBytes = 0
   readonly #settings: WalSettings
   readonly #writer: SegmentWriter
   readonly #queue: GroupQueue
+  readonly #pipeline: Pipeline
+  readonly #flushes = new Flushes()
   readonly #refusedFrom: (seq: number) => void
   #nextSeq: number
-  #writtenBefore: number
-  #durableBefore: number
-  #promisedBefore: number
   #lastTimestamp: number
-  #flushes: Flush[] = []
   /** Those who wait until less is pending. */
   #drained: (() => void)[] = []
   #groups = 0
-  #lastGroupBytes = 0
   #closed = false
   #scheduled = false
   #isRunning = false
-  #syncing: Syncing | undefined
-  /** The group that is written while the one before it is synced. */
-  #ahead: Writing | undefined
   /** The last piece of work on the files, done or not. */
   #underWay: Promise<void> | undefined
   #poison: WalError | undefined
   #idleTimer: NodeJS.Timeout | undefined
   #syncTimer: NodeJS.Timeout | undefined
 
-  /** `refusedFrom`: everything that was appended from a sequence number on is refused. Called before the callers learn of it. */
+  /**
+   * `refusedFrom`: everything that was appended from a sequence number on is refused. Called before
+   * the callers learn of it.
+   */
   constructor(settings: WalSettings, segments: SegmentList, start: WriterStart, refusedFrom: (seq: number) => void) {
+    const { durability } = settings
     this.#settings = settings
     this.#writer = new SegmentWriter(settings, segments, start)
     this.#refusedFrom = refusedFrom
     this.#queue = new GroupQueue(this.#writer)
+    const LevelPipeline = durability === 'commit' ? CommitPipeline : WritePipeline
+    this.#pipeline = new LevelPipeline(this.#writer, this.#queue, this, start.nextSeq)
     this.#nextSeq = start.nextSeq
-    this.#writtenBefore = start.nextSeq
-    this.#durableBefore = start.nextSeq
-    this.#promisedBefore = start.nextSeq
     this.#lastTimestamp = start.lastTimestamp
-    if (typeof settings.durability === 'object') {
-      this.#syncTimer = setInterval(() => this.#flushQuietly(), settings.durability.intervalMs).unref()
-    }
+    if (typeof durability === 'object')
+      this.#syncTimer = setInterval(() => this.#syncAppended(), durability.intervalMs).unref()
   }
 
   get counters(): WriterCounters {
@@ -116,22 +118,29 @@ export class GroupCommit {
     return this.#nextSeq
   }
 
+  get lastTimestamp(): number {
+    return this.#lastTimestamp
+  }
+
   get durableBefore(): number {
-    return this.#durableBefore
+    return this.#pipeline.durableBefore
   }
 
   get poison(): WalError | undefined {
     return this.#poison
   }
 
-  /** Every record with a smaller sequence number has reached the level at which appends are acknowledged. */
+  /**
+   * Every record with a smaller sequence number has reached the level at which appends are
+   * acknowledged.
+   */
   get acknowledgedBefore(): number {
-    return this.#settings.durability === 'commit' ? this.#durableBefore : this.#writtenBefore
+    return this.#pipeline.acknowledgedBefore
   }
 
   /**
-   * Encodes a record at the end of the log. Resolves to its sequence number when the group is acknowledged; a `lazy` one does not ask for that
-   * by itself.
+   * Encodes a record at the end of the log. Resolves to its sequence number when the group is
+   * acknowledged; a `lazy` one does not ask for that by itself.
    * @throws WALV_CLOSED, WALV_POISONED, WALV_BACKPRESSURE, WALV_SEQUENCE_EXHAUSTED at once; then nothing was logged
    */
   append(entry: Encodable, transactionId?: number, lazy = false): Promise<number> {
@@ -146,12 +155,16 @@ export class GroupCommit {
     return done
   }
 
-  /** Resolves when everything appended so far is synced. */
+  /**
+   * Resolves when everything appended so far is synced: after the sync that is under way and one
+   * more, whatever is appended meanwhile.
+   */
   flush(): Promise<void> {
     if (this.#poison) return Promise.reject(this.#poison)
-    if (this.#durableBefore >= this.#nextSeq) return Promise.resolve()
-    this.#schedule()
-    return new Promise((resolve, reject) => this.#flushes.push({ before: this.#nextSeq, resolve, reject }))
+    if (this.durableBefore >= this.#nextSeq) return Promise.resolve()
+    const done = this.#flushes.wait(this.#nextSeq)
+    this.#syncAppended()
+    return done
   }
 
   /** Resolves when less is pending than now, at once if nothing is. */
@@ -161,13 +174,10 @@ export class GroupCommit {
     return new Promise((resolve) => this.#drained.push(resolve))
   }
 
-  #tellDrained(): void {
-    const waiting = this.#drained
-    this.#drained = []
-    for (const resolve of waiting) resolve()
-  }
-
-  /** Flushes, writes down that the log was closed in order, and lets go of the files. From the call on nothing more is taken, also of transactions that are open. */
+  /**
+   * Flushes, writes down that the log was closed in order, and lets go of the files. From the call
+   * on nothing more is taken, also of transactions that are open.
+   */
   async close(): Promise<void> {
     this.#closed = true
     clearInterval(this.#syncTimer)
@@ -175,8 +185,10 @@ export class GroupCommit {
     try {
       if (!poisonedBefore) await this.flush()
       await this.#underWay
+      await this.#pipeline.settled()
       clearTimeout(this.#idleTimer)
-      if (!this.#poison) await this.#writePromise(FLAG_CLOSED)
+      if (!this.#poison) await this.#pipeline.writeWatermark(this.#fields(FLAG_CLOSED))
+      await this.#pipeline.settled()
     } finally {
       await this.#writer.close()
     }
@@ -191,15 +203,25 @@ export class GroupCommit {
     if (this.#nextSeq > MAX_SEQUENCE) throw exhausted()
   }
 
-  #fields(flags: number): { seq: number; durableBefore: number; timestamp: number; flags: number } {
+  #fields(flags: number): FrameFields {
     this.#lastTimestamp = Math.max(this.#lastTimestamp, this.#settings.clock())
-    return { seq: this.#nextSeq, durableBefore: this.#durableBefore, timestamp: this.#lastTimestamp, flags }
+    return { seq: this.#nextSeq, durableBefore: this.durableBefore, timestamp: this.#lastTimestamp, flags }
   }
 
-  /** Lets the callers of this turn of the event loop share a group, unless that is large: then it is on its way while the rest are encoded. */
+  /** Has everything that was appended so far written and synced. */
+  #syncAppended(): void {
+    if (this.#poison || this.durableBefore >= this.#nextSeq) return
+    if (this.#hasWork()) this.#schedule()
+    this.#pipeline.syncOnceWritten(this.#nextSeq)
+  }
+
+  /**
+   * Lets the callers of this turn of the event loop share a group, unless that is large: then it is
+   * on its way while the rest are encoded.
+   */
   #schedule(): void {
-    if (this.#isRunning) this.#writeAhead()
-    else if (this.#isEager()) this.#run()
+    if (this.#isRunning) this.#pipeline.appended()
+    else if (this.#pipeline.isEager) this.#run()
     else if (!this.#scheduled) {
       this.#scheduled = true
       clearTimeout(this.#idleTimer)
@@ -217,48 +239,28 @@ export class GroupCommit {
   }
 
   /**
-   * Callers that all wait for one group would leave the disk idle while their next appends are encoded, and themselves idle while it is written. Halves of what was written last take turns
-   * instead.
+   * What is acknowledged, and whether there is more to do at once, is settled before its callers go
+   * on.
    */
-  #isEager(): boolean {
-    const ready = this.#queue.hasWaiting ? Number.POSITIVE_INFINITY : this.#queue.fillingBytes
-    return ready >= EAGER_BYTES && ready >= this.#lastGroupBytes / 2
-  }
-
-  /** What is acknowledged, and whether there is more to do at once, is settled before its callers go on. */
   async #commitAll(): Promise<void> {
     do {
-      const done = await this.#commitNext()
+      const done = await this.#pipeline.next()
       if (done) this.#acknowledge(done)
       this.#settleFlushes()
-    } while (this.#syncing || this.#ahead || this.#isEager())
-    this.#isRunning = false
-    // Those whose appends just resolved may append again, and share the next group.
-    if (this.#hasWork()) this.#schedule()
-    else this.#promiseWhenIdle()
+    } while (this.#pipeline.isBusy || this.#pipeline.isEager)
+    this.#rest()
   }
 
-  /** @returns the group that is to be acknowledged, if there was one and it is where it should be */
-  async #commitNext(): Promise<Group | undefined> {
-    if (this.#syncing === undefined) {
-      const ahead = this.#ahead
-      this.#ahead = undefined
-      const group = ahead?.group ?? this.#queue.take()
-      // What a new segment's header promises has to be true first, and a flush may have been asked for.
-      if ((group === undefined || group.opensSegment) && !(await this.#syncWritten(group))) return undefined
-      if (group === undefined) return undefined
-      if (!ahead && this.#fitsOneCall(group)) return (await this.#writtenSynced(group)) ? group : undefined
-      if (!(await this.#written(ahead ?? this.#write(group)))) return undefined
-      if (this.#settings.durability !== 'commit') return group
-      this.#startSync(group)
-    }
-    const { group } = this.#syncing!
-    return (await this.#endSync()) ? group : undefined
+  /** Those whose appends just resolved may append again, and share the next group. */
+  #rest(): void {
+    this.#isRunning = false
+    if (this.#hasWork()) this.#schedule()
+    else this.#markWhenIdle()
   }
 
   #acknowledge(group: Group): void {
     this.pendingBytes -= group.bytes
-    this.#lastGroupBytes = group.bytes
+    this.#pipeline.lastGroupBytes = group.bytes
     this.#groups++
     this.#queue.release(group)
     this.#writer.prepareAhead(group.bytes)
@@ -274,104 +276,19 @@ export class GroupCommit {
     groupChannel.publish({ directory, firstSeq, entries, bytes, syncMs, pendingBytes: this.pendingBytes })
   }
 
-  /** A group behind which none would be written meanwhile is on the disk sooner if one call writes and syncs it. */
-  #fitsOneCall(group: Group): boolean {
-    const isSmall = Math.max(group.bytes, this.#lastGroupBytes) < ONE_CALL_BELOW_BYTES && !group.opensSegment
-    return isSmall && this.#settings.durability === 'commit' && this.#writer.canWriteSynced
-  }
-
-  async #writtenSynced(group: Group): Promise<boolean> {
-    assert(this.#durableBefore === this.#writtenBefore, 'a call that syncs what it writes syncs nothing else')
-    if (!(await this.#written(this.#writing(group, this.#writer.writeSynced(group, this.#durableBefore))))) return false
-    this.#durableBefore = this.#writtenBefore
-    return true
-  }
-
-  #write(group: Group): Writing {
-    return this.#writing(group, this.#writer.write(group, this.#durableBefore, this.#lastTimestamp))
-  }
-
-  #writing(group: Group, trouble: Writing['trouble']): Writing {
-    const promisedBefore = this.#durableBefore
-    const writing: Writing = { group, promisedBefore, trouble, isDone: false }
-    trouble.then((found) => {
-      writing.isDone = found === undefined
-    })
-    return writing
-  }
-
-  async #written({ group, promisedBefore, trouble }: Writing): Promise<boolean> {
-    const found = await trouble
-    if (found) {
-      if (found.refused) this.#refuse(group, refusal(found.cause, found.what))
-      else this.#setPoison([group], found)
-      return false
-    }
-    this.#noteWritten(group, promisedBefore)
-    return true
-  }
-
-  #noteWritten(group: Group, promisedBefore: number): void {
-    this.#writtenBefore = group.nextSeq
-    this.#promisedBefore = promisedBefore
-  }
-
   /**
-   * While one group is synced, the next is written behind it, so that the disk does not wait. What lands of it lands behind a group that nothing promises yet: should that be torn, the log ends
-   * before both.
+   * Rejects a group and all that wait behind it: nothing of them is on disk, and their sequence
+   * numbers are free again.
    */
-  #writeAhead(): void {
-    if (!this.#syncing || this.#ahead || !this.#isEager()) return
-    const next = this.#queue.first!
-    // One that opens a segment, and those behind it, wait until it is their turn.
-    if (!next.opensSegment && next.position.segment === this.#writer.active.number)
-      this.#ahead = this.#write(this.#queue.take()!)
-  }
-
-  #startSync(group: Group | undefined): void {
-    this.#syncing = { group, before: this.#writtenBefore, trouble: this.#writer.sync() }
-    this.#writeAhead()
-  }
-
-  async #endSync(): Promise<boolean> {
-    const { group, before, trouble } = this.#syncing!
-    const found = await trouble
-    this.#syncing = undefined
-    if (found) {
-      const ahead = this.#ahead
-      this.#ahead = undefined
-      this.#setPoison([group, ahead?.group], found)
-      await ahead?.trouble
-      return false
-    }
-    this.#durableBefore = before
-    this.#syncAhead()
-    return true
-  }
-
-  /** The callers of the group that was just synced would keep the loop busy, and the disk idle, if they went on before the next sync begins. */
-  #syncAhead(): void {
-    const ahead = this.#ahead
-    if (!ahead?.isDone || this.#settings.durability !== 'commit') return
-    this.#ahead = undefined
-    this.#noteWritten(ahead.group, ahead.promisedBefore)
-    this.#startSync(ahead.group)
-  }
-
-  async #syncWritten(group?: Group): Promise<boolean> {
-    if (this.#durableBefore >= this.#writtenBefore) return true
-    this.#startSync(group)
-    return this.#endSync()
-  }
-
-  /** Rejects a group and all that wait behind it: nothing of them is on disk, and their sequence numbers are free again. */
-  #refuse(group: Group, errorOf: (seq: number) => WalError): void {
+  refused(group: Group, { cause, what }: WriteTrouble): void {
+    const errorOf = refusal(cause, what)
     const behind = this.#takeAll()
     this.#nextSeq = group.firstSeq
     this.#refusedFrom(group.firstSeq)
     this.#queue.goOnBehindWritten()
     for (const each of [group, ...behind]) each.reject(errorOf)
     this.#tellDrained()
+    this.#settleFlushes()
   }
 
   #takeAll(): Group[] {
@@ -379,68 +296,58 @@ export class GroupCommit {
     return this.#queue.takeAll()
   }
 
-  /** Fail-stop: after a failed sync nothing that was written since the last good one can be trusted, and no later sync can tell. */
-  #setPoison(written: readonly (Group | undefined)[], { what, cause }: WriteTrouble): void {
-    const poison = poisonOf(what, cause, this.#writer.active.path, this.#durableBefore)
+  /**
+   * Fail-stop: after a failed sync nothing that was written since the last good one can be trusted,
+   * and no later sync can tell.
+   */
+  failed(written: readonly (Group | undefined)[], { what, cause }: WriteTrouble): void {
+    const { durableBefore, acknowledgedBefore } = this
+    const poison = poisonOf(what, cause, this.#writer.active.path, durableBefore, acknowledgedBefore)
     this.#poison = poison
     if (poisonChannel.hasSubscribers) poisonChannel.publish({ directory: this.#settings.directory, error: poison })
     const behind = this.#takeAll()
     for (const each of written) each?.reject((seq) => fateUnknown(poison, seq))
     for (const each of behind) each.reject(() => refusedBy(poison, cause))
     this.#tellDrained()
+    this.#flushes.fail(poison)
+  }
+
+  synced(): void {
     this.#settleFlushes()
+    if (!this.#isRunning && !this.#hasWork()) this.#markWhenIdle()
+  }
+
+  #tellDrained(): void {
+    if (this.#drained.length === 0) return
+    const waiting = this.#drained
+    this.#drained = []
+    for (const resolve of waiting) resolve()
   }
 
   #settleFlushes(): void {
-    const waiting = this.#flushes
-    this.#flushes = []
-    for (const flush of waiting) {
-      if (this.#poison) flush.reject(this.#poison)
-      // After a refusal there may be less to wait for than was asked.
-      else if (this.#durableBefore >= Math.min(flush.before, this.#nextSeq)) flush.resolve()
-      else this.#flushes.push(flush)
-    }
+    this.#flushes.settle(this.durableBefore, this.#nextSeq)
   }
 
-  #promiseWhenIdle(): void {
-    if (this.#poison || this.#promisedBefore >= this.#durableBefore) return
+  #markWhenIdle(): void {
+    if (this.#poison || this.#closed || this.#pipeline.watermark >= this.durableBefore) return
     clearTimeout(this.#idleTimer)
-    this.#idleTimer = setTimeout(() => {
-      // Records that wait for their transaction's commit go first: a promise cannot overtake them.
-      if (this.#hasWork()) {
-        this.#schedule()
-        return
-      }
-      this.#isRunning = true
-      this.#underWay = this.#writePromise(0).finally(() => {
-        this.#isRunning = false
-        if (this.#hasWork()) this.#schedule()
-      })
-    }, IDLE_PROMISE_MS).unref()
+    this.#idleTimer = setTimeout(() => this.#mark(), IDLE_WATERMARK_MS).unref()
   }
 
-  /** Writes and syncs a promise for everything in the log. Called only while nothing is under way. */
-  async #writePromise(flags: number): Promise<void> {
-    assert(this.#writtenBefore === this.#nextSeq, 'a promise stands behind every record')
-    const group = this.#queue.groupForPromises(this.#nextSeq)
-    if (group === undefined) return
-    const fields = this.#fields(flags)
-    // Twice, so that exchanging two sectors cannot take the last record and everything that tells of it.
-    group.addPromise(fields)
-    group.addPromise(fields)
-    this.#queue.goOnBehind(group)
-    if (!(await this.#written(this.#write(group)))) return
-    this.#startSync(group)
-    if (await this.#endSync()) this.#queue.release(group)
+  /**
+   * Records that wait for their transaction's commit go first: a watermark cannot overtake them.
+   * The end of a sync tells again that the log is idle.
+   */
+  #mark(): void {
+    if (this.#hasWork()) this.#schedule()
+    else if (!this.#pipeline.isSyncing) {
+      this.#isRunning = true
+      this.#underWay = this.#pipeline.writeWatermark(this.#fields(0)).finally(() => this.#rest())
+    }
   }
 
   /** Behind every waiting group there is one that is filling, or was and is under way. */
   #hasWork(): boolean {
-    return !this.#queue.isEmpty || (this.#ahead ?? this.#syncing) !== undefined || this.#flushes.length > 0
-  }
-
-  #flushQuietly(): void {
-    // A failure poisons the log, and every later call says so.
-    this.flush().catch(() => {})
+    return !this.#queue.isEmpty || this.#pipeline.isBusy
   }
 }

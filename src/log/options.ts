@@ -9,8 +9,9 @@ import type { SnapshotTrial } from './snapshot-store.ts'
 /**
  * When an append is acknowledged, and so what a crash can take.
  * - `'commit'`: when its bytes are synced. A power cut takes nothing that was acknowledged.
- * - `{ intervalMs }`: when its bytes are with the operating system, which is told to sync every so many milliseconds. A process kill takes nothing, a
- *   power cut at most what was acknowledged since the last sync.
+ * - `{ intervalMs }`: when its bytes are with the operating system, which is told to sync every so many
+ *   milliseconds, under any load. A process kill takes nothing, a power cut at most what was
+ *   acknowledged in the last `intervalMs` and the length of a sync (of two, if that is longer).
  * - `'os'`: when its bytes are with the operating system. A process kill takes nothing, a power cut whatever the system had not yet written.
  */
 export type Durability = 'commit' | 'os' | { readonly intervalMs: number }

@@ -491,7 +491,7 @@ test('at the level os a sync that fails before the next segment poisons the log,
   disk.onOperation = ({ kind, path }) =>
     kind === 'sync' && path.endsWith('0001.walv.tmp') ? { code: 'EIO' } : undefined
   const from = disk.ops.length
-  await assert.rejects(wal.append(insert('next')), refusal('WALV_IO', 'unknown'))
+  await assert.rejects(wal.append(insert('next')), refusal('WALV_POISONED', 'not-logged'))
   assert.equal(wal.stats().poisoned, true)
   assert.deepEqual(
     disk.ops.slice(from).filter(({ kind, path }) => kind === 'write' && path.includes('0002')),
