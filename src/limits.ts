@@ -11,6 +11,8 @@ export const MAX_DIMENSIONS = 65_535
 export const MAX_METADATA_BYTES: number = 16 * 1024 * 1024
 /** Deepest nesting of arrays and objects in metadata. */
 export const MAX_METADATA_NESTING = 100
+/** Deepest nesting of a filter, and of what it compares with. */
+export const MAX_FILTER_NESTING = 100
 /** Longest kind name of a custom entry, in UTF-8 bytes. */
 export const MAX_CUSTOM_KIND_BYTES = 255
 /** Longest record, a batch with all its entries included, in bytes of its encoded payload. */

@@ -26,6 +26,7 @@ export type {
   StoredVector,
   UpsertEntry,
 } from './index/durable-index-types.ts'
+export type { Filter, FilterCondition, FilterFunction, FilterOperators } from './index/filter/filter.ts'
 export { type FlatOptions, flat } from './index/flat.ts'
 export type { IndexTransaction, MetadataArgument } from './index/index-transaction.ts'
 export type { MetadataIssue, MetadataSchema, SchemaIssue, SchemaResult } from './index/metadata-schema.ts'

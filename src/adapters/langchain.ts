@@ -5,7 +5,6 @@
 
 import { randomUUID } from 'node:crypto'
 import { readdir } from 'node:fs/promises'
-import { isDeepStrictEqual } from 'node:util'
 import { Document, type DocumentInterface } from '@langchain/core/documents'
 import type { EmbeddingsInterface } from '@langchain/core/embeddings'
 import { maximalMarginalRelevance } from '@langchain/core/utils/math'
@@ -17,6 +16,9 @@ import { checkedIdBytes } from '../format/encode.ts'
 import { encodeMetadata } from '../format/metadata.ts'
 import { DurableIndex } from '../index/durable-index.ts'
 import type { DurableIndexOptions, Hit } from '../index/durable-index-types.ts'
+import { decided, noFilter } from '../index/filter/accept.ts'
+import { compileFilter } from '../index/filter/compile.ts'
+import type { Filter, FilterFunction } from '../index/filter/filter.ts'
 import { flat } from '../index/flat.ts'
 import type { Metric, VectorIndex } from '../index/vector-index.ts'
 import { checkOptions, type OptionNames } from '../option-names.ts'
@@ -34,10 +36,10 @@ export interface WalvVectorStoreConfig extends Omit<DurableIndexOptions, 'index'
 }
 
 /**
- * What documents a search, or a deletion, takes: those for which a function returns true, or those whose metadata has all members of an object, with
- * equal values (arrays and objects as a whole). The function must not change the document.
+ * What documents a search, or a deletion, takes: a function of the document, which must not change it and answers at
+ * once; or a `Filter` of its metadata, as in `docs/filters.md`.
  */
-export type WalvFilter = ((document: DocumentInterface) => boolean) | { readonly [key: string]: JsonValue }
+export type WalvFilter = ((document: DocumentInterface) => boolean) | Filter
 
 interface AddOptions {
   readonly ids?: readonly string[]
@@ -300,17 +302,15 @@ async function addWhole(index: DurableIndex, entries: readonly Upsert[]): Promis
   }
 }
 
-/** @throws WALV_INVALID_OPTION */
-function acceptor(filter: WalvFilter): (metadata: JsonValue, id: string) => boolean {
-  if (typeof filter === 'function')
-    return (stored, id) => Boolean(filter(new Document({ id, ...storedDocument(stored, id) })))
-  if (typeof filter !== 'object' || filter === null || Array.isArray(filter))
-    throw invalidOption('A filter is a function of a document, or an object of what its metadata must have.')
-  const wanted = Object.entries(filter)
-  return (stored, id) => {
-    const { metadata } = storedDocument(stored, id)
-    return wanted.every(([key, value]) => Object.hasOwn(metadata, key) && isDeepStrictEqual(metadata[key], value))
+/** @throws WALV_INVALID_OPTION, WALV_LIMIT */
+function acceptor(filter: WalvFilter): FilterFunction {
+  if (typeof filter === 'function') {
+    const accepts = decided(filter)
+    return (stored, id) => accepts(new Document({ id, ...storedDocument(stored, id) }))
   }
+  if (typeof filter !== 'object' || filter === null || Array.isArray(filter)) throw noFilter(filter, 'a document')
+  const accepts = compileFilter(filter)
+  return (stored, id) => accepts(storedDocument(stored, id).metadata)
 }
 
 /** With metadata of its own, which the caller may change. */

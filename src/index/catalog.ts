@@ -47,6 +47,11 @@ export class Catalog {
     for (const { id } of this.#byLabel.values()) yield id
   }
 
+  /** The same, with what is kept of them. */
+  entries(): Generator<CatalogEntry, void, void> {
+    return this.#byLabel.values()
+  }
+
   /** Sets an id's metadata; a new id gets a label that no other ever had. */
   set(id: string, metadata: JsonValue): CatalogEntry {
     const label = this.#byId.get(id)?.label ?? this.#nextLabel++

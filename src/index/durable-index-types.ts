@@ -1,6 +1,7 @@
 import type { CustomEntry, DeleteEntry, InsertEntry, JsonValue, UpdateEntry, VectorInput } from '../entry.ts'
 import { WAL_OPTIONS, type WalOptions } from '../log/options.ts'
 import type { OptionNames } from '../option-names.ts'
+import type { Filter, FilterFunction } from './filter/filter.ts'
 import type { MetadataSchema } from './metadata-schema.ts'
 import type { VectorIndex } from './vector-index.ts'
 
@@ -49,8 +50,8 @@ export type IndexEntry<Input = JsonValue> =
 export interface SearchOptions<Metadata = JsonValue> {
   /** How many hits at most. Default 10. */
   readonly k?: number
-  /** Leaves out what it returns false for, before it counts. */
-  readonly filter?: (metadata: Metadata, id: string) => boolean
+  /** Leaves out what it does not take, before it counts. */
+  readonly filter?: Filter<Metadata> | FilterFunction<Metadata>
 }
 
 export const SEARCH_OPTIONS: OptionNames<SearchOptions> = { k: true, filter: true }

@@ -2,7 +2,6 @@ import { resolve } from 'node:path'
 import { indexOpenTracing, traced } from '../diagnostics.ts'
 import type { BatchMember, CheckpointEntry, EntryInput, JsonValue, UpdateEntry, VectorInput } from '../entry.ts'
 import { WalError } from '../errors.ts'
-import { vectorOf } from '../format/encode.ts'
 import { type Health, type HealthCheck, type HealthOptions, healthOf, poisonCheck } from '../log/health.ts'
 import type { Log } from '../log/log.ts'
 import { wholeNumber } from '../log/options.ts'
@@ -11,21 +10,22 @@ import type { Wal, WalStats } from '../log/wal.ts'
 import { checkOptions } from '../option-names.ts'
 import { Admission } from './admission.ts'
 import { ApplyQueue } from './apply-queue.ts'
-import { type ChangeInput, type ChangeRules, checkedEntry, checkedQuery, checkUpdate } from './checked-change.ts'
+import { type ChangeInput, type ChangeRules, checkedEntry, checkUpdate } from './checked-change.ts'
 import { type CheckpointFigures, Checkpointing } from './checkpointing.ts'
 import {
   DURABLE_INDEX_OPTIONS,
   type DurableIndexOptions,
   type Hit,
   type IndexEntry,
-  SEARCH_OPTIONS,
   type SearchOptions,
   type StoredVector,
 } from './durable-index-types.ts'
+import type { Filter, FilterFunction } from './filter/filter.ts'
 import { InFlight } from './in-flight.ts'
 import { dataEntries, type IndexState } from './index-state.ts'
 import { IndexTransaction, type MetadataArgument } from './index-transaction.ts'
 import { checkSchema, type MetadataSchema } from './metadata-schema.ts'
+import { Queries } from './queries.ts'
 import { type IndexRecoveryReport, openRestored } from './restore.ts'
 import type { Metric, VectorIndex } from './vector-index.ts'
 
@@ -57,6 +57,7 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> {
   readonly recovery: IndexRecoveryReport
   readonly #log: Log & { stats(): WalStats; health(options: HealthOptions): Promise<Health>; flush(): Promise<void> }
   readonly #state: IndexState
+  readonly #queries: Queries<Metadata>
   readonly #rules: ChangeRules
   readonly #inFlight: InFlight
   readonly #queue: ApplyQueue
@@ -73,6 +74,7 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> {
   ) {
     this.#log = log
     this.#state = state
+    this.#queries = new Queries(state)
     this.#rules = { index: state.index, metadataSchema }
     this.recovery = recovery
     this.#inFlight = new InFlight(state.catalog)
@@ -210,39 +212,64 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> {
   }
 
   get(id: string): StoredVector<Metadata> | undefined {
-    const entry = this.#state.catalog.get(id)
-    return entry && { vector: this.#state.index.get(entry.label), metadata: entry.metadata as Metadata }
+    return this.#queries.get(id)
   }
 
+  /** What `get` answers for each id, in their order. */
+  getMany(ids: Iterable<string>): (StoredVector<Metadata> | undefined)[] {
+    return this.#queries.getMany(ids)
+  }
+
+  /** In the order in which they were inserted. While the index changes, as `entries`. */
   ids(): IterableIterator<string> {
     return this.#state.catalog.ids()
   }
 
   /**
+   * Every id with its vector and metadata, in the order in which the ids were inserted: `new Map(index.entries())`.
+   * The index may change meanwhile, as a `Map` may: each entry is as it is when it is reached, what is removed before
+   * is left out, and what is inserted comes at the end; an id that is removed and inserted again may come twice.
+   */
+  entries(): IterableIterator<[id: string, stored: StoredVector<Metadata>]> {
+    return this.#queries.entries()
+  }
+
+  /**
+   * How many entries a filter takes; without one, all. Looks at every entry, in one step.
+   * @throws WALV_INVALID_OPTION, WALV_LIMIT, WALV_CLOSED
+   */
+  async count(filter?: Filter<Metadata> | FilterFunction<Metadata>): Promise<number> {
+    this.#needOpen()
+    return this.#queries.count(filter)
+  }
+
+  /**
    * The nearest vectors, nearest first.
-   * @throws WALV_INVALID_VECTOR, WALV_INVALID_OPTION, WALV_CLOSED
+   * @throws WALV_INVALID_VECTOR, WALV_INVALID_OPTION, WALV_LIMIT, WALV_CLOSED
    */
   async search(query: VectorInput, options: SearchOptions<Metadata> = {}): Promise<Hit<Metadata>[]> {
     this.#needOpen()
-    checkOptions('search', options, SEARCH_OPTIONS)
-    const { catalog, index } = this.#state
-    const k = wholeNumber('k', options.k ?? 10, 1)
-    const { filter } = options
-    if (filter !== undefined && typeof filter !== 'function')
-      throw new WalError('WALV_INVALID_OPTION', 'The option filter must be a function of (metadata, id).')
-    const vector = checkedQuery(vectorOf(query, 'the query'), index, 'the query', true)
-    // An engine that answers later may ask about, and name, what was removed meanwhile.
-    const accept =
-      filter &&
-      ((label: number): boolean => {
-        const entry = catalog.byLabel(label)
-        return entry !== undefined && accepts(filter, entry)
-      })
-    const neighbours = await index.search(vector, k, accept)
-    return neighbours.flatMap(({ label, distance }) => {
-      const entry = catalog.byLabel(label)
-      return entry ? [{ id: entry.id, distance, metadata: entry.metadata as Metadata }] : []
-    })
+    return this.#queries.search(query, options)
+  }
+
+  /**
+   * What is nearest to the vector of an id, without that id itself.
+   * @throws WALV_NOT_FOUND, and what `search` throws
+   */
+  async searchById(id: string, options: SearchOptions<Metadata> = {}): Promise<Hit<Metadata>[]> {
+    this.#needOpen()
+    return this.#queries.searchById(id, options)
+  }
+
+  /**
+   * The answers of `search` to several queries, in their order, with the same options. They are searched one after the
+   * other, each in what is there when its turn comes, and other work has its turn between them. All queries are
+   * checked before the first is searched.
+   * @throws what `search` throws, with the place of the query
+   */
+  async searchMany(queries: readonly VectorInput[], options: SearchOptions<Metadata> = {}): Promise<Hit<Metadata>[][]> {
+    this.#needOpen()
+    return this.#queries.searchMany(queries, options)
   }
 
   /** An order-independent hash of all ids, vectors and metadata: equal for equal contents. Kept up to date with every change. */
@@ -334,8 +361,3 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> {
     this.#queue.needWhole()
   }
 }
-
-const accepts = <Metadata>(
-  filter: NonNullable<SearchOptions<Metadata>['filter']>,
-  entry: { id: string; metadata: JsonValue },
-): boolean => filter(entry.metadata as Metadata, entry.id) === true

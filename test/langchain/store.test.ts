@@ -115,12 +115,13 @@ test('A filter leaves documents out before they count: a function, or what their
   assert.deepEqual(await found({ page: '2' }), [])
   assert.deepEqual(await found({ loc: { lines: [1, 2] } }), ['food'])
   assert.deepEqual(await found({ loc: { lines: [1] } }), [])
-  assert.deepEqual(await found({ nobody: undefined } as never), [], 'what is absent is equal to nothing')
+  assert.deepEqual(await found({ nobody: null }), [...IDS].toSorted(), 'what is absent is like null')
   assert.deepEqual(await found({}), [...IDS].toSorted())
   assert.deepEqual(await found(({ metadata, id }) => metadata.page === 1 && id !== 'sea'), ['king'])
   assert.deepEqual(await found(({ pageContent }) => pageContent.includes('chef')), ['food'])
   assert.equal((await store.similaritySearch('The ship', 1, { topic: 'food' })).length, 1, 'k counts what passes')
-  for (const wrong of ['sea', ['sea']]) await assert.rejects(found(wrong as never), refused('WALV_INVALID_OPTION'))
+  for (const wrong of ['sea', ['sea'], { nobody: undefined }])
+    await assert.rejects(found(wrong as never), refused('WALV_INVALID_OPTION'))
 })
 
 test('What a search returns may be changed without changing the store', async (t) => {
