@@ -15,6 +15,9 @@ const WINDOW_BYTES = 1024 * 1024
 /** A frame that straddles two pieces of the file may have so much in the first. */
 const STRADDLE_BYTES = 64 * 1024
 
+/** As many times what is looked at, contents that do not verify may have in all before the extent of such a frame is believed. */
+const MAX_DOUBTED_TIMES = 4
+
 /** What stands at the window's position. `at` is an index into the window's memory, valid until the next `fill` or `resync`. */
 export type Step =
   | { readonly kind: 'frame'; readonly header: FrameHeader; readonly at: number; readonly bytes: number }
@@ -22,6 +25,9 @@ export type Step =
   | { readonly kind: 'bad-payload'; readonly header: FrameHeader; readonly at: number; readonly bytes: number }
   | { readonly kind: 'no-frame' }
   | { readonly kind: 'end' }
+
+/** What does not verify. */
+type BadStep = Extract<Step, { readonly kind: 'bad-payload' | 'no-frame' }>
 
 /** What is being read before it is needed. */
 interface Ahead {
@@ -47,6 +53,9 @@ export class FrameWindow {
   #at = 0
   #ahead: Ahead | undefined
   #spare: ByteBuffer | undefined
+  /** Bytes of frames whose content did not verify, and that were looked into all the same. */
+  #doubted = 0
+  readonly #maxDoubted: number
   readonly #passUnreadable: boolean
   readonly #unreadable: ByteRange[] = []
 
@@ -57,6 +66,7 @@ export class FrameWindow {
     this.#seed = seed
     this.#limit = limit
     this.#base = start
+    this.#maxDoubted = MAX_DOUBTED_TIMES * (limit - start)
     this.#memory = byteBuffer(Math.min(WINDOW_BYTES, Math.max(limit - start, FRAME_HEADER_BYTES)))
   }
 
@@ -157,6 +167,19 @@ export class FrameWindow {
     const { count, unreadable } = await readAround(this.#file, target, position)
     for (const range of unreadable) this.#unreadable.push(range)
     return count
+  }
+
+  /**
+   * Leaves what `step` returned and does not verify, for the next place where a frame could stand that `accept` likes. The extent of a frame whose content is bad is not
+   * believed at first, as its header may be all that is left of it. But headers that claim each other's space would take the square of it to look into.
+   * Returns whether a byte other than zero was passed.
+   */
+  async pass(step: BadStep, accept: (header: FrameHeader) => boolean): Promise<boolean> {
+    if (step.kind === 'no-frame') return this.resync(accept)
+    this.#doubted += step.bytes
+    if (this.#doubted <= this.#maxDoubted) return this.resync(accept)
+    this.advance(step.bytes)
+    return true
   }
 
   /**

@@ -151,9 +151,8 @@ export class SegmentWalk {
     }
     const ids = step.kind === 'bad-payload' ? readableId(this.#window.memory, step.at, step.header) : []
     let dirty = true
-    // The extent of a frame whose content is bad is not trusted: its header may be all that is left of it.
     if (step.kind === 'frame') this.#window.advance(step.bytes)
-    else dirty = await this.#window.resync(this.#couldFollow)
+    else dirty = await this.#window.pass(step, this.#couldFollow)
     const landed = this.#window.offset
     const next = await this.#nextGood(ids)
     dirty ||= this.#window.offset !== landed
@@ -179,7 +178,7 @@ export class SegmentWalk {
         ids.push(...readableId(this.#window.memory, step.at, step.header))
       if (step === undefined) await this.#window.fill()
       else if (step.kind === 'end') return undefined
-      else if (step.kind !== 'frame') await this.#window.resync(this.#couldFollow)
+      else if (step.kind !== 'frame') await this.#window.pass(step, this.#couldFollow)
       else if (this.#couldFollow(step.header) && this.#makesSense(step)) return step.header
       else this.#window.advance(step.bytes)
     }
@@ -241,7 +240,7 @@ export async function firstNumber(disk: Disk, segment: SegmentExtent): Promise<n
       if (step === undefined) await window.fill()
       else if (step.kind === 'frame') return step.header.seq
       else if (step.kind === 'end') return undefined
-      else await window.resync(() => true)
+      else await window.pass(step, () => true)
     }
   } finally {
     await file.close().catch(() => {})

@@ -16,6 +16,24 @@ const section = (...seqs: number[]): Buffer => Buffer.concat([header(), ...seqs.
 const numbers = (count: number, from: number, step: number): number[] =>
   Array.from({ length: count }, (_, n) => from + n * step)
 
+const STRIDE = 64 * 1024
+const FILLER = Buffer.alloc(STRIDE, 0x61)
+
+/** A frame that claims a payload of so many bytes, which begins like a delete with an id of nearly all of them. */
+function claim(seq: number, bytes: number): Buffer {
+  const frame = rawFrame(seq, Buffer.from([2, 252, 0, 0, 0, 0]))
+  frame.writeUInt32LE(bytes, 8)
+  frame.writeUInt32LE(bytes - 5, 14)
+  return frame
+}
+
+/** A record that is whole, in whose id stand a header and a frame that claims what is behind it. What stands behind the record is none. */
+function swallowing(seq: number, bytes: number): Buffer {
+  const id = Buffer.concat([header(), claim(seq, bytes)])
+  const payload = Buffer.concat([Buffer.from([2, id.length]), id, Buffer.from([0]), FILLER])
+  return Buffer.concat([rawFrame(seq, payload), rawFrame(seq, Buffer.from([9]))])
+}
+
 /** Files of about `n` records. */
 const LOGS: readonly (readonly [what: string, log: (n: number) => Buffer[]])[] = [
   [
@@ -53,6 +71,25 @@ const LOGS: readonly (readonly [what: string, log: (n: number) => Buffer[]])[] =
         ),
       ]),
     ],
+  ],
+  [
+    'records that claim everything behind them, with a header behind each',
+    (n) => [
+      Buffer.concat([
+        ...numbers(n / 50, 0, 1).flatMap((k) => [header(), claim(k, (n / 50 - k) * STRIDE), FILLER]),
+        FILLER,
+      ]),
+    ],
+  ],
+  [
+    'records with a header inside, behind which something claims everything behind it',
+    (n) => [
+      Buffer.concat([header(), ...numbers(n / 50, 0, 1).map((k) => swallowing(k, (n / 50 - k) * STRIDE)), FILLER]),
+    ],
+  ],
+  [
+    'records that claim more than there is, with a header behind each',
+    (n) => [Buffer.concat(numbers(n, 0, 1).flatMap((k) => [header(), claim(k, 90_000_000)]))],
   ],
 ]
 

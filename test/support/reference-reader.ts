@@ -101,6 +101,12 @@ interface Frame {
 
 /** The frame at a place, if it passes all checks. */
 function frameAt(content: Buffer, at: number, seed: number): Frame | undefined {
+  const frame = lookAt(content, at, seed)
+  return frame?.isGood ? frame : undefined
+}
+
+/** The frame at a place, if it passes all checks but perhaps that of its content. */
+function lookAt(content: Buffer, at: number, seed: number): (Frame & { readonly isGood: boolean }) | undefined {
   if (at + FRAME_BYTES > content.length || !content.subarray(at, at + 4).equals(MAGIC)) return undefined
   const headerSum = (crc32(content.subarray(at, at + 36), seed) ^ (at / 8)) >>> 0
   if (headerSum !== content.readUInt32LE(at + 36)) return undefined
@@ -114,18 +120,19 @@ function frameAt(content: Buffer, at: number, seed: number): Frame | undefined {
   const end = table + pad8(4 * (pieces - 1))
   if (end > content.length) return undefined
   let sum = seed
+  let isGood = true
   for (let piece = 0; piece < pieces; piece++) {
     const from = at + FRAME_BYTES + piece * PIECE_BYTES
     sum = crc32(content.subarray(from, Math.min(from + PIECE_BYTES, table)), sum)
-    if (sum !== content.readUInt32LE(piece === 0 ? at + 32 : table + 4 * (piece - 1))) return undefined
+    if (sum !== content.readUInt32LE(piece === 0 ? at + 32 : table + 4 * (piece - 1))) isGood = false
   }
   const zeros = [
     content.subarray(at + FRAME_BYTES + payloadBytes, table),
     content.subarray(table + 4 * (pieces - 1), end),
   ]
-  if (!zeros.every(isZero)) return undefined
+  if (!zeros.every(isZero)) isGood = false
   const through = type === GAP && payloadBytes >= 8 ? u64(content, at + FRAME_BYTES) : Number.NaN
-  return { at, end, seq, durableBefore, type, flags, through }
+  return { at, end, seq, durableBefore, type, flags, through, isGood }
 }
 
 const isZero = (bytes: Buffer): boolean => bytes.equals(Buffer.alloc(bytes.length))
@@ -236,16 +243,28 @@ function walkSegment({ name, content, limit, openEnded }: Segment, seed: number,
   let endsUnknown: BadPlace | undefined
   walked.closedAt = -1
   const follows = (frame: Frame): boolean => frame.seq >= expected && frame.seq <= limit && makesSense(frame)
-  /** The next frame that could follow, from behind a frame that passes. */
+  /** Bytes of frames whose content is bad. */
+  let doubted = 0
+  /** Where to go on behind a place where no frame passes. */
+  const behind = (at: number): number => {
+    const bad = lookAt(content, at, seed)
+    if (bad === undefined) return at + 8
+    doubted += bad.end - at
+    return doubted > 4 * (content.length - HEADER_BYTES) ? bad.end : at + 8
+  }
+  /** The next frame that could follow, from behind a frame that passes or from where one may stand. */
   const search = (start: number): Frame | undefined => {
     let at = start
     for (let frame = frameAt(content, at, seed); frame; frame = frameAt(content, at, seed)) {
       if (follows(frame)) return frame
       at = frame.end
     }
-    for (; at + FRAME_BYTES <= content.length; at += 8) {
+    if (start > offset + 8) at = behind(at)
+    while (at + FRAME_BYTES <= content.length) {
       const frame = frameAt(content, at, seed)
       if (frame && follows(frame)) return frame
+      const seq = lookAt(content, at, seed)?.seq ?? -1
+      at = frame || seq < expected || seq > limit ? at + 8 : behind(at)
     }
     return undefined
   }
@@ -264,7 +283,7 @@ function walkSegment({ name, content, limit, openEnded }: Segment, seed: number,
     }
     if (expected >= limit) break
     const right = frame && frame.seq > expected && makesSense(frame) ? frame : undefined
-    const next = right ?? search(frame ? frame.end : offset + 8)
+    const next = right ?? search(frame ? frame.end : behind(offset))
     const to = next?.at ?? content.length
     const passed = content.subarray(offset, to)
     if (next === undefined) {

@@ -6,6 +6,8 @@ import { diskError } from './disk-error.ts'
 const WINDOW_BYTES = 1024 * 1024
 /** For who leaps about: so much is read where nothing was read before it, twice as much each time that reading goes on. So little is read in vain. */
 export const LEAPING_BYTES = 4096
+/** As many times the file, claims that overlap may be looked into. */
+const MAX_LOOKED_INTO_TIMES = 4
 const ZEROS = Buffer.alloc(64 * 1024)
 
 /** A file read through a window of 1 MiB. Never takes more memory than that and what a caller keeps, and never more than the file holds. */
@@ -21,6 +23,7 @@ export class FileWindow {
   #end = 0
   readonly #leastBytes: number
   #ahead: number
+  #lookedInto = 0
 
   private constructor(file: DiskFile, path: string, size: number, signal: AbortSignal | undefined, leastBytes: number) {
     this.#leastBytes = leastBytes
@@ -53,6 +56,15 @@ export class FileWindow {
   async close(): Promise<void> {
     // It was only read: what closing answers means nothing.
     await this.#file.close().catch(() => {})
+  }
+
+  /**
+   * Whether a claim of so many bytes may be looked into that others may claim too. Counts them. Damage alone has few of those; headers and lengths that were put there to claim each other's bytes would take
+   * the square of the file.
+   */
+  mayLookInto(bytes: number): boolean {
+    this.#lookedInto += bytes
+    return this.#lookedInto <= MAX_LOOKED_INTO_TIMES * this.#size
   }
 
   /** As it was when the window was made, or less if the file turned out to be shorter since. What is appended meanwhile is not looked at. */

@@ -8,7 +8,7 @@ import { FileWindow, LEAPING_BYTES } from './file-window.ts'
 import { recoveryOrder } from './order.ts'
 import { readV1Directory, type V1Item, type V1ReadOptions } from './reader.ts'
 import { RecordIndex } from './record-index.ts'
-import { pieceAt } from './walk.ts'
+import { recordAt } from './walk.ts'
 
 export interface V1RecoverOptions extends V1ReadOptions {
   /**
@@ -107,9 +107,9 @@ async function* readRecords(
         name = file
       }
       const offset = index.offset(position)
-      const piece = window && (await pieceAt(window, offset))
-      if (piece?.is !== 'record' || piece.seq !== index.seq(position)) throw changed(file, offset)
-      const { seq, entry, payload, trailingBytes } = piece
+      const found = window && (await recordAt(window, offset))
+      if (found?.seq !== index.seq(position)) throw changed(file, offset)
+      const { seq, entry, payload, trailingBytes } = found
       yield { record: { seq, entry, file, offset, payload, trailingBytes }, section }
     }
   } finally {

@@ -69,7 +69,7 @@ async function firstPiece(window: FileWindow): Promise<V1Piece> {
 }
 
 /** What stands at `offset`, where a frame may begin. */
-export async function pieceAt(window: FileWindow, offset: number): Promise<V1Piece> {
+async function pieceAt(window: FileWindow, offset: number): Promise<V1Piece> {
   const start = window.cached(offset, V1_HEADER_BYTES) ?? (await window.view(offset, V1_HEADER_BYTES))
   if (start.length < V1_FRAME_BYTES) return endAt(start, offset)
   if (isRepeatedV1Header(start)) return { is: 'header', offset, bytes: V1_HEADER_BYTES }
@@ -95,15 +95,13 @@ const beginsWithMagic = (bytes: Buffer): boolean => bytes.subarray(0, V1_MAGIC.l
 async function frameAt(window: FileWindow, offset: number, seq: bigint, length: number): Promise<V1Piece> {
   const bytes = V1_FRAME_BYTES + length
   const end = offset + bytes
-  if (end > window.size) {
-    const ids = idsIn(await window.view(offset + V1_FRAME_BYTES, MAX_GLIMPSE_BYTES))
-    const header = await window.findHeader(offset + 1, window.size)
-    if (header === undefined) return { is: 'cut', offset, bytes: window.size - offset, seq, ids }
-    return unreadable(window, offset, seq, `a record claims ${length} bytes, more than the file holds`, ids, header)
-  }
+  const header = await window.findHeader(offset + 1, Math.min(end, window.size))
+  if (end > window.size) return cutAt(window, offset, seq, length, header)
+  // What is passed whole is read once. What claims more than it has is read again behind the header.
+  if (header !== undefined && !window.mayLookInto(length))
+    return unreadable(window, offset, seq, 'a record is cut short by a header', [], header)
   const payload = await window.copy(offset + V1_FRAME_BYTES, length)
   const decoded = decodeV1Entry(payload)
-  const header = await window.findHeader(offset + 1, end)
   if (decoded.ok) {
     const { entry, trailingBytes } = decoded
     if (header === undefined || !(await swallowed(window, header, end))) {
@@ -117,6 +115,38 @@ async function frameAt(window: FileWindow, offset: number, seq: bigint, length: 
   return { is: 'undecodable', offset, bytes, seq, reason: place, ids }
 }
 
+/** A frame that claims more than the file holds. */
+async function cutAt(
+  window: FileWindow,
+  offset: number,
+  seq: bigint,
+  length: number,
+  header: number | undefined,
+): Promise<V1Piece> {
+  const start = offset + V1_FRAME_BYTES
+  const ids = idsIn(await window.view(start, Math.min(MAX_GLIMPSE_BYTES, Math.max(0, (header ?? window.size) - start))))
+  if (header === undefined) return { is: 'cut', offset, bytes: window.size - offset, seq, ids }
+  return unreadable(window, offset, seq, `a record claims ${length} bytes, more than the file holds`, ids, header)
+}
+
+/** The record at an offset where one was found. */
+export async function recordAt(
+  window: FileWindow,
+  offset: number,
+): Promise<Omit<Extract<V1Piece, { is: 'record' }>, 'is'> | undefined> {
+  const start = await window.view(offset, V1_FRAME_BYTES)
+  if (start.length < V1_FRAME_BYTES) return undefined
+  const seq = start.readBigUInt64LE()
+  const length = start.readUInt32LE(8)
+  const bytes = V1_FRAME_BYTES + length
+  if (offset + bytes > window.size) return undefined
+  const payload = await window.copy(offset + V1_FRAME_BYTES, length)
+  const decoded = decodeV1Entry(payload)
+  return decoded.ok
+    ? { offset, bytes, seq, payload, entry: decoded.entry, trailingBytes: decoded.trailingBytes }
+    : undefined
+}
+
 /**
  * Whether a header inside a frame was appended to a record cut short, which now claims bytes of what follows the header and even decodes with
  * them; or is the record's own content. A record that is whole ends where something else begins, so in a file without damage the content decides
@@ -126,13 +156,14 @@ async function swallowed(window: FileWindow, header: number, end: number): Promi
   return !(await standsAt(window, end)) && (await standsAt(window, header + V1_HEADER_BYTES))
 }
 
-/** Whether the end of the file, a header, a record or zeros are at `offset`. */
+/** Whether the end of the file, a header, a record or zeros are at `offset`, or might be: see `mayLookInto`. */
 async function standsAt(window: FileWindow, offset: number): Promise<boolean> {
   const start = await window.view(offset, V1_HEADER_BYTES)
   if (isZero(start) || isRepeatedV1Header(start)) return true
   if (start.length < V1_FRAME_BYTES) return false
   const length = start.readUInt32LE(8)
   if (offset + V1_FRAME_BYTES + length > window.size) return false
+  if (!window.mayLookInto(length)) return true
   return decodeV1Entry(await window.copy(offset + V1_FRAME_BYTES, length)).ok
 }
 
