@@ -1,5 +1,6 @@
-import { dirname } from 'node:path'
+import { basename, dirname } from 'node:path'
 import type { Disk } from '../disk/disk.ts'
+import { TEMPORARY_SUFFIX } from './directory.ts'
 import { syncNames } from './sync-names.ts'
 
 /**
@@ -20,22 +21,40 @@ export async function makeDirectory(disk: Disk, path: string): Promise<void> {
   }
 }
 
-async function removeEmpty(disk: Disk, path: string): Promise<boolean> {
-  if ((await disk.list(path)).length > 0) return false
-  await disk.remove(path)
-  return true
+async function removeEmpty(disk: Disk, path: string): Promise<void> {
+  if ((await disk.list(path)).length === 0) await disk.remove(path)
 }
 
+/** What the system says to renaming a mount point, a folder of a layer below in an overlay, or one that belongs to somebody else. */
+const OPERATORS: ReadonlySet<string | undefined> = new Set(['EBUSY', 'EXDEV', 'EPERM', 'EACCES'])
+
 /**
- * The same where it may be there already. An empty one is made anew: whoever made it may have been told that its name is not durable, and was killed before it was removed. In one that is not empty somebody
- * wrote whose folder was durable; its name is synced all the same.
+ * The same where it may be there already. In one that is not empty somebody wrote whose folder was durable; its name is synced all the same. An empty one gets its name anew, by a
+ * name beside it and back: whoever made it may have been told that its name is not durable, and was killed before it was removed. It stays what it is, a link or of whatever mode, as an
+ * operator may have made it; and what cannot be renamed no process of walv made.
  */
 export async function ensureFolder(disk: Disk, path: string): Promise<void> {
+  const aside = path + TEMPORARY_SUFFIX
+  const names = (await disk.list(dirname(path))).map(({ name }) => name)
   try {
+    if (!names.includes(basename(path)) && names.includes(basename(aside))) {
+      await syncNames(disk, dirname(path), () => disk.rename(aside, path))
+      return
+    }
     await makeDirectory(disk, path)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-    if (await removeEmpty(disk, path)) await makeDirectory(disk, path)
-    else await syncNames(disk, dirname(path))
+    const isEmpty = (await disk.list(path)).length === 0
+    await syncNames(disk, dirname(path), isEmpty ? () => renameThereAndBack(disk, path, aside) : undefined)
   }
+}
+
+async function renameThereAndBack(disk: Disk, path: string, aside: string): Promise<void> {
+  try {
+    await disk.rename(path, aside)
+  } catch (error) {
+    if (OPERATORS.has((error as NodeJS.ErrnoException).code)) return
+    throw error
+  }
+  await disk.rename(aside, path)
 }

@@ -17,6 +17,7 @@ import {
 import { ioError } from './io-error.ts'
 import { letGo } from './let-go.ts'
 import { ensureFolder } from './make-directory.ts'
+import { moveToQuarantine } from './quarantine.ts'
 import type { FoundCheckpoint } from './tally.ts'
 
 const PIECE_BYTES = 1024 * 1024
@@ -246,26 +247,10 @@ export class SnapshotStore {
     await this.#disk.syncDirectory(folder)
   }
 
-  /** Moves a snapshot that does not verify out of the way, where it can still be looked at. Returns its new path; undefined if nothing of it is there. */
-  async quarantine(name: string): Promise<string | undefined> {
-    const present = await listFolder(this.#disk, this.#folder)
-    if (!present.some((entry) => entry.name === name)) return undefined
-    const folder = join(this.#directory, QUARANTINE_FOLDER)
-    await ensureFolder(this.#disk, folder)
-    const taken = new Set((await this.#disk.list(folder)).map((entry) => entry.name))
-    const target = join(folder, freeName(name, taken))
-    await this.#disk.rename(join(this.#folder, name), target)
-    await this.#disk.syncDirectory(folder)
-    await this.#disk.syncDirectory(this.#folder)
-    return target
+  /** Moves a snapshot out of the way, where it can still be looked at. Returns its new path; undefined if nothing of it is there. */
+  quarantine(name: string): Promise<string | undefined> {
+    return moveToQuarantine(this.#disk, this.#directory, join(SNAPSHOT_FOLDER, name))
   }
-}
-
-/** `name`, or `name.1`, `name.2` … if that is taken. */
-export function freeName(name: string, taken: ReadonlySet<string>): string {
-  let candidate = name
-  for (let count = 1; taken.has(candidate); count++) candidate = `${name}.${count}`
-  return candidate
 }
 
 function plain(name: string): string {

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { test } from 'node:test'
-import { freeName, SnapshotStore, type SnapshotTarget } from '../../src/log/snapshot-store.ts'
+import { freeName } from '../../src/log/quarantine.ts'
+import { SnapshotStore, type SnapshotTarget } from '../../src/log/snapshot-store.ts'
 import type { SnapshotReference } from '../../src/mod.ts'
 import { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
 import { FailingDisk } from '../support/failing-disk.ts'
@@ -70,6 +71,7 @@ test('files are synced before their folder, the folder before it has its name, a
       .filter(({ kind }) => !['read', 'close', 'open'].includes(kind))
       .map(({ kind, path }) => `${kind} ${path}`),
     [
+      `list ${DIRECTORY}`,
       `makeDirectory ${FOLDER}`,
       `list ${FOLDER}`,
       `syncDirectory ${DIRECTORY}`,

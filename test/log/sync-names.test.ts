@@ -102,7 +102,7 @@ test('a folder that is there, or that cannot be made because its parent is not, 
   await assert.rejects(makeDirectory(disk, `${DIRECTORY}/missing/folder`), { code: 'ENOENT' })
 })
 
-test('an empty folder whose sync failed for a process that was killed then is made anew, and one that is not empty is left', async () => {
+test('an empty folder whose sync failed for a process that was killed then gets its name anew, and one that is not empty is left', async () => {
   const disk = await emptyDirectory()
   await disk.makeDirectory(FOLDER)
   failFirst(disk, 'syncDirectory', { code: 'EIO' })
