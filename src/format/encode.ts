@@ -1,5 +1,15 @@
+import { types } from 'node:util'
 import { echo } from '../echo.ts'
-import type { BatchMember, CheckpointEntry, EntryInput, GapEntry, TransactionMarker, VectorInput } from '../entry.ts'
+import type {
+  BatchMember,
+  CheckpointEntry,
+  CustomEntry,
+  EntryInput,
+  GapEntry,
+  JsonValue,
+  TransactionMarker,
+  VectorInput,
+} from '../entry.ts'
 import { WalError } from '../errors.ts'
 import {
   MAX_BATCH_ENTRIES,
@@ -87,22 +97,29 @@ interface Nested {
 function measure(entry: LoggableEntry, within: Nested): Encodable {
   if (typeof entry !== 'object' || entry === null) throw invalid(`An entry must be an object, not ${echo(entry)}.`)
   switch (entry.type) {
-    case 'insert':
+    case 'insert': {
+      const { id, vector, metadata, replace } = entry
+      const flags = replace ? REPLACE : 0
       return measureData(
         FRAME_TYPES.insert,
-        entry.id,
-        vectorOf(entry.vector, entry.id),
-        entry.metadata ?? undefined,
-        entry.replace ? REPLACE : 0,
+        id,
+        { vector, hasVector: true, metadata: metadata ?? undefined, flags },
+        within,
       )
+    }
     case 'update': {
-      const vector = entry.vector === undefined ? undefined : vectorOf(entry.vector, entry.id)
-      return measureData(FRAME_TYPES.update, entry.id, vector, entry.metadata, 0)
+      const { id, vector, metadata } = entry
+      return measureData(
+        FRAME_TYPES.update,
+        id,
+        { vector, hasVector: vector !== undefined, metadata, flags: 0 },
+        within,
+      )
     }
     case 'delete':
-      return measureData(FRAME_TYPES.delete, entry.id, undefined, undefined, 0)
+      return measureData(FRAME_TYPES.delete, entry.id, NO_DATA, within)
     case 'custom':
-      return measureCustom(entry.kind, entry.data)
+      return measureCustom(entry, within)
     case 'batch':
       return measureBatch(entry.entries, within)
     case 'checkpoint':
@@ -123,15 +140,23 @@ function measure(entry: LoggableEntry, within: Nested): Encodable {
 
 const invalid = (message: string): WalError => new WalError('WALV_INVALID_ENTRY', `${message} Nothing was logged.`)
 
-function measureData(
-  type: FrameType,
-  id: string,
-  vector: Float32Array | undefined,
-  metadata: Parameters<typeof encodeMetadata>[0] | undefined,
-  flags: number,
-): Encodable {
+/** What belongs to an id, as it was given. */
+interface Data {
+  readonly vector: VectorInput | undefined
+  readonly hasVector: boolean
+  readonly metadata: JsonValue | undefined
+  readonly flags: number
+}
+
+const NO_DATA: Data = { vector: undefined, hasVector: false, metadata: undefined, flags: 0 }
+
+/** Bytes are measured last: metadata, and whatever else is read, may run code of the caller's, which may change them. */
+function measureData(type: FrameType, id: string, data: Data, within: Nested): Encodable {
+  const { metadata, flags } = data
   const idBytes = checkedIdBytes(id)
   const json = metadata === undefined ? undefined : encodeMetadata(metadata, id)
+  const given = data.hasVector ? vectorOf(data.vector as VectorInput, id) : undefined
+  const vector = given && within.nesting > 0 ? new Float32Array(given) : given
   const dimensions = vector?.length ?? 0
   const idAt = DATA_PREFIX_BYTES + dimensions * 4
   return {
@@ -192,44 +217,51 @@ function writeText(target: Buffer, text: string, at: number, bytes: number): voi
 }
 
 /**
- * The vector as float32. A `Float32Array` is taken as it is, numbers are rounded.
+ * The vector as float32. A `Float32Array` is taken as it is, of whatever realm, numbers are rounded.
  * @throws WALV_INVALID_VECTOR, WALV_LIMIT
  */
 export function vectorOf(input: VectorInput, id: string): Float32Array {
-  const vector = input instanceof Float32Array ? input : fromNumbers(input, id)
-  if (vector.length > MAX_DIMENSIONS) {
-    throw new WalError(
-      'WALV_LIMIT',
-      `The vector of ${echo(id)} has ${vector.length} dimensions; at most ${MAX_DIMENSIONS} are allowed. Nothing was logged.`,
-      { id },
-    )
-  }
-  return vector
-}
-
-function fromNumbers(input: readonly number[], id: string): Float32Array {
-  if (!Array.isArray(input)) {
+  const isFloats = types.isFloat32Array(input)
+  if (!isFloats && !Array.isArray(input)) {
     throw new WalError(
       'WALV_INVALID_VECTOR',
       `The vector of ${echo(id)} must be a Float32Array or an array of numbers. Nothing was logged.`,
       { id },
     )
   }
-  const wrong = input.findIndex((value) => typeof value !== 'number')
-  if (wrong >= 0) {
+  const { length } = input
+  if (length > MAX_DIMENSIONS) {
     throw new WalError(
-      'WALV_INVALID_VECTOR',
-      `Element ${wrong} of the vector of ${echo(id)} is ${echo(input[wrong])}, not a number. Nothing was logged.`,
+      'WALV_LIMIT',
+      `The vector of ${echo(id)} has ${length} dimensions; at most ${MAX_DIMENSIONS} are allowed. Nothing was logged.`,
       { id },
     )
   }
-  return Float32Array.from(input)
+  return isFloats ? input : fromNumbers(input, length, id)
 }
 
-function measureCustom(kind: string, data: Uint8Array): Encodable {
+function fromNumbers(input: readonly unknown[], length: number, id: string): Float32Array {
+  const vector = new Float32Array(length)
+  for (let at = 0; at < length; at++) {
+    const value = input[at]
+    if (typeof value !== 'number') {
+      throw new WalError(
+        'WALV_INVALID_VECTOR',
+        `Element ${at} of the vector of ${echo(id)} is ${echo(value)}, not a number. Nothing was logged.`,
+        { id },
+      )
+    }
+    vector[at] = value
+  }
+  return vector
+}
+
+/** @throws WALV_INVALID_ENTRY, WALV_LIMIT */
+function measureCustom({ kind, data: given }: CustomEntry, within: Nested): Encodable {
   if (typeof kind !== 'string' || kind.length === 0 || !kind.isWellFormed())
     throw invalid('The kind of a custom entry must be a well-formed, non-empty string.')
-  if (!(data instanceof Uint8Array)) throw invalid(`The data of the custom entry ${echo(kind)} must be a Uint8Array.`)
+  if (!types.isUint8Array(given)) throw invalid(`The data of the custom entry ${echo(kind)} must be a Uint8Array.`)
+  const data = within.nesting > 0 ? new Uint8Array(given) : given
   const kindBytes = Buffer.byteLength(kind, 'utf8')
   if (kindBytes > MAX_CUSTOM_KIND_BYTES) {
     throw new WalError(
@@ -251,24 +283,33 @@ function measureCustom(kind: string, data: Uint8Array): Encodable {
 }
 
 function measureBatch(entries: readonly BatchMember<VectorInput>[], within: Nested): Encodable {
-  if (!Array.isArray(entries)) throw invalid('The entries of a batch must be an array.')
+  const given = membersOf(entries)
   if (within.nesting >= MAX_BATCH_NESTING) {
     throw new WalError('WALV_LIMIT', `Batches may be nested at most ${MAX_BATCH_NESTING} deep. Nothing was logged.`)
   }
-  within.entries += entries.length
-  if (within.entries > MAX_BATCH_ENTRIES) {
-    throw new WalError(
-      'WALV_LIMIT',
-      `A batch may hold at most ${MAX_BATCH_ENTRIES} entries. Split it. Nothing was logged.`,
-    )
-  }
+  within.entries += given.length
+  if (within.entries > MAX_BATCH_ENTRIES) throw tooManyEntries()
   within.nesting++
-  const members = entries.map((entry) => measureMember(entry, within))
+  const members = given.map((entry) => measureMember(entry, within))
   within.nesting--
   let bytes = 8
   for (const member of members) bytes += MEMBER_PREFIX_BYTES + alignUp(member.bytes, 4)
   return { type: FRAME_TYPES.batch, bytes, write: (target, at) => writeMembers(target, at, members) }
 }
+
+/**
+ * The entries of a batch, each taken once: what runs while one is read may change the array.
+ * @throws WALV_INVALID_ENTRY, WALV_LIMIT
+ */
+export function membersOf<T>(entries: readonly T[]): T[] {
+  if (!Array.isArray(entries)) throw invalid('The entries of a batch must be an array.')
+  const { length } = entries
+  if (length > MAX_BATCH_ENTRIES) throw tooManyEntries()
+  return Array.from({ length }, (_, at) => entries[at] as T)
+}
+
+const tooManyEntries = (): WalError =>
+  new WalError('WALV_LIMIT', `A batch may hold at most ${MAX_BATCH_ENTRIES} entries. Split it. Nothing was logged.`)
 
 function measureMember(entry: BatchMember<VectorInput>, within: Nested): Encodable {
   const member = measure(entry, within)

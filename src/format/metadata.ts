@@ -8,8 +8,7 @@ import { MAX_METADATA_BYTES, MAX_METADATA_NESTING } from '../limits.ts'
  * @throws WALV_INVALID_METADATA, WALV_LIMIT
  */
 export function encodeMetadata(metadata: JsonValue, id: string): Buffer {
-  check(metadata, 1, [], id)
-  const bytes = Buffer.from(JSON.stringify(metadata), 'utf8')
+  const bytes = Buffer.from(JSON.stringify(ownMetadata(metadata, id)), 'utf8')
   if (bytes.length > MAX_METADATA_BYTES) {
     throw new WalError(
       'WALV_LIMIT',
@@ -21,10 +20,16 @@ export function encodeMetadata(metadata: JsonValue, id: string): Buffer {
 }
 
 /**
- * Refuses what a checkpoint's record cannot hold as `info`: the same as for metadata, nested one level less, for it stands within an object there.
+ * A copy of metadata, equal to what its JSON text says. Each member is read once, so that a getter or a proxy cannot answer otherwise once it is checked.
  * @throws WALV_INVALID_METADATA, WALV_LIMIT
  */
-export const checkSnapshotInfo = (info: JsonValue): void => check(info, 2, [], 'info of the snapshot')
+export const ownMetadata = (metadata: JsonValue, id: string): JsonValue => copyOf(metadata, 1, [], id)
+
+/**
+ * The same of a snapshot's `info`. Refuses what a checkpoint's record cannot hold as `info`: the same as for metadata, nested one level less, for it stands within an object there.
+ * @throws WALV_INVALID_METADATA, WALV_LIMIT
+ */
+export const ownSnapshotInfo = (info: JsonValue): JsonValue => copyOf(info, 2, [], 'info of the snapshot')
 
 /** The value of an encoded metadata, or undefined if the bytes are no JSON of the allowed nesting. */
 export function decodeMetadata(bytes: Buffer): JsonValue | undefined {
@@ -38,25 +43,26 @@ export function decodeMetadata(bytes: Buffer): JsonValue | undefined {
 
 const describe = (id: string): string => `entry ${echo(id)}`
 
-function check(value: unknown, depth: number, path: (string | number)[], id: string): void {
+type Path = (string | number)[]
+
+function copyOf(value: unknown, depth: number, path: Path, id: string): JsonValue {
   switch (typeof value) {
     case 'string':
       if (!value.isWellFormed()) refuse('is a string with half a surrogate pair', path, id)
-      return
+      return value
     case 'boolean':
-      return
+      return value
     case 'number':
       if (!Number.isFinite(value)) refuse(`is ${value}, which JSON cannot hold`, path, id)
-      return
+      return value === 0 ? 0 : value
     case 'object':
-      if (value !== null) checkMembers(value, depth, path, id)
-      return
+      return value === null ? null : copyOfMembers(value, depth, path, id)
     default:
-      refuse(`is a ${typeof value}, which JSON cannot hold`, path, id)
+      return refuse(`is a ${typeof value}, which JSON cannot hold`, path, id)
   }
 }
 
-function checkMembers(value: object, depth: number, path: (string | number)[], id: string): void {
+function copyOfMembers(value: object, depth: number, path: Path, id: string): JsonValue {
   if (depth > MAX_METADATA_NESTING) {
     throw new WalError(
       'WALV_LIMIT',
@@ -64,10 +70,17 @@ function checkMembers(value: object, depth: number, path: (string | number)[], i
       { id },
     )
   }
-  if (Array.isArray(value)) {
-    for (let index = 0; index < value.length; index++) check(value[index], depth + 1, [...path, index], id)
-    return
-  }
+  return Array.isArray(value) ? copyOfArray(value, depth, path, id) : copyOfObject(value, depth, path, id)
+}
+
+function copyOfArray(value: readonly unknown[], depth: number, path: Path, id: string): JsonValue[] {
+  const copy: JsonValue[] = []
+  const { length } = value
+  for (let index = 0; index < length; index++) copy.push(within(value[index], index, depth, path, id))
+  return copy
+}
+
+function copyOfObject(value: object, depth: number, path: Path, id: string): JsonValue {
   const prototype = Object.getPrototypeOf(value)
   if (prototype !== null && Object.getPrototypeOf(prototype) !== null) {
     refuse(
@@ -78,11 +91,22 @@ function checkMembers(value: object, depth: number, path: (string | number)[], i
   }
   if (typeof (value as { toJSON?: unknown }).toJSON === 'function')
     refuse('has a toJSON method; convert it first', path, id)
+  const copy: Record<string, JsonValue> = {}
   for (const [key, member] of Object.entries(value)) {
     if (member === undefined) continue
     if (!key.isWellFormed()) refuse('has a key with half a surrogate pair', [...path, key], id)
-    check(member, depth + 1, [...path, key], id)
+    const own = within(member, key, depth, path, id)
+    if (key !== '__proto__') copy[key] = own
+    else Object.defineProperty(copy, key, { value: own, enumerable: true, writable: true, configurable: true })
   }
+  return copy
+}
+
+function within(member: unknown, key: string | number, depth: number, path: Path, id: string): JsonValue {
+  path.push(key)
+  const copy = copyOf(member, depth + 1, path, id)
+  path.pop()
+  return copy
 }
 
 function refuse(problem: string, path: readonly (string | number)[], id: string): never {

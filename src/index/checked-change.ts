@@ -1,8 +1,9 @@
+import { types } from 'node:util'
 import { echo } from '../echo.ts'
 import type { BatchMember, EntryInput, InsertEntry, JsonValue, UpdateEntry, VectorInput } from '../entry.ts'
 import { WalError } from '../errors.ts'
-import { checkedIdBytes, vectorOf } from '../format/encode.ts'
-import { encodeMetadata } from '../format/metadata.ts'
+import { checkedIdBytes, membersOf, vectorOf } from '../format/encode.ts'
+import { ownMetadata } from '../format/metadata.ts'
 import { MAX_BATCH_NESTING } from '../limits.ts'
 import type { OptionNames } from '../option-names.ts'
 import type { UpsertEntry } from './durable-index-types.ts'
@@ -43,19 +44,23 @@ export function checkedEntry(entry: ChangeInput, rules: ChangeRules, nesting: nu
       return checkedInsert(entry, true, rules)
     case 'update':
       return checkedUpdate(entry, rules)
-    case 'delete':
-      checkedIdBytes(entry.id)
-      return { type: 'delete', id: entry.id }
-    case 'batch':
-      if (!Array.isArray(entry.entries))
-        throw new WalError('WALV_INVALID_ENTRY', 'The entries of a batch must be an array. Nothing was logged.')
+    case 'delete': {
+      const { id } = entry
+      checkedIdBytes(id)
+      return { type: 'delete', id }
+    }
+    case 'batch': {
+      const members = membersOf(entry.entries)
       if (nesting >= MAX_BATCH_NESTING) {
         throw new WalError('WALV_LIMIT', `Batches may be nested at most ${MAX_BATCH_NESTING} deep. Nothing was logged.`)
       }
-      return { type: 'batch', entries: Array.from(entry.entries, (member) => checkedEntry(member, rules, nesting + 1)) }
-    case 'custom':
+      return { type: 'batch', entries: members.map((member) => checkedEntry(member, rules, nesting + 1)) }
+    }
+    case 'custom': {
       // An index ignores it; the log checks it.
-      return entry
+      const { kind, data } = entry
+      return { type: 'custom', kind, data: types.isUint8Array(data) ? new Uint8Array(data) : data }
+    }
     default:
       throw noSuchType(entry)
   }
@@ -71,7 +76,7 @@ function checkedInsert(
     type: 'insert',
     id,
     vector: checkedVector(id, vector, rules.index),
-    metadata: ownMetadata(id, metadata, rules),
+    metadata: checkedMetadata(id, metadata, rules),
     ...(replace && { replace: true }),
   }
 }
@@ -106,26 +111,30 @@ function noSuchType(entry: unknown): WalError {
   return new WalError('WALV_INVALID_ENTRY', `${what} The types are: ${list}. Nothing was logged.`)
 }
 
-function checkedUpdate(entry: UpdateEntry<VectorInput>, rules: ChangeRules): BatchMember {
-  checkedIdBytes(entry.id)
-  if (entry.vector === undefined && entry.metadata === undefined) {
+function checkedUpdate({ id, vector, metadata }: UpdateEntry<VectorInput>, rules: ChangeRules): BatchMember {
+  checkedIdBytes(id)
+  if (vector === undefined && metadata === undefined) {
     throw new WalError(
       'WALV_INVALID_ENTRY',
-      `The update of ${echo(entry.id)} has neither a vector nor metadata. Nothing was logged.`,
-      { id: entry.id },
+      `The update of ${echo(id)} has neither a vector nor metadata. Nothing was logged.`,
+      { id },
     )
   }
   return {
     type: 'update',
-    id: entry.id,
-    ...(entry.vector !== undefined && { vector: checkedVector(entry.id, entry.vector, rules.index) }),
-    ...(entry.metadata !== undefined && { metadata: ownMetadata(entry.id, entry.metadata, rules) }),
+    id,
+    ...(vector !== undefined && { vector: checkedVector(id, vector, rules.index) }),
+    ...(metadata !== undefined && { metadata: checkedMetadata(id, metadata, rules) }),
   }
 }
 
-function checkedVector(id: string, input: VectorInput, index: VectorIndex): Float32Array {
-  const vector = checkedQuery(vectorOf(input, id), index, echo(id))
-  return vector === input ? vector.slice() : vector
+const checkedVector = (id: string, input: VectorInput, index: VectorIndex): Float32Array =>
+  checkedQuery(ownVector(input, id), index, echo(id))
+
+/** A copy that is nobody else's. @throws WALV_INVALID_VECTOR, WALV_LIMIT */
+export function ownVector(input: VectorInput, what: string): Float32Array {
+  const vector = vectorOf(input, what)
+  return vector === input ? new Float32Array(vector) : vector
 }
 
 /** @throws WALV_INVALID_VECTOR */
@@ -149,7 +158,6 @@ export function checkedQuery(
   return vector
 }
 
-function ownMetadata(id: string, given: JsonValue, { metadataSchema }: ChangeRules): JsonValue {
-  const metadata = metadataSchema ? metadataBySchema(metadataSchema, id, given) : given
-  return metadata === null ? null : JSON.parse(encodeMetadata(metadata, id).toString('utf8'))
+function checkedMetadata(id: string, given: JsonValue, { metadataSchema }: ChangeRules): JsonValue {
+  return ownMetadata(metadataSchema ? metadataBySchema(metadataSchema, id, given) : given, id)
 }

@@ -49,8 +49,8 @@ export function checkSchema(schema: MetadataSchema | undefined): void {
  */
 export function metadataBySchema(schema: MetadataSchema, id: string, metadata: unknown): JsonValue {
   const result = schema['~standard'].validate(metadata)
-  if (result instanceof Promise) {
-    result.catch(() => {})
+  if (isPromise(result)) {
+    result.then(undefined, () => {})
     throw new WalError(
       'WALV_INVALID_OPTION',
       'The metadataSchema validates asynchronously. The order of changes is decided at once: do what has to be awaited before the call, and give a schema that answers at once. Nothing was logged.',
@@ -67,6 +67,10 @@ export function metadataBySchema(schema: MetadataSchema, id: string, metadata: u
     { id, fate: 'not-logged', detail: issues },
   )
 }
+
+/** Of whatever realm or library. */
+const isPromise = <T>(result: T | Promise<T>): result is Promise<T> =>
+  typeof (result as { readonly then?: unknown } | null | undefined)?.then === 'function'
 
 const keyOf = (segment: PropertyKey | { readonly key: PropertyKey }): PropertyKey =>
   typeof segment === 'object' ? segment.key : segment

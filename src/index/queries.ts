@@ -2,11 +2,10 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { echo } from '../echo.ts'
 import type { JsonValue, VectorInput } from '../entry.ts'
 import { WalError } from '../errors.ts'
-import { vectorOf } from '../format/encode.ts'
 import { wholeNumber } from '../log/options.ts'
 import { checkOptions } from '../option-names.ts'
 import type { Catalog, CatalogEntry } from './catalog.ts'
-import { checkedQuery } from './checked-change.ts'
+import { checkedQuery, ownVector } from './checked-change.ts'
 import { type Hit, SEARCH_OPTIONS, type SearchOptions, type StoredVector } from './durable-index-types.ts'
 import { acceptorOf } from './filter/accept.ts'
 import type { Filter, FilterFunction } from './filter/filter.ts'
@@ -68,8 +67,7 @@ export class Queries<Metadata> {
     const request = requestOf('searchMany', options)
     if (!Array.isArray(queries))
       throw new WalError('WALV_INVALID_VECTOR', `The queries must be an array of vectors, not ${echo(queries)}.`)
-    // Copies: what the caller does with them meanwhile changes no answer.
-    const vectors = Array.from(queries, (query, at) => this.#queryOf(query, `query ${at}`).slice())
+    const vectors = Array.from(queries, (query, at) => this.#queryOf(query, `query ${at}`))
     const answers: Hit<Metadata>[][] = []
     for (const vector of vectors) {
       answers.push(await this.#nearest(vector, request))
@@ -79,8 +77,9 @@ export class Queries<Metadata> {
     return answers
   }
 
+  /** A copy: what a filter, or the caller meanwhile, does with the query changes no answer. */
   #queryOf(query: VectorInput, what: string): Float32Array {
-    return checkedQuery(vectorOf(query, what), this.#index, what, true)
+    return checkedQuery(ownVector(query, what), this.#index, what, true)
   }
 
   async #nearest(vector: Float32Array, { k, accepts }: Request, except?: CatalogEntry): Promise<Hit<Metadata>[]> {

@@ -4,7 +4,7 @@ import { type Disk, readFully, writeFully } from '../disk/disk.ts'
 import { echo } from '../echo.ts'
 import type { JsonValue, SnapshotFile, SnapshotReference } from '../entry.ts'
 import { WalError } from '../errors.ts'
-import { checkSnapshotInfo } from '../format/metadata.ts'
+import { ownSnapshotInfo } from '../format/metadata.ts'
 import {
   ignoreMissing,
   isSnapshotName,
@@ -112,8 +112,7 @@ export class SnapshotStore {
       files.push({ name, ...(await this.#hash(join(folder, name))) })
       await this.#sync(join(folder, name))
     }
-    checkSnapshotInfo(info)
-    return { info, files, own }
+    return { info: ownSnapshotInfo(info), files, own }
   }
 
   async #writeFile(

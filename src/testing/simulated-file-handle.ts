@@ -1,3 +1,4 @@
+import { types } from 'node:util'
 import { type DiskFile, readFully, writeFully } from '../disk/disk.ts'
 
 export type Data = string | Uint8Array
@@ -91,6 +92,6 @@ export const unsupported = (what: string): TypeError =>
 
 export function bytesOf(data: Data, options: Options): Uint8Array {
   if (typeof data === 'string') return Buffer.from(data, named(options).encoding ?? 'utf8')
-  if (data instanceof Uint8Array) return data
+  if (types.isUint8Array(data)) return data
   throw unsupported(`write ${typeof data}; it takes strings and bytes`)
 }

@@ -1,3 +1,4 @@
+import { types } from 'node:util'
 import { echo } from '../../echo.ts'
 import { WalError } from '../../errors.ts'
 import {
@@ -72,7 +73,7 @@ class PayloadWriter {
 
   #vector(entry: V1DataEntry): void {
     const { vector } = entry
-    if (!(vector instanceof Float32Array)) throw refusal(`the vector of ${nameOf(entry)} is no Float32Array`)
+    if (!types.isFloat32Array(vector)) throw refusal(`the vector of ${nameOf(entry)} is no Float32Array`)
     this.#varint(vector.length)
     this.#append(new Uint8Array(vector.buffer, vector.byteOffset, vector.byteLength))
   }
