@@ -110,7 +110,7 @@ test('bad options are refused by name, value and accepted range', () => {
   for (const make of [usearch, hnswlib]) {
     for (const dimensions of [0, 0.5, 65_536, undefined]) refused(make, { dimensions }, /dimensions must be an integer/)
     refused(make, { dimensions: 3, metric: 'euclid' }, /metric must be one of cosine, l2, ip, and it is "euclid"/)
-    refused(make, { dimensions: 3, metrics: 'l2' }, /there is no option metrics/)
+    refused(make, { dimensions: 3, metrics: 'l2' }, /has no option "metrics"\. There are: dimensions, metric, /)
   }
   refused(usearch, { dimensions: 3, quantization: 'i8' }, /quantization must be one of f32, bf16, f16/)
   refused(usearch, { dimensions: 3, connectivity: 1 }, /connectivity must be a whole number from 2 to 256/)

@@ -78,13 +78,18 @@ describe('TypeScript', () => {
   let cwd: string
   before(async () => {
     cwd = await project('typescript')
-    // The compiler and the types of Node are those of the repository: they are not what is tested.
-    await mkdir(join(cwd, 'node_modules/@types'))
-    await symlink(join(ROOT, 'node_modules/@types/node'), join(cwd, 'node_modules/@types/node'))
+    // The compiler, the types of Node and LangChain are those of the repository: they are not what is tested.
+    for (const [scope, name] of [
+      ['@types', 'node'],
+      ['@langchain', 'core'],
+    ] as const) {
+      await mkdir(join(cwd, 'node_modules', scope))
+      await symlink(join(ROOT, 'node_modules', scope, name), join(cwd, 'node_modules', scope, name))
+    }
   })
 
   const compile = async (compilerOptions: Record<string, unknown>, files: string[]) => {
-    const config = join(cwd, `tsconfig.${compilerOptions.moduleResolution}.json`)
+    const config = join(cwd, `tsconfig.${files.join('.')}.${compilerOptions.moduleResolution}.json`)
     const strict = {
       strict: true,
       exactOptionalPropertyTypes: true,
@@ -102,6 +107,17 @@ describe('TypeScript', () => {
       { module: 'NodeNext', moduleResolution: 'NodeNext', target: 'ES2022', lib: ['ES2022', 'ESNext.Disposable'] },
       ['typed.mts', 'typed.cts'],
     ))
+
+  // Without looking into the libraries: the types of LangChain's own packages do not pass with these options.
+  const compileStore = (module: string) => {
+    const lib = ['ES2022', 'ESNext.Disposable', 'DOM']
+    const options = { module, moduleResolution: module, target: 'ES2022', lib, skipLibCheck: true }
+    return compile(options, ['langchain.mts', 'langchain.cts'])
+  }
+
+  test('the store of walv/langchain is a VectorStore, imported and required', () => compileStore('NodeNext'))
+
+  test('the store of walv/langchain is a VectorStore under Node16 too', () => compileStore('Node16'))
 
   test('resolution of bundlers', () =>
     compile({ module: 'ESNext', moduleResolution: 'Bundler', target: 'ES2022', lib: ['ES2022', 'ESNext.Disposable'] }, [

@@ -8,10 +8,10 @@ import { ROOT } from './nodes.ts'
 
 const KIB = 1024
 /** Raise one of these only with a reason in the commit: everybody who installs walv downloads it. */
-const BUDGET = { code: 1_100 * KIB, declarations: 280 * KIB, docs: 300 * KIB, data: 4_000 * KIB, tarball: 4_200 * KIB }
+const BUDGET = { code: 1_100 * KIB, declarations: 340 * KIB, docs: 300 * KIB, data: 4_000 * KIB, tarball: 4_200 * KIB }
 
 const KINDS: Record<string, RegExp> = {
-  declarations: /^dist\/.+\.d\.ts$/,
+  declarations: /^dist\/.+\.d\.c?ts$/,
   code: /^dist\/.+\.js$/,
   docs: /^(docs\/.+|README|CHANGELOG)\.md$/,
   data: /^data\/(README\.md|words-10k\.bin)$/,
@@ -39,9 +39,9 @@ test('nothing is shipped that has no use to a user', () => {
 
 test('everything that package.json points to is shipped', () => {
   const { exports, bin } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
-  const pointsTo = [...Object.values<string | object>(exports), bin].flatMap((target) =>
-    typeof target === 'string' ? target : Object.values<string>(target as Record<string, string>),
-  )
+  const pathsIn = (target: string | object): string[] =>
+    typeof target === 'string' ? [target] : Object.values<string | object>(target as never).flatMap(pathsIn)
+  const pointsTo = pathsIn([...Object.values<string | object>(exports), bin])
   const shipped = new Set(packed.files.map(({ path }) => path))
   assert.ok(pointsTo.length > 4)
   assert.deepEqual(
