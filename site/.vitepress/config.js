@@ -25,6 +25,7 @@ export default defineConfig({
           { text: 'Choosing a durability level', link: '/docs/guides/durability-levels' },
           { text: 'Checkpoints and retention', link: '/docs/guides/checkpoints' },
           { text: 'Transactions', link: '/docs/guides/transactions' },
+          { text: 'Filters', link: '/docs/filters' },
           { text: 'Engines', link: '/docs/adapters' },
           { text: 'LangChain.js', link: '/docs/langchain' },
           { text: 'Runtimes', link: '/docs/runtimes' },

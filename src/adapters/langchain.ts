@@ -183,18 +183,17 @@ export class WalvVectorStore extends VectorStore {
     return documents.map(({ id }) => id)
   }
 
-  /** Deletes all that is named, or nothing. Ids that do not exist are passed over. @throws WALV_INVALID_OPTION */
+  /**
+   * Deletes all that is named, or nothing. Ids that do not exist are passed over.
+   * @throws WALV_INVALID_OPTION, and what `DurableIndex.deleteWhere` throws
+   */
   override async delete(params: WalvDeleteParams): Promise<void> {
-    const ids = params?.ids ?? (params?.filter && this.#idsThatPass(params.filter))
-    if (!Array.isArray(ids) || (params.ids && params.filter))
+    const { ids, filter, ...others } = params ?? {}
+    const isEither = Array.isArray(ids) ? filter === undefined : ids === undefined && filter !== undefined
+    if (!isEither || Object.keys(others).length > 0)
       throw invalidOption('delete needs either { ids: [...] } or { filter }. Nothing was deleted.')
-    if (ids.length === 0) return
-    await this.index.batch(ids.map((id) => ({ type: 'delete', id })))
-  }
-
-  #idsThatPass(filter: WalvFilter): string[] {
-    const accepts = acceptor(filter)
-    return [...this.index.ids()].filter((id) => accepts(this.index.get(id)!.metadata, id))
+    if (filter !== undefined) await this.index.deleteWhere(acceptor(filter))
+    else if (ids.length > 0) await this.index.batch(ids.map((id) => ({ type: 'delete', id })))
   }
 
   /** The `k` most similar documents, the most similar first, each with its score. */

@@ -1,10 +1,13 @@
 import type { WalError } from '../errors.ts'
 import type { Log } from '../log/log.ts'
+import type { ApplyQueue } from './apply-queue.ts'
 import { Fifo } from './fifo.ts'
 
 interface Waiting {
   /** Hands something to the log. Where that throws `WALV_BACKPRESSURE`, nothing has happened, and it is called again. */
   readonly submit: () => unknown
+  /** It looks at the index, and so waits for everything that was let through to be applied or refused. */
+  readonly looks: boolean
   readonly resolve: (answer: unknown) => void
   readonly reject: (error: unknown) => void
 }
@@ -16,16 +19,30 @@ interface Waiting {
  */
 export class Admission {
   readonly #log: Log
+  readonly #queue: ApplyQueue
   readonly #waiting = new Fifo<Waiting>()
   #letting: Promise<void> | undefined
 
-  constructor(log: Log) {
+  constructor(log: Log, queue: ApplyQueue) {
     this.#log = log
+    this.#queue = queue
   }
 
   /** Resolves to what `submit` returns. It is called at once where nobody waits and the log has room. */
   enter<T>(submit: () => T | Promise<T>): Promise<T> {
-    if (this.#letting === undefined) {
+    return this.#enter(submit, false)
+  }
+
+  /**
+   * The same for what depends on more than the ids that it names: it is called when everything before it is applied
+   * or refused, and what is asked for later comes behind it. So the index is, at its place in the log, what it sees.
+   */
+  enterToLook<T>(submit: () => T | Promise<T>): Promise<T> {
+    return this.#enter(submit, true)
+  }
+
+  #enter<T>(submit: () => T | Promise<T>, looks: boolean): Promise<T> {
+    if (this.#letting === undefined && (!looks || this.#queue.isSettled)) {
       try {
         return Promise.resolve(submit())
       } catch (error) {
@@ -33,7 +50,7 @@ export class Admission {
       }
     }
     return new Promise<T>((resolve, reject) => {
-      this.#waiting.push({ submit, resolve: resolve as (answer: unknown) => void, reject })
+      this.#waiting.push({ submit, looks, resolve: resolve as (answer: unknown) => void, reject })
       this.#letting ??= this.#letAllThrough()
     })
   }
@@ -44,16 +61,19 @@ export class Admission {
   }
 
   async #letAllThrough(): Promise<void> {
-    while (this.#waiting.size > 0) {
+    for (let next = this.#waiting.first; next !== undefined; next = this.#waiting.first) {
       // A log that says no more when it has room takes nothing either: the next try tells why.
       await this.#log.drained().catch(() => {})
-      this.#letThrough()
+      while (next.looks && !this.#queue.isSettled) await this.#queue.settled()
+      this.#letThrough(next)
     }
     this.#letting = undefined
   }
 
-  #letThrough(): void {
+  /** All who need not wait. `ready` has waited. */
+  #letThrough(ready: Waiting): void {
     for (let next = this.#waiting.first; next !== undefined; next = this.#waiting.first) {
+      if (next.looks && next !== ready) return
       try {
         next.resolve(next.submit())
       } catch (error) {

@@ -88,9 +88,14 @@ export class ApplyQueue {
     if (this.#broken) throw this.#broken
   }
 
+  /** Whether nothing waits. */
+  get isSettled(): boolean {
+    return this.#waiting.size === 0
+  }
+
   /** Resolves when nothing waits. */
   async settled(): Promise<void> {
-    while (this.#waiting.size > 0) await new Promise(setImmediate)
+    while (!this.isSettled) await new Promise(setImmediate)
   }
 }
 

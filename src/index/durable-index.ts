@@ -20,6 +20,7 @@ import {
   type SearchOptions,
   type StoredVector,
 } from './durable-index-types.ts'
+import { acceptorOf } from './filter/accept.ts'
 import type { Filter, FilterFunction } from './filter/filter.ts'
 import { InFlight } from './in-flight.ts'
 import { dataEntries, type IndexState } from './index-state.ts'
@@ -79,7 +80,7 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> {
     this.recovery = recovery
     this.#inFlight = new InFlight(state.catalog)
     this.#queue = new ApplyQueue(state, log.directory, log.lastSeq)
-    this.#admission = new Admission(log)
+    this.#admission = new Admission(log, this.#queue)
     this.#checkpointing = new Checkpointing(log, state, this.#queue, interval)
   }
 
@@ -171,6 +172,33 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> {
   /** Applies several changes whole or not at all, in their order; a later one sees an earlier one. */
   batch(entries: readonly IndexEntry<Input>[]): Promise<void> {
     return this.#change({ type: 'batch', entries: entries as readonly EntryInput[] })
+  }
+
+  /**
+   * Removes every entry that a filter takes, all of them or none; resolves to how many. Every change that was called
+   * before is applied first, and those that are called later come behind it: the filter is asked about exactly what is
+   * there at the deletion's place in the log. It looks at every entry, in one step. More than one record can hold is
+   * removed by a transaction, with its ids reserved until then.
+   * @throws WALV_INVALID_OPTION, WALV_LIMIT; WALV_CONFLICT if an open transaction has touched one of them
+   */
+  async deleteWhere(filter: Filter<Metadata> | FilterFunction<Metadata>): Promise<number> {
+    this.#needOpen()
+    const accepts = acceptorOf(filter)
+    return this.#admission.enterToLook(() => this.#deleteAll(this.#queries.idsThatPass(accepts)))
+  }
+
+  #deleteAll(ids: readonly string[]): number | Promise<number> {
+    if (ids.length === 0) return 0
+    return this.#appendDeletes(ids).then(() => ids.length)
+  }
+
+  #appendDeletes(ids: readonly string[]): Promise<void> {
+    try {
+      return this.#append({ type: 'batch', entries: ids.map((id) => ({ type: 'delete', id })) })
+    } catch (error) {
+      if ((error as WalError).code !== 'WALV_LIMIT' || ids.length === 1) throw error
+      return this.#transact(this.#log.begin(), (transaction) => transaction.deleteAll(ids))
+    }
   }
 
   /**

@@ -122,6 +122,16 @@ export class IndexTransaction<Input = JsonValue> {
     if (first) throw first.error
   }
 
+  /** @internal Removes ids that exist. From the call on, nobody else can change them. */
+  async deleteAll(ids: readonly string[]): Promise<void> {
+    for (const id of ids) this.#inFlight.checkFree(id, this)
+    for (const id of ids) {
+      this.#inFlight.reserve(id, this)
+      this.outcome.set(id, true)
+    }
+    for (const id of ids) await this.delete(id)
+  }
+
   /** @internal */
   end(): void {
     this.#hasEnded = true

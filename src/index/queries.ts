@@ -1,20 +1,20 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import { echo } from '../echo.ts'
-import type { JsonValue, VectorInput } from '../entry.ts'
+import type { VectorInput } from '../entry.ts'
 import { WalError } from '../errors.ts'
 import { wholeNumber } from '../log/options.ts'
 import { checkOptions } from '../option-names.ts'
 import type { Catalog, CatalogEntry } from './catalog.ts'
 import { checkedQuery, ownVector } from './checked-change.ts'
 import { type Hit, SEARCH_OPTIONS, type SearchOptions, type StoredVector } from './durable-index-types.ts'
-import { acceptorOf } from './filter/accept.ts'
+import { type Accept, acceptorOf } from './filter/accept.ts'
 import type { Filter, FilterFunction } from './filter/filter.ts'
 import type { IndexState } from './index-state.ts'
 import type { VectorIndex } from './vector-index.ts'
 
 interface Request {
   readonly k: number
-  readonly accepts: ((metadata: JsonValue, id: string) => boolean) | undefined
+  readonly accepts: Accept | undefined
 }
 
 /** The reading side of an index: what is applied, as it is at the moment of each look. */
@@ -41,11 +41,10 @@ export class Queries<Metadata> {
   }
 
   count(filter: Filter<Metadata> | FilterFunction<Metadata> | undefined): number {
-    return filter === undefined ? this.#catalog.size : this.idsThatPass(filter).length
+    return filter === undefined ? this.#catalog.size : this.idsThatPass(acceptorOf(filter)).length
   }
 
-  idsThatPass(filter: Filter<Metadata> | FilterFunction<Metadata>): string[] {
-    const accepts = acceptorOf(filter)
+  idsThatPass(accepts: Accept): string[] {
     const passing: string[] = []
     for (const { id, metadata } of this.#catalog.entries()) if (accepts(metadata, id)) passing.push(id)
     return passing

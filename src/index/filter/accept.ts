@@ -5,13 +5,13 @@ import { WalError } from '../../errors.ts'
 import { compileFilter } from './compile.ts'
 import type { Filter, FilterFunction } from './filter.ts'
 
+export type Accept = (metadata: JsonValue, id: string) => boolean
+
 /**
  * What a filter takes, as a function, whichever kind of filter it is.
  * @throws WALV_INVALID_OPTION, WALV_LIMIT
  */
-export function acceptorOf<Metadata>(
-  filter: Filter<Metadata> | FilterFunction<Metadata>,
-): (metadata: JsonValue, id: string) => boolean {
+export function acceptorOf<Metadata>(filter: Filter<Metadata> | FilterFunction<Metadata>): Accept {
   if (typeof filter === 'function') return decided(filter as FilterFunction)
   if (typeof filter !== 'object' || filter === null) throw noFilter(filter, '(metadata, id)')
   return compileFilter(filter as Filter)
