@@ -16,6 +16,7 @@ export type WalErrorCode =
   | 'WALV_READ_ONLY'
   | 'WALV_LOCKED'
   | 'WALV_LOCK_UNAVAILABLE'
+  | 'WALV_LOCK_LOST'
   | 'WALV_POISONED'
   | 'WALV_IO'
   | 'WALV_DISK_FULL'

@@ -1,7 +1,7 @@
 /** Every code, provoked for real; and a heading for each in the page that explains them. */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
-import { copyFile, mkdir, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { crc32 } from 'node:zlib'
@@ -15,6 +15,7 @@ import { craftSegment } from './support/crafted-log.ts'
 import { FailingDisk } from './support/failing-disk.ts'
 import {
   alter,
+  customOf,
   frameOf,
   insert,
   insertOf,
@@ -81,6 +82,11 @@ const scenarios: Record<WalErrorCode, Scenario> = {
     await wal()
   },
   WALV_LOCK_UNAVAILABLE: () => nativeLock({ versions: { bun: '1.3.9' }, platform: 'linux', arch: 'x64' }),
+  WALV_LOCK_LOST: async ({ wal, directory }) => {
+    const opened = await wal()
+    await rename(directory, `${directory}-elsewhere`)
+    await opened.append(customOf(1_000_000)).finally(() => rename(`${directory}-elsewhere`, directory))
+  },
   WALV_POISONED: async ({ wal, disk }) => {
     const opened = await wal()
     disk.fail({ operation: 'sync', path: SEGMENT, code: 'EIO' })

@@ -25,6 +25,7 @@ const NEGATIVE: ReadonlySet<WalErrorCode> = new Set<WalErrorCode>([
   'WALV_DISK_FULL',
   'WALV_IO',
   'WALV_POISONED',
+  'WALV_LOCK_LOST',
   'WALV_NOT_FOUND',
 ])
 

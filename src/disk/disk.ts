@@ -16,6 +16,11 @@ export interface Disk {
   makeDirectory(path: string): Promise<void>
   /** Atomically gives a file or directory another name. An existing file of that name is replaced. */
   rename(from: string, to: string): Promise<void>
+  /**
+   * Gives a file or directory a name that nothing has: `EEXIST` where something has it, and then nothing is changed. Of a file these are two steps, the new name first: in
+   * between, and until the directory is synced, a crash may leave both names, or neither.
+   */
+  renameNew(from: string, to: string): Promise<void>
   /** Removes a file, or a directory with all that is in it. */
   remove(path: string): Promise<void>
   /** Makes the names in a directory durable: creations, renames, removals. */
@@ -62,6 +67,11 @@ export interface DiskEntry {
 
 export interface DiskLock {
   readonly held?: never
+  /**
+   * Whether the path that was locked still leads to the file that is locked. It does not once somebody has removed or replaced that file, or renamed, removed or restored
+   * a directory above it: then the next to lock the path succeeds, too.
+   */
+  isStillHeld(): Promise<boolean>
   release(): Promise<void>
 }
 

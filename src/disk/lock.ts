@@ -4,7 +4,7 @@
  * killed process leaves nothing behind, and a child process inherits nothing, since Node opens every file close-on-exec, as Bun and Deno do.
  *
  * The file is never removed: whoever had it open would lock a file without a name while another makes and locks a new one. Should somebody
- * else remove it, the check after locking catches the file that was replaced meanwhile, but a holder's lock is then lost.
+ * else remove it, the check after locking catches the file that was replaced meanwhile, and a holder finds by `isStillHeld` that its lock is lost.
  * A network file system that keeps locks to each machine (NFS mounted with `nolock`) excludes only within the machine.
  */
 import * as fs from 'node:fs'
@@ -17,6 +17,8 @@ const RETRY_MS = 5
 /** How often a refused opener looks again for the holder's text, and how often a lock file that is replaced all the time is tried. */
 const MAX_ATTEMPTS = 40
 const MAX_OWNER_BYTES = 4096
+/** What the system says of a path that leads nowhere any more. */
+const GONE = new Set(['ENOENT', 'ENOTDIR', 'ESTALE'])
 
 /**
  * Takes the lock that the file `path` stands for, made if missing, and writes `owner` (one line) into it. Where somebody else has the lock,
@@ -47,7 +49,9 @@ function tryLock(native: NativeLock, path: string, owner: string): DiskLock | st
   let lock: DiskLock | undefined
   try {
     if (!native.tryLock(descriptor)) return readOwner(descriptor)
-    if (isStillAt(descriptor, path)) lock = new HeldLock(native, descriptor)
+    const locked = fs.fstatSync(descriptor, { bigint: true })
+    const named = fs.lstatSync(path, { bigint: true, throwIfNoEntry: false })
+    if (isSameFile(locked, named)) lock = new HeldLock(native, descriptor, path, locked)
   } finally {
     if (!lock) fs.closeSync(descriptor)
   }
@@ -72,11 +76,26 @@ function openRegular(path: string): number {
 class HeldLock implements DiskLock {
   readonly #native: NativeLock
   readonly #descriptor: number
+  readonly #path: string
+  /** An open file keeps its number: no other file can get it. */
+  readonly #file: fs.BigIntStats
   #released = false
 
-  constructor(native: NativeLock, descriptor: number) {
+  constructor(native: NativeLock, descriptor: number, path: string, file: fs.BigIntStats) {
     this.#native = native
     this.#descriptor = descriptor
+    this.#path = path
+    this.#file = file
+  }
+
+  async isStillHeld(): Promise<boolean> {
+    if (this.#released) return false
+    try {
+      return isSameFile(this.#file, await fs.promises.lstat(this.#path, { bigint: true }))
+    } catch (error) {
+      if (GONE.has((error as NodeJS.ErrnoException).code ?? '')) return false
+      throw error
+    }
   }
 
   async release(): Promise<void> {
@@ -92,10 +111,8 @@ class HeldLock implements DiskLock {
   }
 }
 
-function isStillAt(descriptor: number, path: string): boolean {
-  const locked = fs.fstatSync(descriptor, { bigint: true })
-  const named = fs.lstatSync(path, { bigint: true, throwIfNoEntry: false })
-  return named !== undefined && named.ino === locked.ino && named.dev === locked.dev
+function isSameFile(one: fs.BigIntStats, other: fs.BigIntStats | undefined): boolean {
+  return other !== undefined && other.ino === one.ino && other.dev === one.dev
 }
 
 /** Best effort: the text only informs, and a full disk must not keep a log from being opened. */

@@ -196,12 +196,30 @@ async function freeBytes(directory: string): Promise<number> {
   return bavail * bsize
 }
 
+/** What is answered of a directory, and by a file system that gives nothing a second name, such as FAT and some of those over a network. */
+const WITHOUT_LINKS = new Set(['EPERM', 'EACCES', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'])
+
+/** Node has no rename that refuses to replace; a link does. */
+async function renameNew(from: string, to: string): Promise<void> {
+  try {
+    await fs.promises.link(from, to)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === undefined || !WITHOUT_LINKS.has(code)) throw error
+    // Looking first is all that can be done there: what others make in between is replaced.
+    if (fs.existsSync(to)) throw Object.assign(new Error(`EEXIST: ${to} is there already`), { code: 'EEXIST' })
+    return fs.promises.rename(from, to)
+  }
+  await fs.promises.unlink(from)
+}
+
 /** The file system of this machine. On Windows `syncDirectory` does nothing. */
 export const nodeDisk: Disk = {
   open,
   list,
   makeDirectory: (path) => fs.promises.mkdir(path),
   rename: (from, to) => fs.promises.rename(from, to),
+  renameNew,
   remove,
   syncDirectory,
   lock: lockFile,

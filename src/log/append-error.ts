@@ -55,5 +55,5 @@ export const fateUnknown = ({ message, cause }: WalError, seq: number): WalError
   })
 
 /** Of an append that waited behind those, or came later. */
-export const refusedBy = ({ message }: WalError, cause: unknown): WalError =>
-  new WalError('WALV_POISONED', `${message} This append was not logged.`, { fate: 'not-logged', cause })
+export const refusedBy = ({ code, message }: WalError, cause: unknown): WalError =>
+  new WalError(code, `${message} This append was not logged.`, { fate: 'not-logged', cause })

@@ -82,9 +82,15 @@ export class Checkpoints {
   }
 
   async #publish(seq: number, replayFrom: number, write: CheckpointRequest['snapshot']): Promise<CheckpointEntry> {
+    await this.#writer.needLock()
     // A snapshot must not outlive what it was made from: one that reaches beyond the log's end, even half made, is proof of a loss.
     await this.#writer.flush()
-    const reference = await this.#snapshots.publish(seq, write).catch((error) => {
+    const writeOwned: CheckpointRequest['snapshot'] = async (target) => {
+      const info = await write(target)
+      await this.#writer.needLock()
+      return info
+    }
+    const reference = await this.#snapshots.publish(seq, writeOwned).catch((error) => {
       throw ioError(
         error,
         `The snapshot in ${this.#settings.directory} could not be written; the checkpoints before are as they were`,
@@ -104,6 +110,7 @@ export class Checkpoints {
   /** Never changes the answer of what called for it: what could not be removed now is removed later. */
   async #upkeep(): Promise<void> {
     try {
+      await this.#writer.needLock()
       await this.removeUnnamed()
       if (this.#kept.length < this.#settings.checkpointRetention) return
       await this.#segments.dropBefore(Math.min(...this.#kept.map(({ entry }) => entry.replayFrom)))

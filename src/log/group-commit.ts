@@ -5,10 +5,11 @@ import { FLAG_CLOSED, frameBytes } from '../format/frame.ts'
 import { MAX_SEQUENCE } from '../limits.ts'
 import { backpressure, closedError, exhausted, fateUnknown, poisonOf, refusedBy } from './append-error.ts'
 import { CommitPipeline } from './commit-pipeline.ts'
+import type { DirectoryLock } from './directory-lock.ts'
 import { Flushes } from './flushes.ts'
 import type { FrameFields, Group } from './group.ts'
 import { GroupQueue } from './group-queue.ts'
-import { refusal } from './io-error.ts'
+import { ioError, refusal } from './io-error.ts'
 import type { WalSettings } from './options.ts'
 import type { Pipeline, PipelineOwner } from './pipeline.ts'
 import { type ActiveSegment, SegmentWriter, type WriteTrouble } from './segment-writer.ts'
@@ -73,6 +74,7 @@ export class GroupCommit implements PipelineOwner {
   pendingBytes = 0
   readonly #settings: WalSettings
   readonly #writer: SegmentWriter
+  readonly #lock: DirectoryLock
   readonly #queue: GroupQueue
   readonly #pipeline: Pipeline
   readonly #flushes = new Flushes()
@@ -99,6 +101,7 @@ export class GroupCommit implements PipelineOwner {
     const { durability } = settings
     this.#settings = settings
     this.#writer = new SegmentWriter(settings, segments, start)
+    this.#lock = start.lock
     this.#refusedFrom = refusedFrom
     this.#queue = new GroupQueue(this.#writer)
     const LevelPipeline = durability === 'commit' ? CommitPipeline : WritePipeline
@@ -127,7 +130,7 @@ export class GroupCommit implements PipelineOwner {
   }
 
   get poison(): WalError | undefined {
-    return this.#poison
+    return this.#poison ?? this.#lock.lost
   }
 
   /**
@@ -160,7 +163,7 @@ export class GroupCommit implements PipelineOwner {
    * more, whatever is appended meanwhile.
    */
   flush(): Promise<void> {
-    if (this.#poison) return Promise.reject(this.#poison)
+    if (this.poison) return Promise.reject(this.poison)
     if (this.durableBefore >= this.#nextSeq) return Promise.resolve()
     const done = this.#flushes.wait(this.#nextSeq)
     this.#syncAppended()
@@ -175,19 +178,30 @@ export class GroupCommit implements PipelineOwner {
   }
 
   /**
+   * For what changes names in the directory: whether that is still this writer's.
+   * @throws WALV_LOCK_LOST, WALV_IO
+   */
+  async needLock(): Promise<void> {
+    const trouble = await this.#writer.lookAtLock()
+    // What is under way ends first, and is told then.
+    if (trouble?.lost && !this.#poison && !this.#isRunning) this.failed([], trouble)
+    if (trouble) throw trouble.lost ?? ioError(trouble.cause, trouble.what, this.#settings.directory)
+  }
+
+  /**
    * Flushes, writes down that the log was closed in order, and lets go of the files. From the call
    * on nothing more is taken, also of transactions that are open.
    */
   async close(): Promise<void> {
     this.#closed = true
     clearInterval(this.#syncTimer)
-    const poisonedBefore = this.#poison
+    const poisonedBefore = this.poison
     try {
       if (!poisonedBefore) await this.flush()
       await this.#underWay
       await this.#pipeline.settled()
       clearTimeout(this.#idleTimer)
-      if (!this.#poison) await this.#pipeline.writeWatermark(this.#fields(FLAG_CLOSED))
+      if (!this.poison) await this.#pipeline.writeWatermark(this.#fields(FLAG_CLOSED))
       await this.#pipeline.settled()
     } finally {
       await this.#writer.close()
@@ -197,7 +211,7 @@ export class GroupCommit implements PipelineOwner {
 
   #admit(bytes: number): void {
     if (this.#closed) throw closedError(this.#settings.directory)
-    if (this.#poison) throw refusedBy(this.#poison, this.#poison)
+    if (this.poison) throw refusedBy(this.poison, this.poison)
     if (this.pendingBytes > 0 && this.pendingBytes + bytes > this.#settings.maxPendingBytes)
       throw backpressure(this.pendingBytes, this.#settings.maxPendingBytes)
     if (this.#nextSeq > MAX_SEQUENCE) throw exhausted()
@@ -300,13 +314,13 @@ export class GroupCommit implements PipelineOwner {
    * Fail-stop: after a failed sync nothing that was written since the last good one can be trusted,
    * and no later sync can tell.
    */
-  failed(written: readonly (Group | undefined)[], { what, cause }: WriteTrouble): void {
+  failed(written: readonly (Group | undefined)[], { what, cause, lost }: WriteTrouble): void {
     const { durableBefore, acknowledgedBefore } = this
-    const poison = poisonOf(what, cause, this.#writer.active.path, durableBefore, acknowledgedBefore)
+    const poison = lost ?? poisonOf(what, cause, this.#writer.active.path, durableBefore, acknowledgedBefore)
     this.#poison = poison
     if (poisonChannel.hasSubscribers) poisonChannel.publish({ directory: this.#settings.directory, error: poison })
     const behind = this.#takeAll()
-    for (const each of written) each?.reject((seq) => fateUnknown(poison, seq))
+    for (const each of written) each?.reject((seq) => (lost ? refusedBy(lost, lost) : fateUnknown(poison, seq)))
     for (const each of behind) each.reject(() => refusedBy(poison, cause))
     this.#tellDrained()
     this.#flushes.fail(poison)

@@ -1,9 +1,9 @@
 import { hostname } from 'node:os'
-import type { DiskLock } from '../disk/disk.ts'
 import type { Damage } from '../entry.ts'
 import { WalError } from '../errors.ts'
 import { Checkpoints } from './checkpoints.ts'
 import { LOCK_FILE, lockIsNoFile, readDirectory, refuseDirectory } from './directory.ts'
+import { DirectoryLock } from './directory-lock.ts'
 import { GroupCommit } from './group-commit.ts'
 import type { WalSettings } from './options.ts'
 import {
@@ -21,7 +21,7 @@ import { TransactionTable } from './transactions.ts'
 
 /** What only a log that is open for writing has. */
 export interface Writing {
-  readonly lock: DiskLock
+  readonly lock: DirectoryLock
   readonly writer: GroupCommit
   readonly transactions: TransactionTable
   readonly segments: SegmentList
@@ -51,7 +51,7 @@ async function refuseUnlockable({ disk, directory }: WalSettings): Promise<void>
   if (!entries.some(({ name }) => name === LOCK_FILE)) await readDirectory(disk, directory)
 }
 
-async function takeLock(settings: WalSettings): Promise<DiskLock> {
+async function takeLock(settings: WalSettings): Promise<DirectoryLock> {
   const owner = JSON.stringify({
     pid: process.pid,
     host: hostname(),
@@ -60,7 +60,7 @@ async function takeLock(settings: WalSettings): Promise<DiskLock> {
   const result = await settings.disk
     .lock(lockPath(settings.directory), owner)
     .catch((error) => refuseLock(settings.directory, error))
-  if (!result.held) return result
+  if (!result.held) return new DirectoryLock(result, settings.directory)
   throw new WalError(
     'WALV_LOCKED',
     `The log in ${settings.directory} is open for writing in ${holderText(result.owner)}. Close it there, or open it here with readOnly.`,
@@ -89,7 +89,7 @@ async function startWriting(
   settings: WalSettings,
   recovered: Recovered,
   snapshots: SnapshotStore,
-  lock: DiskLock,
+  lock: DirectoryLock,
 ): Promise<Writing> {
   const { disk, directory } = settings
   const { survey } = recovered
@@ -100,7 +100,15 @@ async function startWriting(
   segments.add(segment, header)
   await removeLeftovers(disk, directory, superseded)
   const { previous } = header
-  const start = { logId, segment, previous, offset, nextSeq: survey.endSeq, lastTimestamp: survey.tally.lastTimestamp }
+  const start = {
+    lock,
+    logId,
+    segment,
+    previous,
+    offset,
+    nextSeq: survey.endSeq,
+    lastTimestamp: survey.tally.lastTimestamp,
+  }
   // The writer and the table need each other: the writer tells of refusals only once it has been appended to.
   let transactions: TransactionTable
   const writer = new GroupCommit(settings, segments, start, (seq) => transactions.refusedFrom(seq))

@@ -1,4 +1,6 @@
 import type { Disk } from '../disk/disk.ts'
+import { ignoreMissing } from './directory.ts'
+import type { DirectoryLock } from './directory-lock.ts'
 import { createSegment, type OpenSegment } from './segments.ts'
 import { syncNames } from './sync-names.ts'
 
@@ -6,20 +8,28 @@ import { syncNames } from './sync-names.ts'
 export class SegmentSupply {
   readonly #disk: Disk
   readonly #directory: string
+  readonly #lock: DirectoryLock
   #prepared: Promise<OpenSegment | undefined> | undefined
 
-  constructor(disk: Disk, directory: string) {
+  constructor(disk: Disk, directory: string, lock: DirectoryLock) {
     this.#disk = disk
     this.#directory = directory
+    this.#lock = lock
   }
 
   /** Begins to make the segment that is likely to come next, if none is being made. `zeroed`: see `createSegment`. */
   prepare(number: number, capacity: number, zeroed: boolean): void {
-    this.#prepared ??= createSegment(this.#disk, this.#directory, number, capacity, { zeroed }).catch(() => {
+    this.#prepared ??= this.#prepare(number, capacity, zeroed).catch(() => {
       // Preparing is upkeep: the segment is made when it is needed, and an error then belongs to an append.
       this.#prepared = undefined
       return undefined
     })
+  }
+
+  /** Into a directory that is another writer's by now, nothing is put. */
+  async #prepare(number: number, capacity: number, zeroed: boolean): Promise<OpenSegment | undefined> {
+    if (await this.#lock.look()) return undefined
+    return createSegment(this.#disk, this.#directory, number, capacity, { zeroed })
   }
 
   /** A segment of this number with at least this capacity. */
@@ -33,12 +43,15 @@ export class SegmentSupply {
     return createSegment(this.#disk, this.#directory, number, capacity, { zeroed: false })
   }
 
-  /** Removes what was prepared and not taken. */
+  /** Removes what was prepared and not taken; not from a directory that is another writer's by now. */
   async discard(): Promise<void> {
     const prepared = await this.#prepared
+    if (prepared) {
+      await prepared.file.close()
+      if (!(await this.#lock.look()))
+        await syncNames(this.#disk, this.#directory, () => this.#disk.remove(prepared.path).catch(ignoreMissing))
+    }
+    // Not before it is gone: as long as it is there, none of its number can be made.
     this.#prepared = undefined
-    if (!prepared) return
-    await prepared.file.close()
-    await syncNames(this.#disk, this.#directory, () => this.#disk.remove(prepared.path))
   }
 }

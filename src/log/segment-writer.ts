@@ -1,8 +1,10 @@
 import { basename } from 'node:path'
 import { rotationChannel } from '../diagnostics.ts'
 import { readFully, writeFully } from '../disk/disk.ts'
+import { WalError } from '../errors.ts'
 import { FRAME_HEADER_BYTES } from '../format/frame.ts'
 import { segmentSeed } from '../format/segment.ts'
+import type { DirectoryLock } from './directory-lock.ts'
 import type { Group, WritePosition } from './group.ts'
 import { isDiskFull } from './io-error.ts'
 import type { WalSettings } from './options.ts'
@@ -18,10 +20,13 @@ export interface WriteTrouble {
   /** What was being done. */
   readonly what: string
   readonly cause: NodeJS.ErrnoException
+  /** Nothing of the group is in the log, and the log cannot go on: its directory is not its own any more. */
+  readonly lost?: WalError
 }
 
 /** Where a writer goes on. */
 export interface ActiveSegment {
+  readonly lock: DirectoryLock
   readonly logId: Buffer
   readonly segment: OpenSegment
   /** The number of the segment with the records before it; 0 for none. */
@@ -41,6 +46,7 @@ export class SegmentWriter {
   readonly #settings: WalSettings
   readonly #segments: SegmentList
   readonly #supply: SegmentSupply
+  readonly #lock: DirectoryLock
   readonly #logId: Buffer
   #active: OpenSegment
   #activeSince: number
@@ -51,11 +57,12 @@ export class SegmentWriter {
   /** The sync under way, or the last one. */
   #synced: Promise<WriteTrouble | undefined> = Promise.resolve(undefined)
 
-  constructor(settings: WalSettings, segments: SegmentList, { logId, segment, previous, offset }: ActiveSegment) {
+  constructor(settings: WalSettings, segments: SegmentList, { lock, logId, segment, previous, offset }: ActiveSegment) {
     this.#settings = settings
     this.syncTimes = new SyncTimes(settings)
     this.#segments = segments
-    this.#supply = new SegmentSupply(settings.disk, settings.directory)
+    this.#lock = lock
+    this.#supply = new SegmentSupply(settings.disk, settings.directory, lock)
     this.#logId = logId
     this.#active = segment
     this.#previous = previous
@@ -98,16 +105,38 @@ export class SegmentWriter {
 
   /** Writes a group where it was planned to go, and syncs it in the same call: nothing that was written before may be unsynced. */
   async writeSynced(group: Group, durableBefore: number): Promise<WriteTrouble | undefined> {
+    if (this.#lock.lost) return troubleOf(this.#lock.lost)
     const started = performance.now()
     const trouble = await this.#writeBehind(group, durableBefore, 'writeSynced')
     if (!trouble) this.syncTimes.note(this.#active.path, performance.now() - started)
     return trouble
   }
 
-  /** Writes a group where it was planned to go; one that opens a segment into a new one, which then is the active one. Does not sync. */
+  /**
+   * Writes a group where it was planned to go; one that opens a segment into a new one, which then is the active one. Does not sync. Before a new segment, and before
+   * watermarks that stand alone, the lock is looked at.
+   */
   write(group: Group, durableBefore: number, createdAt: number): Promise<WriteTrouble | undefined> {
+    const { lost } = this.#lock
+    if (lost) return Promise.resolve(troubleOf(lost))
     if (group.opensSegment) return this.#writeIntoNext(group, durableBefore, createdAt)
+    if (group.nextSeq === group.firstSeq) return this.#writeAlone(group, durableBefore)
     return this.#writeBehind(group, durableBefore, 'write')
+  }
+
+  async #writeAlone(group: Group, durableBefore: number): Promise<WriteTrouble | undefined> {
+    return (await this.lookAtLock()) ?? this.#writeBehind(group, durableBefore, 'write')
+  }
+
+  /** Whether the directory is still this writer's. */
+  async lookAtLock(): Promise<WriteTrouble | undefined> {
+    try {
+      const lost = await this.#lock.look()
+      return lost && troubleOf(lost)
+    } catch (error) {
+      const what = `The lock of ${this.#settings.directory} cannot be looked at`
+      return { refused: true, what, cause: error as NodeJS.ErrnoException }
+    }
   }
 
   async #writeBehind(
@@ -128,10 +157,16 @@ export class SegmentWriter {
 
   async #writeIntoNext(group: Group, durableBefore: number, createdAt: number): Promise<WriteTrouble | undefined> {
     const { segment: number, capacity: wanted } = group.position
+    const trouble = await this.lookAtLock()
+    if (trouble) return trouble
     let target: OpenSegment
     try {
       target = await this.#supply.take(number, wanted)
     } catch (error) {
+      if (error instanceof WalError && error.code === 'WALV_LOCK_LOST') {
+        this.#lock.lose(error)
+        return troubleOf(error)
+      }
       const what = `A new segment cannot be made in ${this.#settings.directory}`
       return { refused: true, what, cause: error as NodeJS.ErrnoException }
     }
@@ -241,3 +276,5 @@ export class SegmentWriter {
     await this.#supply.discard().catch(() => {})
   }
 }
+
+const troubleOf = (lost: WalError): WriteTrouble => ({ refused: false, what: lost.message, cause: lost, lost })

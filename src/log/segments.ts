@@ -10,6 +10,7 @@ import {
   segmentSeed,
 } from '../format/segment.ts'
 import { ignoreMissing, segmentPath, TEMPORARY_SUFFIX } from './directory.ts'
+import { lockLost } from './directory-lock.ts'
 import { letGo } from './let-go.ts'
 import { syncNames } from './sync-names.ts'
 import type { SegmentExtent } from './walk.ts'
@@ -38,6 +39,7 @@ export interface Making {
 /**
  * Makes a segment file in such a way that a crash leaves either all of it or nothing under its name: written under a temporary name, synced,
  * renamed, directory synced.
+ * @throws WALV_LOCK_LOST if there is one of this number already, unless it is to be replaced: nothing is changed then
  */
 export async function createSegment(
   disk: Disk,
@@ -52,6 +54,8 @@ export async function createSegment(
   }
   const path = segmentPath(directory, number)
   const temporary = path + TEMPORARY_SUFFIX
+  const name = (from: string, to: string): Promise<void> =>
+    replaces ? disk.rename(from, to) : disk.renameNew(from, to)
   let isNamed = false
   await disk.remove(temporary).catch(ignoreMissing)
   const file = await disk.open(temporary, 'create')
@@ -61,14 +65,19 @@ export async function createSegment(
     await write?.(file)
     await file.sync()
     isNamed = !replaces
-    await syncNames(disk, directory, () => disk.rename(temporary, path))
+    await syncNames(disk, directory, () => name(temporary, path))
     return { number, path, capacity, file }
   } catch (error) {
+    const isTaken = isNamed && (error as NodeJS.ErrnoException).code === 'EEXIST'
     await file.close().catch(() => {})
-    // A failed directory sync leaves it open under which name the file is: both go.
+    // A failed directory sync leaves it open under which name the file is: both go. Never one that was there before: it is another writer's.
     await disk.remove(temporary).catch(() => {})
-    if (isNamed) await disk.remove(path).catch(() => {})
-    throw error
+    if (isNamed && !isTaken) await disk.remove(path).catch(() => {})
+    if (!isTaken) throw error
+    throw lockLost(
+      directory,
+      `${segmentName(number)} is there already, though only the holder of the lock makes segments.`,
+    )
   }
 }
 

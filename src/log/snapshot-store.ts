@@ -82,12 +82,12 @@ export class SnapshotStore {
       // One that this process did not make was found beside a loss, and may be all that is left of what is lost.
       if (this.#ownFiles.has(name)) await this.#disk.remove(join(this.#folder, name)).catch(ignoreMissing)
       else await this.quarantine(name)
-      await this.#disk.rename(temporary, join(this.#folder, name))
+      await this.#disk.renameNew(temporary, join(this.#folder, name))
       this.#ownFiles.set(name, own)
       await this.#disk.syncDirectory(this.#folder)
       return { name, files, info }
     } catch (error) {
-      await this.#disk.remove(temporary).catch(() => {})
+      if ((error as WalError).code !== 'WALV_LOCK_LOST') await this.#disk.remove(temporary).catch(() => {})
       throw error
     }
   }

@@ -13,7 +13,7 @@ export type UnsyncedChange = {
   readonly operations: readonly number[]
   readonly path: string
 } & (
-  | { readonly kind: 'name'; readonly change: 'create' | 'makeDirectory' | 'rename' | 'remove' }
+  | { readonly kind: 'name'; readonly change: 'create' | 'makeDirectory' | 'rename' | 'link' | 'remove' }
   | { readonly kind: 'size' }
   | { readonly kind: 'sector'; readonly sector: number }
 )

@@ -89,6 +89,7 @@ const CHANGES: ReadonlySet<Operation['kind']> = new Set([
   'create',
   'makeDirectory',
   'rename',
+  'link',
   'remove',
   'syncDirectory',
   'write',

@@ -12,10 +12,12 @@ export interface Operation {
     | 'list'
     | 'makeDirectory'
     | 'rename'
+    | 'link'
     | 'remove'
     | 'syncDirectory'
     | 'lock'
     | 'unlock'
+    | 'lockCheck'
     | 'freeBytes'
     | 'read'
     | 'write'
@@ -25,7 +27,7 @@ export interface Operation {
     | 'close'
   /** The path as it was given; of a file, the one it was opened by. */
   readonly path: string
-  /** The new path of a rename. */
+  /** The new path of a rename or a link. */
   readonly to?: string
   /** Of a read or a write. */
   readonly position?: number

@@ -20,7 +20,7 @@ import { SECTOR_BYTES } from './pages.ts'
 import { Random } from './random.ts'
 import { SimulatedFile } from './simulated-file.ts'
 import { SimulatedHandle, type Standing } from './simulated-handle.ts'
-import { type NameAssignment, SimulatedDirectory, SimulatedNames } from './simulated-names.ts'
+import { type NameAssignment, SimulatedDirectory, SimulatedNames, type SimulatedNode } from './simulated-names.ts'
 
 /** How a simulated disk is made. */
 export interface SimulatedDiskOptions {
@@ -224,6 +224,23 @@ export class SimulatedDisk implements Disk {
     })
   }
 
+  /** Of a file, two operations: between them the machine may stop, and either may fail. */
+  async renameNew(path: string, to: string): Promise<void> {
+    const isLinked = await this.#operations.run({ kind: 'link', path, to }, ({ number }) => {
+      const source = this.#names.slot(namesOf(path))
+      const node = source.directory.entries.get(source.name)
+      if (!node) throw systemError('ENOENT', path)
+      const target = this.#names.slot(namesOf(to))
+      if (target.directory.entries.has(target.name)) throw systemError('EEXIST', to)
+      const isFile = node instanceof SimulatedFile
+      if (!isFile && node.contains(target.directory)) throw systemError('EINVAL', to)
+      const ended = isFile ? [] : [{ ...source, node: undefined }]
+      this.#names.apply(isFile ? 'link' : 'rename', `${path} -> ${to}`, [...ended, { ...target, node }], number)
+      return isFile
+    })
+    if (isLinked) await this.remove(path)
+  }
+
   remove(path: string): Promise<void> {
     return this.#operations.run({ kind: 'remove', path }, ({ number }) => {
       const slot = this.#names.slot(namesOf(path))
@@ -245,7 +262,10 @@ export class SimulatedDisk implements Disk {
     return this.#operations.run({ kind: 'lock', path }, (operation) => {
       const file = this.#names.find(namesOf(path)) ? this.#file(path) : this.#create(path, operation)
       if (this.#locks.has(file)) return { held: true, owner: ownerIn(file) }
-      const lock = { release: () => this.#unlock(path, file, lock) }
+      const lock = {
+        isStillHeld: () => this.#isStillHeld(path, file, lock),
+        release: () => this.#unlock(path, file, lock),
+      }
       this.#locks.set(file, lock)
       setText(file, `${owner}\n`, operation.number)
       return lock
@@ -256,6 +276,12 @@ export class SimulatedDisk implements Disk {
     return this.#operations.run({ kind: 'freeBytes', path }, () => {
       this.#directory(path)
       return Math.max(0, this.#freeBytes())
+    })
+  }
+
+  #isStillHeld(path: string, file: SimulatedFile, lock: DiskLock): Promise<boolean> {
+    return this.#operations.run({ kind: 'lockCheck', path }, () => {
+      return this.#locks.get(file) === lock && this.#nodeAt(path) === file
     })
   }
 
@@ -290,15 +316,16 @@ export class SimulatedDisk implements Disk {
   }
 
   #standing(file: SimulatedFile, path: string): Standing {
-    for (const named of this.#names.files()) if (named === file) return 'named'
-    return this.#isTaken(path) ? 'replaced' : 'gone'
+    if (this.#names.files().has(file)) return 'named'
+    return this.#nodeAt(path) ? 'replaced' : 'gone'
   }
 
-  #isTaken(path: string): boolean {
+  /** What a path leads to, if to anything. */
+  #nodeAt(path: string): SimulatedNode | undefined {
     try {
-      return this.#names.find(namesOf(path)) !== undefined
+      return this.#names.find(namesOf(path))
     } catch {
-      return false
+      return undefined
     }
   }
 

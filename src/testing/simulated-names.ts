@@ -114,11 +114,17 @@ export class SimulatedNames {
     return since
   }
 
-  *files(directory: SimulatedDirectory = this.root): Generator<SimulatedFile> {
-    for (const node of directory.entries.values()) {
-      if (node instanceof SimulatedFile) yield node
-      else yield* this.files(node)
+  /** Each once, however many names it has. */
+  files(): Set<SimulatedFile> {
+    const files = new Set<SimulatedFile>()
+    const directories = [this.root]
+    for (let directory = directories.pop(); directory; directory = directories.pop()) {
+      for (const node of directory.entries.values()) {
+        if (node instanceof SimulatedFile) files.add(node)
+        else directories.push(node)
+      }
     }
+    return files
   }
 
   /** The tree as it is after a power cut. */
@@ -135,11 +141,18 @@ export class SimulatedNames {
       if (possible && choose(question(change)) === 1) land(change, entriesOf)
       else vanished.push(change)
     }
+    // A file that has two names is one file still.
+    const files = new Map<SimulatedFile, SimulatedFile>()
+    const fileOf = (file: SimulatedFile, path: string): SimulatedFile => {
+      const copy = files.get(file) ?? file.crashed(path, choose)
+      files.set(file, copy)
+      return copy
+    }
     const rebuild = (directory: SimulatedDirectory, path: string): SimulatedDirectory => {
       const rebuilt = new SimulatedDirectory()
       for (const [name, node] of entriesOf(directory)) {
         const nodePath = `${path}/${name}`
-        const copy = node instanceof SimulatedFile ? node.crashed(nodePath, choose) : rebuild(node, nodePath)
+        const copy = node instanceof SimulatedFile ? fileOf(node, nodePath) : rebuild(node, nodePath)
         rebuilt.entries.set(name, copy)
       }
       rebuilt.diskEntries = new Map(rebuilt.entries)

@@ -41,8 +41,8 @@ export const BUGS: readonly Bug[] = [
     edits: [
       {
         file: 'src/log/segments.ts',
-        find: 'await syncNames(disk, directory, () => disk.rename(temporary, path))',
-        replace: 'await disk.rename(temporary, path)',
+        find: 'await syncNames(disk, directory, () => name(temporary, path))',
+        replace: 'await name(temporary, path)',
       },
     ],
     caughtBy: explorer('log'),
@@ -124,7 +124,7 @@ export const BUGS: readonly Bug[] = [
     edits: [
       {
         file: 'src/log/group-commit.ts',
-        find: 'if (this.#poison) throw refusedBy(this.#poison, this.#poison)',
+        find: 'if (this.poison) throw refusedBy(this.poison, this.poison)',
         replace:
           'const poison = this.#poison\n    this.#poison = undefined\n    if (poison) throw refusedBy(poison, poison)',
       },
@@ -141,8 +141,8 @@ export const BUGS: readonly Bug[] = [
       },
       {
         file: 'src/log/segments.ts',
-        find: '() => disk.rename(temporary, path))',
-        replace: '() => disk.rename(temporary, path).then(() => file.sync()))',
+        find: '() => name(temporary, path))',
+        replace: '() => name(temporary, path).then(() => file.sync()))',
       },
     ],
     caughtBy: explorer('log'),

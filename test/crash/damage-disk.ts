@@ -84,6 +84,11 @@ export class FilesDisk implements Disk {
     }
   }
 
+  async renameNew(from: string, to: string): Promise<void> {
+    if (this.#contents.has(to) || this.#folders.has(to)) throw systemError('EEXIST', to)
+    await this.rename(from, to)
+  }
+
   async remove(path: string): Promise<void> {
     this.#change()
     const isGone = (each: string): boolean => each === path || each.startsWith(`${path}/`)
@@ -99,7 +104,7 @@ export class FilesDisk implements Disk {
   async lock(path: string): Promise<DiskLock> {
     this.#change()
     if (!this.#contents.has(path)) this.#contents.set(path, { bytes: Buffer.alloc(0), own: false, unreadable: [] })
-    return { release: async () => {} }
+    return { isStillHeld: async () => true, release: async () => {} }
   }
 
   #create(path: string, found: Content | undefined): DiskFile {

@@ -50,6 +50,10 @@ export class Process implements Disk {
     return this.#ask(true, () => this.#disk.rename(from, to))
   }
 
+  renameNew(from: string, to: string): Promise<void> {
+    return this.#ask(true, () => this.#disk.renameNew(from, to))
+  }
+
   remove(path: string): Promise<void> {
     return this.#ask(true, () => this.#disk.remove(path))
   }
@@ -67,7 +71,7 @@ export class Process implements Disk {
         await lock.release()
         this.#locks.delete(lock)
       }
-      return { release: () => this.#ask(true, release) }
+      return { isStillHeld: () => this.#ask(false, () => lock.isStillHeld()), release: () => this.#ask(true, release) }
     })
   }
 

@@ -28,6 +28,7 @@ export function faultsOf({ kind }: Operation): Fault[] {
     case 'create':
     case 'makeDirectory':
     case 'rename':
+    case 'link':
     case 'remove':
       return [{ code: 'EIO' }, { code: 'ENOSPC' }, { code: 'EIO', applied: true }]
     case 'open':

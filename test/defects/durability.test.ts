@@ -27,7 +27,7 @@ function unsyncedNames(calls: readonly Call[]): string[] {
   let unsynced: string[] = []
   for (const { operation, path, to, mode } of calls.filter(({ error }) => error === undefined)) {
     if (operation === 'syncDirectory') unsynced = unsynced.filter((name) => dirname(name) !== path)
-    else if (operation === 'rename') unsynced.push(to!)
+    else if (operation === 'rename' || operation === 'renameNew') unsynced.push(to!)
     else if (operation === 'remove' || operation === 'makeDirectory' || mode === 'create') unsynced.push(path)
     unsynced = unsynced.filter((name) => !name.includes('.tmp'))
   }
@@ -64,7 +64,7 @@ test('defect 13: every directory is synced after a name in it was made, changed 
   const again = await openWal(t, options)
   assert.deepEqual(unsyncedNames(disk.calls), [], 'opened again')
   await again.close()
-  assert.ok(disk.count('rename') > 10)
+  assert.ok(disk.count('renameNew') > 10)
   assert.ok(disk.count('remove', SEGMENT) > 3)
 })
 
@@ -74,7 +74,7 @@ test('defect 13: a segment that was prepared ahead and not used leaves no name i
   const wal = await openWal(t, { directory, disk })
   // Over half of the first segment, so that the next one is made.
   await wal.append(insertOf('large', 150_000))
-  await until(() => disk.count('rename', /segment-0000000002/) > 0)
+  await until(() => disk.count('renameNew', /segment-0000000002/) > 0)
   await wal.close()
   assert.equal(disk.count('remove', /segment-0000000002\.walv$/), 1)
   assert.deepEqual(unsyncedNames(disk.calls), [])

@@ -121,6 +121,39 @@ test('renaming replaces a file of that name, and moves directories', async () =>
   assert.equal(fs.readFileSync(join(directory, 'other'), 'utf8'), 'new')
 })
 
+test('a new name is given to a file only where nothing has it, and the old one ends', async () => {
+  const other = join(directory, 'other')
+  fs.writeFileSync(path, 'new')
+  fs.writeFileSync(other, 'old')
+  await assert.rejects(nodeDisk.renameNew(path, other), { code: 'EEXIST' })
+  assert.deepEqual([fs.readFileSync(path, 'utf8'), fs.readFileSync(other, 'utf8')], ['new', 'old'])
+  fs.rmSync(other)
+  await nodeDisk.renameNew(path, other)
+  assert.deepEqual(fs.readdirSync(directory), ['other'])
+  assert.equal(fs.readFileSync(other, 'utf8'), 'new')
+  await assert.rejects(nodeDisk.renameNew(path, join(directory, 'third')), { code: 'ENOENT' })
+})
+
+test('where a file system gives no second names, a new name is looked for first, and any other error comes through', async () => {
+  const other = join(directory, 'other')
+  for (const code of ['EPERM', 'ENOSYS', 'EOPNOTSUPP', 'EACCES', 'ENOTSUP']) {
+    mock.method(fs.promises, 'link', () => Promise.reject(failure(code)))
+    fs.writeFileSync(path, code)
+    fs.writeFileSync(other, 'old')
+    await assert.rejects(nodeDisk.renameNew(path, other), { code: 'EEXIST' })
+    assert.equal(fs.readFileSync(other, 'utf8'), 'old')
+    fs.rmSync(other)
+    await nodeDisk.renameNew(path, other)
+    assert.equal(fs.readFileSync(other, 'utf8'), code)
+    assert.equal(fs.existsSync(path), false)
+    fs.rmSync(other)
+  }
+  mock.method(fs.promises, 'link', () => Promise.reject(failure('EIO')))
+  fs.writeFileSync(path, '')
+  await assert.rejects(nodeDisk.renameNew(path, other), { code: 'EIO' })
+  assert.equal(fs.existsSync(other), false)
+})
+
 test('a directory is made once, in a parent that is there', async () => {
   await nodeDisk.makeDirectory(path)
   await assert.rejects(nodeDisk.makeDirectory(path), { code: 'EEXIST' })

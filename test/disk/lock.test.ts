@@ -78,6 +78,34 @@ test('releasing twice does not take the lock from the next holder', async () => 
   await second.release()
 })
 
+test('a lock is held as long as its path leads to its file, whatever is done to that file', async () => {
+  const away = `${directory}-away`
+  const lost: [string, () => void][] = [
+    ['removed', () => fs.rmSync(path)],
+    ['replaced', () => fs.renameSync(fs.mkdtempSync(join(directory, 'x')), path)],
+    ['the directory renamed', () => fs.renameSync(directory, away)],
+    ['a file in the place of the directory', () => fs.writeFileSync(directory, '')],
+  ]
+  const held = await takeHere()
+  fs.writeFileSync(path, 'what somebody writes into it')
+  fs.chmodSync(path, 0o400)
+  assert.equal(await held.isStillHeld(), true)
+  try {
+    for (const [what, lose] of lost) {
+      lose()
+      assert.equal(await held.isStillHeld(), false, what)
+    }
+  } finally {
+    fs.rmSync(directory)
+    fs.renameSync(away, directory)
+    await held.release()
+  }
+  const next = await lockFile(join(directory, 'LOCK-2'), 'me')
+  assert.ok(!next.held)
+  await next.release()
+  assert.equal(await next.isStillHeld(), false, 'released')
+})
+
 test('of two processes that open at the same instant exactly one wins, and the other is told who, 200 times', async () => {
   const racers = await Promise.all([start(), start()])
   for (let round = 0; round < 200; round++) {

@@ -64,6 +64,7 @@ export class MeteredDisk implements Disk {
 
   makeDirectory = (path: string): Promise<never> => this.#refuse(path)
   rename = (path: string): Promise<never> => this.#refuse(path)
+  renameNew = (path: string): Promise<never> => this.#refuse(path)
   remove = (path: string): Promise<never> => this.#refuse(path)
   syncDirectory = (path: string): Promise<never> => this.#refuse(path)
   lock = (path: string): Promise<never> => this.#refuse(path)

@@ -164,7 +164,7 @@ test('a snapshot that cannot be written leaves everything as it was, and says so
   await take(wal)
   await wal.append(insert('b'))
   const before = wal.lastSeq
-  disk.fail({ operation: 'rename', code: 'ENOSPC' })
+  disk.fail({ operation: 'renameNew', code: 'ENOSPC' })
   await assert.rejects(take(wal), {
     code: 'WALV_DISK_FULL',
     file: DIRECTORY,

@@ -158,7 +158,7 @@ test('the snapshot is synced, file, folder and name, before the checkpoint is lo
     'write snapshots/snapshot-0000000000000000.tmp/content',
     'sync snapshots/snapshot-0000000000000000.tmp/content',
     'syncDirectory snapshots/snapshot-0000000000000000.tmp',
-    'rename snapshots/snapshot-0000000000000000.tmp',
+    'renameNew snapshots/snapshot-0000000000000000.tmp',
     'syncDirectory snapshots',
     'write segment-0000000001.walv',
     'sync segment-0000000001.walv',
@@ -177,7 +177,7 @@ test("at the level 'os' what the snapshot holds is durable in the log before the
   const wal = await openWal(t, { directory, disk, durability: 'os' })
   await wal.append(insert('id'))
   const syncs = disk.count('sync', /walv$/)
-  const hold = disk.hold('rename', /snapshot/)
+  const hold = disk.hold('renameNew', /snapshot/)
   const checkpoint = take(wal, 'content')
   await hold.reached
   // One, and another if a slow machine lets the log write down meanwhile that it is idle.
@@ -218,7 +218,7 @@ test('a snapshot that fails leaves the checkpoints as they were, and no trace', 
     ['ENOSPC', 'WALV_DISK_FULL'],
     ['EIO', 'WALV_IO'],
   ] as const) {
-    for (const operation of ['makeDirectory', 'open', 'write', 'sync', 'rename', 'syncDirectory'] as const) {
+    for (const operation of ['makeDirectory', 'open', 'write', 'sync', 'renameNew', 'syncDirectory'] as const) {
       disk.fail({ operation, path: /snapshots/, code })
       await assert.rejects(take(wal, 'failed'), refusal(expected), `${operation} ${code}`)
       disk.heal()

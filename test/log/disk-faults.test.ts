@@ -147,7 +147,7 @@ for (const [code, expected] of [
 ] as const) {
   test(`when the next segment cannot be made (${code}) the append is refused, and the log goes on when it can`, async (t) => {
     const { wal, disk, directory } = await logOn(t)
-    const steps = ['open', 'truncate', 'sync', 'rename', 'syncDirectory'] as const
+    const steps = ['open', 'truncate', 'sync', 'renameNew', 'syncDirectory'] as const
     for (const [index, operation] of steps.entries()) {
       const path = operation === 'syncDirectory' ? /^/ : /segment-\d+\.walv\.tmp$/
       disk.fail({ operation, path, code, times: Number.POSITIVE_INFINITY })
@@ -168,7 +168,7 @@ for (const [code, expected] of [
 test('a full disk at the first write of a new segment refuses the append, and the segment is gone', async (t) => {
   const { wal, disk, directory } = await logOn(t)
   await wal.append(insertOf('fills', 200 * KIB))
-  await until(() => disk.count('rename') >= 2)
+  await until(() => disk.count('renameNew') >= 2)
   disk.fail({ operation: 'write', path: /segment-0000000002\.walv$/, code: 'ENOSPC', written: 5000 })
   await assert.rejects(wal.append(insertOf('refused', 100 * KIB)), refusal('WALV_DISK_FULL', 'not-logged'))
   assert.equal(await wal.append(insert('small')), 4)

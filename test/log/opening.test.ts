@@ -162,7 +162,8 @@ test('opening a log syncs its directory and the file that was written last, befo
     'sync segment-0000000002.walv.tmp',
     'write segment-0000000002.walv.tmp',
     'sync segment-0000000002.walv.tmp',
-    'rename segment-0000000002.walv.tmp',
+    'link segment-0000000002.walv.tmp',
+    'remove segment-0000000002.walv.tmp',
     'syncDirectory /data/log',
   ])
   const writes = disk.ops.slice(from).filter(({ kind }) => kind === 'write')
@@ -358,7 +359,7 @@ test('only the segments that hold something to be carried over are read again', 
   assert.deepEqual([wal.recovery.reproved, (await headerOn(disk, 4)).firstSeq], [1, 1])
   const opened = disk.ops.slice(from).map(({ kind, path }) => `${kind} ${path}`)
   const made = opened.indexOf(`create ${segmentAt(4)}.tmp`)
-  const named = opened.indexOf(`rename ${segmentAt(4)}.tmp`)
+  const named = opened.indexOf(`link ${segmentAt(4)}.tmp`)
   assert.deepEqual(
     opened.slice(made, named).filter((each) => each.startsWith('open')),
     [`open ${segmentAt(2)}`],

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type DiskFile, writeFully } from '../../src/disk/disk.ts'
 import { MAX_SEGMENT_NUMBER, segmentName, segmentSeed } from '../../src/format/segment.ts'
+import { DirectoryLock } from '../../src/log/directory-lock.ts'
 import { SegmentSupply } from '../../src/log/segment-supply.ts'
 import { createSegment, removeFiles, SegmentList } from '../../src/log/segments.ts'
 import type { SegmentExtent } from '../../src/log/walk.ts'
@@ -11,6 +12,7 @@ import { contentOf, DIRECTORY, emptyDirectory, namesOn, putFile, segmentAt, sett
 
 const MIB = 1024 * 1024
 const LOG_ID = Buffer.alloc(16, 5)
+const held = new DirectoryLock({ isStillHeld: async () => true, release: async () => {} }, DIRECTORY)
 
 const kinds = (disk: SimulatedDisk, from = 0): Operation['kind'][] => disk.ops.slice(from).map(({ kind }) => kind)
 
@@ -22,7 +24,17 @@ test('a segment is made under a temporary name, in its full size and synced, bef
   })
   const { file, ...rest } = segment
   assert.deepEqual(rest, { number: 3, path: segmentAt(3), capacity: 4096 })
-  assert.deepEqual(kinds(disk, from), ['remove', 'create', 'write', 'sync', 'write', 'sync', 'rename', 'syncDirectory'])
+  assert.deepEqual(kinds(disk, from), [
+    'remove',
+    'create',
+    'write',
+    'sync',
+    'write',
+    'sync',
+    'link',
+    'remove',
+    'syncDirectory',
+  ])
   const expected = Buffer.alloc(4096)
   expected.write('content', 100)
   assert.deepEqual(await contentOf(disk.crash('nothing'), segmentAt(3)), expected)
@@ -35,7 +47,16 @@ test('a segment that is not written with zeros takes no space, and has its full 
   const from = disk.ops.length
   const { file } = await createSegment(disk, DIRECTORY, 3, 2 ** 20, { zeroed: false })
   await file.close()
-  assert.deepEqual(kinds(disk, from), ['remove', 'create', 'truncate', 'sync', 'rename', 'syncDirectory', 'close'])
+  assert.deepEqual(kinds(disk, from), [
+    'remove',
+    'create',
+    'truncate',
+    'sync',
+    'link',
+    'remove',
+    'syncDirectory',
+    'close',
+  ])
   assert.equal(disk.usedBytes, 0)
   assert.deepEqual(await contentOf(disk.crash('nothing'), segmentAt(3)), Buffer.alloc(2 ** 20))
 })
@@ -46,7 +67,7 @@ test('a segment is prepared with or without zeros, and made without them where a
     [false, 0],
   ] as const) {
     const disk = await emptyDirectory()
-    const supply = new SegmentSupply(disk, DIRECTORY)
+    const supply = new SegmentSupply(disk, DIRECTORY, held)
     supply.prepare(2, 8192, zeroed)
     await supply.take(2, 8192)
     assert.equal(disk.usedBytes, bytes)
@@ -59,7 +80,7 @@ test('zeros are written in pieces of at most 1 MiB, and not one byte beyond the 
   const disk = await emptyDirectory()
   for (const capacity of [MIB, 2 * MIB + 4096]) {
     const from = disk.ops.length
-    const { file } = await createSegment(disk, DIRECTORY, 1, capacity)
+    const { file } = await createSegment(disk, DIRECTORY, capacity / 4096, capacity)
     const writes = disk.ops.slice(from).filter(({ kind }) => kind === 'write')
     assert.deepEqual(
       writes.map(({ position, bytes }) => [position, bytes]),
@@ -71,7 +92,7 @@ test('zeros are written in pieces of at most 1 MiB, and not one byte beyond the 
             [2 * MIB, 4096],
           ],
     )
-    assert.equal((await contentOf(disk, segmentAt(1))).length, capacity)
+    assert.equal((await contentOf(disk, segmentAt(capacity / 4096))).length, capacity)
     await file.close()
   }
 })
@@ -85,7 +106,7 @@ test('what an earlier attempt left under the temporary name is gone first', asyn
   assert.deepEqual(await namesOn(disk), [segmentName(1)])
 })
 
-for (const kind of ['remove', 'create', 'write', 'sync', 'rename', 'syncDirectory'] as const) {
+for (const kind of ['remove', 'create', 'write', 'sync', 'link', 'syncDirectory'] as const) {
   test(`a segment that cannot be made, as ${kind} fails, leaves no name and no open file, and the error is the disk's`, async () => {
     const disk = await emptyDirectory()
     const from = disk.ops.length
@@ -258,7 +279,7 @@ test('files are removed by name, missing ones passed over, and the directory is 
 
 test('a prepared segment is taken if number and size fit, without another being made', async () => {
   const disk = await emptyDirectory()
-  const supply = new SegmentSupply(disk, DIRECTORY)
+  const supply = new SegmentSupply(disk, DIRECTORY, held)
   supply.prepare(2, 8192, true)
   supply.prepare(2, 8192, true)
   const taken = await supply.take(2, 4096)
@@ -277,7 +298,7 @@ for (const [why, number, capacity] of [
 ] as const) {
   test(`a prepared segment ${why} is removed, durably, and another is made`, async () => {
     const disk = await emptyDirectory()
-    const supply = new SegmentSupply(disk, DIRECTORY)
+    const supply = new SegmentSupply(disk, DIRECTORY, held)
     supply.prepare(2, 4096, true)
     await settled()
     const from = disk.ops.length
@@ -291,7 +312,7 @@ for (const [why, number, capacity] of [
 
 test('a segment that could not be prepared is made when it is needed', async () => {
   const disk = await emptyDirectory()
-  const supply = new SegmentSupply(disk, DIRECTORY)
+  const supply = new SegmentSupply(disk, DIRECTORY, held)
   disk.onOperation = ({ kind }) => (kind === 'create' ? { code: 'ENOSPC' } : undefined)
   supply.prepare(2, 4096, true)
   await settled()
@@ -306,7 +327,7 @@ test('a segment that could not be prepared is made when it is needed', async () 
 
 test('what was prepared and not taken is discarded once', async () => {
   const disk = await emptyDirectory()
-  const supply = new SegmentSupply(disk, DIRECTORY)
+  const supply = new SegmentSupply(disk, DIRECTORY, held)
   await supply.discard()
   supply.prepare(2, 4096, true)
   await supply.discard()

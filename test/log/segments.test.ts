@@ -79,16 +79,16 @@ test('the next segment is prepared when one is half full, so that no append wait
   const directory = await temporaryDirectory(t)
   const disk = new FailingDisk()
   const wal = await openWal(t, { directory, disk })
-  const made = (): number => disk.count('rename', /segment-0000000002\.walv\.tmp$/)
+  const made = (): number => disk.count('renameNew', /segment-0000000002\.walv\.tmp$/)
   await wal.append(insertOf('a', 100 * KIB))
   await delay(30)
   assert.equal(made(), 0)
   await wal.append(insertOf('b', 60 * KIB))
   await until(() => made() > 0)
   // A record that does not fit is written where there is room already.
-  const renames = disk.count('rename')
+  const renames = disk.count('renameNew')
   await wal.append(insertOf('c', 100 * KIB))
-  assert.deepEqual([wal.stats().segments, disk.count('rename')], [2, renames])
+  assert.deepEqual([wal.stats().segments, disk.count('renameNew')], [2, renames])
 })
 
 test('a prepared segment that is not used is gone after closing', async (t) => {

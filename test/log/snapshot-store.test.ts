@@ -90,7 +90,7 @@ test('files are synced before their folder, the folder before it has its name, a
       `sync ${temporary}/other`,
       `syncDirectory ${temporary}`,
       `list ${FOLDER}`,
-      `rename ${temporary}`,
+      `link ${temporary}`,
       `syncDirectory ${FOLDER}`,
     ],
   )

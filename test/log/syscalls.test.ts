@@ -49,7 +49,8 @@ function parse(line: string): SystemCall | undefined {
   if (/ = -1 E/.test(text!)) return name!.includes('stat') || name!.includes('access') ? markOf(text!) : undefined
   // Quoted paths are arguments, those in angle brackets belong to descriptors; AT_FDCWD's is none.
   const paths = [...text!.replace(/AT_FDCWD<[^>]*>/g, '').matchAll(/"([^"]*)"|\d<([^>]*)>/g)].map(
-    ([, quoted, of]) => quoted ?? of!,
+    // A file that got its name by a link is known to its descriptors by the name that was taken from it.
+    ([, quoted, of]) => quoted ?? of!.replace(name === 'pwrite64' ? /\.tmp$/ : /^$/, ''),
   )
   return { name: name!, path: paths[0] ?? '', target: paths.at(-1) ?? '', text: text! }
 }
@@ -103,7 +104,7 @@ test('every directory is synced after a name in it was created, renamed or unlin
       seen.synced++
       unsynced = unsynced.filter((of) => dirname(of) !== path)
     } else if (/^(mkdir|creat)/.test(name) || text.includes('O_CREAT')) note(path, 'created')
-    else if (name.startsWith('rename')) note(target, 'renamed')
+    else if (/^(rename|link)/.test(name)) note(target, 'renamed')
     else if (/^(unlink|rmdir)/.test(name)) note(path, 'unlinked')
     else if (name === 'pwrite64') assert.ok(!unsynced.includes(path), `${path} is written before its name is durable`)
   }

@@ -110,8 +110,8 @@ test('the tail is proved anew before it counts: written to a new file and synced
   const synced = order('sync segment-0000000002.walv.tmp')
   assert.ok(steps.indexOf('sync segment-0000000001.walv') < steps.indexOf('open segment-0000000002.walv.tmp'))
   assert.ok(steps.lastIndexOf('write segment-0000000002.walv.tmp') < synced)
-  assert.ok(synced < order('rename segment-0000000002.walv.tmp'))
-  const named = steps.indexOf('syncDirectory .', order('rename segment-0000000002.walv.tmp'))
+  assert.ok(synced < order('renameNew segment-0000000002.walv.tmp'))
+  const named = steps.indexOf('syncDirectory .', order('renameNew segment-0000000002.walv.tmp'))
   assert.ok(named > 0 && named < order('remove segment-0000000001.walv'))
   assert.equal(disk.count('write', new RegExp(`${path}$`)), 0, 'nothing is written to the old file')
 })
@@ -123,7 +123,7 @@ test('an open that fails while the tail is proved changes nothing, and can be tr
     { operation: 'open', path: /segment-0000000002/ },
     { operation: 'write', path: /segment-0000000002/ },
     { operation: 'sync', path: /segment-0000000002/ },
-    { operation: 'rename', path: /segment-0000000002/ },
+    { operation: 'renameNew', path: /segment-0000000002/ },
     { operation: 'syncDirectory', path: /^/ },
   ] as const
   for (const fault of faults) {

@@ -140,7 +140,7 @@ test('promises that a full disk refused stay as they landed: zeros over one woul
   await wal.close()
   assert.deepEqual(
     below.ops.slice(from).map(({ kind }) => kind),
-    ['write', 'close', 'unlock'],
+    ['lockCheck', 'write', 'close', 'unlock'],
   )
   const again = await openOn(below)
   assert.deepEqual([again.recovery.damage, again.lastSeq], [[], 0])
@@ -150,7 +150,7 @@ test('promises that a full disk refused stay as they landed: zeros over one woul
 test('a full disk at the start of a new segment takes the segment away, and the old one goes on', async () => {
   const { wal, disk, below } = await logWithOne()
   // Only the group's write may fail, not the zeros of the segment that is made for it.
-  const hold = disk.hold('rename')
+  const hold = disk.hold('renameNew')
   const append = wal.append(customOf(400 * KIB))
   await hold.reached
   disk.fail({ operation: 'write', code: 'ENOSPC', written: 5000 })

@@ -477,6 +477,7 @@ test('at the level os the records of a segment are synced before the next one pr
   await wal.append(insert('next'))
   assert.deepEqual(operationsOf(disk, from), [
     'sync segment-0000000001.walv',
+    'lockCheck LOCK',
     'write segment-0000000002.walv',
     'close segment-0000000001.walv',
   ])

@@ -187,6 +187,11 @@ export class FailingDisk implements Disk {
     for (const place of this.#places) if (place.path === from) place.path = to
   }
 
+  async renameNew(from: string, to: string): Promise<void> {
+    await this.#run('renameNew', from, () => this.#disk.renameNew(from, to), { to })
+    for (const place of this.#places) if (place.path === from) place.path = to
+  }
+
   remove(path: string): Promise<void> {
     return this.#run('remove', path, () => this.#disk.remove(path))
   }

@@ -30,6 +30,7 @@ export function memoryDisk(files: Readonly<Record<string, Buffer>>): Disk {
     list: async () => Object.keys(files).map((name) => ({ name, kind: 'file' })),
     makeDirectory: refuse,
     rename: refuse,
+    renameNew: refuse,
     remove: refuse,
     syncDirectory: refuse,
     lock: refuse,

@@ -69,11 +69,13 @@ class Actor {
   ): [string, () => Promise<unknown>] {
     const at = join(this.#root, path)
     if (choice < 10) return [`makeDirectory ${path}`, () => this.#disk.makeDirectory(at)]
-    if (choice < 20) return [`rename ${path} ${other}`, () => this.#disk.rename(at, join(this.#root, other))]
+    if (choice < 17) return [`rename ${path} ${other}`, () => this.#disk.rename(at, join(this.#root, other))]
+    if (choice < 20) return [`renameNew ${path} ${other}`, () => this.#disk.renameNew(at, join(this.#root, other))]
     if (choice < 25) return [`remove ${path}`, () => this.#disk.remove(at)]
     if (choice < 30) return [`list ${path}`, () => this.#list(at)]
     if (choice < 32) return [`syncDirectory ${path}`, () => this.#disk.syncDirectory(at)]
     if (choice < 37) return this.#lockOperation(LOCKS[position % LOCKS.length]!, `owner ${position}`)
+    if (choice < 39) return ['lock check', async () => this.#locks.at(-1)?.isStillHeld()]
     if (choice < 40) return ['unlock', async () => this.#locks.pop()?.release()]
     if (choice < 50 || !file) return [`create ${path}`, () => this.#open(at, 'create')]
     if (choice < 56) return [`open to write ${path}`, () => this.#open(at, 'write')]

@@ -12,8 +12,8 @@ export const watchedDisk: Disk = {
     if (path.includes('/quarantine/')) tell('+repair')
     return nodeDisk.open(path, mode)
   },
-  async rename(from, to) {
-    await nodeDisk.rename(from, to)
+  async renameNew(from, to) {
+    await nodeDisk.renameNew(from, to)
     if (NEW_SEGMENT.test(from)) tell('-rotation')
   },
   remove(path) {

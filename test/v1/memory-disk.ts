@@ -80,6 +80,10 @@ export class MemoryDisk implements Disk {
     this.#do('rename', from)
   }
 
+  async renameNew(from: string): Promise<void> {
+    this.#do('renameNew', from)
+  }
+
   async remove(path: string): Promise<void> {
     this.#do('remove', path)
   }
@@ -90,6 +94,6 @@ export class MemoryDisk implements Disk {
 
   async lock(path: string): Promise<DiskLock> {
     this.#do('lock', path)
-    return { release: async () => {} }
+    return { isStillHeld: async () => true, release: async () => {} }
   }
 }

@@ -77,9 +77,10 @@ async function intoNewDirectory<T>(disk: Disk, path: string, work: (unfinished: 
     await syncNames(disk, dirname(path), () => disk.rename(unfinished, path))
     return result
   } catch (error) {
+    const isTaken = ['EEXIST', 'ENOTEMPTY', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')
     await disk.remove(unfinished).catch(() => {})
-    // A failed sync leaves it open under which name it is: both go.
-    if (isNamed) await disk.remove(path).catch(() => {})
+    // A failed sync leaves it open under which name it is: both go. Never what somebody else put there meanwhile.
+    if (isNamed && !isTaken) await disk.remove(path).catch(() => {})
     throw ioError(error, `The log could not be converted into ${path}`, path)
   }
 }
