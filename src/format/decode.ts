@@ -3,6 +3,7 @@ import type {
   CheckpointEntry,
   CustomEntry,
   DataEntry,
+  SnapshotFile,
   SnapshotReference,
   WalEntry,
   WalRecord,
@@ -25,6 +26,9 @@ import { decodeMetadata } from './metadata.ts'
 /** What a verified frame says, or a reason why it makes no sense: then it was not written by walv. */
 export type Decoding = { readonly record: WalRecord } | { readonly problem: string }
 
+/** Of a snapshot's folder and files: what cannot lead out of a folder, and what every file system takes. */
+export const SNAPSHOT_FILE_NAME: RegExp = /^\w[\w.-]{0,99}$/
+
 class Malformed extends Error {}
 
 /**
@@ -43,13 +47,14 @@ export function decodeRecord(source: ByteBuffer, at: number, header: FrameHeader
 function recordOf(source: ByteBuffer, start: number, header: FrameHeader, borrow: boolean): WalRecord {
   const end = start + header.payloadBytes
   const { seq, timestamp } = header
-  if ((header.flags & FLAG_IN_TRANSACTION) === 0) {
-    return { seq, timestamp, entry: entryOf(source, start, end, header.type, 0, borrow) }
-  }
-  need(start + 8 <= end, 'no room for a transaction id')
+  const isMember = (header.flags & FLAG_IN_TRANSACTION) !== 0
+  need(!isMember || start + 8 <= end, 'no room for a transaction id')
+  const entry = entryOf(source, isMember ? start + 8 : start, end, header.type, 0, borrow)
+  if (entry.type === 'checkpoint') checkReach(entry, seq)
+  if (!isMember) return { seq, timestamp, entry }
   const transactionId = getUint64(source.view, start)
   need(!Number.isNaN(transactionId), 'a transaction id beyond 2^53')
-  return { seq, timestamp, entry: entryOf(source, start + 8, end, header.type, 0, borrow), transactionId }
+  return { seq, timestamp, entry, transactionId }
 }
 
 function need(condition: boolean, problem: string): asserts condition {
@@ -183,13 +188,28 @@ function checkpointOf(source: ByteBuffer, start: number, end: number): Checkpoin
   }
 }
 
+/** A checkpoint reaches over what stood before it, and a replay on top of it begins no later than behind that. */
+function checkReach({ sequenceNumber, replayFrom }: CheckpointEntry, seq: number): void {
+  need(sequenceNumber < seq, `a snapshot through record ${sequenceNumber}, before which it stands`)
+  need(
+    replayFrom <= sequenceNumber + 1,
+    `a replay from record ${replayFrom}, though it reaches through ${sequenceNumber}`,
+  )
+}
+
 function snapshotOf(value: unknown): SnapshotReference {
   const snapshot = value as Partial<SnapshotReference> | null | undefined
   need(typeof snapshot?.name === 'string' && Array.isArray(snapshot.files), 'a snapshot without a name or files')
-  const plain = [snapshot.name, ...snapshot.files.map((file) => file?.name)]
+  const names: unknown[] = snapshot.files.map((file) => file?.name)
   need(
-    plain.every((name) => typeof name === 'string' && /^[\w][\w.-]*$/.test(name)),
-    'a snapshot with names that are no file names',
+    [snapshot.name, ...names].every(isFileName) && new Set(names).size === names.length,
+    'a snapshot with names that are no file names, or come twice',
   )
+  need(snapshot.files.every(isVerifiable), 'a snapshot with a file without a size or hash')
   return value as SnapshotReference
 }
+
+const isFileName = (name: unknown): boolean => typeof name === 'string' && SNAPSHOT_FILE_NAME.test(name)
+
+const isVerifiable = ({ bytes, sha256 }: SnapshotFile): boolean =>
+  Number.isSafeInteger(bytes) && bytes >= 0 && /^[0-9a-f]{64}$/.test(sha256)

@@ -155,9 +155,13 @@ async function chooseSnapshot(
   const bad: string[] = []
   const damage: Damage[] = []
   const named = tally.checkpoints.filter(({ entry }) => entry.snapshot !== null)
+  // A folder that does not verify for a newer checkpoint is not what an older one had.
+  const seen = new Set<string>()
   for (let index = named.length - 1; index >= 0; index--) {
     const { entry } = named[index]!
     if (entry.replayFrom < firstSeq) break
+    if (seen.has(entry.snapshot!.name)) continue
+    seen.add(entry.snapshot!.name)
     let problem = await snapshots.problem(entry.snapshot!)
     if (problem === undefined) {
       const outcome = await trial(snapshots.open(entry.snapshot!))

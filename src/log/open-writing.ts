@@ -119,7 +119,7 @@ async function startWriting(
   )
   const { checkpoints: found } = recovered
   // Where records are lost, a checkpoint may be among them, and its snapshot may be all that is left of them. Else one that no checkpoint names is of one that never came to be.
-  const isWhole = recovered.report.damage.every(isHarmless)
+  const isWhole = recovered.report.damage.every(isHarmless) && survey.tally.undecodableCheckpoints === 0
   const spared = isWhole ? [] : await snapshots.unnamed(found)
   const checkpoints = new Checkpoints(settings, snapshots, segments, writer, transactions, found, spared)
   await Promise.all(open.filter(({ prepared }) => !prepared).map(({ id }) => transactions.mark(id, 'abortTransaction')))

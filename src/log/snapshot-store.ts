@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
-import { type Disk, readFully, writeFully } from '../disk/disk.ts'
+import { type Disk, type DiskFile, readFully, writeFully } from '../disk/disk.ts'
 import { echo } from '../echo.ts'
 import type { JsonValue, SnapshotFile, SnapshotReference } from '../entry.ts'
 import { WalError } from '../errors.ts'
+import { SNAPSHOT_FILE_NAME } from '../format/decode.ts'
 import { ownSnapshotInfo } from '../format/metadata.ts'
 import {
   ignoreMissing,
@@ -49,8 +50,6 @@ export interface SnapshotProblem {
  * nothing is known of it; `problem` if it is not what was saved, so that another has to be used.
  */
 export type SnapshotTrial = (snapshot: Snapshot) => Promise<boolean | { readonly problem: string }>
-
-const PLAIN_NAME = /^[A-Za-z0-9_][\w.-]{0,99}$/
 
 /** The folder of snapshots of one log. */
 export class SnapshotStore {
@@ -150,7 +149,7 @@ export class SnapshotStore {
   async problem(reference: SnapshotReference): Promise<SnapshotProblem | undefined> {
     for (const { name, bytes, sha256 } of reference.files) {
       const path = join(this.#folder, reference.name, name)
-      const found = await this.#hash(path).catch((error: NodeJS.ErrnoException) => unusable(name, path, error))
+      const found = await this.#hash(path, bytes).catch((error: NodeJS.ErrnoException) => unusable(name, path, error))
       if ('kind' in found) return found
       if (found.bytes !== bytes)
         return { kind: 'snapshot', what: `${name} has ${found.bytes} bytes instead of ${bytes}` }
@@ -159,27 +158,30 @@ export class SnapshotStore {
     return undefined
   }
 
-  async #hash(path: string): Promise<{ bytes: number; sha256: string }> {
-    const hash = createHash('sha256')
-    let bytes = 0
-    for await (const piece of this.#pieces(path)) {
-      hash.update(piece)
-      bytes += piece.length
+  /** With `expectedBytes`, a file of another size is not read through: its hash is left out. */
+  async #hash(path: string, expectedBytes?: number): Promise<{ bytes: number; sha256: string }> {
+    const file = await this.#disk.open(path, 'read')
+    try {
+      if (expectedBytes !== undefined) {
+        const found = await file.size()
+        if (found !== expectedBytes) return { bytes: found, sha256: '' }
+      }
+      const hash = createHash('sha256')
+      let bytes = 0
+      for await (const piece of piecesOf(file)) {
+        hash.update(piece)
+        bytes += piece.length
+      }
+      return { bytes, sha256: hash.digest('hex') }
+    } finally {
+      await file.close()
     }
-    return { bytes, sha256: hash.digest('hex') }
   }
 
   async *#pieces(path: string): AsyncGenerator<Uint8Array, void, void> {
     const file = await this.#disk.open(path, 'read')
     try {
-      const buffer = Buffer.allocUnsafeSlow(Math.min(PIECE_BYTES, (await file.size()) + 1))
-      let at = 0
-      let count: number
-      do {
-        count = await readFully(file, buffer, at)
-        if (count > 0) yield buffer.subarray(0, count)
-        at += count
-      } while (count === buffer.length)
+      yield* piecesOf(file)
     } finally {
       await file.close()
     }
@@ -252,8 +254,20 @@ export class SnapshotStore {
   }
 }
 
+/** Pieces of at most 1 MiB; each is valid until the next is asked for. */
+async function* piecesOf(file: DiskFile): AsyncGenerator<Uint8Array, void, void> {
+  const buffer = Buffer.allocUnsafeSlow(Math.min(PIECE_BYTES, (await file.size()) + 1))
+  let at = 0
+  let count: number
+  do {
+    count = await readFully(file, buffer, at)
+    if (count > 0) yield buffer.subarray(0, count)
+    at += count
+  } while (count === buffer.length)
+}
+
 function plain(name: string): string {
-  if (!PLAIN_NAME.test(name))
+  if (!SNAPSHOT_FILE_NAME.test(name))
     throw new WalError(
       'WALV_CHECKPOINT',
       `${echo(name)} cannot be the name of a snapshot's file: use letters, digits, '_', '-' and '.'.`,

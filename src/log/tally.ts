@@ -34,6 +34,8 @@ export class Tally {
   readonly open: Map<number, OpenTransaction> = new Map()
   readonly checkpoints: FoundCheckpoint[] = []
   readonly gaps: SequenceSpan[] = []
+  /** Checkpoints that verify and make no sense: nobody knows which snapshots they name. */
+  undecodableCheckpoints = 0
   /** Transactions that were open where records are lost, and not aborted: nothing of them takes effect. */
   readonly #broken: Map<number, OpenTransaction> = new Map()
   readonly #incomplete: number[] = []
@@ -100,8 +102,15 @@ export class Tally {
     else if (this.#broken.delete(id) || this.#isLost(id)) this.#incomplete.push(id)
   }
 
+  /** The spans are in their order, and do not overlap. */
   #isLost(seq: number): boolean {
-    return this.#lost.some(({ from, through }) => seq >= from && seq <= through)
+    let [low, high] = [0, this.#lost.length]
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if (this.#lost[middle]!.through < seq) low = middle + 1
+      else high = middle
+    }
+    return low < this.#lost.length && this.#lost[low]!.from <= seq
   }
 
   #end(id: number): boolean {
@@ -110,7 +119,10 @@ export class Tally {
 
   #addCheckpoint(memory: ByteBuffer, at: number, header: FrameHeader): void {
     const decoding = decodeRecord(memory, at, header)
-    if ('problem' in decoding) return
+    if ('problem' in decoding) {
+      this.undecodableCheckpoints++
+      return
+    }
     assert(decoding.record.entry.type === 'checkpoint', 'a checkpoint frame decodes to a checkpoint')
     const { seq, timestamp } = header
     this.checkpoints.push({ seq, timestamp, entry: decoding.record.entry })

@@ -9,9 +9,9 @@ import { AT, frameOf, frameOfEntry, hex, OFFSET, read, SEED } from './frames.ts'
 
 type TypeName = keyof typeof FRAME_TYPES
 
-const decode = (type: TypeName | number, payload: string, flags = 0): unknown => {
+const decode = (type: TypeName | number, payload: string, flags = 0, seq = 0): unknown => {
   const decoded = read(
-    frameOf(hex(payload), { type: (typeof type === 'string' ? FRAME_TYPES[type] : type) as FrameType, flags }),
+    frameOf(hex(payload), { type: (typeof type === 'string' ? FRAME_TYPES[type] : type) as FrameType, flags, seq }),
   )
   return typeof decoded === 'string' ? decoded : decoded.entry
 }
@@ -142,12 +142,16 @@ function snapshot(value: unknown): unknown {
   const decoded = decode(
     'checkpoint',
     `0000000000000000 0100000000000000 ${hex32(json.length)} 00000000 ${json.toString('hex')}`,
+    0,
+    1,
   )
   return typeof decoded === 'string' ? decoded : (decoded as { snapshot: unknown }).snapshot
 }
 
+const SHA256 = '0123456789abcdef'.repeat(4)
+
 test('a checkpoint gives back the snapshot that it names, with all that it says', () => {
-  const files = ['_', 'A-.z_9', '7'].map((name) => ({ name, bytes: 1, sha256: '00' }))
+  const files = ['_', 'A-.z_9', '7'].map((name) => ({ name, bytes: 1, sha256: SHA256 }))
   const named = { name: 'snapshot-0000000000000041', files, info: { any: ['thing'] }, later: 1 }
   assert.deepEqual(snapshot(named), named)
 })
@@ -160,7 +164,7 @@ test('a snapshot without a name or a list of files makes no sense', () => {
 })
 
 test('a name that could lead out of the folder is refused', () => {
-  const problem = 'a snapshot with names that are no file names'
+  const problem = 'a snapshot with names that are no file names, or come twice'
   for (const name of ['', '.', '..', '../up', 'a/b', 'a\\b', '-a', ' a', 'a ', 'a\n', 'é', 'aé', '.hidden', 'C:x']) {
     assert.equal(snapshot({ name, files: [] }), problem, `folder ${JSON.stringify(name)}`)
     const files = [{ name: 'fine' }, { name }]

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { segmentName } from '../../src/format/segment.ts'
 import { diagnose, Wal } from '../../src/mod.ts'
+import { frameOfEntry, segmentOf } from '../support/frames.ts'
 import { Coverage } from './coverage.ts'
 import { forgedSegment } from './forged-frames.ts'
 import { MeteredDisk } from './metered-disk.ts'
@@ -13,8 +14,37 @@ const DIRECTORY = '/log'
 /** A log of about `n` places, by the names of its files. */
 type Log = (n: number) => Readonly<Record<string, Buffer>>
 
+const framesOf = (count: number, frame: (index: number, seed: number) => Buffer): Buffer =>
+  segmentOf({}, (seed) => Array.from({ length: count }, (_, index) => frame(index, seed)))
+
+const committed = (seq: number, transactionId: number, seed: number): Buffer =>
+  frameOfEntry({ type: 'commitTransaction' }, { seq, transactionId }, seed)
+
+const SNAPSHOT = 'snapshot-0000000000000000'
+const STATE_BYTES = 128 * 1024
+
+/** All name the same file, and none its content. */
+function checkpoint(seq: number, count: number, seed: number): Buffer {
+  const files = [{ name: 'state', bytes: count * STATE_BYTES, sha256: String(seq % 10).repeat(64) }]
+  const snapshot = { name: SNAPSHOT, files, info: null }
+  return frameOfEntry({ type: 'checkpoint', sequenceNumber: 0, replayFrom: 1, snapshot }, { seq }, seed)
+}
+
 const LOGS: readonly (readonly [what: string, n: number, log: Log])[] = [
   ['headers that verify and claim half of the file each', 40, (n) => ({ [segmentName(1)]: forgedSegment(n) })],
+  [
+    'records that are missing, again and again, and commits of transactions that nobody began',
+    500,
+    (n) => ({ [segmentName(1)]: framesOf(n, (seq, seed) => committed(2 * seq + 1, 2 * seq, seed)) }),
+  ],
+  [
+    'checkpoints by the thousand that name one large snapshot, which does not verify',
+    20,
+    (n) => ({
+      [segmentName(1)]: framesOf(n, (seq, seed) => (seq === 0 ? committed(0, 0, seed) : checkpoint(seq, n, seed))),
+      [`snapshots/${SNAPSHOT}/state`]: Buffer.alloc(n * STATE_BYTES),
+    }),
+  ],
 ]
 
 interface Work {
