@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { test } from 'node:test'
+import { echo } from '../../src/echo.ts'
 import { freeName } from '../../src/log/quarantine.ts'
 import { SnapshotStore, type SnapshotTarget } from '../../src/log/snapshot-store.ts'
 import type { SnapshotReference } from '../../src/mod.ts'
@@ -170,7 +171,7 @@ test('names of files are letters, digits, _, - and ., no more than 100, and do n
   })
   assert.deepEqual(await namesOn(disk, `${FOLDER}/${NAME}`), accepted.toSorted())
   for (const name of ['', '.', '..', '.a', '-a', 'a/b', 'a\\b', 'a b', 'ä', 'a\n', 'a'.repeat(101)]) {
-    const message = `${JSON.stringify(name)} cannot be the name of a snapshot's file: use letters, digits, '_', '-' and '.'.`
+    const message = `${echo(name)} cannot be the name of a snapshot's file: use letters, digits, '_', '-' and '.'.`
     const expected = { code: 'WALV_CHECKPOINT', message }
     await assert.rejects(
       store.publish(8, async (target) => {
