@@ -24,6 +24,8 @@ export class Checkpoints {
   /** Oldest first. */
   #kept: FoundCheckpoint[]
   readonly #openedAt: number
+  /** By the clock for ages, when the last one since opening was taken. */
+  #takenAt: number | undefined
   #taking: Promise<unknown> | undefined
 
   constructor(
@@ -52,6 +54,11 @@ export class Checkpoints {
   /** When the last one was taken. */
   get lastAt(): number | undefined {
     return this.#kept.at(-1)?.timestamp
+  }
+
+  /** How long ago the last one since opening was taken. */
+  get takenAgoMs(): number | undefined {
+    return this.#takenAt === undefined ? undefined : this.#settings.ageClock() - this.#takenAt
   }
 
   get count(): number {
@@ -98,10 +105,11 @@ export class Checkpoints {
       )
     })
     const entry: CheckpointEntry = { type: 'checkpoint', sequenceNumber: seq, replayFrom, snapshot: reference }
-    const recordSeq = await this.#writer.append(encodable(entry))
+    const recordSeq = await this.#writer.append(encodable(entry), undefined, 'exempt')
     await this.#writer.flush()
     this.#transactions.forgetEndedBy(seq)
     const timestamp = this.#settings.clock()
+    this.#takenAt = this.#settings.ageClock()
     this.#kept = [...this.#kept, { seq: recordSeq, timestamp, entry }].slice(-this.#settings.checkpointRetention)
     await this.#upkeep()
     return entry

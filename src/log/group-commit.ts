@@ -16,8 +16,11 @@ import { type ActiveSegment, SegmentWriter, type WriteTrouble } from './segment-
 import type { SegmentList } from './segments.ts'
 import { WritePipeline } from './write-pipeline.ts'
 
-/** How long the log must be idle before it writes down that all of it is durable. */
-const IDLE_WATERMARK_MS = 100
+/**
+ * How long the log must be idle before it writes what nobody waits for, and then down that all of
+ * it is durable.
+ */
+const IDLE_MS = 100
 
 /** What a writer starts from: the log as recovery left it, all of it durable. */
 export interface WriterStart extends ActiveSegment {
@@ -34,6 +37,14 @@ export interface WriterCounters {
   readonly lastSyncMs: number
   readonly medianSyncMs: number | undefined
 }
+
+/**
+ * How a record gets on. `lazy`: it does not ask to be written, but goes with what does, or once the
+ * log is idle, or too much waits. `exempt`: it is not refused for the bytes that wait, so that what
+ * holds something can always end. Of those no more than two for each open transaction, of some 50
+ * bytes, and one checkpoint can wait.
+ */
+type Urgency = 'usual' | 'lazy' | 'exempt'
 
 /**
  * Group commit: one writer, one order. Appends are encoded into the group that is filling while the
@@ -143,18 +154,19 @@ export class GroupCommit implements PipelineOwner {
 
   /**
    * Encodes a record at the end of the log. Resolves to its sequence number when the group is
-   * acknowledged; a `lazy` one does not ask for that by itself.
+   * acknowledged.
    * @throws WALV_CLOSED, WALV_POISONED, WALV_BACKPRESSURE, WALV_SEQUENCE_EXHAUSTED at once; then nothing was logged
    */
-  append(entry: Encodable, transactionId?: number, lazy = false): Promise<number> {
+  append(entry: Encodable, transactionId?: number, urgency: Urgency = 'usual'): Promise<number> {
     const payload = transactionId === undefined ? entry : inTransaction(entry, transactionId)
     const bytes = frameBytes(payload.bytes)
-    this.#admit(bytes)
+    this.#admit(bytes, urgency)
     const group = this.#queue.groupFor(bytes, this.#nextSeq)
     const done = group.add(payload, this.#fields(flagsOf(transactionId)))
     this.#nextSeq++
     this.pendingBytes += bytes
-    if (!lazy || this.#queue.hasWaiting) this.#schedule()
+    if (urgency !== 'lazy' || this.#isFilling) this.#schedule()
+    else this.#armIdleTimer()
     return done
   }
 
@@ -200,7 +212,7 @@ export class GroupCommit implements PipelineOwner {
       if (!poisonedBefore) await this.flush()
       await this.#underWay
       await this.#pipeline.settled()
-      clearTimeout(this.#idleTimer)
+      this.#disarmIdleTimer()
       if (!this.poison) await this.#pipeline.writeWatermark(this.#fields(FLAG_CLOSED))
       await this.#pipeline.settled()
     } finally {
@@ -209,11 +221,14 @@ export class GroupCommit implements PipelineOwner {
     if (this.#poison && !poisonedBefore) throw this.#poison
   }
 
-  #admit(bytes: number): void {
+  #admit(bytes: number, urgency: Urgency): void {
     if (this.#closed) throw closedError(this.#settings.directory)
     if (this.poison) throw refusedBy(this.poison, this.poison)
-    if (this.pendingBytes > 0 && this.pendingBytes + bytes > this.#settings.maxPendingBytes)
+    if (this.pendingBytes > 0 && this.pendingBytes + bytes > this.#settings.maxPendingBytes && urgency !== 'exempt') {
+      // What is in the way may be records that nobody waits for.
+      this.#schedule()
       throw backpressure(this.pendingBytes, this.#settings.maxPendingBytes)
+    }
     if (this.#nextSeq > MAX_SEQUENCE) throw exhausted()
   }
 
@@ -224,7 +239,7 @@ export class GroupCommit implements PipelineOwner {
 
   /** Has everything that was appended so far written and synced. */
   #syncAppended(): void {
-    if (this.#poison || this.durableBefore >= this.#nextSeq) return
+    if (this.poison || this.durableBefore >= this.#nextSeq) return
     if (this.#hasWork()) this.#schedule()
     this.#pipeline.syncOnceWritten(this.#nextSeq)
   }
@@ -238,7 +253,7 @@ export class GroupCommit implements PipelineOwner {
     else if (this.#pipeline.isEager) this.#run()
     else if (!this.#scheduled) {
       this.#scheduled = true
-      clearTimeout(this.#idleTimer)
+      this.#disarmIdleTimer()
       setImmediate(() => {
         this.#scheduled = false
         if (!this.#isRunning && this.#hasWork()) this.#run()
@@ -247,7 +262,7 @@ export class GroupCommit implements PipelineOwner {
   }
 
   #run(): void {
-    clearTimeout(this.#idleTimer)
+    this.#disarmIdleTimer()
     this.#isRunning = true
     this.#underWay = this.#commitAll()
   }
@@ -342,19 +357,38 @@ export class GroupCommit implements PipelineOwner {
     this.#flushes.settle(this.durableBefore, this.#nextSeq)
   }
 
+  /** A whole group waits, or half of what may. */
+  get #isFilling(): boolean {
+    return this.#queue.hasWaiting || this.pendingBytes > this.#settings.maxPendingBytes / 2
+  }
+
+  get #lacksWatermark(): boolean {
+    return !this.poison && !this.#closed && this.#pipeline.watermark < this.durableBefore
+  }
+
   #markWhenIdle(): void {
-    if (this.#poison || this.#closed || this.#pipeline.watermark >= this.durableBefore) return
+    if (this.#lacksWatermark) this.#armIdleTimer()
+  }
+
+  #armIdleTimer(): void {
+    // What runs, or is about to, looks itself at what is left.
+    if (this.#isRunning || this.#scheduled) return
+    this.#idleTimer ??= setTimeout(() => this.#idled(), IDLE_MS).unref()
+  }
+
+  #disarmIdleTimer(): void {
     clearTimeout(this.#idleTimer)
-    this.#idleTimer = setTimeout(() => this.#mark(), IDLE_WATERMARK_MS).unref()
+    this.#idleTimer = undefined
   }
 
   /**
    * Records that wait for their transaction's commit go first: a watermark cannot overtake them.
    * The end of a sync tells again that the log is idle.
    */
-  #mark(): void {
+  #idled(): void {
+    this.#idleTimer = undefined
     if (this.#hasWork()) this.#schedule()
-    else if (!this.#pipeline.isSyncing) {
+    else if (this.#lacksWatermark && !this.#pipeline.isSyncing) {
       this.#isRunning = true
       this.#underWay = this.#pipeline.writeWatermark(this.#fields(0)).finally(() => this.#rest())
     }

@@ -1,12 +1,13 @@
 import { echo } from '../echo.ts'
 import { WalError } from '../errors.ts'
+import { MAX_OPEN_TRANSACTIONS } from '../limits.ts'
 import { checkOptions } from '../option-names.ts'
 
 /** `ok`: nothing to do. `warn`: look at it today. `fail`: act now. */
 export type HealthLevel = 'ok' | 'warn' | 'fail'
 
 export interface HealthCheck {
-  readonly name: 'poison' | 'size' | 'sync-latency' | 'checkpoint-age' | 'disk-space'
+  readonly name: 'poison' | 'size' | 'sync-latency' | 'checkpoint-age' | 'disk-space' | 'open-transactions'
   readonly level: HealthLevel
   /** What is so, and, unless that is `ok`, what to do. */
   readonly message: string
@@ -41,6 +42,10 @@ export interface HealthOptions {
   readonly diskFreeWarnBytes?: number
   /** Default 256 MiB. */
   readonly diskFreeFailBytes?: number
+  /** Time since the oldest transaction that is open or prepared began, or, if that was before, since opening. Default 1 hour. */
+  readonly transactionAgeWarnMs?: number
+  /** Default 24 hours. */
+  readonly transactionAgeFailMs?: number
 }
 
 const MIB = 1024 * 1024
@@ -57,6 +62,8 @@ const DEFAULTS: Required<HealthOptions> = {
   checkpointMinEntries: 10_000,
   diskFreeWarnBytes: 2 * GIB,
   diskFreeFailBytes: 256 * MIB,
+  transactionAgeWarnMs: HOUR_MS,
+  transactionAgeFailMs: 24 * HOUR_MS,
 }
 
 /** @throws WALV_INVALID_OPTION */
@@ -73,18 +80,29 @@ export function thresholdsOf(options: HealthOptions): Required<HealthOptions> {
   return { ...DEFAULTS, ...Object.fromEntries(given) }
 }
 
+/** The transaction that has been open longest. */
+export interface OldestTransaction {
+  readonly id: number
+  readonly state: 'open' | 'prepared'
+  /** Since its begin, or since opening if that was later. */
+  readonly ageMs: number
+  /** How many have not ended, this one included. */
+  readonly count: number
+}
+
 /** What a log's health is judged by. */
 export interface Vitals {
   readonly directory: string
   readonly poison: WalError | undefined
   readonly bytes: number
   readonly medianSyncMs: number | undefined
-  readonly lastCheckpointAt: number | undefined
-  readonly openedAt: number
-  readonly now: number
+  readonly checkpointAgeMs: number | undefined
+  readonly openForMs: number
   readonly entriesSinceCheckpoint: number
   /** Why it cannot be told, where it cannot. */
   readonly freeBytes: number | string
+  /** Of those that are open or prepared; undefined without one. */
+  readonly oldestTransaction: OldestTransaction | undefined
 }
 
 export const judgeHealth = (vitals: Vitals, thresholds: Required<HealthOptions>): Health =>
@@ -94,6 +112,7 @@ export const judgeHealth = (vitals: Vitals, thresholds: Required<HealthOptions>)
     syncCheck(vitals, thresholds),
     checkpointCheck(vitals, thresholds),
     spaceCheck(vitals, thresholds),
+    transactionCheck(vitals, thresholds),
   ])
 
 export function healthOf(checks: readonly HealthCheck[]): Health {
@@ -127,14 +146,14 @@ function syncCheck({ medianSyncMs }: Vitals, { syncWarnMs, syncFailMs }: Require
 }
 
 function checkpointCheck(vitals: Vitals, thresholds: Required<HealthOptions>): HealthCheck {
-  const { lastCheckpointAt, openedAt, now, entriesSinceCheckpoint } = vitals
-  const ageMs = Math.max(0, now - (lastCheckpointAt ?? openedAt))
+  const { checkpointAgeMs, openForMs, entriesSinceCheckpoint } = vitals
+  const ageMs = checkpointAgeMs ?? openForMs
   const isJudged = entriesSinceCheckpoint >= thresholds.checkpointMinEntries
   const { checkpointAgeWarnMs, checkpointAgeFailMs } = thresholds
   const level = isJudged ? levelAbove(ageMs, checkpointAgeWarnMs, checkpointAgeFailMs) : 'ok'
   const hours = `${(ageMs / HOUR_MS).toFixed(1)} h`
   const since =
-    lastCheckpointAt === undefined
+    checkpointAgeMs === undefined
       ? `There is no checkpoint, and the log has been open for ${hours}`
       : `The last checkpoint is ${hours} old`
   const advice = ' The next opening replays all of these, and none of their segments can go. Call checkpoint().'
@@ -153,6 +172,20 @@ function spaceCheck({ freeBytes, directory }: Vitals, thresholds: Required<Healt
     ' Appends are refused when it is full. Make space; a checkpoint lets go of old segments, but needs space for its snapshot first.'
   const message = `${mebibytes(freeBytes)} are free in ${directory}.${level === 'ok' ? '' : advice}`
   return { ...base, level, message, value: freeBytes }
+}
+
+function transactionCheck({ oldestTransaction }: Vitals, thresholds: Required<HealthOptions>): HealthCheck {
+  const base = { name: 'open-transactions', unit: 'ms' } as const
+  if (oldestTransaction === undefined) return { ...base, level: 'ok', message: 'No transaction is open.', value: null }
+  const { id, ageMs, state, count } = oldestTransaction
+  const level = levelAbove(ageMs, thresholds.transactionAgeWarnMs, thresholds.transactionAgeFailMs)
+  const advice =
+    state === 'prepared'
+      ? ' Commit or abort it: `inDoubt` has those from before opening.'
+      : ' Commit or abort it; what forgot it never will, so that only closing and opening again ends it.'
+  const cost = ` The log is kept from its begin on, whatever checkpoints are taken, and one of ${MAX_OPEN_TRANSACTIONS} places is its own.`
+  const message = `Transaction ${id}, the oldest of ${count} that have not ended, is ${state} for ${(ageMs / HOUR_MS).toFixed(1)} h.${level === 'ok' ? '' : cost + advice}`
+  return { ...base, level, message, value: ageMs }
 }
 
 function levelAbove(value: number, warn: number, fail: number): HealthLevel {

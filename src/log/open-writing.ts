@@ -116,6 +116,7 @@ async function startWriting(
   transactions = new TransactionTable(
     writer,
     open.filter(({ prepared }) => prepared),
+    settings.ageClock,
   )
   const { checkpoints: found } = recovered
   // Where records are lost, a checkpoint may be among them, and its snapshot may be all that is left of them. Else one that no checkpoint names is of one that never came to be.

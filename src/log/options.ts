@@ -40,7 +40,11 @@ export interface WalOptions {
   readonly segmentMaxAgeMs?: number
   /** How many checkpoints, with their snapshots and the log behind the oldest of them, are kept. 1 to 1 000, default 2. */
   readonly checkpointRetention?: number
-  /** Bytes appended and not yet on disk, above which an append is refused with `WALV_BACKPRESSURE`; the calls of a `DurableIndex` wait instead. Default 64 MiB. */
+  /**
+   * Bytes appended and not yet on disk, above which an append is refused with `WALV_BACKPRESSURE`; the
+   * calls of a `DurableIndex` wait instead. What ends a transaction, and the record of a checkpoint, is
+   * never refused so. Default 64 MiB.
+   */
   readonly maxPendingBytes?: number
   /** A sync that takes this long or longer while appends wait for it is warned about, once per open log, as a process warning of code `WALV_SLOW_SYNC`. Default 1 000. */
   readonly slowSyncMs?: number
@@ -50,7 +54,10 @@ export interface WalOptions {
   readonly signal?: AbortSignal
   /** The file system; for tests. */
   readonly disk?: Disk
-  /** Milliseconds since the epoch; for tests. */
+  /**
+   * Milliseconds since the epoch; for tests. It then measures ages as well, for which there is
+   * otherwise a clock that nobody sets.
+   */
   readonly clock?: () => number
 }
 
@@ -69,6 +76,8 @@ export interface WalSettings {
   readonly signal: AbortSignal | undefined
   readonly disk: Disk
   readonly clock: () => number
+  /** Milliseconds of a clock that only goes on: ages are differences of this one. */
+  readonly ageClock: () => number
   /** Of whoever opens the log and knows what its snapshots hold. */
   readonly trial?: SnapshotTrial | undefined
 }
@@ -119,6 +128,19 @@ export function settingsOf(options: WalOptions): WalSettings {
     signal: options.signal,
     disk: options.disk ?? nodeDisk,
     clock: options.clock ?? Date.now,
+    ageClock: options.clock ? goingOn(options.clock) : () => performance.now(),
+  }
+}
+
+/** A clock that goes on as another does, and stands while that is set back. */
+function goingOn(clock: () => number): () => number {
+  let last = clock()
+  let elapsedMs = 0
+  return () => {
+    const now = clock()
+    elapsedMs += Math.max(0, now - last)
+    last = now
+    return elapsedMs
   }
 }
 

@@ -66,7 +66,7 @@ export class SegmentWriter {
     this.#logId = logId
     this.#active = segment
     this.#previous = previous
-    this.#activeSince = settings.clock()
+    this.#activeSince = settings.ageClock()
     this.#offset = offset
   }
 
@@ -90,7 +90,7 @@ export class SegmentWriter {
 
   /** Whether the active segment has records and is older than segments may get. */
   get aged(): boolean {
-    return this.#offset > HEADER_ROOM && this.#settings.clock() - this.#activeSince >= this.#settings.segmentMaxAgeMs
+    return this.#offset > HEADER_ROOM && this.#settings.ageClock() - this.#activeSince >= this.#settings.segmentMaxAgeMs
   }
 
   /** The capacity of a segment that follows one of this capacity. */
@@ -186,7 +186,7 @@ export class SegmentWriter {
     this.#active = target
     this.#previous = previous
     this.#spoiled = false
-    this.#activeSince = this.#settings.clock()
+    this.#activeSince = this.#settings.ageClock()
     this.#segments.add(target, header)
     this.counters.rotations++
     if (rotationChannel.hasSubscribers) {

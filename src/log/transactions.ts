@@ -3,6 +3,7 @@ import { WalError } from '../errors.ts'
 import { encodable, encodableInput } from '../format/encode.ts'
 import { MAX_OPEN_TRANSACTIONS } from '../limits.ts'
 import type { GroupCommit } from './group-commit.ts'
+import type { OldestTransaction } from './health.ts'
 import type { OpenTransaction } from './tally.ts'
 
 /** Where a transaction stands. `failed`: the disk refused one of its records. */
@@ -15,15 +16,18 @@ export type TransactionState = 'open' | 'prepared' | 'committed' | 'aborted' | '
 export class Transaction {
   /** The sequence number of its begin. */
   readonly id: number
+  /** @internal By the clock for ages, its begin, or the opening of the log that found it. */
+  readonly since: number
   readonly #table: TransactionTable
   #state: TransactionState
   /** Of its begin, or of its last entry. */
   #lastSeq: number
 
   /** @internal */
-  constructor(table: TransactionTable, id: number, state: 'open' | 'prepared') {
+  constructor(table: TransactionTable, id: number, state: 'open' | 'prepared', since: number) {
     this.#table = table
     this.id = id
+    this.since = since
     this.#state = state
     this.#lastSeq = id
   }
@@ -32,10 +36,11 @@ export class Transaction {
     return this.#state
   }
 
-  /** @internal Everything from this sequence number on was refused by the disk. Returns whether the begin is gone too. */
+  /** @internal Everything from this sequence number on was refused by the disk. Returns whether some of this was. */
   refusedFrom(seq: number): boolean {
-    if (this.#lastSeq >= seq) this.#state = 'failed'
-    return this.id >= seq
+    if (this.#lastSeq < seq) return false
+    this.#state = 'failed'
+    return true
   }
 
   insert(id: string, vector: VectorInput, metadata: JsonValue = null): void {
@@ -79,10 +84,23 @@ export class Transaction {
     return this.#mark('commitTransaction', 'committed')
   }
 
+  /**
+   * Ends the transaction without effect. One that is open ends in any case, also where a full disk or
+   * a closed log does not take the record of it: what has no end in the log has no effect, and the next
+   * opening ends it. One that is prepared ends when that record is durable, and may be tried again.
+   * @throws WALV_TRANSACTION_ENDED; of one that is prepared, what `commit` rejects with
+   */
   async abort(): Promise<void> {
-    if (this.#state === 'failed') return this.#table.forget(this)
+    // Where its begin was refused, another may have its id: nothing is logged of it any more.
+    if (this.#state === 'failed') return
     this.#need('open', 'prepared')
-    await this.#mark('abortTransaction', 'aborted')
+    if (this.#state === 'prepared') {
+      await this.#mark('abortTransaction', 'aborted')
+      return
+    }
+    this.#state = 'aborted'
+    this.#table.forget(this)
+    await this.#table.mark(this.id, 'abortTransaction').catch(() => {})
   }
 
   async #mark(type: TransactionMarker['type'], state: TransactionState): Promise<number> {
@@ -120,16 +138,27 @@ const ENDED_KEPT = 1024
 /** The transactions of an open log. */
 export class TransactionTable {
   readonly #writer: GroupCommit
+  readonly #ageClock: () => number
+  /** Oldest first. */
   readonly #open = new Map<number, Transaction>()
   #ended: { readonly begin: number; readonly end: number }[] = []
 
-  constructor(writer: GroupCommit, found: Iterable<OpenTransaction>) {
+  constructor(writer: GroupCommit, found: Iterable<OpenTransaction>, ageClock: () => number) {
     this.#writer = writer
-    for (const { id } of found) this.#open.set(id, new Transaction(this, id, 'prepared'))
+    this.#ageClock = ageClock
+    for (const { id } of found) this.#open.set(id, new Transaction(this, id, 'prepared', ageClock()))
   }
 
   get openCount(): number {
     return this.#open.size
+  }
+
+  /** The one that began first of those that have not ended. */
+  get oldest(): OldestTransaction | undefined {
+    const [first] = this.#open.values()
+    if (first === undefined) return undefined
+    const state = first.state === 'prepared' ? 'prepared' : 'open'
+    return { id: first.id, state, ageMs: this.#ageClock() - first.since, count: this.#open.size }
   }
 
   /** Those that were prepared before the log was opened and not ended since. */
@@ -147,7 +176,7 @@ export class TransactionTable {
     }
     const id = this.#writer.nextSeq
     this.#appendLazily(encodable({ type: 'beginTransaction' }), id)
-    const transaction = new Transaction(this, id, 'open')
+    const transaction = new Transaction(this, id, 'open', this.#ageClock())
     this.#open.set(id, transaction)
     return transaction
   }
@@ -159,12 +188,12 @@ export class TransactionTable {
   /** A refusal reaches the transaction through `refusedFrom`, before its caller can commit. */
   #appendLazily(entry: ReturnType<typeof encodable>, id: number): number {
     const seq = this.#writer.nextSeq
-    this.#writer.append(entry, id, true).catch(() => {})
+    this.#writer.append(entry, id, 'lazy').catch(() => {})
     return seq
   }
 
-  mark(id: number, type: TransactionMarker['type']): Promise<number> {
-    return this.#writer.append(encodable({ type }), id)
+  async mark(id: number, type: TransactionMarker['type']): Promise<number> {
+    return this.#writer.append(encodable({ type }), id, 'exempt')
   }
 
   ended(transaction: Transaction, seq: number): void {
@@ -176,11 +205,11 @@ export class TransactionTable {
     }
   }
 
-  /** If the begin of this one was refused, another may have its id. */
   forget(transaction: Transaction): void {
     if (this.#open.get(transaction.id) === transaction) this.#open.delete(transaction.id)
   }
 
+  /** Those that lost a record cannot commit any more: nothing is kept for them. */
   refusedFrom(seq: number): void {
     for (const transaction of this.#open.values()) {
       if (transaction.refusedFrom(seq)) this.#open.delete(transaction.id)

@@ -45,6 +45,12 @@ export interface WalStats {
   readonly checkpoints: number
   /** When the last checkpoint was taken, in milliseconds since the epoch; undefined without one. */
   readonly lastCheckpointAt: number | undefined
+  /**
+   * Milliseconds since the last checkpoint; undefined without one. Setting the clock does not change
+   * it. Of a checkpoint from before opening it is the clock that tells, if that says more than how
+   * long the log has been open.
+   */
+  readonly checkpointAgeMs: number | undefined
   readonly poisoned: boolean
   /** Clean-up that failed after the work itself was durable; tried again at the next checkpoint. */
   readonly upkeepFailures: number
@@ -76,7 +82,7 @@ export class Wal implements Log {
     this.#recovered = recovered
     this.#snapshots = snapshots
     this.#writing = writing
-    this.#openedAt = settings.clock()
+    this.#openedAt = settings.ageClock()
     this.recovery = recovered.report
     this.directory = settings.directory
   }
@@ -264,7 +270,8 @@ export class Wal implements Log {
       medianSyncMs: counters?.medianSyncMs,
       openTransactions: writing?.transactions.openCount ?? this.recovery.transactions.inDoubt.length,
       checkpoints: writing?.checkpoints.count ?? this.#recovered.checkpoints.length,
-      lastCheckpointAt: writing ? writing.checkpoints.lastAt : this.#recovered.checkpoints.at(-1)?.timestamp,
+      lastCheckpointAt: this.#lastCheckpointAt,
+      checkpointAgeMs: this.#checkpointAgeMs,
       poisoned: writing?.writer.poison !== undefined,
       upkeepFailures: writing?.checkpoints.upkeepFailures ?? 0,
       lastUpkeepError: writing?.checkpoints.lastUpkeepError,
@@ -279,19 +286,33 @@ export class Wal implements Log {
     this.#needOpen()
     const thresholds = thresholdsOf(options)
     const freeBytes = await this.#freeBytes()
-    const { bytes, medianSyncMs, lastCheckpointAt, firstSeq, lastSeq } = this.stats()
+    const { bytes, medianSyncMs, checkpointAgeMs, firstSeq, lastSeq } = this.stats()
     const vitals = {
       directory: this.directory,
       poison: this.#writing?.writer.poison,
       bytes,
       medianSyncMs,
-      lastCheckpointAt,
-      openedAt: this.#openedAt,
-      now: this.#settings.clock(),
+      checkpointAgeMs,
+      openForMs: this.#openForMs,
       entriesSinceCheckpoint: lastSeq - (this.lastCheckpoint?.sequenceNumber ?? firstSeq - 1),
       freeBytes,
+      oldestTransaction: this.#writing?.transactions.oldest,
     }
     return judgeHealth(vitals, thresholds)
+  }
+
+  get #openForMs(): number {
+    return this.#settings.ageClock() - this.#openedAt
+  }
+
+  get #lastCheckpointAt(): number | undefined {
+    return this.#writing ? this.#writing.checkpoints.lastAt : this.#recovered.checkpoints.at(-1)?.timestamp
+  }
+
+  get #checkpointAgeMs(): number | undefined {
+    const at = this.#lastCheckpointAt
+    if (at === undefined) return undefined
+    return this.#writing?.checkpoints.takenAgoMs ?? Math.max(this.#openForMs, this.#settings.clock() - at)
   }
 
   async #freeBytes(): Promise<number | string> {

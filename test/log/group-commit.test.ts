@@ -311,6 +311,7 @@ test('the figures are those of what was done', async (t) => {
       openTransactions: 1,
       checkpoints: 0,
       lastCheckpointAt: undefined,
+      checkpointAgeMs: undefined,
       poisoned: false,
       upkeepFailures: 0,
       lastUpkeepError: undefined,

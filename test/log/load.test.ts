@@ -255,3 +255,19 @@ for (const code of [undefined, 'EIO']) {
     await wal.close()
   })
 }
+
+test('a log that a failed sync has stopped writes nothing more when it is idle', async (t) => {
+  mockTimers(t)
+  const { wal, disk } = await logAt('os')
+  await wal.append(insert('a'))
+  await wal.flush()
+  await wal.append(insert('b'))
+  await settled()
+  disk.fail({ operation: 'sync', path: SEGMENT, code: 'EIO' })
+  await assert.rejects(wal.flush(), refusal('WALV_POISONED'))
+  const { length } = disk.calls
+  t.mock.timers.tick(1000)
+  await settled()
+  assert.deepEqual(disk.calls.slice(length), [])
+  await wal.close()
+})

@@ -571,6 +571,7 @@ test('a reader sees what is promised, and tells how far; it closes every file an
     openTransactions: 0,
     checkpoints: 0,
     lastCheckpointAt: undefined,
+    checkpointAgeMs: undefined,
     poisoned: false,
     upkeepFailures: 0,
     lastUpkeepError: undefined,

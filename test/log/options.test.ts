@@ -8,7 +8,9 @@ import { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
 const MIB = 1024 * 1024
 
 test('an option that is left out has its default', () => {
-  assert.deepEqual(settingsOf({ directory: 'here' }), {
+  const { ageClock, ...settings } = settingsOf({ directory: 'here' })
+  assert.equal(typeof ageClock, 'function')
+  assert.deepEqual(settings, {
     directory: 'here',
     readOnly: false,
     durability: 'commit',
@@ -41,7 +43,9 @@ test('every option that is given is taken', () => {
     disk: new SimulatedDisk(),
     clock: () => 0,
   }
-  assert.deepEqual(settingsOf(options), options)
+  const { ageClock, ...settings } = settingsOf(options)
+  assert.equal(ageClock(), 0)
+  assert.deepEqual(settings, options)
   for (const durability of ['commit', 'os'] as const)
     assert.equal(settingsOf({ ...options, durability }).durability, durability)
   for (const recovery of ['strict', 'repair'] as const)

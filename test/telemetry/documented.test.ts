@@ -48,6 +48,7 @@ test('every threshold is listed with its default', () => {
   const asText = (name: string, value: number): string => {
     if (name.endsWith('Bytes')) return value >= 1024 ** 3 ? `${value / 1024 ** 3} GiB` : `${value / 1024 ** 2} MiB`
     if (value >= 48 * HOUR_MS) return `${value / HOUR_MS / 24} days`
+    if (value === HOUR_MS) return '1 hour'
     return value >= HOUR_MS ? `${value / HOUR_MS} hours` : value.toLocaleString('en')
   }
   const { checkpointMinEntries, ...thresholds } = thresholdsOf({})

@@ -61,6 +61,7 @@ test('a log that is well is ok in every check', async (t) => {
       ['sync-latency', 'ok', 'ms'],
       ['checkpoint-age', 'ok', 'ms'],
       ['disk-space', 'ok', 'bytes'],
+      ['open-transactions', 'ok', 'ms'],
     ],
   )
   assert.equal(checkOf(health, 'size').value, wal.stats().bytes)
@@ -125,36 +126,40 @@ test('the defaults: a day, a week and 10 000 entries for checkpoints, gibibytes 
   }
   await appendAll(wal, names('id', 9_999))
   space(2048 * MIB)
-  time.now = 8 * 24 * HOUR_MS
-  assert.deepEqual(await levels(), ['ok', 'ok', 'ok', 'ok', 'ok'], 'few entries: their age does not matter')
-  space(4096 * MIB)
-  await wal.append(insert('one-more'))
-  space(2048 * MIB - 1)
-  assert.deepEqual(await levels(), ['ok', 'ok', 'ok', 'fail', 'warn'])
   time.now = 24 * HOUR_MS + 1
-  space(256 * MIB - 1)
-  assert.deepEqual(await levels(), ['ok', 'ok', 'ok', 'warn', 'fail'])
-  time.now = 24 * HOUR_MS
+  assert.deepEqual(await levels(), ['ok', 'ok', 'ok', 'ok', 'ok', 'ok'], 'few entries: their age does not matter')
+  space(4096 * MIB)
+  await wal.checkpoint({ seq: 0, snapshot: async () => null })
+  await appendAll(wal, names('more', 1))
+  time.now += 24 * HOUR_MS
   assert.equal((await levels())[3], 'ok')
+  time.now++
+  space(256 * MIB - 1)
+  assert.deepEqual(await levels(), ['ok', 'ok', 'ok', 'warn', 'fail', 'ok'])
+  time.now += 6 * 24 * HOUR_MS
+  space(2048 * MIB - 1)
+  assert.deepEqual(await levels(), ['ok', 'ok', 'ok', 'fail', 'warn', 'ok'])
 })
 
 test('the defaults for sizes and syncs', () => {
   const GIB = 1024 * MIB
   const levelsOf = (bytes: number, medianSyncMs: number): string[] => {
     const vitals = { directory: DIRECTORY, poison: undefined, bytes, medianSyncMs, freeBytes: 3 * GIB }
-    const times = { lastCheckpointAt: undefined, openedAt: 0, now: 0, entriesSinceCheckpoint: 0 }
-    return judgeHealth({ ...vitals, ...times }, thresholdsOf({})).checks.map(({ level }) => level)
+    const times = { checkpointAgeMs: undefined, openForMs: 0, entriesSinceCheckpoint: 0 }
+    return judgeHealth({ ...vitals, ...times, oldestTransaction: undefined }, thresholdsOf({})).checks.map(
+      ({ level }) => level,
+    )
   }
-  assert.deepEqual(levelsOf(8 * GIB, 100), ['ok', 'ok', 'ok', 'ok', 'ok'])
-  assert.deepEqual(levelsOf(8 * GIB + 1, 100.1), ['ok', 'warn', 'warn', 'ok', 'ok'])
-  assert.deepEqual(levelsOf(64 * GIB, 1000), ['ok', 'warn', 'warn', 'ok', 'ok'])
-  assert.deepEqual(levelsOf(64 * GIB + 1, 1000.1), ['ok', 'fail', 'fail', 'ok', 'ok'])
+  assert.deepEqual(levelsOf(8 * GIB, 100), ['ok', 'ok', 'ok', 'ok', 'ok', 'ok'])
+  assert.deepEqual(levelsOf(8 * GIB + 1, 100.1), ['ok', 'warn', 'warn', 'ok', 'ok', 'ok'])
+  assert.deepEqual(levelsOf(64 * GIB, 1000), ['ok', 'warn', 'warn', 'ok', 'ok', 'ok'])
+  assert.deepEqual(levelsOf(64 * GIB + 1, 1000.1), ['ok', 'fail', 'fail', 'ok', 'ok', 'ok'])
 })
 
 /** The checks of a log in which little is so, with these thresholds on top of switched-off ones. */
 function checksOf(vitals: Partial<Vitals>, options: HealthOptions = {}): Map<HealthCheck['name'], HealthCheck> {
   const fresh = { directory: '/log', poison: undefined, bytes: 3 * MIB, medianSyncMs: undefined, freeBytes: 7 * MIB }
-  const times = { lastCheckpointAt: undefined, openedAt: 0, now: 0, entriesSinceCheckpoint: 2 }
+  const times = { checkpointAgeMs: undefined, openForMs: 0, entriesSinceCheckpoint: 2, oldestTransaction: undefined }
   const space = { diskFreeWarnBytes: 0, diskFreeFailBytes: 0 }
   const { checks } = judgeHealth({ ...fresh, ...times, ...vitals }, thresholdsOf({ ...space, ...options }))
   return new Map(checks.map((check) => [check.name, check]))
@@ -170,6 +175,7 @@ test('a check that is ok says what is so, and no more', () => {
       'Nothing was synced yet.',
       'There is no checkpoint, and the log has been open for 0.0 h; 2 records are behind it.',
       '7 MiB are free in /log.',
+      'No transaction is open.',
     ],
   )
   const sync = { name: 'sync-latency', level: 'ok', message: 'Nothing was synced yet.', value: null, unit: 'ms' }

@@ -184,12 +184,12 @@ function observeFigures(meter: Meter, subscriptions: Subscriptions): void {
   }
   const figuresOf = (log: Observed): [Observable, number | undefined][] => {
     const stats = log.stats()
-    const { lastCheckpointAt } = stats
+    const { checkpointAgeMs } = stats
     return [
       [size, stats.bytes],
       [segments, stats.segments],
       [pending, stats.pendingBytes],
-      [checkpointAge, lastCheckpointAt === undefined ? undefined : Math.max(0, Date.now() - lastCheckpointAt) / 1000],
+      [checkpointAge, checkpointAgeMs === undefined ? undefined : checkpointAgeMs / 1000],
       [poisoned, stats.poisoned ? 1 : 0],
       [vectors, 'size' in stats ? stats.size : undefined],
     ]
