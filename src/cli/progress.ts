@@ -1,4 +1,5 @@
 /** A progress bar on a terminal. Where there is none, nothing is written. */
+import { monotonicMs } from '../clock.ts'
 import { formatBytes, formatCount, formatDuration } from './output.ts'
 
 export interface ProgressOptions {
@@ -34,7 +35,7 @@ const CLEAR_LINE = '\r\x1b[2K'
 
 /** Starts a bar, which is first drawn after a tenth of a second. */
 export function startProgress(options: ProgressOptions): Progress {
-  const { label, total, unit, stream = process.stderr, now = () => performance.now() } = options
+  const { label, total, unit, stream = process.stderr, now = monotonicMs } = options
   const isShown = stream.isTTY === true && process.env.TERM !== 'dumb'
   const startedAt = now()
   let drawnAt = startedAt

@@ -1,3 +1,4 @@
+import { isoTime } from '../clock.ts'
 /** Records and damage as one line for people. Nothing in a log can reach the terminal as a control sequence. */
 import type { Damage, SequenceRange, WalEntry, WalRecord } from '../mod.ts'
 import type { V1Entry, V1Record } from '../v1.ts'
@@ -13,7 +14,7 @@ const MAX_RANGES = 5
 export function recordToText(record: WalRecord): string {
   const { seq, timestamp, entry, transactionId } = record
   const transaction = transactionId === undefined ? '' : `  (transaction ${transactionId})`
-  return `${seq}  ${isoTime(timestamp)}  ${entryToText(entry)}${transaction}`
+  return `${seq}  ${timeOf(timestamp)}  ${entryToText(entry)}${transaction}`
 }
 
 /** The same with the timestamp as it stands. */
@@ -110,7 +111,8 @@ export function escapeControls(text: string): string {
   })
 }
 
-function isoTime(timestamp: number): string {
-  const time = new Date(timestamp)
-  return Number.isNaN(time.getTime()) ? String(timestamp) : time.toISOString()
-}
+/** The last moment that a date can say. */
+const LAST_TIME = 8.64e15
+
+const timeOf = (timestamp: number): string =>
+  Math.abs(timestamp) <= LAST_TIME ? isoTime(timestamp) : String(timestamp)

@@ -8,7 +8,7 @@
  * A network file system that keeps locks to each machine (NFS mounted with `nolock`) excludes only within the machine.
  */
 import * as fs from 'node:fs'
-import { setTimeout as delay } from 'node:timers/promises'
+import { delay } from '../clock.ts'
 import type { DiskLock } from './disk.ts'
 import { type NativeLock, nativeLock } from './native-lock.ts'
 import { asIrregular, NO_FOLLOW, NO_WAIT, refuseIrregular } from './regular-file.ts'

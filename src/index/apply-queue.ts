@@ -1,3 +1,4 @@
+import { nextTurn } from '../clock.ts'
 import { poisonChannel } from '../diagnostics.ts'
 import type { BatchMember } from '../entry.ts'
 import { assert, WalError } from '../errors.ts'
@@ -95,7 +96,7 @@ export class ApplyQueue {
 
   /** Resolves when nothing waits. */
   async settled(): Promise<void> {
-    while (!this.isSettled) await new Promise(setImmediate)
+    while (!this.isSettled) await nextTurn()
   }
 }
 

@@ -1,4 +1,4 @@
-import { setImmediate as turn } from 'node:timers/promises'
+import { nextTurn } from '../clock.ts'
 import { echo } from '../echo.ts'
 import type { VectorInput } from '../entry.ts'
 import { WalError } from '../errors.ts'
@@ -71,7 +71,7 @@ export class Queries<Metadata> {
     for (const vector of vectors) {
       answers.push(await this.#nearest(vector, request))
       // What else waits has its turn between two searches.
-      if (answers.length < vectors.length) await turn()
+      if (answers.length < vectors.length) await nextTurn()
     }
     return answers
   }

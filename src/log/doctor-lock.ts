@@ -1,4 +1,5 @@
 import { hostname, uptime } from 'node:os'
+import { epochMs } from '../clock.ts'
 import type { Disk } from '../disk/disk.ts'
 import { readFully } from '../disk/disk.ts'
 import type { WalError } from '../errors.ts'
@@ -46,7 +47,7 @@ function signOf(text: string): WriterSign | undefined {
 
 /** Numbers of processes are used again: one from before this machine started is gone, whoever has its number now. */
 function isAlive(pid: number, startedAt: number): boolean {
-  if (startedAt < Date.now() - uptime() * 1000) return false
+  if (startedAt < epochMs() - uptime() * 1000) return false
   try {
     process.kill(pid, 0)
     return true

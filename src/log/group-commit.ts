@@ -1,3 +1,4 @@
+import { clearInterval, clearTimeout, setImmediate, setInterval, setTimeout } from '../clock.ts'
 import { groupChannel, poisonChannel } from '../diagnostics.ts'
 import type { WalError } from '../errors.ts'
 import { type Encodable, flagsOf, inTransaction } from '../format/encode.ts'

@@ -1,4 +1,5 @@
 import { hostname } from 'node:os'
+import { isoTime } from '../clock.ts'
 import type { Damage } from '../entry.ts'
 import { WalError } from '../errors.ts'
 import { Checkpoints } from './checkpoints.ts'
@@ -55,7 +56,7 @@ async function takeLock(settings: WalSettings): Promise<DirectoryLock> {
   const owner = JSON.stringify({
     pid: process.pid,
     host: hostname(),
-    startedAt: new Date(settings.clock()).toISOString(),
+    startedAt: isoTime(settings.clock()),
   })
   const result = await settings.disk
     .lock(lockPath(settings.directory), owner)

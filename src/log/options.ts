@@ -1,3 +1,4 @@
+import { epochMs, monotonicMs } from '../clock.ts'
 import type { Disk } from '../disk/disk.ts'
 import { nodeDisk } from '../disk/real.ts'
 import { echo } from '../echo.ts'
@@ -127,8 +128,8 @@ export function settingsOf(options: WalOptions): WalSettings {
     onProgress: options.onProgress,
     signal: options.signal,
     disk: options.disk ?? nodeDisk,
-    clock: options.clock ?? Date.now,
-    ageClock: options.clock ? goingOn(options.clock) : () => performance.now(),
+    clock: options.clock ?? epochMs,
+    ageClock: options.clock ? goingOn(options.clock) : monotonicMs,
   }
 }
 

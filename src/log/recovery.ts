@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { dirname, join } from 'node:path'
+import { monotonicMs } from '../clock.ts'
 import { damageChannel } from '../diagnostics.ts'
 import { type Disk, type DiskFile, writeFully } from '../disk/disk.ts'
 import type { CheckpointEntry, Damage } from '../entry.ts'
@@ -84,7 +85,7 @@ export async function ensureDirectory(disk: Disk, path: string): Promise<void> {
  * @throws WALV_DAMAGED under `'strict'`
  */
 export async function recover(settings: WalSettings, snapshots: SnapshotStore): Promise<Recovered> {
-  const started = performance.now()
+  const started = monotonicMs()
   const { disk, directory } = settings
   const { judged, damage, ...found } = await look(settings, snapshots)
   let { surveyed } = found
@@ -130,7 +131,7 @@ export async function recover(settings: WalSettings, snapshots: SnapshotStore): 
       ? 0
       : Math.max(0, surveyed.endSeq - Math.max(surveyed.durableBefore, surveyed.firstSeq)),
     quarantined,
-    durationMs: performance.now() - started,
+    durationMs: monotonicMs() - started,
   }
   return { survey: surveyed, checkpoint: judged.checkpoint, checkpoints: judged.usable, report }
 }

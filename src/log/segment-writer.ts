@@ -1,4 +1,5 @@
 import { basename } from 'node:path'
+import { monotonicMs } from '../clock.ts'
 import { rotationChannel } from '../diagnostics.ts'
 import { readFully, writeFully } from '../disk/disk.ts'
 import { WalError } from '../errors.ts'
@@ -106,9 +107,9 @@ export class SegmentWriter {
   /** Writes a group where it was planned to go, and syncs it in the same call: nothing that was written before may be unsynced. */
   async writeSynced(group: Group, durableBefore: number): Promise<WriteTrouble | undefined> {
     if (this.#lock.lost) return troubleOf(this.#lock.lost)
-    const started = performance.now()
+    const started = monotonicMs()
     const trouble = await this.#writeBehind(group, durableBefore, 'writeSynced')
-    if (!trouble) this.syncTimes.note(this.#active.path, performance.now() - started)
+    if (!trouble) this.syncTimes.note(this.#active.path, monotonicMs() - started)
     return trouble
   }
 
@@ -252,14 +253,14 @@ export class SegmentWriter {
   }
 
   async #sync(): Promise<WriteTrouble | undefined> {
-    const started = performance.now()
+    const started = monotonicMs()
     try {
       await this.#active.file.sync()
     } catch (error) {
       const what = `Syncing ${basename(this.#active.path)} failed`
       return { refused: false, what, cause: error as NodeJS.ErrnoException }
     }
-    this.syncTimes.note(this.#active.path, performance.now() - started)
+    this.syncTimes.note(this.#active.path, monotonicMs() - started)
     return undefined
   }
 

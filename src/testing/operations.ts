@@ -1,5 +1,5 @@
 /** How a simulated disk is asked: every operation is numbered, written down and offered to a hook that may make it fail. */
-import { setImmediate } from 'node:timers/promises'
+import { nextTurn } from '../clock.ts'
 import type { Random } from './random.ts'
 
 /** What was asked of the disk. */
@@ -107,7 +107,7 @@ export class Operations {
   }
 
   async #latency(): Promise<void> {
-    for (let turns = this.#random.below(this.#maxLatencyTurns + 1); turns > 0; turns--) await setImmediate()
+    for (let turns = this.#random.below(this.#maxLatencyTurns + 1); turns > 0; turns--) await nextTurn()
   }
 
   #refuseIfStopped(): void {

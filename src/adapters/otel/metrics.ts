@@ -1,4 +1,5 @@
 import type { Attributes, BatchObservableResult, Counter, Histogram, Meter, Observable } from '@opentelemetry/api'
+import { monotonicMs } from '../../clock.ts'
 import {
   checkpointTracing,
   damageChannel,
@@ -137,12 +138,12 @@ function recordDuration<Message extends LogMessage & { error?: unknown }>(
   subscriptions: Subscriptions,
 ): void {
   const starts = new WeakMap<Message, number>()
-  subscriptions.on(tracing.start, (message) => void starts.set(message, performance.now()))
+  subscriptions.on(tracing.start, (message) => void starts.set(message, monotonicMs()))
   subscriptions.on(tracing.asyncEnd, (message) => {
     const start = starts.get(message)
     if (start === undefined) return
     const failed = message.error === undefined ? {} : { 'error.type': errorType(message.error) }
-    histogram.record((performance.now() - start) / 1000, { ...ofLog(message), ...attributes, ...failed })
+    histogram.record((monotonicMs() - start) / 1000, { ...ofLog(message), ...attributes, ...failed })
   })
 }
 

@@ -1,3 +1,4 @@
+import { monotonicMs } from '../../clock.ts'
 import { DurableIndex, type FlatOptions, flat, MAX_ID_BYTES, type Metric, WalError } from '../../mod.ts'
 import { defineCommand } from '../args.ts'
 import { type Command, command, type ExitCode, printJson, printLine } from '../command.ts'
@@ -44,7 +45,7 @@ const IN_FLIGHT = 256
 export const importVectors: Command = command(
   spec,
   async ({ json, from, prefix, metric }, { file, directory }): Promise<ExitCode> => {
-    const started = performance.now()
+    const started = monotonicMs()
     const source = await (from === undefined ? openVectorFile(file) : openStore(from as StoreFormat, file))
     await check(source, prefix)
     await using index = await DurableIndex.open({
@@ -74,7 +75,7 @@ export const importVectors: Command = command(
     if (failure !== undefined) throw failure
     await index.checkpoint()
     progress.end()
-    const durationMs = Math.round(performance.now() - started)
+    const durationMs = Math.round(monotonicMs() - started)
     const figures = { rows, dimensions: source.dimensions, added: index.size - before, size: index.size, durationMs }
     if (json) await printJson({ imported: figures })
     else {

@@ -1,3 +1,4 @@
+import { monotonicMs } from '../../clock.ts'
 import { type Damage, nodeDisk, type RecoveryReport, WalError } from '../../mod.ts'
 import { readV1Directory } from '../../v1.ts'
 import { defineCommand } from '../args.ts'
@@ -81,7 +82,7 @@ function figuresOf({
 }
 
 async function readV1(directory: string): Promise<{ damage: readonly Damage[]; figures: Figures }> {
-  const started = performance.now()
+  const started = monotonicMs()
   const damage: Damage[] = []
   let records = 0
   let bytes = 0
@@ -92,7 +93,7 @@ async function readV1(directory: string): Promise<{ damage: readonly Damage[]; f
       bytes += record.payload.length
     }
   }
-  return { damage, figures: { format: 'v1', records, bytes, durationMs: Math.round(performance.now() - started) } }
+  return { damage, figures: { format: 'v1', records, bytes, durationMs: Math.round(monotonicMs() - started) } }
 }
 
 function summary(

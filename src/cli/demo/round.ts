@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { setTimeout } from '../../clock.ts'
 import { WalError } from '../../mod.ts'
 import { ALL_WRITTEN, CHECKPOINT_BEGINS, CHECKPOINT_ENDS, type WriterTask } from './protocol.ts'
 

@@ -1,4 +1,5 @@
 import { dirname, join, resolve } from 'node:path'
+import { epochMs } from '../../clock.ts'
 import { type Disk, type DiskFile, writeFully } from '../../disk/disk.ts'
 import { echo } from '../../echo.ts'
 import { WalError } from '../../errors.ts'
@@ -146,7 +147,7 @@ export class V1Writer {
 
   /** Files are named by the second: one begun in a second that is taken gets the next, so that the names stay in writing order. */
   async #openNext(): Promise<void> {
-    this.#seconds = Math.max(Math.floor(Date.now() / 1000), this.#seconds + 1)
+    this.#seconds = Math.max(Math.floor(epochMs() / 1000), this.#seconds + 1)
     this.#path = join(this.#directory, v1SegmentName(this.#seconds))
     try {
       this.#file = await this.#disk.open(this.#path, 'create')
