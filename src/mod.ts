@@ -29,6 +29,12 @@ export type {
 export type { Filter, FilterCondition, FilterFunction, FilterOperators } from './index/filter/filter.ts'
 export { type FlatOptions, flat } from './index/flat.ts'
 export type { IndexTransaction, MetadataArgument } from './index/index-transaction.ts'
+export type {
+  InsertManyFailure,
+  InsertManyItem,
+  InsertManyOptions,
+  InsertManyProgress,
+} from './index/insert-many.ts'
 export type { MetadataIssue, MetadataSchema, SchemaIssue, SchemaResult } from './index/metadata-schema.ts'
 export { diagnose, repair } from './index/proved.ts'
 export type { IndexRecoveryReport } from './index/restore.ts'

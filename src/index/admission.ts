@@ -55,6 +55,11 @@ export class Admission {
     })
   }
 
+  /** Whether somebody waits. */
+  get isFull(): boolean {
+    return this.#letting !== undefined
+  }
+
   /** Resolves when nobody waits. */
   async settled(): Promise<void> {
     await this.#letting
@@ -85,4 +90,4 @@ export class Admission {
   }
 }
 
-const isBackpressure = (error: unknown): boolean => (error as WalError | undefined)?.code === 'WALV_BACKPRESSURE'
+export const isBackpressure = (error: unknown): boolean => (error as WalError | undefined)?.code === 'WALV_BACKPRESSURE'

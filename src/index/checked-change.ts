@@ -8,6 +8,7 @@ import { MAX_BATCH_NESTING } from '../limits.ts'
 import type { OptionNames } from '../option-names.ts'
 import type { UpsertEntry } from './durable-index-types.ts'
 import { wrongDimensions } from './index-state.ts'
+import type { InsertManyItem } from './insert-many.ts'
 import { type MetadataSchema, metadataBySchema } from './metadata-schema.ts'
 import type { VectorIndex } from './vector-index.ts'
 
@@ -70,7 +71,7 @@ function checkedInsert(
   { id, vector, metadata = null }: Omit<InsertEntry<VectorInput>, 'type'>,
   replace: boolean | undefined,
   rules: ChangeRules,
-): BatchMember {
+): InsertEntry {
   checkedIdBytes(id)
   return {
     type: 'insert',
@@ -95,6 +96,24 @@ function checkMembers(entry: ChangeInput): void {
  */
 export function checkUpdate(change: UpdateChange | undefined): void {
   if (change) needKnown(change, 'An update', { vector: true, metadata: true })
+}
+
+/**
+ * An item of `insertMany`, as the change that it is.
+ * @throws WALV_INVALID_ENTRY, and what `checkedEntry` throws
+ */
+export function checkedItem(
+  item: InsertManyItem<unknown>,
+  replace: boolean,
+  rules: ChangeRules,
+): BatchMember & { readonly id: string } {
+  if (typeof item !== 'object' || item === null)
+    throw new WalError(
+      'WALV_INVALID_ENTRY',
+      `An item is { id, vector, metadata }, not ${echo(item)}. Nothing was logged.`,
+    )
+  needKnown(item, 'An item', { id: true, vector: true, metadata: true })
+  return checkedInsert(item as InsertManyItem, replace, rules)
 }
 
 function needKnown(given: object, what: string, known: object): void {

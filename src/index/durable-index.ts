@@ -10,7 +10,7 @@ import type { Wal, WalStats } from '../log/wal.ts'
 import { checkOptions } from '../option-names.ts'
 import { Admission } from './admission.ts'
 import { ApplyQueue } from './apply-queue.ts'
-import { type ChangeInput, type ChangeRules, checkedEntry, checkUpdate } from './checked-change.ts'
+import { type ChangeInput, type ChangeRules, checkedEntry, checkedItem, checkUpdate } from './checked-change.ts'
 import { type CheckpointFigures, Checkpointing } from './checkpointing.ts'
 import {
   DURABLE_INDEX_OPTIONS,
@@ -25,6 +25,7 @@ import type { Filter, FilterFunction } from './filter/filter.ts'
 import { InFlight } from './in-flight.ts'
 import { dataEntries, type IndexState } from './index-state.ts'
 import { IndexTransaction, type MetadataArgument } from './index-transaction.ts'
+import { type InsertManyItem, type InsertManyOptions, type InsertManyProgress, insertMany } from './insert-many.ts'
 import { checkSchema, type MetadataSchema } from './metadata-schema.ts'
 import { Queries } from './queries.ts'
 import { type IndexRecoveryReport, openRestored } from './restore.ts'
@@ -145,6 +146,27 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> {
     return this.#change({ type: 'insert', id, vector, metadata: metadata as JsonValue })
   }
 
+  /**
+   * Inserts all items of an iterable or async iterable, in their order, in bounded memory: at most 1,024 of them, or what `maxPendingBytes` allows, are on their way at a time. Each is a
+   * change of its own, so that searches see the first while the last are still to come. Resolves to how many there were. The first that is refused ends it: what came before is durable,
+   * nothing behind it is tried. `detail` of the error says how far it came and where it ended, `cause` is why; go on from there, with `replace: true` after a crash.
+   * @throws what `insert` throws, WALV_ABORTED where `signal`, `onProgress` or the items themselves end it
+   */
+  async insertMany(
+    items: Iterable<InsertManyItem<Input>> | AsyncIterable<InsertManyItem<Input>>,
+    options: InsertManyOptions = {},
+  ): Promise<InsertManyProgress> {
+    this.#needOpen()
+    return insertMany(items, options, {
+      admission: this.#admission,
+      checked: (item, replace) => {
+        this.#needOpen()
+        return checkedItem(item, replace, this.#rules)
+      },
+      append: (entry) => this.#append(entry),
+    })
+  }
+
   /** Sets vector and metadata of an id, new or not. */
   upsert(id: string, vector: VectorInput, ...[metadata]: MetadataArgument<Input>): Promise<void> {
     return this.#change({ type: 'insert', id, vector, metadata: metadata as JsonValue, replace: true })
@@ -235,21 +257,27 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> {
     this.#checkpointing.takeIfDue()
   }
 
+  /** @throws WALV_CLOSED */
   has(id: string): boolean {
+    this.#needOpen()
     return this.#state.catalog.get(id) !== undefined
   }
 
+  /** @throws WALV_CLOSED */
   get(id: string): StoredVector<Metadata> | undefined {
+    this.#needOpen()
     return this.#queries.get(id)
   }
 
   /** What `get` answers for each id, in their order. */
   getMany(ids: Iterable<string>): (StoredVector<Metadata> | undefined)[] {
+    this.#needOpen()
     return this.#queries.getMany(ids)
   }
 
   /** In the order in which they were inserted. While the index changes, as `entries`. */
   ids(): IterableIterator<string> {
+    this.#needOpen()
     return this.#state.catalog.ids()
   }
 
@@ -259,6 +287,7 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> {
    * is left out, and what is inserted comes at the end; an id that is removed and inserted again may come twice.
    */
   entries(): IterableIterator<[id: string, stored: StoredVector<Metadata>]> {
+    this.#needOpen()
     return this.#queries.entries()
   }
 

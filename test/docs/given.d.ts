@@ -10,6 +10,8 @@ declare global {
   const vector: Float32Array
   const query: Float32Array
   const bytes: Uint8Array
+  /** Whatever is to be inserted. */
+  const items: { readonly id: string; readonly vector: Float32Array }[]
   /** The pieces of a file. */
   const pieces: Iterable<Uint8Array>
   const documents: Document[]

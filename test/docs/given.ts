@@ -12,6 +12,7 @@ Object.assign(globalThis, {
   vector,
   query: vector.toReversed(),
   bytes: Uint8Array.of(1, 2, 3),
+  items: [{ id: 'item-1', vector }],
   pieces: [Uint8Array.of(4, 5)],
   documents: [{ pageContent: 'The ship left the harbor', metadata: { lang: 'en' } }],
   embeddings: new SyntheticEmbeddings({ vectorSize: 100 }),

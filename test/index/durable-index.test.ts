@@ -515,6 +515,9 @@ test('a closed index refuses everything but being closed', async (t) => {
   )
   await assert.rejects(index.search([1, 1]), closed)
   await assert.rejects(async () => index.checkpoint(), closed)
+  for (const look of [() => index.get('a'), () => index.has('a'), () => index.ids(), () => index.entries()])
+    assert.throws(look, closed)
+  assert.deepEqual([index.size, index.dimensions, index.stats().size], [1, 2, 1], 'figures stay as they were')
 })
 
 test('closing waits for what is under way', async (t) => {

@@ -1,0 +1,206 @@
+import { nextTurn } from '../clock.ts'
+import { echo } from '../echo.ts'
+import type { BatchMember, InsertEntry, JsonValue, VectorInput } from '../entry.ts'
+import { WalError, type WalErrorCode } from '../errors.ts'
+import { checkOptions, type OptionNames } from '../option-names.ts'
+import { type Admission, isBackpressure } from './admission.ts'
+import { Fifo } from './fifo.ts'
+
+/** Items that are handed to the log and not yet searchable, at most. */
+const MAX_IN_FLIGHT = 1024
+
+export type InsertManyItem<Input = JsonValue> = Pick<InsertEntry<VectorInput, Input>, 'id' | 'vector' | 'metadata'>
+
+export interface InsertManyOptions {
+  /** Sets an id that is there already, where it would be refused. So what was inserted in part can be inserted again. Default false. */
+  readonly replace?: boolean
+  /** Told when more has become durable, at most once in a turn of the event loop. */
+  readonly onProgress?: (progress: InsertManyProgress) => void
+  /** Ends it before the next item is taken. */
+  readonly signal?: AbortSignal
+}
+
+/** How far the items are durable and searchable, in the order in which they came. */
+export interface InsertManyProgress {
+  /** So many, from the first on, without one left out. */
+  readonly count: number
+  /** The id of the last of them. */
+  readonly lastId: string | undefined
+}
+
+/** The `detail` of the error with which `insertMany` ends early. */
+export interface InsertManyFailure extends InsertManyProgress {
+  /** The place of the item that was refused, or that would have come next, from 0. */
+  readonly position: number
+}
+
+const INSERT_MANY_OPTIONS: OptionNames<InsertManyOptions> = { replace: true, onProgress: true, signal: true }
+
+/** What inserting needs of an index. */
+export interface InsertTarget {
+  readonly admission: Admission
+  /** Checks an item and copies what it holds. */
+  checked(item: InsertManyItem<unknown>, replace: boolean): BatchMember & { readonly id: string }
+  /** Hands it to the log. Throws what can be refused at once. */
+  append(entry: BatchMember): Promise<void>
+}
+
+type Items = Iterable<InsertManyItem<unknown>> | AsyncIterable<InsertManyItem<unknown>>
+
+/** Inserts items one by one, in their order, with so many in flight that the disk is busy, and no more. */
+export async function insertMany(
+  items: Items,
+  options: InsertManyOptions,
+  target: InsertTarget,
+): Promise<InsertManyProgress> {
+  checkOptions('insertMany', options, INSERT_MANY_OPTIONS)
+  const given = items as Partial<Iterable<unknown> & AsyncIterable<unknown>> | null | undefined
+  if (typeof items === 'string' || !(given?.[Symbol.iterator] ?? given?.[Symbol.asyncIterator]))
+    throw new WalError(
+      'WALV_INVALID_ENTRY',
+      `insertMany takes an iterable or async iterable of { id, vector, metadata }, not ${echo(items)}. Nothing was logged.`,
+      { fate: 'not-logged' },
+    )
+  return new Insertion(target, options).run(items)
+}
+
+interface InFlightItem {
+  readonly id: string
+  isDone: boolean
+}
+
+class Insertion {
+  readonly #target: InsertTarget
+  readonly #options: InsertManyOptions
+  #started = 0
+  /** Those that are done from the first on leave it. One that was refused stays, and all behind it. */
+  readonly #inFlight = new Fifo<InFlightItem>()
+  #unsettled = 0
+  #waiting: { readonly atMost: number; readonly resolve: () => void } | undefined
+  #count = 0
+  #lastId: string | undefined
+  #toldCount = 0
+  #telling = false
+  /** What ended it: of several, what concerns the first item. */
+  #failure: { readonly position: number; readonly error: unknown } | undefined
+
+  constructor(target: InsertTarget, options: InsertManyOptions) {
+    this.#target = target
+    this.#options = options
+  }
+
+  get #progress(): InsertManyProgress {
+    return { count: this.#count, lastId: this.#lastId }
+  }
+
+  async run(items: Items): Promise<InsertManyProgress> {
+    const { signal } = this.#options
+    try {
+      signal?.throwIfAborted()
+      for await (const item of items) {
+        if (this.#failure) break
+        signal?.throwIfAborted()
+        this.#start(item)
+        // Those that are left keep the disk busy while the next come.
+        if (this.#unsettled >= MAX_IN_FLIGHT || this.#target.admission.isFull) await this.#until(this.#unsettled >> 1)
+      }
+    } catch (error) {
+      this.#fail(this.#started, error)
+    }
+    await this.#until(0)
+    this.#tell()
+    if (this.#failure) throw endedEarly({ ...this.#progress, position: this.#failure.position }, this.#failure.error)
+    return this.#progress
+  }
+
+  #start(item: InsertManyItem<unknown>): void {
+    const position = this.#started++
+    let entry: BatchMember & { readonly id: string }
+    try {
+      entry = this.#target.checked(item, this.#options.replace ?? false)
+    } catch (error) {
+      this.#fail(position, error)
+      return
+    }
+    const inFlight: InFlightItem = { id: entry.id, isDone: false }
+    this.#inFlight.push(inFlight)
+    this.#unsettled++
+    const settled = (): void => {
+      this.#unsettled--
+      if (this.#waiting && this.#unsettled <= this.#waiting.atMost) this.#waiting.resolve()
+    }
+    this.#target.admission
+      .enter(() => this.#append(entry, position))
+      .then(
+        () => {
+          inFlight.isDone = true
+          this.#advance()
+        },
+        (error) => this.#fail(position, error),
+      )
+      .then(settled)
+  }
+
+  /** A refusal is noted before anything behind it can be handed to the log. */
+  #append(entry: BatchMember, position: number): Promise<void> {
+    if (this.#failure) throw this.#failure.error
+    try {
+      return this.#target.append(entry)
+    } catch (error) {
+      if (!isBackpressure(error)) this.#fail(position, error)
+      throw error
+    }
+  }
+
+  #fail(position: number, error: unknown): void {
+    if (this.#failure === undefined || position < this.#failure.position) this.#failure = { position, error }
+  }
+
+  #advance(): void {
+    for (let next = this.#inFlight.first; next?.isDone; next = this.#inFlight.first) {
+      this.#inFlight.shift()
+      this.#count++
+      this.#lastId = next.id
+    }
+    if (this.#telling || this.#options.onProgress === undefined) return
+    this.#telling = true
+    nextTurn().then(() => {
+      this.#telling = false
+      this.#tell()
+    })
+  }
+
+  #tell(): void {
+    if (this.#count === this.#toldCount) return
+    this.#toldCount = this.#count
+    try {
+      this.#options.onProgress?.(this.#progress)
+    } catch (error) {
+      this.#fail(this.#started, error)
+    }
+  }
+
+  async #until(atMost: number): Promise<void> {
+    if (this.#unsettled <= atMost) return
+    await new Promise<void>((resolve) => {
+      this.#waiting = { atMost, resolve }
+    })
+    this.#waiting = undefined
+  }
+}
+
+function endedEarly(failure: InsertManyFailure, cause: unknown): WalError {
+  const { count, lastId, position } = failure
+  const error = cause instanceof WalError ? cause : undefined
+  const code: WalErrorCode = error?.code ?? 'WALV_ABORTED'
+  const why = (cause as Error | undefined)?.message ?? echo(cause)
+  const durable = count === 0 ? 'No item is durable' : `${count} items are durable, the last of them is ${echo(lastId)}`
+  return new WalError(code, `insertMany ended at item ${position}: ${why} ${durable}. Go on behind that one.`, {
+    ...(error?.file !== undefined && { file: error.file }),
+    ...(error?.seq !== undefined && { seq: error.seq }),
+    ...(error?.id !== undefined && { id: error.id }),
+    ...(error?.fate !== undefined && { fate: error.fate }),
+    detail: failure,
+    cause,
+  })
+}
