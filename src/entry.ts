@@ -116,7 +116,8 @@ export interface Damage {
    * `unreadable`: sectors that the disk cannot read, now;
    * `missing-segment`: a file of the log that is not there; `truncated`: a file shorter than it was made; `segment-header`: a segment's
    * header that does not verify; `torn-creation`: a file whose creation did not finish; `snapshot`: a snapshot that does not verify;
-   * `foreign`: something that is not part of this log, left alone; `order`: a record out of order.
+   * `foreign`: something that is not part of this log, left alone; `order`: a record out of order; `passed-over`: a loss that an earlier opening with `'salvage'`
+   * passed over, and that nobody has accepted.
    */
   readonly kind:
     | 'torn-tail'
@@ -129,6 +130,7 @@ export interface Damage {
     | 'snapshot'
     | 'foreign'
     | 'order'
+    | 'passed-over'
   /** File name relative to the directory. */
   readonly file: string
   readonly offset: number

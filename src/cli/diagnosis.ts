@@ -136,6 +136,7 @@ export const recordsToText = (ranges: readonly SequenceRange[]): string =>
 function placeToText({ kind, file, offset, bytes, seqs }: Damage, one: boolean): string {
   if (kind === 'missing-segment' && Number(seqs[0]?.from) === 0)
     return `the beginning of the log: the file with ${one ? 'it' : 'them'} is gone, and no snapshot that verifies holds what came before ${file}`
+  if (kind === 'passed-over') return `passed over by an earlier opening with 'salvage', as ${file} notes`
   if (kind === 'missing-segment') return `with the file before ${file}, which is missing`
   const place = `in ${file} at byte ${offset}`
   if (kind === 'unreadable') return `${place}: the disk cannot read ${one ? 'it' : 'them'} now`

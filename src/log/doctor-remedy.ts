@@ -51,7 +51,8 @@ export async function remedyFor(illness: Illness): Promise<Remedy> {
   const files = [...rewrittenFiles(illness), ...(await badSnapshots(illness))]
   if (damage.some(isForeignSegment)) return foreignSegments(illness)
   if (surveyed.logId === undefined && serious.length > 0) return nothingReadable(directory)
-  if (files.length > 0) return { kind: 'repair', files, steps: repairSteps(illness, serious) }
+  if (files.length > 0 || damage.some(isPassedOver))
+    return { kind: 'repair', files, steps: repairSteps(illness, serious) }
   if (senseless.length > 0) return { kind: 'restore-backup', files: [], steps: senselessSteps(directory) }
   if (needless.length > 0) return moveNeedless(directory, needless)
   if (serious.some(isStray)) return moveStray(directory, serious.filter(isStray))
@@ -81,6 +82,8 @@ export function remedyForRefusal(code: WalErrorCode, directory: string, damage: 
 
 /** A file is missing whose records a snapshot holds. */
 const isCoveredHole = ({ kind, acknowledged }: Damage): boolean => kind === 'missing-segment' && acknowledged === false
+
+const isPassedOver = ({ kind }: Damage): boolean => kind === 'passed-over'
 
 /** Named like a segment, and no file. */
 const isStray = ({ kind, acknowledged }: Damage): boolean => kind === 'foreign' && acknowledged === false

@@ -8,6 +8,7 @@ import { lockRefusal, readWriter, type WriterSign } from './doctor-lock.ts'
 import { moveLock, type Remedy, remedyFor, remedyForRefusal } from './doctor-remedy.ts'
 import { ioError } from './io-error.ts'
 import { type Found, look } from './judge.ts'
+import { isTold, type LossNote } from './loss-notes.ts'
 import { settingsOf, type WalSettings } from './options.ts'
 import { refuseAborted } from './recovery.ts'
 import { SnapshotStore, type SnapshotTrial } from './snapshot-store.ts'
@@ -138,7 +139,7 @@ async function examineV2(settings: WalSettings): Promise<Omit<Diagnosis, 'writer
   }
   const losses = damage
     .filter(({ acknowledged, seqs }) => acknowledged !== false && seqs.length > 0)
-    .map((each) => lossOf(each, judged.checkpoint))
+    .map((each) => lossOf(each, mayHold(each, found.notes, judged.checkpoint) ? judged.checkpoint : undefined))
   const isKnown = damage.every(({ acknowledged }) => acknowledged !== null)
   const covered = isKnown && losses.every(({ unsure, gone }) => unsure.length + gone.length === 0)
   return {
@@ -250,6 +251,16 @@ function recoverableOf({ tally, ...found }: Survey, snapshotSeq: number | undefi
     incompleteTransactions: tally.incomplete,
     closedInOrder: found.closed,
   }
+}
+
+/** A snapshot that was made when the loss had been passed over holds nothing of what is lost. */
+function mayHold(
+  damage: Damage,
+  notes: readonly LossNote[],
+  checkpoint: { readonly sequenceNumber: number } | undefined,
+): boolean {
+  const noted = notes.filter(({ losses }) => losses.includes(damage) || isTold(damage, losses))
+  return checkpoint !== undefined && noted.every(({ endSeq }) => checkpoint.sequenceNumber < endSeq - 1)
 }
 
 /** A snapshot holds what came before `replayFrom` for certain, and up to `sequenceNumber` what belonged to no transaction open then. */

@@ -1,6 +1,7 @@
 import type { CheckpointEntry, Damage } from '../entry.ts'
 import { damageOf } from './damage.ts'
 import { type Reach, readDirectory, type SegmentFile } from './directory.ts'
+import { isTold, type LossNote, readLossNotes } from './loss-notes.ts'
 import type { WalSettings } from './options.ts'
 import type { SnapshotProblem, SnapshotStore, SnapshotTrial } from './snapshot-store.ts'
 import { type Survey, survey } from './survey.ts'
@@ -15,6 +16,8 @@ export interface Found {
   readonly surveyed: Survey
   readonly judged: Judged
   readonly damage: readonly Damage[]
+  /** What was passed over before. */
+  readonly notes: readonly LossNote[]
 }
 
 /** Beside a live writer, what looks like damage may be a group that was written while we read: it counts only if it is still there at a second look. */
@@ -42,7 +45,9 @@ export async function lookOnce(
   const none = listed.segments.length === 0
   if (none && listed.reach) damage.push(noSegment(listed.reach))
   if (!none && surveyed.segments.length === 0) damage.push(noHeader(listed.segments[0]!))
-  return { surveyed, judged, damage }
+  const notes = await readLossNotes(disk, directory)
+  damage.push(...notes.flatMap(({ losses }) => losses).filter((loss) => !isTold(loss, damage)))
+  return { surveyed, judged, damage, notes }
 }
 
 /** A segment that is prepared ahead has one before it that is in use. */

@@ -97,9 +97,13 @@ async function startWriting(
   await syncFirst(disk, directory, survey)
   const { logId, segment, header, offset, superseded } = await continueLog(settings, recovered)
   const kept = survey.segments.filter(({ firstSeq }) => firstSeq < header.firstSeq)
-  const segments = new SegmentList(disk, directory, logId, kept)
+  const isWhole = recovered.report.damage.every(isHarmless) && survey.tally.undecodableCheckpoints === 0
+  const damaged = settings.recovery === 'salvage' ? damagedFiles(recovered) : new Set<string>()
+  const segments = new SegmentList(disk, directory, logId, kept, damaged)
   segments.add(segment, header)
-  await removeLeftovers(disk, directory, superseded)
+  const isEvidence = (name: string): boolean =>
+    damaged.has(name) || (!isWhole && survey.supersededSegments.includes(name))
+  await removeLeftovers(settings, superseded, isEvidence)
   const { previous } = header
   const start = {
     lock,
@@ -121,13 +125,16 @@ async function startWriting(
   )
   const { checkpoints: found } = recovered
   // Where records are lost, a checkpoint may be among them, and its snapshot may be all that is left of them. Else one that no checkpoint names is of one that never came to be.
-  const isWhole = recovered.report.damage.every(isHarmless) && survey.tally.undecodableCheckpoints === 0
   const spared = isWhole ? [] : await snapshots.unnamed(found)
   const checkpoints = new Checkpoints(settings, snapshots, segments, writer, transactions, found, spared)
   await Promise.all(open.filter(({ prepared }) => !prepared).map(({ id }) => transactions.mark(id, 'abortTransaction')))
   if (isWhole) await checkpoints.removeUnnamed()
   return { lock, writer, transactions, segments, checkpoints }
 }
+
+/** Segments in which something is lost that may be read at another try, or by somebody else. */
+const damagedFiles = ({ report }: Recovered): Set<string> =>
+  new Set(report.damage.filter((each) => !isHarmless(each)).map(({ file }) => file))
 
 /** What cannot be read now may be wanted later. */
 const isHarmless = ({ acknowledged, kind }: Damage): boolean => acknowledged === false && kind !== 'unreadable'

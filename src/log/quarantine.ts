@@ -3,32 +3,44 @@ import { type Disk, writeFully } from '../disk/disk.ts'
 import { readAround } from '../disk/read-around.ts'
 import { ignoreMissing, listFolder, QUARANTINE_FOLDER, TEMPORARY_SUFFIX } from './directory.ts'
 import { ensureFolder } from './make-directory.ts'
+import { syncNames } from './sync-names.ts'
 
 const PIECE_BYTES = 1024 * 1024
 
 /**
  * Moves a file or folder of a log to `quarantine/`, where it can still be looked at; durable when this resolves. Where it cannot be renamed, as `quarantine/` is on another
  * file system, it is copied, the copy is synced and compared, and only then it is removed.
+ * `gone` is told when nothing is under its old name any more, also if that is not durable yet.
  * @returns its new path; undefined if it is not there
  */
-export async function moveToQuarantine(disk: Disk, directory: string, name: string): Promise<string | undefined> {
+export async function moveToQuarantine(
+  disk: Disk,
+  directory: string,
+  name: string,
+  gone: () => void = () => {},
+): Promise<string | undefined> {
   const from = join(directory, name)
   const present = await listFolder(disk, dirname(from))
   if (!present.some((entry) => entry.name === basename(from))) return undefined
   const folder = await quarantineIn(disk, directory)
   const target = await freePath(disk, folder, basename(from))
   try {
-    await disk.rename(from, target)
+    await syncNames(disk, dirname(from), async () => {
+      await disk.rename(from, target)
+      gone()
+      await disk.syncDirectory(folder)
+    })
   } catch (error) {
     // Also what an overlay file system says of a folder of a layer below.
     if ((error as NodeJS.ErrnoException).code !== 'EXDEV') throw error
     await copyInto(disk, from, target)
     if (!(await isSame(disk, from, target)))
       throw Object.assign(new Error(`EIO: ${target} is not what ${from} is`), { code: 'EIO' })
-    await disk.remove(from)
+    await syncNames(disk, dirname(from), async () => {
+      await disk.remove(from)
+      gone()
+    })
   }
-  await disk.syncDirectory(folder)
-  await disk.syncDirectory(dirname(from))
   return target
 }
 

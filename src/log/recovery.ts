@@ -6,13 +6,15 @@ import { type Disk, type DiskFile, writeFully } from '../disk/disk.ts'
 import type { CheckpointEntry, Damage } from '../entry.ts'
 import { WalError } from '../errors.ts'
 import { alignUp } from '../format/byte-buffer.ts'
-import { encodeSegmentHeader, LOG_ID_BYTES, type SegmentHeader, segmentSeed } from '../format/segment.ts'
+import { encodeSegmentHeader, LOG_ID_BYTES, type SegmentHeader, segmentNumber, segmentSeed } from '../format/segment.ts'
 import { copyRecords, FrameSink } from './copy.ts'
 import { LOCK_FILE, refuseDirectory, TEMPORARY_SUFFIX } from './directory.ts'
 import { look, lookOnce } from './judge.ts'
+import { acceptLosses, isLoss, isTold, noteLosses } from './loss-notes.ts'
 import { makeDirectory } from './make-directory.ts'
 import type { WalSettings } from './options.ts'
 import { FIRST_FRAME } from './pass.ts'
+import { moveToQuarantine } from './quarantine.ts'
 import { repairSegments } from './repair.ts'
 import { createSegment, FIRST_SEGMENT_BYTES, HEADER_ROOM, type OpenSegment, removeFiles } from './segments.ts'
 import type { SnapshotStore } from './snapshot-store.ts'
@@ -87,23 +89,26 @@ export async function ensureDirectory(disk: Disk, path: string): Promise<void> {
 export async function recover(settings: WalSettings, snapshots: SnapshotStore): Promise<Recovered> {
   const started = monotonicMs()
   const { disk, directory } = settings
-  const { judged, damage, ...found } = await look(settings, snapshots)
+  const { judged, damage, notes, ...found } = await look(settings, snapshots)
   let { surveyed } = found
   if (damageChannel.hasSubscribers) for (const each of damage) damageChannel.publish({ directory, damage: each })
   const quarantined: string[] = []
   if (settings.recovery === 'strict') refuseLoss(directory, damage, surveyed.logId !== undefined)
   if (!settings.readOnly) {
-    if (surveyed.logId === undefined && damage.some(({ acknowledged }) => acknowledged !== false))
-      refuseUnreadable(directory, damage)
+    if (surveyed.logId === undefined && damage.some(isLoss)) refuseUnreadable(directory, damage)
     refuseForeign(directory, damage)
+    const noted = notes.flatMap(({ losses }) => losses)
+    const losses = damage.filter((each) => isLoss(each) && !isTold(each, noted))
+    if (settings.recovery === 'repair' && notes.length > 0) await acceptLosses(disk, directory)
+    if (settings.recovery === 'salvage' && losses.length > 0)
+      await noteLosses(disk, directory, { endSeq: surveyed.endSeq, losses })
     for (const name of judged.bad) {
       const path = await snapshots.quarantine(name)
       if (path !== undefined) quarantined.push(path)
       else if (settings.recovery === 'repair') await snapshots.noteMissing(name)
     }
     if (settings.recovery === 'repair' && damage.some(({ kind }) => kind !== 'torn-tail')) {
-      if (!damage.every(({ acknowledged }) => acknowledged === false))
-        quarantined.push(...(await quarantineUnnamed(surveyed, snapshots)))
+      if (damage.some(isLoss)) quarantined.push(...(await quarantineUnnamed(surveyed, snapshots)))
       quarantined.push(...(await repairSegments(disk, directory, surveyed)))
       surveyed = (await lookOnce({ ...settings, trial: undefined }, snapshots)).surveyed
       refuseLoss(directory, surveyed.damage, true)
@@ -248,11 +253,18 @@ async function syncAncestors(disk: Disk, directory: string): Promise<void> {
   } while (path !== dirname(path))
 }
 
-/** Removes what unfinished work of an earlier process left behind. */
-export async function removeLeftovers(disk: Disk, directory: string, superseded: readonly string[]): Promise<void> {
-  const entries = await disk.list(directory)
-  const temporaries = entries.map(({ name }) => name).filter((name) => name.endsWith(`.walv${TEMPORARY_SUFFIX}`))
-  await removeFiles(disk, directory, [...superseded, ...temporaries])
+/** Removes what unfinished work of an earlier process left behind, and what is superseded: this goes to `quarantine/` where anything could still be read in it. */
+export async function removeLeftovers(
+  { disk, directory }: WalSettings,
+  superseded: readonly string[],
+  isEvidence: (name: string) => boolean,
+): Promise<void> {
+  for (const name of superseded.filter(isEvidence)) await moveToQuarantine(disk, directory, name)
+  const names = (await disk.list(directory)).filter(({ kind }) => kind === 'file').map(({ name }) => name)
+  const temporaries = names
+    .filter((name) => segmentNumber(name.replace(TEMPORARY_SUFFIX, '')) !== undefined)
+    .filter((name) => name.endsWith(TEMPORARY_SUFFIX))
+  await removeFiles(disk, directory, [...superseded.filter((name) => !isEvidence(name)), ...temporaries])
 }
 
 export const lockPath = (directory: string): string => join(directory, LOCK_FILE)

@@ -12,6 +12,7 @@ import {
 import { ignoreMissing, segmentPath, TEMPORARY_SUFFIX } from './directory.ts'
 import { lockLost } from './directory-lock.ts'
 import { letGo } from './let-go.ts'
+import { moveToQuarantine } from './quarantine.ts'
 import { syncNames } from './sync-names.ts'
 import type { SegmentExtent } from './walk.ts'
 
@@ -93,12 +94,21 @@ export class SegmentList {
   readonly #disk: Disk
   readonly #directory: string
   readonly #logId: Buffer
+  readonly #damaged: ReadonlySet<string>
   #extents: SegmentExtent[]
 
-  constructor(disk: Disk, directory: string, logId: Buffer, extents: readonly SegmentExtent[]) {
+  /** `damaged`: names of those that are put aside when they are not needed any more, as evidence, and not removed. */
+  constructor(
+    disk: Disk,
+    directory: string,
+    logId: Buffer,
+    extents: readonly SegmentExtent[],
+    damaged: ReadonlySet<string> = new Set(),
+  ) {
     this.#disk = disk
     this.#directory = directory
     this.#logId = logId
+    this.#damaged = damaged
     this.#extents = [...extents]
   }
 
@@ -140,16 +150,25 @@ export class SegmentList {
   /** Removes the files that hold nothing from `floorSeq` on, oldest first, each removal durable before the next, so that no crash leaves a hole. */
   async dropBefore(floorSeq: number): Promise<void> {
     while (this.#extents.length > 1 && this.#extents[0]!.limitSeq <= floorSeq) {
-      const { path, bytes } = this.#extents[0]!
-      await letGo(this.#disk, [path], () =>
-        syncNames(this.#disk, this.#directory, async () => {
-          await this.#disk.remove(path).catch(ignoreMissing)
-          this.#extents = this.#extents.slice(1)
-        }),
-      )
+      const { name, path, bytes } = this.#extents[0]!
+      if (this.#damaged.has(name)) await moveToQuarantine(this.#disk, this.#directory, name, () => this.#forgetFirst())
+      else await this.#removeFirst(path)
       if (retentionChannel.hasSubscribers)
         retentionChannel.publish({ directory: this.#directory, file: path, bytes, firstSeq: this.firstSeq })
     }
+  }
+
+  #removeFirst(path: string): Promise<void> {
+    return letGo(this.#disk, [path], () =>
+      syncNames(this.#disk, this.#directory, async () => {
+        await this.#disk.remove(path).catch(ignoreMissing)
+        this.#forgetFirst()
+      }),
+    )
+  }
+
+  #forgetFirst(): void {
+    this.#extents = this.#extents.slice(1)
   }
 }
 

@@ -16,6 +16,8 @@ export interface Survey {
   readonly segments: readonly LiveSegment[]
   /** Names of segment files that hold nothing of the log: superseded, or prepared and never used. */
   readonly unusedSegments: readonly string[]
+  /** Those of them whose records a later segment holds: should that be damaged, these still have them. */
+  readonly supersededSegments: readonly string[]
   readonly lastSegmentNumber: number
   readonly firstSeq: number
   /** One more than the last sequence number of the log. */
@@ -53,6 +55,7 @@ export async function survey(disk: Disk, directory: LogDirectory, options: Surve
     logId,
     segments: first.live.map((segment) => ({ ...segment, passUnreadable: first.unreadable.has(segment.number) })),
     unusedSegments: [...unused, ...live.filter(({ number }) => !first.usedBytes.has(number)).map(({ name }) => name)],
+    supersededSegments: unused,
     lastSegmentNumber: directory.lastNumber,
     firstSeq: first.live[0]?.firstSeq ?? 0,
     endSeq: end,

@@ -451,8 +451,13 @@ test('what earlier processes left unfinished is removed: temporary files, supers
   for (const name of ['segment-0000000009.walv.tmp', 'mine.tmp', 'mine.walv.tmp'])
     await putFile(disk, `${DIRECTORY}/${name}`, Buffer.from('left'))
   const wal = await openOn(disk)
-  assert.deepEqual(await namesOn(disk), ['LOCK', 'mine.tmp', 'segment-0000000005.walv'])
-  assert.deepEqual(await namesOn(disk.crash('nothing')), ['LOCK', 'mine.tmp', 'segment-0000000005.walv'])
+  assert.deepEqual(await namesOn(disk), ['LOCK', 'mine.tmp', 'mine.walv.tmp', 'segment-0000000005.walv'])
+  assert.deepEqual(await namesOn(disk.crash('nothing')), [
+    'LOCK',
+    'mine.tmp',
+    'mine.walv.tmp',
+    'segment-0000000005.walv',
+  ])
   assert.deepEqual([wal.recovery.damage, await idsIn(wal)], [[], ['id-0']])
   await wal.close()
 })
