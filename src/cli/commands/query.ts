@@ -1,4 +1,4 @@
-import { DurableIndex, type Hit, type Metric, WalError } from '../../mod.ts'
+import { DurableIndex, type Filter, type Hit, type Metric, WalError } from '../../mod.ts'
 import { defineCommand } from '../args.ts'
 import { type Command, command, type ExitCode, printJson, printLine } from '../command.ts'
 import { exactIndex, indexKind, metricFor } from '../opening.ts'
@@ -16,6 +16,11 @@ const spec = defineCommand({
   },
   options: {
     vector: { type: 'string', placeholder: 'JSON', description: 'the vector to look around, as [0.1, …]' },
+    filter: {
+      type: 'string',
+      placeholder: 'JSON',
+      description: 'what the metadata must be like, as {"lang":"en"}; see docs/filters.md',
+    },
     k: { type: 'integer', short: 'k', placeholder: 'N', min: 1, max: 100_000, default: 10, description: 'how many' },
     metric: {
       type: 'choice',
@@ -28,9 +33,10 @@ const spec = defineCommand({
 
 export const query: Command = command(
   spec,
-  async ({ vector, k, metric, json }, { directory, id }): Promise<ExitCode> => {
+  async ({ vector, filter, k, metric, json }, { directory, id }): Promise<ExitCode> => {
     if ((id === undefined) === (vector === undefined))
       throw new WalError('WALV_USAGE', 'Give either an ID or --vector. See `walv query --help`.')
+    const options = { k, ...(filter !== undefined && { filter: parseFilter(filter) }) }
     const kind = await indexKind(directory)
     if (kind === undefined) throw new WalError('WALV_NOT_FOUND', `There is no vector in ${directory}. Check the path.`)
     const index = await DurableIndex.open({
@@ -45,9 +51,9 @@ export const query: Command = command(
         `There is no ${quote(id)} among the ${formatCount(index.size)} vectors in ${directory}.`,
       )
     }
-    const hits = await index.search(stored?.vector ?? parseVector(vector!), { k })
+    const hits = await index.search(stored?.vector ?? parseVector(vector!), options)
     if (json) for (const hit of hits) await printJson(hit)
-    else await printLine(table(hits.map(rowOf), 'rl'))
+    else if (hits.length > 0) await printLine(table(hits.map(rowOf), 'rl'))
     return 0
   },
 )
@@ -62,6 +68,12 @@ function parseVector(text: string): number[] {
   const value = parseJson(text)
   if (Array.isArray(value) && value.every((element) => typeof element === 'number')) return value
   throw new WalError('WALV_USAGE', '--vector must be a JSON array of numbers, such as "[0.1, -0.2]".')
+}
+
+function parseFilter(text: string): Filter {
+  const value = parseJson(text)
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Filter
+  throw new WalError('WALV_USAGE', `--filter must be a JSON object, such as '{"lang":"en","year":{"$gte":2020}}'.`)
 }
 
 function parseJson(text: string): unknown {

@@ -54,6 +54,34 @@ test('The nearest to a given vector, as many as are asked for', async (t) => {
   ])
 })
 
+test('What a filter takes is found, before it counts', async (t) => {
+  const directory = await someIndex(t)
+  const idsOf = async (filter: string): Promise<unknown> =>
+    (await jsonLines(0, 'query', directory, 'origin', '-k', '1', '--filter', filter)).map(
+      (hit) => (hit as { id: string }).id,
+    )
+  assert.deepEqual(await idsOf('{"lang":{"$in":["en","de"]}}'), ['near'])
+  assert.deepEqual(await idsOf('{"lang":{"$exists":false}}'), ['origin'])
+  assert.deepEqual(await textLines(0, 'query', directory, 'origin', '--filter', '{"lang":"fr"}'), [])
+})
+
+test('A filter that is none is wrong use, and an operator that there is not is named', async (t) => {
+  const directory = await someIndex(t)
+  for (const wrong of ['lang=en', '["lang"]', '5', 'null', ''])
+    await assertRefused(
+      ['query', directory, 'origin', `--filter=${wrong}`],
+      2,
+      'WALV_USAGE',
+      /--filter must be a JSON object/,
+    )
+  await assertRefused(
+    ['query', directory, 'origin', '--filter', '{"lang":{"$like":"e%"}}'],
+    2,
+    'WALV_INVALID_OPTION',
+    /filter\.lang has no operator "\$like"\. There are: \$eq/,
+  )
+})
+
 test('An id that is not there is a negative answer', async (t) => {
   const directory = await someIndex(t)
   await assertRefused(
