@@ -3,25 +3,31 @@
  * cannot find that package.
  */
 
-import { randomUUID } from 'node:crypto'
-import { readdir } from 'node:fs/promises'
 import { Document, type DocumentInterface } from '@langchain/core/documents'
 import type { EmbeddingsInterface } from '@langchain/core/embeddings'
 import { maximalMarginalRelevance } from '@langchain/core/utils/math'
 import { type MaxMarginalRelevanceSearchOptions, VectorStore } from '@langchain/core/vectorstores'
+import { nodeDisk } from '../disk/real.ts'
 import { echo } from '../echo.ts'
 import type { JsonValue } from '../entry.ts'
 import { WalError } from '../errors.ts'
-import { checkedIdBytes } from '../format/encode.ts'
-import { encodeMetadata } from '../format/metadata.ts'
 import { DurableIndex } from '../index/durable-index.ts'
-import type { DurableIndexOptions, Hit } from '../index/durable-index-types.ts'
+import { DURABLE_INDEX_OPTIONS, type DurableIndexOptions, type Hit } from '../index/durable-index-types.ts'
 import { decided, noFilter } from '../index/filter/accept.ts'
 import { compileFilter } from '../index/filter/compile.ts'
 import type { Filter, FilterFunction } from '../index/filter/filter.ts'
 import { flat } from '../index/flat.ts'
 import type { Metric, VectorIndex } from '../index/vector-index.ts'
+import { readDirectory } from '../log/directory.ts'
 import { checkOptions, type OptionNames } from '../option-names.ts'
+import {
+  documentOf,
+  type MetadataPolicy,
+  needAsMany,
+  type Prepared,
+  prepare,
+  storedDocument,
+} from './langchain/documents.ts'
 import { checkPeer, findPeer, type Peer } from './peer.ts'
 
 /** Before 0.3 documents lose their ids. */
@@ -33,7 +39,17 @@ export interface WalvVectorStoreConfig extends Omit<DurableIndexOptions, 'index'
    * dimensions of what the model makes of one word, which costs a call of the model at each opening.
    */
   readonly index?: VectorIndex
+  /**
+   * What becomes of metadata that JSON cannot hold, as some loaders make it. `'strict'` (default): the document is
+   * refused, and named. `'sanitize'`: what JSON makes of it is stored: dates as texts, instances of classes as their
+   * members, without functions.
+   */
+  readonly metadata?: MetadataPolicy
 }
+
+const STORE_OPTIONS: OptionNames<WalvVectorStoreConfig> = { ...DURABLE_INDEX_OPTIONS, metadata: true }
+
+export type { MetadataPolicy } from './langchain/documents.ts'
 
 /**
  * What documents a search, or a deletion, takes: a function of the document, which must not change it and answers at
@@ -51,12 +67,6 @@ const ADD_OPTIONS: OptionNames<AddOptions> = { ids: true }
 export type WalvDeleteParams =
   | { readonly ids: readonly string[]; readonly filter?: never }
   | { readonly filter: WalvFilter; readonly ids?: never }
-
-/** A document as it stands in the index: the metadata of its vector. */
-interface StoredDocument {
-  readonly pageContent: string
-  readonly metadata: { readonly [key: string]: JsonValue }
-}
 
 type Upsert = {
   readonly type: 'insert'
@@ -77,41 +87,58 @@ export class WalvVectorStore extends VectorStore {
   declare FilterType: WalvFilter
   /** The index below: for checkpoints, figures, and what LangChain's interface does not have. */
   readonly index: DurableIndex
+  readonly #policy: MetadataPolicy
 
   static override lc_name(): string {
     return 'WalvVectorStore'
   }
 
-  /** Over an index that is open already and holds nothing but documents. `close` closes it. @throws WALV_ENGINE */
-  constructor(embeddings: EmbeddingsInterface, { index }: { readonly index: DurableIndex }) {
+  /**
+   * Over an index that is open already and holds nothing but documents. `close` closes it.
+   * @throws WALV_ENGINE, WALV_INVALID_OPTION
+   */
+  constructor(
+    embeddings: EmbeddingsInterface,
+    over: { readonly index: DurableIndex; readonly metadata?: MetadataPolicy },
+  ) {
     checkVersion()
+    checkOptions('new WalvVectorStore', over, { index: true, metadata: true })
     super(embeddings, {})
-    this.index = index
+    this.index = over.index
+    this.#policy = policyOf(over.metadata)
   }
 
   /**
    * Opens the store in a directory, which is made if missing.
-   * @throws WALV_ENGINE if `@langchain/core` is older than 0.3.0; what `DurableIndex.open` and the model throw
+   * @throws WALV_ENGINE if `@langchain/core` is older than 0.3.0; WALV_INDEX_MISMATCH if it holds something else than
+   * documents; what `DurableIndex.open` and the model throw
    */
   static async open(embeddings: EmbeddingsInterface, config: WalvVectorStoreConfig): Promise<WalvVectorStore> {
     checkVersion()
+    checkOptions('WalvVectorStore.open', config, STORE_OPTIONS)
+    const { metadata = 'strict', ...options } = config
+    policyOf(metadata)
     const index = config.index ?? flat({ dimensions: (await embeddings.embedQuery('dimensions')).length })
-    return new WalvVectorStore(embeddings, { index: await DurableIndex.open({ ...config, index }) })
+    const opened = await DurableIndex.open({ ...options, index })
+    try {
+      needDocuments(opened)
+    } catch (error) {
+      await opened.close()
+      throw error
+    }
+    return new WalvVectorStore(embeddings, { index: opened, metadata })
   }
 
-  /** Opens the store in a directory where there is one. @throws WALV_NO_DIRECTORY if there is nothing, and what `open` throws */
+  /**
+   * Opens the store in a directory where there is one.
+   * @throws WALV_NO_DIRECTORY if there is nothing, or nothing of walv's, and what `open` throws
+   */
   static async fromExistingIndex(
     embeddings: EmbeddingsInterface,
     config: WalvVectorStoreConfig,
   ): Promise<WalvVectorStore> {
-    const names = await readdir(config.directory).catch(() => [])
-    if (names.length === 0) {
-      throw new WalError(
-        'WALV_NO_DIRECTORY',
-        `There is no index in ${config.directory}. Check the path, or use WalvVectorStore.open to make one.`,
-        { file: config.directory },
-      )
-    }
+    checkOptions('WalvVectorStore.fromExistingIndex', config, STORE_OPTIONS)
+    await needLog(config)
     return WalvVectorStore.open(embeddings, config)
   }
 
@@ -156,7 +183,7 @@ export class WalvVectorStore extends VectorStore {
    */
   async addDocuments(documents: DocumentInterface[], options: AddOptions = {}): Promise<string[]> {
     checkOptions('addDocuments', options, ADD_OPTIONS)
-    const prepared = prepare(documents, options.ids)
+    const prepared = prepare(documents, options.ids, this.#policy)
     const vectors = await this.embeddings.embedDocuments(prepared.map(({ metadata }) => metadata.pageContent))
     return this.#add(vectors, prepared)
   }
@@ -164,7 +191,7 @@ export class WalvVectorStore extends VectorStore {
   /** The same, with vectors that are there already: `vectors[i]` is that of `documents[i]`. */
   async addVectors(vectors: number[][], documents: DocumentInterface[], options: AddOptions = {}): Promise<string[]> {
     checkOptions('addVectors', options, ADD_OPTIONS)
-    return this.#add(vectors, prepare(documents, options.ids))
+    return this.#add(vectors, prepare(documents, options.ids, this.#policy))
   }
 
   async #add(vectors: number[][], documents: readonly Prepared[]): Promise<string[]> {
@@ -250,44 +277,36 @@ function checkVersion(): void {
   if (place) checkPeer(PACKAGE, place)
 }
 
-interface Prepared {
-  readonly id: string
-  readonly metadata: StoredDocument
-}
-
-/** @throws WALV_INVALID_OPTION, WALV_DUPLICATE_ID, WALV_INVALID_METADATA, WALV_LIMIT */
-function prepare(documents: readonly DocumentInterface[], ids: readonly string[] | undefined): Prepared[] {
-  if (ids) needAsMany(ids, 'ids', documents)
-  const places = new Map<string, number>()
-  return documents.map((document, i) => {
-    const id = ids?.[i] ?? document.id ?? randomUUID()
-    const before = places.get(id)
-    if (before !== undefined) {
-      const what = `Documents ${before} and ${i} have the same id ${echo(id)}. Nothing was added.`
-      throw new WalError('WALV_DUPLICATE_ID', what, { id })
-    }
-    places.set(id, i)
-    return { id, metadata: checkedDocument(document, id, i) }
-  })
-}
-
-/** @throws WALV_INVALID_ID, WALV_INVALID_METADATA, WALV_LIMIT */
-function checkedDocument({ pageContent, metadata = {} }: DocumentInterface, id: string, i: number): StoredDocument {
-  checkedIdBytes(id)
-  if (typeof pageContent !== 'string' || typeof metadata !== 'object' || metadata === null || Array.isArray(metadata)) {
-    const what = `Document ${i} needs a string as pageContent, and an object as metadata. Nothing was added.`
-    throw new WalError('WALV_INVALID_METADATA', what, { id })
-  }
-  encodeMetadata({ pageContent, metadata }, id)
-  return { pageContent, metadata }
-}
-
-function needAsMany(given: readonly unknown[], what: string, documents: readonly unknown[]): void {
-  if (given.length === documents.length) return
-  throw invalidOption(`There are ${given.length} ${what} for ${documents.length} documents. Nothing was added.`)
-}
-
 const invalidOption = (message: string): WalError => new WalError('WALV_INVALID_OPTION', message)
+
+function policyOf(metadata: MetadataPolicy = 'strict'): MetadataPolicy {
+  if (metadata === 'strict' || metadata === 'sanitize') return metadata
+  throw invalidOption(`The option metadata must be 'strict' or 'sanitize', not ${echo(metadata)}.`)
+}
+
+/** Makes sure that opening will not make a log among files of others. */
+async function needLog({ directory, disk = nodeDisk }: WalvVectorStoreConfig): Promise<void> {
+  // Opening refuses it.
+  if (typeof directory !== 'string') return
+  const found = await readDirectory(disk, directory).catch((error: WalError) => {
+    if (error.code === 'WALV_NO_DIRECTORY') return undefined
+    throw error
+  })
+  if (found && (found.segments.length > 0 || found.reach !== undefined || found.damage.length > 0)) return
+  throw new WalError(
+    'WALV_NO_DIRECTORY',
+    `There is no index in ${directory}. Check the path, or use WalvVectorStore.open to make one.`,
+    { file: directory },
+  )
+}
+
+/** Looks at one entry: an index holds either documents or something else. @throws WALV_INDEX_MISMATCH */
+function needDocuments(index: DurableIndex): void {
+  for (const id of index.ids()) {
+    storedDocument(index.get(id)!.metadata, id)
+    return
+  }
+}
 
 /** One batch; what is too much for one record, as a transaction. */
 async function addWhole(index: DurableIndex, entries: readonly Upsert[]): Promise<void> {
@@ -310,22 +329,6 @@ function acceptor(filter: WalvFilter): FilterFunction {
   if (typeof filter !== 'object' || filter === null || Array.isArray(filter)) throw noFilter(filter, 'a document')
   const accepts = compileFilter(filter)
   return (stored, id) => accepts(storedDocument(stored, id).metadata)
-}
-
-/** With metadata of its own, which the caller may change. */
-function documentOf({ id, metadata: stored }: Hit): Document {
-  const { pageContent, metadata } = storedDocument(stored, id)
-  return new Document({ id, pageContent, metadata: structuredClone(metadata) })
-}
-
-function storedDocument(stored: JsonValue, id: string): StoredDocument {
-  const { pageContent, metadata } = (stored ?? {}) as Partial<StoredDocument>
-  if (typeof pageContent === 'string' && typeof metadata === 'object') return { pageContent, metadata }
-  throw new WalError(
-    'WALV_INDEX_MISMATCH',
-    `What is stored under ${echo(id)} is no LangChain document: its metadata has no pageContent and metadata. Open the index with what wrote it.`,
-    { id },
-  )
 }
 
 function score(metric: Metric, distance: number): number {
