@@ -2,15 +2,27 @@ import type { CheckpointEntry } from '../entry.ts'
 import type { Log } from '../log/log.ts'
 import type { ApplyQueue } from './apply-queue.ts'
 import type { IndexState } from './index-state.ts'
+import type { Amount } from './logged-amount.ts'
+import { RetryDelay } from './retry-delay.ts'
 
-const AUTO_CHECKPOINT_ENTRIES = 10_000
+/** Below so many changes and so many bytes of log no automatic checkpoint is due, however small the index is. */
+const LEAST_CHANGES = 10_000
+const LEAST_BYTES = 64 * 1024 * 1024
+/** The log behind the last checkpoint may be so many times as large as the index. */
+const LOG_TO_INDEX = 2
 
 /** What is told of the checkpoints of an index. */
 export interface CheckpointFigures {
+  /** Changes behind the last checkpoint; the members of batches and transactions count each. */
   readonly entriesSinceCheckpoint: number
+  /** About how many bytes of the log they take. */
+  readonly bytesSinceCheckpoint: number
   /** Automatic checkpoints that failed; the log goes on without. */
   readonly checkpointFailures: number
+  /** Why the last of them failed. */
   readonly lastCheckpointError: string | undefined
+  /** How long no automatic one is tried again, as the last one failed: 5 s, twice as long after each further failure, at most 10 minutes. */
+  readonly checkpointRetryInMs: number | undefined
 }
 
 /** Takes the checkpoints of an index, one at a time: those that are asked for, and automatic ones when they are due. */
@@ -22,24 +34,47 @@ export class Checkpointing {
   /** The checkpoint under way, and the one that waits for its end. */
   #running: { readonly seq: number; readonly done: Promise<CheckpointEntry | undefined> } | undefined
   #next: Promise<CheckpointEntry | undefined> | undefined
+  /** What was logged when the last one was taken. */
+  #covered: Amount = { changes: 0, bytes: 0 }
+  readonly #retryDelay: RetryDelay
   #failures = 0
   #lastError: string | undefined
   #closed = false
 
-  /** `interval`: after how many entries an automatic one is due; `'auto'` goes by the size of the index. */
-  constructor(log: Log, state: IndexState, queue: ApplyQueue, interval: number | 'auto' | false) {
+  /** `interval`: after how many changes an automatic one is due; `'auto'` goes by the size of the index. */
+  constructor(
+    log: Log,
+    state: IndexState,
+    queue: ApplyQueue,
+    interval: number | 'auto' | false,
+    retryDelay: RetryDelay = new RetryDelay(),
+  ) {
     this.#log = log
     this.#state = state
     this.#queue = queue
     this.#interval = interval
+    this.#retryDelay = retryDelay
   }
 
   get figures(): CheckpointFigures {
+    const { changes, bytes } = this.#state.logged.since(this.#covered)
     return {
-      entriesSinceCheckpoint: this.#entriesSinceLast(),
+      entriesSinceCheckpoint: changes,
+      bytesSinceCheckpoint: bytes,
       checkpointFailures: this.#failures,
       lastCheckpointError: this.#lastError,
+      checkpointRetryInMs: this.#retryDelay.failures === 0 ? undefined : Math.ceil(this.#retryDelay.remainingMs),
     }
+  }
+
+  /** What to say of those that failed since the last one that did not; undefined if none did. */
+  get trouble(): string | undefined {
+    const { failures, remainingMs } = this.#retryDelay
+    if (failures === 0) return undefined
+    const which = failures === 1 ? 'automatic one' : `${failures} automatic ones`
+    const why = this.#lastError?.replace(/\.$/, '')
+    const seconds = Math.ceil(remainingMs / 1000)
+    return `The last ${which} failed: ${why}. The next is tried with the first change after ${seconds} s.`
   }
 
   /** Resolves to a checkpoint that has every change applied by now. Where one is under way without them, it waits for its end. */
@@ -59,15 +94,30 @@ export class Checkpointing {
 
   /** Called after every change. */
   takeIfDue(): void {
-    if (this.#interval === false || this.#running || this.#next || this.#closed) return
-    const { size } = this.#state.catalog
-    const due = this.#interval === 'auto' ? Math.max(AUTO_CHECKPOINT_ENTRIES, size) : this.#interval
-    if (this.#entriesSinceLast() < due) return
+    if (this.#running || this.#next || this.#closed) return
+    if (!this.#isDue() || this.#retryDelay.remainingMs > 0) return
     // Upkeep: its failure is told in the figures and changes nobody's answer.
     this.take().catch((error: Error) => {
       this.#failures++
       this.#lastError = error.message
+      this.#retryDelay.failed()
     })
+  }
+
+  #isDue(): boolean {
+    if (this.#interval === false) return false
+    const { changes, bytes } = this.#state.logged.since(this.#covered)
+    if (this.#interval !== 'auto') return changes >= this.#interval
+    if (changes >= Math.max(LEAST_CHANGES, this.#state.catalog.size)) return true
+    return bytes >= LEAST_BYTES && bytes >= LOG_TO_INDEX * this.#indexBytes()
+  }
+
+  /** As its last snapshot was, or as its vectors are now, whichever is more. */
+  #indexBytes(): number {
+    const { catalog, index } = this.#state
+    const files = this.#log.lastCheckpoint?.snapshot?.files ?? []
+    const snapshotBytes = files.reduce((sum, { bytes }) => sum + bytes, 0)
+    return Math.max(snapshotBytes, 4 * index.dimensions * catalog.size)
   }
 
   /** No automatic one begins any more. Resolves when none is under way. */
@@ -88,21 +138,21 @@ export class Checkpointing {
   async #write(seq: number): Promise<CheckpointEntry | undefined> {
     const last = this.#log.lastCheckpoint
     if (seq < 0 || last?.sequenceNumber === seq) return last
+    const { changes, bytes } = this.#state.logged
     const frozen = this.#state.freeze()
     try {
-      return await this.#log.checkpoint({
+      const checkpoint = await this.#log.checkpoint({
         seq,
         snapshot: async (target) => {
           await frozen.save(target)
           return frozen.info
         },
       })
+      this.#covered = { changes, bytes }
+      this.#retryDelay.succeeded()
+      return checkpoint
     } finally {
       frozen.release()
     }
-  }
-
-  #entriesSinceLast(): number {
-    return this.#queue.appliedSeq - (this.#log.lastCheckpoint?.sequenceNumber ?? -1)
   }
 }

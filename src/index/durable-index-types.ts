@@ -12,8 +12,11 @@ export interface DurableIndexOptions<Metadata = JsonValue, Input = Metadata> ext
    */
   readonly index: VectorIndex
   /**
-   * Takes a checkpoint by itself when so many entries were logged since the last. `'auto'` (default): when as many were logged as the index holds,
-   * and at least 10 000, so that the cost of snapshots stays in proportion. `false`: never.
+   * Takes a checkpoint by itself when so many changes were logged since the last; the members of batches and
+   * transactions count each. `'auto'` (default): when as many were logged as the index holds vectors, and at least
+   * 10,000, or when they take twice as many bytes as the index, and at least 64 MiB, so that the log and the cost of
+   * snapshots stay in proportion. `false`: never. After one that fails none is tried for 5 s, and for twice as long
+   * after each further one, at most 10 minutes.
    */
   readonly checkpointIntervalEntries?: number | 'auto' | false
   /**

@@ -244,6 +244,7 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> {
       return result
     } catch (error) {
       if (transaction.state === 'open' || transaction.state === 'failed') await transaction.abort().catch(() => {})
+      this.#state.logged.add(scope.entries)
       throw error
     } finally {
       scope.end()
@@ -372,9 +373,9 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> {
   #withOwn(check: HealthCheck): HealthCheck {
     const { broken } = this.#queue
     if (check.name === 'poison' && broken) return poisonCheck(broken)
-    const { lastCheckpointError } = this.#checkpointing.figures
-    if (check.name !== 'checkpoint-age' || check.level === 'ok' || lastCheckpointError === undefined) return check
-    return { ...check, message: `${check.message} The last automatic one failed: ${lastCheckpointError}` }
+    const { trouble } = this.#checkpointing
+    if (check.name !== 'checkpoint-age' || trouble === undefined) return check
+    return { ...check, level: check.level === 'ok' ? 'warn' : check.level, message: `${check.message} ${trouble}` }
   }
 
   /** Waits for what is under way and closes the log. Calling it again is harmless. */

@@ -4,6 +4,7 @@ import { WalError } from '../errors.ts'
 import { CATALOG_FILE, Catalog, type CatalogEntry } from './catalog.ts'
 import { SetFingerprint } from './fingerprint.ts'
 import { HeldVectors, type Vectors } from './held-vectors.ts'
+import { LoggedAmount } from './logged-amount.ts'
 import { savedIndex } from './snapshot-proof.ts'
 import type { SnapshotReader, SnapshotWriter, VectorIndex } from './vector-index.ts'
 
@@ -12,6 +13,8 @@ export class IndexState {
   readonly index: VectorIndex
   readonly catalog: Catalog = new Catalog()
   readonly fingerprint: SetFingerprint = new SetFingerprint()
+  /** What was applied since the snapshot that it was loaded from, if from one, or had no effect. */
+  readonly logged: LoggedAmount = new LoggedAmount()
   #vectors: Vectors
 
   constructor(index: VectorIndex) {
@@ -36,6 +39,7 @@ export class IndexState {
    * A function of the state and the entries alone, so that every reader of a log comes to the same state. Returns whether they were applied.
    */
   apply(entries: readonly BatchMember[]): boolean {
+    this.logged.add(entries)
     const changes = [...dataEntries(entries)]
     if (!this.#possible(changes)) return false
     for (const change of changes) this.#applyOne(change)

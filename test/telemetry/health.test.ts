@@ -261,7 +261,10 @@ test('why there is no newer checkpoint is said with its age', async (t) => {
   await new Promise((resolve) => setTimeout(resolve, 5))
   const { level, message } = checkOf(await index.health(tight), 'checkpoint-age')
   assert.equal(level, 'warn')
-  assert.match(message, /Call checkpoint\(\)\. The last automatic one failed: no memory for a copy$/)
+  assert.match(
+    message,
+    /Call checkpoint\(\)\. The last automatic one failed: no memory for a copy\. The next is tried with the first change after \d s\.$/,
+  )
 })
 
 test('a disk that cannot tell its free space, or fails to, is a warning', async (t) => {

@@ -1,0 +1,45 @@
+import type { BatchMember, JsonValue } from '../entry.ts'
+
+/** What a change takes in the log beside what it holds, about. */
+const CHANGE_BYTES = 48
+
+export interface Amount {
+  /** Each member of a batch and each change of a transaction counts. */
+  readonly changes: number
+  /** About how many bytes of the log they take. */
+  readonly bytes: number
+}
+
+/** How much was logged. It is estimated from the changes, so that those that are replayed count like those that are made. */
+export class LoggedAmount implements Amount {
+  changes = 0
+  bytes = 0
+
+  add(entries: readonly BatchMember[]): void {
+    for (const entry of entries) {
+      if (entry.type === 'batch') this.add(entry.entries)
+      else {
+        this.changes++
+        this.bytes += CHANGE_BYTES + bytesOf(entry)
+      }
+    }
+  }
+
+  since({ changes, bytes }: Amount): Amount {
+    return { changes: this.changes - changes, bytes: this.bytes - bytes }
+  }
+}
+
+function bytesOf(entry: Exclude<BatchMember, { readonly type: 'batch' }>): number {
+  if (entry.type === 'custom') return entry.kind.length + entry.data.length
+  if (entry.type === 'delete') return entry.id.length
+  return entry.id.length + 4 * (entry.vector?.length ?? 0) + jsonBytes(entry.metadata)
+}
+
+/** About the length of a JSON text, without making it. */
+function jsonBytes(value: JsonValue | undefined): number {
+  if (typeof value === 'string') return value.length + 2
+  if (typeof value !== 'object' || value === null) return value === undefined ? 0 : 8
+  if (Array.isArray(value)) return value.reduce((sum: number, member) => sum + 1 + jsonBytes(member), 2)
+  return Object.entries(value).reduce((sum, [key, member]) => sum + key.length + 4 + jsonBytes(member), 2)
+}
