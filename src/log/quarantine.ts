@@ -1,5 +1,5 @@
 import { basename, dirname, join } from 'node:path'
-import { type Disk, writeFully } from '../disk/disk.ts'
+import { type Disk, type DiskEntry, writeFully } from '../disk/disk.ts'
 import { readAround } from '../disk/read-around.ts'
 import { ignoreMissing, listFolder, QUARANTINE_FOLDER, TEMPORARY_SUFFIX } from './directory.ts'
 import { ensureFolder } from './make-directory.ts'
@@ -20,8 +20,8 @@ export async function moveToQuarantine(
   gone: () => void = () => {},
 ): Promise<string | undefined> {
   const from = join(directory, name)
-  const present = await listFolder(disk, dirname(from))
-  if (!present.some((entry) => entry.name === basename(from))) return undefined
+  const found = (await listFolder(disk, dirname(from))).find((entry) => entry.name === basename(from))
+  if (found === undefined) return undefined
   const folder = await quarantineIn(disk, directory)
   const target = await freePath(disk, folder, basename(from))
   try {
@@ -33,8 +33,8 @@ export async function moveToQuarantine(
   } catch (error) {
     // Also what an overlay file system says of a folder of a layer below.
     if ((error as NodeJS.ErrnoException).code !== 'EXDEV') throw error
-    await copyInto(disk, from, target)
-    if (!(await isSame(disk, from, target)))
+    await copyInto(disk, from, target, found.kind)
+    if (!(await isSame(disk, from, target, found.kind)))
       throw Object.assign(new Error(`EIO: ${target} is not what ${from} is`), { code: 'EIO' })
     await syncNames(disk, dirname(from), async () => {
       await disk.remove(from)
@@ -60,7 +60,7 @@ export async function copyToQuarantine(disk: Disk, directory: string, name: stri
     return path
   }
   const target = await freePath(disk, folder, name)
-  await copyInto(disk, join(directory, name), target)
+  await copyInto(disk, join(directory, name), target, 'file')
   return target
 }
 
@@ -81,11 +81,11 @@ export function freeName(name: string, taken: ReadonlySet<string>): string {
 }
 
 /** A copy under a temporary name, compared with what it is of, then renamed; durable. */
-async function copyInto(disk: Disk, from: string, target: string): Promise<void> {
+async function copyInto(disk: Disk, from: string, target: string, kind: DiskEntry['kind']): Promise<void> {
   const temporary = join(dirname(target), basename(from) + TEMPORARY_SUFFIX)
   await disk.remove(temporary).catch(ignoreMissing)
   try {
-    await copy(disk, from, temporary)
+    await copy(disk, from, temporary, kind)
     await disk.rename(temporary, target)
     await disk.syncDirectory(dirname(target))
   } catch (error) {
@@ -96,22 +96,11 @@ async function copyInto(disk: Disk, from: string, target: string): Promise<void>
   }
 }
 
-async function copy(disk: Disk, from: string, to: string): Promise<void> {
-  const entries = await entriesOf(disk, from)
-  if (entries === undefined) return copyFile(disk, from, to)
+async function copy(disk: Disk, from: string, to: string, kind: DiskEntry['kind']): Promise<void> {
+  if (kind !== 'directory') return copyFile(disk, from, to)
   await disk.makeDirectory(to)
-  for (const name of entries) await copy(disk, join(from, name), join(to, name))
+  for (const entry of await disk.list(from)) await copy(disk, join(from, entry.name), join(to, entry.name), entry.kind)
   await disk.syncDirectory(to)
-}
-
-/** Names in a folder; undefined of a file. */
-async function entriesOf(disk: Disk, path: string): Promise<string[] | undefined> {
-  try {
-    return (await disk.list(path)).map(({ name }) => name)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOTDIR') return undefined
-    throw error
-  }
 }
 
 async function copyFile(disk: Disk, from: string, to: string): Promise<void> {
@@ -128,10 +117,10 @@ async function copyFile(disk: Disk, from: string, to: string): Promise<void> {
   }
 }
 
-async function isSame(disk: Disk, one: string, other: string): Promise<boolean> {
-  const entries = await entriesOf(disk, one)
-  if (entries === undefined) return haveSameContent(disk, one, other)
-  for (const name of entries) if (!(await isSame(disk, join(one, name), join(other, name)))) return false
+async function isSame(disk: Disk, one: string, other: string, kind: DiskEntry['kind']): Promise<boolean> {
+  if (kind !== 'directory') return haveSameContent(disk, one, other)
+  for (const entry of await disk.list(one))
+    if (!(await isSame(disk, join(one, entry.name), join(other, entry.name), entry.kind))) return false
   return true
 }
 
