@@ -51,7 +51,8 @@ async function openOnce(options: WalOptions, loading: SnapshotLoading): Promise<
     const { state } = loading
     return { log, state, recovery: await restore(log, state, options.signal) }
   } catch (error) {
-    await log.close()
+    // What failed is what is told.
+    await log.close().catch(() => {})
     throw error
   }
 }

@@ -1,23 +1,13 @@
-import { hostname } from 'node:os'
-import { isoTime } from '../clock.ts'
 import type { Damage } from '../entry.ts'
-import { WalError } from '../errors.ts'
 import { Checkpoints } from './checkpoints.ts'
-import { LOCK_FILE, lockIsNoFile, readDirectory, refuseDirectory } from './directory.ts'
-import { DirectoryLock } from './directory-lock.ts'
+import { LOCK_FILE, readDirectory, refuseDirectory } from './directory.ts'
+import type { DirectoryLock } from './directory-lock.ts'
 import { GroupCommit } from './group-commit.ts'
 import type { WalSettings } from './options.ts'
-import {
-  continueLog,
-  ensureDirectory,
-  lockPath,
-  type Recovered,
-  recover,
-  removeLeftovers,
-  syncFirst,
-} from './recovery.ts'
+import { continueLog, ensureDirectory, type Recovered, recover, removeLeftovers, syncFirst } from './recovery.ts'
 import { SegmentList } from './segments.ts'
 import type { SnapshotStore } from './snapshot-store.ts'
+import { takeLock } from './take-lock.ts'
 import { TransactionTable } from './transactions.ts'
 
 /** What only a log that is open for writing has. */
@@ -29,7 +19,10 @@ export interface Writing {
   readonly checkpoints: Checkpoints
 }
 
-/** Takes the lock, recovers the log, and makes it ready to go on. Without success the lock is given back. */
+/**
+ * Takes the lock, recovers the log, and makes it ready to go on. Without success the lock is given back, once whatever
+ * was begun has come to its end.
+ */
 export async function openForWriting(
   settings: WalSettings,
   snapshots: SnapshotStore,
@@ -41,7 +34,8 @@ export async function openForWriting(
     const recovered = await recover(settings, snapshots)
     return { recovered, writing: await startWriting(settings, recovered, snapshots, lock) }
   } catch (error) {
-    await lock.release()
+    // What failed is what is told.
+    await lock.release().catch(() => {})
     throw error
   }
 }
@@ -50,40 +44,6 @@ export async function openForWriting(
 async function refuseUnlockable({ disk, directory }: WalSettings): Promise<void> {
   const entries = await disk.list(directory).catch((error) => refuseDirectory(directory, error))
   if (!entries.some(({ name }) => name === LOCK_FILE)) await readDirectory(disk, directory)
-}
-
-async function takeLock(settings: WalSettings): Promise<DirectoryLock> {
-  const owner = JSON.stringify({
-    pid: process.pid,
-    host: hostname(),
-    startedAt: isoTime(settings.clock()),
-  })
-  const result = await settings.disk
-    .lock(lockPath(settings.directory), owner)
-    .catch((error) => refuseLock(settings.directory, error))
-  if (!result.held) return new DirectoryLock(result, settings.directory)
-  throw new WalError(
-    'WALV_LOCKED',
-    `The log in ${settings.directory} is open for writing in ${holderText(result.owner)}. Close it there, or open it here with readOnly.`,
-    {
-      file: lockPath(settings.directory),
-      detail: result.owner,
-    },
-  )
-}
-
-function refuseLock(directory: string, error: NodeJS.ErrnoException): never {
-  if (error.code === 'EFTYPE' || error.code === 'EISDIR') throw lockIsNoFile(directory, error)
-  return refuseDirectory(directory, error)
-}
-
-function holderText(owner: string): string {
-  try {
-    const { pid, host, startedAt } = JSON.parse(owner)
-    return `process ${pid} on ${host} since ${startedAt}`
-  } catch {
-    return 'another process'
-  }
 }
 
 async function startWriting(
@@ -103,33 +63,31 @@ async function startWriting(
   segments.add(segment, header)
   const isEvidence = (name: string): boolean =>
     damaged.has(name) || (!isWhole && survey.supersededSegments.includes(name))
-  await removeLeftovers(settings, superseded, isEvidence)
-  const { previous } = header
-  const start = {
-    lock,
-    logId,
-    segment,
-    previous,
-    offset,
-    nextSeq: survey.endSeq,
-    lastTimestamp: survey.tally.lastTimestamp,
-  }
+  const { endSeq: nextSeq, tally } = survey
+  const start = { lock, logId, segment, previous: header.previous, offset, nextSeq, lastTimestamp: tally.lastTimestamp }
   // The writer and the table need each other: the writer tells of refusals only once it has been appended to.
   let transactions: TransactionTable
   const writer = new GroupCommit(settings, segments, start, (seq) => transactions.refusedFrom(seq))
-  const open = [...survey.tally.open.values()]
+  const open = [...tally.open.values()]
   transactions = new TransactionTable(
     writer,
     open.filter(({ prepared }) => prepared),
     settings.ageClock,
   )
-  const { checkpoints: found } = recovered
-  // Where records are lost, a checkpoint may be among them, and its snapshot may be all that is left of them. Else one that no checkpoint names is of one that never came to be.
-  const spared = isWhole ? [] : await snapshots.unnamed(found)
-  const checkpoints = new Checkpoints(settings, snapshots, segments, writer, transactions, found, spared)
-  await Promise.all(open.filter(({ prepared }) => !prepared).map(({ id }) => transactions.mark(id, 'abortTransaction')))
-  if (isWhole) await checkpoints.removeUnnamed()
-  return { lock, writer, transactions, segments, checkpoints }
+  try {
+    await removeLeftovers(settings, superseded, isEvidence)
+    const { checkpoints: found } = recovered
+    // Where records are lost, a checkpoint may be among them, and its snapshot may be all that is left of them. Else one that no checkpoint names is of one that never came to be.
+    const spared = isWhole ? [] : await snapshots.unnamed(found)
+    const checkpoints = new Checkpoints(settings, snapshots, segments, writer, transactions, found, spared)
+    const undecided = open.filter(({ prepared }) => !prepared)
+    await Promise.all(undecided.map(({ id }) => transactions.mark(id, 'abortTransaction')))
+    if (isWhole) await checkpoints.removeUnnamed()
+    return { lock, writer, transactions, segments, checkpoints }
+  } catch (error) {
+    await writer.close().catch(() => {})
+    throw error
+  }
 }
 
 /** Segments in which something is lost that may be read at another try, or by somebody else. */

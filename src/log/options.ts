@@ -49,6 +49,11 @@ export interface WalOptions {
   readonly maxPendingBytes?: number
   /** A sync that takes this long or longer while appends wait for it is warned about, once per open log, as a process warning of code `WALV_SLOW_SYNC`. Default 1 000. */
   readonly slowSyncMs?: number
+  /**
+   * How long to wait, in milliseconds, where another has the log open for writing, before opening fails with
+   * `WALV_LOCKED`. `signal` ends the wait. Default 0.
+   */
+  readonly lockWaitMs?: number
   /** Told of the progress of opening. */
   readonly onProgress?: (bytesDone: number, bytesTotal: number) => void
   /** Ends opening early; the directory is left as it was. */
@@ -73,6 +78,7 @@ export interface WalSettings {
   readonly checkpointRetention: number
   readonly maxPendingBytes: number
   readonly slowSyncMs: number
+  readonly lockWaitMs: number
   readonly onProgress: ((bytesDone: number, bytesTotal: number) => void) | undefined
   readonly signal: AbortSignal | undefined
   readonly disk: Disk
@@ -93,6 +99,7 @@ export const WAL_OPTIONS: OptionNames<WalOptions> = {
   checkpointRetention: true,
   maxPendingBytes: true,
   slowSyncMs: true,
+  lockWaitMs: true,
   onProgress: true,
   signal: true,
   disk: true,
@@ -125,6 +132,7 @@ export function settingsOf(options: WalOptions): WalSettings {
     checkpointRetention: wholeNumber('checkpointRetention', options.checkpointRetention ?? 2, 1, 1_000),
     maxPendingBytes: wholeNumber('maxPendingBytes', options.maxPendingBytes ?? DEFAULT_MAX_PENDING_BYTES, 1024),
     slowSyncMs: wholeNumber('slowSyncMs', options.slowSyncMs ?? 1_000, 1),
+    lockWaitMs: wholeNumber('lockWaitMs', options.lockWaitMs ?? 0, 0),
     onProgress: options.onProgress,
     signal: options.signal,
     disk: options.disk ?? nodeDisk,

@@ -7,7 +7,9 @@ import { Wal, type WalError } from '../../src/mod.ts'
 import {
   alter,
   appendAll,
+  closing,
   idsIn,
+  insert,
   names,
   openWal,
   refusal,
@@ -31,6 +33,50 @@ test('a second writer in the same process is refused, and the refusal names pid 
   await appendAll(wal, names('id', 3))
   await wal.close()
   assert.deepEqual(await idsIn(await openWal(t, { directory })), names('id', 3))
+})
+
+test('the refusal of a second writer in one process says that it is this process, and what to do there', async (t) => {
+  const directory = await temporaryDirectory(t)
+  await openWal(t, { directory })
+  await assert.rejects(Wal.open({ directory }), {
+    code: 'WALV_LOCKED',
+    message:
+      /open for writing in process \d+ on .*, this very process\. .*globalThis, or close it first, or open it here/,
+  })
+  const { child } = await startWriter(t, { directory: `${directory}/other`, count: 0 })
+  await assert.rejects(Wal.open({ directory: `${directory}/other` }), ({ message }: WalError) => {
+    assert.match(message, new RegExp(`in process ${child.pid} on .*\\. Close it there, or open it here`))
+    return true
+  })
+})
+
+test('opening waits for the lock as long as it is told to, and no longer than the holder has it', async (t) => {
+  const directory = await temporaryDirectory(t)
+  const holder = await openWal(t, { directory })
+  const waiting = Wal.open({ directory, lockWaitMs: 60_000 })
+  await holder.append(insert('before'))
+  await holder.close()
+  const next = closing(t, await waiting)
+  assert.deepEqual(await idsIn(next), ['before'])
+  const began = performance.now()
+  await assert.rejects(Wal.open({ directory, lockWaitMs: 70 }), {
+    code: 'WALV_LOCKED',
+    message: /Waited for it for 70 ms\./,
+  })
+  assert.ok(performance.now() - began >= 70)
+})
+
+test('waiting for the lock ends when the signal is aborted, and nothing was opened', async (t) => {
+  const directory = await temporaryDirectory(t)
+  const holder = await openWal(t, { directory })
+  const control = new AbortController()
+  const waiting = Wal.open({ directory, lockWaitMs: 60_000, signal: control.signal })
+  const refused = assert.rejects(waiting, refusal('WALV_ABORTED'))
+  await holder.append(insert('meanwhile'))
+  control.abort()
+  await refused
+  await holder.close()
+  await openWal(t, { directory })
 })
 
 test('a second writer through a symbolic link is refused', async (t) => {

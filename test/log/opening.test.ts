@@ -630,7 +630,7 @@ test('a second writer is refused with who has the log, in words and as it stands
     assert.equal(error.file, `${DIRECTORY}/LOCK`)
     assert.equal(
       error.message,
-      `The log in /data/log is open for writing in process ${process.pid} on ${hostname()} since ${owner.startedAt}. Close it there, or open it here with readOnly.`,
+      `The log in /data/log is open for writing in process ${process.pid} on ${hostname()} since ${owner.startedAt}, this very process. Another part of the program, or an earlier copy of this module that a development server has replaced, has not closed it: share one log, for example through globalThis, or close it first, or open it here with readOnly.`,
     )
     return refusal('WALV_LOCKED')(error)
   })
@@ -837,4 +837,22 @@ test('what is carried over is records, without the promises between them', async
     [FRAME_TYPES.delete, FRAME_TYPES.delete],
   )
   await wal.close()
+})
+
+test('an opening that fails late has stopped before it gives the lock back: no file is open, and nothing is written later', async () => {
+  const disk = new SimulatedDisk()
+  const wal = await openOn(disk)
+  await wal.begin().insert('open', [1])
+  await wal.flush()
+  const left = disk.kill()
+  left.onOperation = ({ kind, path }) => (kind === 'list' && path.endsWith('/snapshots') ? { code: 'EIO' } : undefined)
+  await assert.rejects(openOn(left), { code: 'WALV_IO' })
+  const kinds = left.ops.map(({ kind }) => kind)
+  const count = (...of: string[]): number => kinds.filter((kind) => of.includes(kind)).length
+  assert.equal(count('open', 'create'), count('close'))
+  assert.equal(kinds.at(-1), 'unlock')
+  left.onOperation = undefined
+  const again = await openOn(left)
+  assert.deepEqual(again.recovery.damage, [])
+  await again.close()
 })

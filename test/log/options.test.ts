@@ -20,6 +20,7 @@ test('an option that is left out has its default', () => {
     checkpointRetention: 2,
     maxPendingBytes: 64 * MIB,
     slowSyncMs: 1000,
+    lockWaitMs: 0,
     onProgress: undefined,
     signal: undefined,
     disk: nodeDisk,
@@ -38,6 +39,7 @@ test('every option that is given is taken', () => {
     checkpointRetention: 3,
     maxPendingBytes: 2000,
     slowSyncMs: 5,
+    lockWaitMs: 6,
     onProgress: () => {},
     signal: new AbortController().signal,
     disk: new SimulatedDisk(),
@@ -59,6 +61,7 @@ const RANGES = [
   ['checkpointRetention', 1, 1000],
   ['maxPendingBytes', 1024, Number.MAX_SAFE_INTEGER],
   ['slowSyncMs', 1, Number.MAX_SAFE_INTEGER],
+  ['lockWaitMs', 0, Number.MAX_SAFE_INTEGER],
 ] as const
 
 /** A refusal by these words, which name the option, what it takes and what it was given. */
@@ -140,7 +143,7 @@ test('the directory is a path', () => {
 })
 
 const ALL =
-  'directory, readOnly, durability, recovery, segmentMaxBytes, segmentMaxAgeMs, checkpointRetention, maxPendingBytes, slowSyncMs, onProgress, signal, disk, clock'
+  'directory, readOnly, durability, recovery, segmentMaxBytes, segmentMaxAgeMs, checkpointRetention, maxPendingBytes, slowSyncMs, lockWaitMs, onProgress, signal, disk, clock'
 
 test('options are an object, and one that does not exist is refused with those that do', async () => {
   refuses(undefined, `The options of Wal.open must be an object, not undefined. There are: ${ALL}.`)
