@@ -80,6 +80,7 @@ export async function copyRecords(
   sink: FrameSink,
   known: readonly Spot[],
 ): Promise<void> {
+  const places = new Set(known.filter((spot) => spot.segment === segment.number).map(placeOf))
   let timestamp = 0
   const walk = await SegmentWalk.open(disk, segment, {
     record(window, at, header) {
@@ -94,21 +95,20 @@ export async function copyRecords(
       await walk.run()
       for (; seen < walk.spots.length; seen++) {
         const { lostFrom, lostThrough, offset } = walk.spots[seen]!
-        if (
-          !known.some((spot) => spot.segment === segment.number && spot.offset === offset && spot.lostFrom === lostFrom)
-        )
-          throw changed(segment, offset)
+        if (!places.has(placeOf(walk.spots[seen]!))) throw changed(segment, offset)
         // A walk that is told where to stop knows how much each place lost; it may be more than the log has.
         const through = Math.min(lostThrough!, segment.stopSeq - 1)
         const from = Math.max(lostFrom, fromSeq)
         if (through >= from) sink.addGap(from, through, timestamp)
       }
-      await sink.flush()
+      if (sink.full || walk.done) await sink.flush()
     }
   } finally {
     await walk.close()
   }
 }
+
+const placeOf = ({ offset, lostFrom }: Spot): string => `${offset} ${lostFrom}`
 
 const changed = ({ name, path }: SegmentExtent, offset: number): WalError =>
   new WalError(

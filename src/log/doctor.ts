@@ -4,6 +4,7 @@ import type { Damage, SequenceRange } from '../entry.ts'
 import { assert, WalError, type WalErrorCode } from '../errors.ts'
 import { decodeRecord } from '../format/decode.ts'
 import { checkOptions, type OptionNames } from '../option-names.ts'
+import { DamageList } from './damage-list.ts'
 import { lockRefusal, readWriter, type WriterSign } from './doctor-lock.ts'
 import { moveLock, type Remedy, remedyFor, remedyForRefusal } from './doctor-remedy.ts'
 import { ioError } from './io-error.ts'
@@ -159,9 +160,9 @@ async function examineV1(
   { disk, directory, signal }: WalSettings,
   refusal: WalError,
 ): Promise<Omit<Diagnosis, 'writer'>> {
-  const damage: Damage[] = []
-  for await (const item of readV1Directory(disk, directory, { signal })) if (item.damage) damage.push(item.damage)
-  return unusable(directory, refusal, { damage, format: 'v1' })
+  const list = new DamageList()
+  for await (const item of readV1Directory(disk, directory, { signal })) if (item.damage) list.add(item.damage)
+  return unusable(directory, refusal, { damage: list.all(), format: 'v1' })
 }
 
 function unusable(
@@ -194,7 +195,7 @@ async function lookAtAll(settings: WalSettings, tries = TRIES): Promise<{ found:
 
 /** Records that verify and do not decode: something other than walv wrote them, or a defect of it. */
 async function senselessRecords({ disk, signal }: WalSettings, { segments, endSeq }: Survey): Promise<Damage[]> {
-  const damage: Damage[] = []
+  const list = new DamageList()
   for (const segment of segments) {
     const walk = await SegmentWalk.open(
       disk,
@@ -206,7 +207,7 @@ async function senselessRecords({ disk, signal }: WalSettings, { segments, endSe
           if ('record' in decoding) return false
           const detail = `Record ${seq} verifies but makes no sense: it has ${decoding.problem}.`
           const seqs = [{ from: seq, through: seq }]
-          damage.push({ kind: 'corrupt', file: segment.name, offset, bytes, acknowledged: true, seqs, ids: [], detail })
+          list.add({ kind: 'corrupt', file: segment.name, offset, bytes, acknowledged: true, seqs, ids: [], detail })
           return false
         },
       },
@@ -217,7 +218,7 @@ async function senselessRecords({ disk, signal }: WalSettings, { segments, endSe
       await walk.close()
     }
   }
-  return damage
+  return list.all()
 }
 
 function verdictOf(damage: readonly Damage[]): Verdict {

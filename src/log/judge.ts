@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { CheckpointEntry, Damage } from '../entry.ts'
 import { damageOf } from './damage.ts'
 import { type Reach, readDirectory, type SegmentFile } from './directory.ts'
@@ -26,13 +27,21 @@ export async function look(settings: WalSettings, snapshots: SnapshotStore): Pro
   for (let tries = settings.readOnly ? READ_ONLY_TRIES : 1; ; tries--) {
     try {
       const found = await lookOnce(settings, snapshots)
-      const doubtful = JSON.stringify(found.damage.filter(({ kind }) => kind !== 'torn-tail'))
-      if (tries === 1 || doubtful === '[]' || doubtful === before) return found
-      before = doubtful
+      const doubtful = found.damage.filter(({ kind }) => kind !== 'torn-tail')
+      const digest = digestOf(doubtful)
+      if (tries === 1 || doubtful.length === 0 || digest === before) return found
+      before = digest
     } catch (error) {
       if (tries === 1 || (error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
     }
   }
+}
+
+/** One by one: the text of all of them may be longer than a string can be. */
+function digestOf(damage: readonly Damage[]): string {
+  const hash = createHash('sha256')
+  for (const each of damage) hash.update(JSON.stringify(each))
+  return hash.digest('hex')
 }
 
 export async function lookOnce(

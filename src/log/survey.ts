@@ -4,6 +4,7 @@ import { WalError } from '../errors.ts'
 import { SECTOR_BYTES, SEGMENT_HEADER_BYTES } from '../format/segment.ts'
 import { chain, identityOf, type LiveSegment } from './chain.ts'
 import { damageOf, fileDamage } from './damage.ts'
+import { DamageList } from './damage-list.ts'
 import type { LogDirectory } from './directory.ts'
 import { type Pass, type SurveyOptions, walkAll } from './pass.ts'
 import type { Tally } from './tally.ts'
@@ -64,7 +65,7 @@ export async function survey(disk: Disk, directory: LogDirectory, options: Surve
       ...directory.damage,
       ...damage,
       ...first.live.flatMap((segment) => badHeader(segment, first)),
-      ...spots.map((spot) => damageOf(spot, first.durableBefore, end)),
+      ...damagesOf(spots, first.durableBefore, end),
       ...cutFiles(first.live, closed),
     ],
     spots,
@@ -74,6 +75,12 @@ export async function survey(disk: Disk, directory: LogDirectory, options: Surve
   }
 }
 
+function damagesOf(spots: readonly Spot[], durableBefore: number, end: number): Damage[] {
+  const list = new DamageList()
+  for (const spot of spots) list.add(damageOf(spot, durableBefore, end))
+  return list.all()
+}
+
 /**
  * Where the next file is missing or has no header, a segment ends as the last one of a log would: at the first place that does not verify and that nothing up to
  * there promised. What verifies behind it may be left over from before the next file was begun.
@@ -81,11 +88,11 @@ export async function survey(disk: Disk, directory: LogDirectory, options: Surve
  */
 function endOpenEnds(segments: readonly LiveSegment[], { live, spots, promisedAt }: Pass): readonly LiveSegment[] {
   const limits = new Map<number, number>()
-  for (const { number, openEnded } of live.slice(0, -1)) {
-    const promised = promisedAt.get(number)!
-    const end =
-      openEnded && spots.find((spot) => spot.segment === number && breaksOff(spot) && spot.lostFrom >= promised)
-    if (end) limits.set(number, end.lostFrom)
+  const openEnded = new Set(live.slice(0, -1).flatMap((segment) => (segment.openEnded ? [segment.number] : [])))
+  for (const spot of spots) {
+    const { segment: number, lostFrom } = spot
+    if (!openEnded.has(number) || limits.has(number)) continue
+    if (breaksOff(spot) && lostFrom >= promisedAt.get(number)!) limits.set(number, lostFrom)
   }
   if (limits.size === 0) return segments
   return segments.map((segment) => ({ ...segment, limitSeq: limits.get(segment.number) ?? segment.limitSeq }))

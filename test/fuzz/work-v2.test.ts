@@ -1,10 +1,12 @@
 /** What is read of v2 takes work in proportion to its length, whatever it claims: four times as much takes about four times the work. */
 import assert from 'node:assert/strict'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import { segmentName } from '../../src/format/segment.ts'
 import { diagnose, Wal } from '../../src/mod.ts'
 import { frameOfEntry, segmentOf } from '../support/frames.ts'
+import { temporaryDirectory } from '../support/logs.ts'
 import { Coverage } from './coverage.ts'
 import { forgedSegment } from './forged-frames.ts'
 import { MeteredDisk } from './metered-disk.ts'
@@ -60,6 +62,37 @@ async function workOf(coverage: Coverage, log: Readonly<Record<string, Buffer>>)
   await wal.close()
   return { steps: coverage.look(true).steps, bytesRead: disk.bytesRead }
 }
+
+/** Every other record is missing. */
+const gappy = (n: number): Buffer =>
+  framesOf(n, (index, seed) =>
+    frameOfEntry({ type: 'delete', id: 'a' }, { seq: 2 * index, durableBefore: 2 * index }, seed),
+  )
+
+async function workOfRepair(t: TestContext, coverage: Coverage, segment: Buffer): Promise<number> {
+  const directory = await temporaryDirectory(t)
+  await writeFile(join(directory, segmentName(1)), segment)
+  coverage.look(true)
+  const wal = await Wal.open({ directory, recovery: 'repair' })
+  const { steps } = coverage.look(true)
+  assert.equal(wal.recovery.quarantined.length, 1)
+  await wal.close()
+  return steps
+}
+
+test('v2: a repair of as many bad places as there are records', async (t) => {
+  const coverage = new Coverage([new URL('../../src/', import.meta.url).href])
+  t.after(() => coverage.close())
+  const [few, many] = [await workOfRepair(t, coverage, gappy(1500)), await workOfRepair(t, coverage, gappy(6000))]
+  assert.ok(many < 8 * few, `steps: ${few} for one, ${many} for four`)
+})
+
+test('v2: of a log of nothing but bad places 10,000 are told one by one', async () => {
+  const disk = new MeteredDisk([[join(DIRECTORY, segmentName(1)), gappy(12_001)]])
+  const { damage, losses } = await diagnose({ directory: DIRECTORY, disk })
+  assert.deepEqual([damage.length, losses.length], [10_001, 10_001])
+  assert.deepEqual(damage.at(-1)!.seqs, [{ from: 20_001, through: 23_999 }])
+})
 
 for (const [what, n, log] of LOGS) {
   test(`v2: ${what}`, async (t) => {
