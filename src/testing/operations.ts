@@ -37,13 +37,18 @@ export interface Operation {
 
 /**
  * How an operation goes wrong. `code`: it rejects with that code and does nothing, but for a sync, which loses what it should have written;
- * with `applied` it does its work and rejects nevertheless. `bytes`: a read or write moves at most that many, and at least 1. `crash`: it
- * works, and the machine stops behind it.
+ * with `applied` it does its work and rejects nevertheless. `bytes`: a read or write moves at most that many, and at least 1. `writeback`: a
+ * write works, but the system then fails to put what it wrote on the disk, and drops it: the next sync of each descriptor that is open rejects
+ * with that code, once. `crash`: it works, and the machine stops behind it.
  */
 export type Fault =
   | { readonly code: string; readonly applied?: boolean }
+  | { readonly writeback: string }
   | { readonly bytes: number }
   | { readonly crash: true }
+
+/** What an operation does. `maxBytes`: it moves no more. `writeback`: what it writes is dropped later, with that code. */
+export type Effect<T> = (operation: Operation, maxBytes: number, writeback: string | undefined) => T
 
 /** Decides what befalls an operation; `undefined`: nothing. */
 export type OperationHook = (operation: Operation) => Fault | undefined
@@ -66,11 +71,7 @@ export class Operations {
    * Takes effect one turn of the microtask queue after the call, so that operations called at one time are under way together. With latency: some turns of
    * the event loop after the call, and is answered some more after that.
    */
-  async run<T>(
-    asked: Omit<Operation, 'number'>,
-    effect: (operation: Operation, maxBytes: number) => T,
-    lose?: () => void,
-  ): Promise<T> {
+  async run<T>(asked: Omit<Operation, 'number'>, effect: Effect<T>, lose?: () => void): Promise<T> {
     this.#refuseIfStopped()
     await (this.#maxLatencyTurns > 0 ? this.#latency() : undefined)
     this.#refuseIfStopped()
@@ -84,23 +85,20 @@ export class Operations {
     }
   }
 
-  #perform<T>(
-    asked: Omit<Operation, 'number'>,
-    effect: (operation: Operation, maxBytes: number) => T,
-    lose: (() => void) | undefined,
-  ): T {
+  #perform<T>(asked: Omit<Operation, 'number'>, effect: Effect<T>, lose: (() => void) | undefined): T {
     const operation: Operation = { number: this.trace.length, ...asked }
     this.trace.push(operation)
     const fault = this.hook?.(operation)
     this.#refuseIfStopped()
     this.effective = operation.number
     if (fault && 'code' in fault) {
-      if (fault.applied) effect(operation, Number.POSITIVE_INFINITY)
+      if (fault.applied) effect(operation, Number.POSITIVE_INFINITY, undefined)
       else lose?.()
       throw systemError(fault.code, `${operation.kind} ${operation.path} (simulated)`)
     }
     try {
-      return effect(operation, fault && 'bytes' in fault ? Math.max(1, fault.bytes) : Number.POSITIVE_INFINITY)
+      const maxBytes = fault && 'bytes' in fault ? Math.max(1, fault.bytes) : Number.POSITIVE_INFINITY
+      return effect(operation, maxBytes, fault && 'writeback' in fault ? fault.writeback : undefined)
     } finally {
       if (fault && 'crash' in fault) this.stopped = true
     }

@@ -49,6 +49,12 @@ export class SimulatedFile {
   #broken = new Set<number>()
   #diskBroken = new Set<number>()
   #allocatedPages = 0
+  readonly #writebackErrors: string[] = []
+
+  /** The codes of writes that the system accepted and could not put on the disk. */
+  get writebackErrors(): readonly string[] {
+    return this.#writebackErrors
+  }
 
   get size(): number {
     return this.#size
@@ -119,6 +125,12 @@ export class SimulatedFile {
   loseSync(through: number, from: number = Number.NEGATIVE_INFINITY): void {
     const unsynced: Unsynced[] = [...[...this.#changes.values()].flat(), ...this.#sizeChanges]
     for (const change of unsynced) if (change.operation >= from && change.operation <= through) change.lost = true
+  }
+
+  /** The system could not put on the disk what an operation wrote, and takes it for written. */
+  failWriteback(operation: number, code: string): void {
+    this.loseSync(operation, operation)
+    this.#writebackErrors.push(code)
   }
 
   /** The oldest operation whose effect is not surely on the disk; Infinity if all is. */

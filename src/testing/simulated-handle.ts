@@ -1,5 +1,5 @@
 import type { DiskFile } from '../disk/disk.ts'
-import { type Operation, type Operations, systemError } from './operations.ts'
+import { type Effect, type Operation, type Operations, systemError } from './operations.ts'
 import type { SimulatedFile } from './simulated-file.ts'
 
 /** Whether a file has a name, and if not, whether another file has the path that it was opened by. */
@@ -15,6 +15,8 @@ export class SimulatedHandle implements DiskFile {
   readonly #freeBytes: () => number
   readonly #standing: () => Standing
   readonly #underWay = new Set<Promise<unknown>>()
+  /** Of how many writes that failed later its syncs have told. Of what failed before it was opened they never do. */
+  #told: number
   #closing: Promise<void> | undefined
 
   constructor(
@@ -31,6 +33,7 @@ export class SimulatedHandle implements DiskFile {
     this.#writable = writable
     this.#freeBytes = freeBytes
     this.#standing = standing
+    this.#told = file.writebackErrors.length
   }
 
   read(buffer: Uint8Array, position: number): Promise<number> {
@@ -56,14 +59,22 @@ export class SimulatedHandle implements DiskFile {
     })
     await this.#run(
       { kind: 'sync' },
-      () => this.#file.sync(written, written),
+      () => this.#syncAndTell(written, written),
       () => this.#file.loseSync(written, written),
     )
     return count
   }
 
+  /** A write that failed behind its caller's back is told once a descriptor, by the next sync; what else there is to sync is synced. */
+  #syncAndTell(through: number, from?: number): void {
+    this.#file.sync(through, from)
+    const code = this.#file.writebackErrors[this.#told]
+    this.#told = this.#file.writebackErrors.length
+    if (code !== undefined) throw systemError(code, `an earlier write to ${this.#path} did not reach the disk`)
+  }
+
   #write(buffer: Uint8Array, position: number, note: (operation: number) => void): Promise<number> {
-    return this.#run({ kind: 'write', position, bytes: buffer.length }, ({ number }, maxBytes) => {
+    return this.#run({ kind: 'write', position, bytes: buffer.length }, ({ number }, maxBytes, writeback) => {
       this.#refuseIfReadOnly('EBADF')
       const wanted = Math.min(buffer.length, maxBytes)
       const count = this.#file.room(position, wanted, this.#freeBytes())
@@ -71,6 +82,7 @@ export class SimulatedHandle implements DiskFile {
       this.#refuseIfItKeepsBroken(position, count)
       this.#file.write(buffer.subarray(0, count), position, number)
       note(number)
+      if (writeback !== undefined) this.#file.failWriteback(number, writeback)
       return count
     })
   }
@@ -79,7 +91,7 @@ export class SimulatedHandle implements DiskFile {
     const through = this.#operations.effective
     return this.#run(
       { kind: 'sync' },
-      () => this.#file.sync(through),
+      () => this.#syncAndTell(through),
       () => this.#file.loseSync(through),
     )
   }
@@ -113,11 +125,7 @@ export class SimulatedHandle implements DiskFile {
     return this.#operations.run({ kind: 'close', path: this.#path }, () => {})
   }
 
-  async #run<T>(
-    asked: Omit<Operation, 'number' | 'path'>,
-    effect: (operation: Operation, maxBytes: number) => T,
-    lose?: () => void,
-  ): Promise<T> {
+  async #run<T>(asked: Omit<Operation, 'number' | 'path'>, effect: Effect<T>, lose?: () => void): Promise<T> {
     if (this.#closing) throw systemError('EBADF', `${this.#path} is closed`)
     const work = this.#operations.run({ ...asked, path: this.#path }, effect, lose)
     const leave = (): boolean => this.#underWay.delete(work)

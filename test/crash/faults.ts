@@ -4,7 +4,7 @@ import type { Operation } from '../../src/testing/operations.ts'
 import { Random } from '../../src/testing/random.ts'
 import { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
 import type { FaultedWork } from './faulted.ts'
-import { faultsOf, type OneFault, Trouble } from './trouble.ts'
+import { faultsOf, type OneFault, rareFaultsOf, Trouble } from './trouble.ts'
 import { resetTime, within } from './virtual-time.ts'
 import type { Work } from './workload.ts'
 
@@ -30,19 +30,25 @@ export async function failEachOperation({ name, steps, create }: FaultedWork, se
   let runs = 0
   let states = 0
   for (const operation of operations) {
-    for (const fault of faultsOf(operation)) {
+    for (const one of waysToFail(operation)) {
       if (failures.length >= MAX_FAILURES) return { runs, states, failures }
       runs++
-      const one: OneFault = { at: operation.number, fault }
       try {
         states += (await runOnce(create(seed, new Trouble(one)), seed, steps)).states
       } catch (error) {
         const what = `${operation.number}: ${operation.kind} ${operation.path}`
-        failures.push(`${name}, seed ${seed}, ${what} fails with ${JSON.stringify(fault)}\n${(error as Error).stack}`)
+        failures.push(`${name}, seed ${seed}, ${what} fails with ${JSON.stringify(one)}\n${(error as Error).stack}`)
       }
     }
   }
   return { runs, states, failures }
+}
+
+/** Once, in each way; and the first way also for as long as it takes to notice. */
+function waysToFail(operation: Operation): OneFault[] {
+  const at = operation.number
+  const once = [...faultsOf(operation), ...rareFaultsOf(operation)].map((fault) => ({ at, fault }))
+  return [...once, ...once.slice(0, 1).map((each) => ({ ...each, lasts: true }))]
 }
 
 /** Returns the operations of the work itself. */

@@ -4,6 +4,8 @@ import {
   type BatchMember,
   type Disk,
   type Durability,
+  type JsonValue,
+  type SnapshotTarget,
   type Transaction,
   Wal,
   WalError,
@@ -27,9 +29,11 @@ import { DIRECTORY } from './workload.ts'
 export interface LogSettings {
   readonly durability: Durability
   readonly checkpointRetention: number
-  /** The clock goes on by one with each record. */
   readonly segmentMaxAgeMs: number
   readonly segmentMaxBytes: number
+  readonly maxPendingBytes?: number
+  /** Default: goes on by one with each record. */
+  readonly clock?: () => number
 }
 
 export function settingsOf(seed: number, given: Partial<LogSettings> = {}): LogSettings {
@@ -72,11 +76,11 @@ export class LogSession {
   readonly model: LogModel
   /** Those that can still be committed. */
   transactions: Transaction[]
-  /** Whether calls may be refused now; anything refused otherwise is a defect. */
-  readonly #mayFail: () => boolean
+  /** Whether a call may be refused so now; anything refused otherwise is a defect. */
+  readonly #mayFail: (error: WalError) => boolean
   readonly #syncsEach: boolean
 
-  constructor(wal: Wal, model: LogModel, settings: LogSettings, mayFail: () => boolean = () => false) {
+  constructor(wal: Wal, model: LogModel, settings: LogSettings, mayFail: (error: WalError) => boolean = () => false) {
     this.wal = wal
     this.model = model
     this.transactions = wal.inDoubt
@@ -120,20 +124,28 @@ export class LogSession {
     })
   }
 
-  async checkpoint(): Promise<void> {
-    const seq = this.model.facts.acknowledged
+  async checkpoint(seq: number = this.model.facts.acknowledged): Promise<void> {
     if (seq <= (this.wal.lastCheckpoint?.sequenceNumber ?? -1)) return
     await this.bear(async () => {
-      await this.wal.checkpoint({
-        seq,
-        snapshot: async (target) => {
-          await target.write('state', [Buffer.from(snapshotText(seq))])
-          await target.write('more', [])
-          return { seq }
-        },
-      })
+      await this.wal.checkpoint({ seq, snapshot: (target) => writeSnapshot(target, seq) })
       this.model.vouch(seq)
       this.model.checkpointed(seq)
+    })
+  }
+
+  /** A checkpoint whose snapshot fails half way leaves everything as it was. */
+  async failCheckpoint(seq: number): Promise<void> {
+    await this.bear(async () => {
+      const taken = this.wal.checkpoint({
+        seq,
+        snapshot: async (target) => {
+          await writeSnapshot(target, seq)
+          throw ON_PURPOSE
+        },
+      })
+      await taken.catch((error) => {
+        if (error !== ON_PURPOSE) throw error
+      })
     })
   }
 
@@ -143,7 +155,7 @@ export class LogSession {
       return await work()
     } catch (error) {
       assert.ok(error instanceof WalError, `rejected with ${error instanceof Error ? error.stack : error}`)
-      assert.ok(this.#mayFail(), `refused though nothing was wrong: ${error.code} ${error.message}`)
+      assert.ok(this.#mayFail(error), `refused though nothing was wrong: ${error.code} ${error.message}`)
       if (error.fate === 'unknown') assert.ok(error.seq !== undefined, 'a fate is unknown, and it does not say whose')
       if (error.fate === 'not-logged') this.model.refuse(Math.min(lastSeq(), this.wal.lastSeq))
       return undefined
@@ -169,6 +181,14 @@ export class LogSession {
       () => (seq > before ? seq - 1 : before),
     )
   }
+}
+
+const ON_PURPOSE = new Error('failed on purpose')
+
+async function writeSnapshot(target: SnapshotTarget, seq: number): Promise<JsonValue> {
+  await target.write('state', [Buffer.from(snapshotText(seq))])
+  await target.write('more', [])
+  return { seq }
 }
 
 const marker = (of: 'begin' | 'commit' | 'abort' | 'prepare'): string => JSON.stringify({ type: `${of}Transaction` })

@@ -1,14 +1,15 @@
 /** Work on a raw log: everything that can be asked of it, in any order, while processes die, disks fail or fill. */
 import assert from 'node:assert/strict'
-import { type Damage, type RecoveryReport, WalError } from '../../src/mod.ts'
+import type { Damage, RecoveryReport } from '../../src/mod.ts'
 import { Random } from '../../src/testing/random.ts'
 import type { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
 import { anyBatch, anyEntry, fillers, largeEntry } from './log-entries.ts'
+import { LogLife } from './log-life.ts'
 import { type LogFacts, LogModel } from './log-model.ts'
 import { LogSession, type LogSettings, look, lookAsReader, openLog, settingsOf } from './log-session.ts'
 import { Process } from './process.ts'
 import { Trouble, type TroubleKind } from './trouble.ts'
-import { passTime, rest } from './virtual-time.ts'
+import { passTime } from './virtual-time.ts'
 import { seedOf, type Work, type Workload } from './workload.ts'
 
 const MAX_TRANSACTIONS = 3
@@ -45,13 +46,18 @@ export function logWork(seed: number, trouble: Trouble, given: Partial<LogSettin
     },
     verify: (disk, facts, witness) => {
       const model = new LogModel(witness, settings.checkpointRetention, facts)
-      return recover(disk, settings, model, trouble.hasFaults)
+      return recoverLog(disk, settings, model, trouble.hasFaults)
     },
   }
 }
 
 /** Opens what was left, as any process would, and goes on with it; and again: a second recovery must change nothing. */
-async function recover(disk: SimulatedDisk, settings: LogSettings, model: LogModel, hadFaults: boolean): Promise<void> {
+export async function recoverLog(
+  disk: SimulatedDisk,
+  settings: LogSettings,
+  model: LogModel,
+  hadFaults: boolean,
+): Promise<void> {
   const through = model.facts.durable
   if (disk.quotaBytes !== Number.POSITIVE_INFINITY) {
     // A full disk is no obstacle to reading; for more, there must be space again.
@@ -82,45 +88,24 @@ export const harmIn = ({ recovery }: { readonly recovery: RecoveryReport }, hadF
   )
 
 export class LogWork {
-  readonly #disk: SimulatedDisk
+  readonly #life: LogLife
   readonly #model: LogModel
   readonly #settings: LogSettings
   readonly #trouble: Trouble
-  #process!: Process
-  #session!: LogSession
 
   constructor(disk: SimulatedDisk, model: LogModel, settings: LogSettings, trouble: Trouble) {
-    this.#disk = disk
+    this.#life = new LogLife(disk, model, settings, trouble)
     this.#model = model
     this.#settings = settings
     this.#trouble = trouble
   }
 
-  /** What a recovery brings back holds from then on. Where the disk fails meanwhile, the next try must do. */
-  async open(): Promise<void> {
-    for (let last = false; ; last = true) {
-      this.#process = new Process(this.#disk)
-      try {
-        const wal = await openLog(this.#process, this.#settings)
-        if (this.#trouble.mayFail && wal.recovery.damage.some(({ kind }) => kind === 'unreadable')) {
-          // The newest snapshot could not be read just now, and an older one is in use: at another try it can.
-          this.#trouble.calm()
-          await wal.close()
-          continue
-        }
-        const found = await look(wal)
-        this.#model.check(found, this.#model.facts.acknowledged)
-        this.#model.settle(found)
-        this.#session = new LogSession(wal, this.#model, this.#settings, () => this.#trouble.mayFail)
-        this.#trouble.calm()
-        return
-      } catch (error) {
-        if (last || !this.#trouble.mayFail || !(error instanceof WalError)) throw error
-        this.#trouble.calm()
-        this.#trouble.makeSpace(this.#disk)
-        await this.#process.kill()
-      }
-    }
+  get #session(): LogSession {
+    return this.#life.session
+  }
+
+  open(): Promise<void> {
+    return this.#life.open()
   }
 
   close(): Promise<void> {
@@ -128,10 +113,10 @@ export class LogWork {
   }
 
   async step(random: Random, step: number): Promise<void> {
-    this.#trouble.draw(random, this.#disk)
+    this.#trouble.draw(random, this.#life.disk)
     if (random.chance(0.2)) await passTime(random.pick([30, IDLE_MS]))
     await this.#do(random, step * 100)
-    await this.#checkAfterTrouble()
+    await this.#life.checkAfterTrouble()
   }
 
   async #do(random: Random, number: number): Promise<void> {
@@ -145,31 +130,10 @@ export class LogWork {
     else if (chance < 60) await this.#add(random, number)
     else if (chance < 68) await this.#end(random)
     else if (chance < 80) await this.#checkpoint(random, number)
-    else if (chance < 86) await this.#reopen()
+    else if (chance < 86) await this.#life.reopen()
     else if (chance < 92) await this.#die(random, number)
     else if (chance < 96) await this.#session.flush()
     else await this.#readBeside(random, number)
-  }
-
-  /** A poisoned log takes nothing more, ever; any other is whole and goes on. */
-  async #checkAfterTrouble(): Promise<void> {
-    if (!this.#trouble.mayFail) return
-    // What failed while nobody was waiting for it has not reached the log's own ears yet.
-    await rest()
-    const { wal } = this.#session
-    if (wal.stats().poisoned) {
-      assert.ok(!this.#trouble.isFull, 'a full disk poisoned the log')
-      for (let times = 0; times < 2; times++) {
-        await assert.rejects(wal.append({ type: 'delete', id: 'refused' }), {
-          code: 'WALV_POISONED',
-          fate: 'not-logged',
-        })
-      }
-      await this.#reopen()
-    } else if (this.#trouble.isFull) {
-      for await (const _ of wal.read());
-    }
-    this.#trouble.calm()
   }
 
   #all(entries: readonly Parameters<LogSession['append']>[0][]): Promise<unknown> {
@@ -226,29 +190,23 @@ export class LogWork {
     if (random.chance(0.5)) await passTime(IDLE_MS)
   }
 
-  async #reopen(): Promise<void> {
-    await this.#session.bear(() => this.#session.wal.close())
-    await this.open()
-  }
-
   /** The process dies at whatever it is doing. Everything acknowledged is found again. */
   async #die(random: Random, number: number): Promise<void> {
-    this.#process.killAfter(random.below(random.pick([4, 15, 60])))
+    this.#life.process.killAfter(random.below(random.pick([4, 15, 60])))
     const work: Promise<unknown>[] = [this.#several(random, number)]
     if (random.chance(0.3)) work.push(this.#end(random))
     if (random.chance(0.3)) work.push(this.#session.checkpoint())
     if (random.chance(0.3)) work.push(this.#fill(random, number + 50))
-    await Promise.race([Promise.all(work), this.#process.death])
+    await Promise.race([Promise.all(work), this.#life.process.death])
     if (random.chance(0.3))
-      await Promise.race([this.#session.bear(() => this.#session.wal.close()), this.#process.death])
-    await this.#process.kill()
-    await this.open()
+      await Promise.race([this.#session.bear(() => this.#session.wal.close()), this.#life.process.death])
+    await this.#life.die()
   }
 
   /** A reader sees what is acknowledged, and writes nothing. */
   async #readBeside(random: Random, number: number): Promise<void> {
     const through = this.#model.facts.acknowledged
-    const reader = new Process(this.#disk)
+    const reader = new Process(this.#life.disk)
     const beside = this.#trouble.mayFail
       ? undefined
       : this.#all([anyBatch(random, number), anyEntry(random, number + 1)])

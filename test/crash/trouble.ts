@@ -1,14 +1,18 @@
-/** What a disk does to a log: nothing, an operation that fails now and then, or no space for a while. */
+/**
+ * What a disk does to a log: nothing, an operation that fails now and then, no space for a while; or any of it, for as
+ * long as it lasts.
+ */
 import type { Fault, Operation } from '../../src/testing/operations.ts'
 import type { Random } from '../../src/testing/random.ts'
 import type { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
 
-export type TroubleKind = 'none' | 'faults' | 'full'
+export type TroubleKind = 'none' | 'faults' | 'full' | 'lasting'
 
-/** One operation, by its number, and how it fails. */
+/** One operation, by its number, and how it fails; `lasts`: and so do all of its kind behind it. */
 export interface OneFault {
   readonly at: number
   readonly fault: Fault
+  readonly lasts?: boolean
 }
 
 /** Every way in which an operation can fail. */
@@ -42,11 +46,26 @@ export function faultsOf({ kind }: Operation): Fault[] {
   }
 }
 
+/** What happens less often, and is worse: a write that fails behind its caller's back, a sync that finds the disk full. */
+export function rareFaultsOf({ kind }: Operation): Fault[] {
+  switch (kind) {
+    case 'write':
+      return [{ writeback: 'EIO' }, { writeback: 'ENOSPC' }]
+    case 'sync':
+    case 'syncDirectory':
+      return [{ code: 'ENOSPC' }]
+    default:
+      return []
+  }
+}
+
 export class Trouble {
   readonly #kind: TroubleKind | OneFault
   /** Decides the operation that fails, and how. */
   #next: { after: number; readonly random: Random } | undefined
   #fired = false
+  /** Every operation of a kind fails so, until it is over. */
+  #lasting: { readonly kind: Operation['kind']; readonly fault: Fault } | undefined
   #isFull = false
 
   constructor(kind: TroubleKind | OneFault) {
@@ -67,32 +86,37 @@ export class Trouble {
 
   /** Whether all that is refused is refused for want of space. */
   get isFull(): boolean {
-    return this.#isFull
+    return this.#isFull && !this.#fired
   }
 
   readonly onOperation = (operation: Operation): Fault | undefined => {
+    if (this.#lasting) return this.#lasting.kind === operation.kind ? this.#lasting.fault : undefined
     if (typeof this.#kind === 'object') return this.#once(operation, this.#kind)
     if (this.#next === undefined || this.#next.after-- > 0) return undefined
-    const faults = faultsOf(operation)
+    const { random } = this.#next
+    const faults = [...faultsOf(operation), ...(this.#kind === 'lasting' ? rareFaultsOf(operation) : [])]
     if (faults.length === 0) return undefined
-    const fault = this.#next.random.pick(faults)
-    this.#fired = true
     this.#next = undefined
-    return fault
+    return this.#fire(operation, random.pick(faults), this.#kind === 'lasting' && random.chance(0.3))
   }
 
-  #once({ number }: Operation, { at, fault }: OneFault): Fault | undefined {
-    if (number !== at) return undefined
+  #once(operation: Operation, { at, fault, lasts = false }: OneFault): Fault | undefined {
+    return operation.number === at ? this.#fire(operation, fault, lasts) : undefined
+  }
+
+  #fire({ kind }: Operation, fault: Fault, lasts: boolean): Fault {
     this.#fired = true
+    if (lasts) this.#lasting = { kind, fault }
     return fault
   }
 
   /** Perhaps something goes wrong from here on, or comes right. */
   draw(random: Random, disk: SimulatedDisk): void {
-    if (this.#kind === 'faults' && this.#next === undefined && random.chance(0.3)) {
+    const fails = this.#kind === 'faults' || this.#kind === 'lasting'
+    if (fails && this.#next === undefined && random.chance(0.3)) {
       this.#next = { after: random.below(random.pick([3, 12, 40])), random }
     }
-    if (this.#kind === 'full' && random.chance(0.4)) {
+    if ((this.#kind === 'full' || this.#kind === 'lasting') && random.chance(0.4)) {
       this.#isFull = !this.#isFull
       const free = random.pick([0, 4_096, 20_000, 70_000, 300_000])
       disk.quotaBytes = this.#isFull ? disk.usedBytes + free : Number.POSITIVE_INFINITY
@@ -102,6 +126,7 @@ export class Trouble {
   /** What failed is over and dealt with. */
   calm(): void {
     this.#fired = false
+    this.#lasting = undefined
   }
 
   /** There is space again. */

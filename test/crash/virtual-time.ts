@@ -41,26 +41,57 @@ export function resetTime(): void {
 /** The time at which something happens: later than all before. */
 export const tick = (): number => ++now
 
+/** The time, which looking at it does not change. */
+export const timeNow = (): number => now
+
 /** So much time passes, and what it set off comes to rest. */
 export async function passTime(durationMs: number): Promise<void> {
   const end = now + durationMs
-  for (;;) {
-    const [next] = [...timers].filter(({ due }) => due <= end).sort((a, b) => a.due - b.due)
-    if (next === undefined) break
-    now = Math.max(now, next.due)
-    if (next.intervalMs === undefined) timers.delete(next)
-    else next.due += next.intervalMs
-    next.callback()
-    await rest()
-  }
+  while (fireNext(end)) await rest()
   now = end
 }
+
+/**
+ * While `work` is under way a millisecond passes with each turn of the event loop, and `look` is called after it. Fails
+ * where the work takes longer than `maxMs`.
+ */
+export async function flow(maxMs: number, what: string, work: Promise<unknown>, look: () => void): Promise<void> {
+  let isDone = false
+  const done = (): void => {
+    isDone = true
+  }
+  work.then(done, done)
+  const end = now + maxMs
+  while (!isDone) {
+    if (now >= end) throw new Error(`${what} is not done after ${maxMs} ms`)
+    await turn()
+    const next = now + 1
+    while (fireNext(next));
+    now = Math.max(now, next)
+    look()
+  }
+  await work
+}
+
+/** Fires the first timer that is due by then; false if there is none. */
+function fireNext(end: number): boolean {
+  const [next] = [...timers].filter(({ due }) => due <= end).sort((a, b) => a.due - b.due)
+  if (next === undefined) return false
+  now = Math.max(now, next.due)
+  if (next.intervalMs === undefined) timers.delete(next)
+  else next.due += next.intervalMs
+  next.callback()
+  return true
+}
+
+/** One turn of the event loop. */
+export const turn = (): Promise<void> => new Promise(setImmediate)
 
 const RESTING_TURNS = 30
 
 /** Lets what is under way come to its end: simulated disks answer within a few turns of the event loop. */
 export async function rest(): Promise<void> {
-  for (let turn = 0; turn < RESTING_TURNS; turn++) await new Promise(setImmediate)
+  for (let count = 0; count < RESTING_TURNS; count++) await turn()
 }
 
 /** Fails instead of waiting for ever: after so many turns of the event loop, the work hangs. */
@@ -70,9 +101,9 @@ export async function within<T>(maxTurns: number, what: string, work: Promise<T>
     done = true
   }
   work.then(end, end)
-  for (let turn = 0; !done; turn++) {
-    if (turn > maxTurns) throw new Error(`${what} hangs: it is not done after ${maxTurns} turns of the event loop`)
-    await new Promise(setImmediate)
+  for (let turns = 0; !done; turns++) {
+    if (turns > maxTurns) throw new Error(`${what} hangs: it is not done after ${maxTurns} turns of the event loop`)
+    await turn()
   }
   return work
 }

@@ -15,6 +15,8 @@ export interface Workload {
 /** `Facts` is what the work lets be known; nobody else looks at it. */
 export interface Work<Facts = unknown> {
   readonly disk?: Omit<SimulatedDiskOptions, 'seed'>
+  /** Most states looked at for each power cut; see `explore`. */
+  readonly statesPerCut?: number
   readonly onOperation?: OperationHook
   readonly prepare?: (disk: SimulatedDisk) => Promise<void>
   /** Each step depends on the seed and its own number alone: some can be left out, and the others do the same as before. */

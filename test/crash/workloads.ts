@@ -5,6 +5,7 @@ import { convertWorkload } from './convert-workload.ts'
 import { indexWorkload } from './index-workload.ts'
 import { logWorkload, STREAMS } from './log-workload.ts'
 import { repairWorkload } from './repair-workload.ts'
+import { sustainedWorkload } from './sustained-workload.ts'
 import type { Workload } from './workload.ts'
 
 export { DIRECTORY } from './workload.ts'
@@ -24,6 +25,9 @@ export const WORKLOADS: readonly Workload[] = [
   logWorkload('failing-large-log', 12, 'faults', STREAMS),
   logWorkload('full-large-log', 12, 'full', STREAMS),
   logWorkload('os-large-log', 12, 'none', { ...STREAMS, durability: 'os' }),
+  sustainedWorkload('sustained-log', 'none'),
+  sustainedWorkload('failing-sustained-log', 'lasting'),
+  logWorkload('lasting-large-log', 12, 'lasting', STREAMS),
   repairWorkload('repair', 3),
   convertWorkload('convert', 1),
 ]

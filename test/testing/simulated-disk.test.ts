@@ -171,6 +171,25 @@ describe('operations', () => {
   })
 })
 
+test('a write that fails behind its caller is told once a descriptor, and is on the disk or not for ever', async () => {
+  const disk = await diskWith({ '/f': 'aa' })
+  const [one, other] = [await disk.open('/f', 'write'), await disk.open('/f', 'write')]
+  disk.onOperation = ({ kind }) => (kind === 'write' ? { writeback: 'ENOSPC' } : undefined)
+  await writeFully(one, sectors('b'), 0)
+  disk.onOperation = undefined
+  await writeFully(one, sectors('c'), SECTOR)
+  const late = await disk.open('/f', 'write')
+  assert.equal((await bytesOf(disk, '/f')).toString('latin1', 0, 1), 'b')
+  // What can be synced is, also by the sync that tells of what cannot.
+  await assert.rejects(one.sync(), { code: 'ENOSPC' })
+  await one.sync()
+  await assert.rejects(other.sync(), { code: 'ENOSPC' })
+  await other.sync()
+  await late.sync()
+  const left = [...disk.crashStates(10)].map((state) => picture(state.disk, '/f'))
+  assert.deepEqual((await Promise.all(left)).sort(), ['ac', 'bc'])
+})
+
 describe('rot', () => {
   test('one bit flips, for reads and on the disk', async () => {
     const disk = await diskWith({ '/f': 'aa' })
