@@ -8,6 +8,9 @@ import { Process } from './process.ts'
 import type { Trouble } from './trouble.ts'
 import { rest } from './virtual-time.ts'
 
+/** It may be full, and then fail in another way, and then there is nothing more to go wrong. */
+const MAX_TRIES = 3
+
 export class LogLife {
   readonly disk: SimulatedDisk
   readonly model: LogModel
@@ -29,9 +32,9 @@ export class LogLife {
     return this.session.wal
   }
 
-  /** What a recovery brings back holds from then on. Where the disk fails meanwhile, the next try must do. */
+  /** What a recovery brings back holds from then on. Where the disk fails meanwhile, another try must do. */
   async open(): Promise<void> {
-    for (let last = false; ; last = true) {
+    for (let tries = MAX_TRIES; ; tries--) {
       this.process = new Process(this.disk)
       try {
         const wal = await openLog(this.process, this.settings)
@@ -43,12 +46,12 @@ export class LogLife {
         }
         const found = await look(wal)
         this.model.check(found, this.model.facts.acknowledged)
-        this.model.settle(found)
+        this.model.settle(found, wal.durableSeq)
         this.session = new LogSession(wal, this.model, this.settings, (error) => this.#mayFail(error))
         this.trouble.calm()
         return
       } catch (error) {
-        if (last || !this.trouble.mayFail || !(error instanceof WalError)) throw error
+        if (tries === 1 || !this.trouble.mayFail || !(error instanceof WalError)) throw error
         this.trouble.calm()
         this.trouble.makeSpace(this.disk)
         await this.process.kill()

@@ -93,12 +93,12 @@ export class LogModel {
     this.#note({ submitted: this.#facts.submitted.slice(0, lastSeq + 1) })
   }
 
-  /** What a recovery brought back is the truth from now on. */
-  settle(found: Found): void {
+  /** What a recovery brought back is the truth from now on; it vouches for what is there through `durable`. */
+  settle(found: Found, durable: number): void {
     const submitted = this.#facts.submitted.slice(0, (found.records.at(-1)?.seq ?? -1) + 1)
     for (const { seq, text } of found.records) submitted[seq] = text
     const last = found.records.at(-1)?.seq ?? -1
-    this.#note({ submitted, durable: last, acknowledged: last, checkpointed: found.lastCheckpoint ?? -1 })
+    this.#note({ submitted, durable, acknowledged: last, checkpointed: found.lastCheckpoint ?? -1 })
   }
 
   /** Fails unless what was found is what was handed over, in order and whole, at least through `through`. */

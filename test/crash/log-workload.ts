@@ -69,7 +69,7 @@ export async function recoverLog(
   assert.deepEqual(harmIn(wal, hadFaults), [], 'without rot, a torn tail is all that can be damaged')
   const found = await look(wal)
   model.check(found, through)
-  model.settle(found)
+  model.settle(found, wal.durableSeq)
   const [inDoubt] = session.transactions
   if (inDoubt) await session.end(inDoubt, wal.lastSeq % 2 === 0 ? 'commit' : 'abort')
   await Promise.all([1, 2].map((number) => session.append({ type: 'delete', id: `after-${wal.lastSeq}-${number}` })))
