@@ -29,6 +29,7 @@ export default defineConfig({
           { text: 'Engines', link: '/docs/adapters' },
           { text: 'LangChain.js', link: '/docs/langchain' },
           { text: 'Runtimes', link: '/docs/runtimes' },
+          { text: 'Bundlers and frameworks', link: '/docs/bundlers' },
           { text: 'Moving here from other stores', link: '/docs/migrating' },
           { text: 'Telemetry and health', link: '/docs/telemetry' },
           { text: 'Operations and alerts', link: '/docs/operations' },

@@ -1,0 +1,41 @@
+/** The recipe that everybody needs, in the quickest of the bundlers. The others: `npm run test:bundlers`. */
+import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { removeFolder, temporaryFolder } from '../package/installed.ts'
+import { ROOT } from '../package/nodes.ts'
+import { follow, printedBy, project, recipeOf, shell, ship } from './recipes.ts'
+
+let cwd: string
+before(async () => {
+  cwd = await temporaryFolder()
+  await project(cwd, ['esbuild@0.28.2'])
+})
+after(() => removeFolder(cwd))
+
+test('a bundle that took the addon in is refused by name, with the remedy', async () => {
+  for (const bundle of ['esm/main.mjs', 'cjs/main.cjs']) {
+    const [format] = bundle.split('/') as [string]
+    await shell(cwd, `npx esbuild main.mjs --bundle --platform=node --format=${format} --outfile=${bundle}`)
+    const printed = await printedBy(join(cwd, format), bundle.slice(format.length + 1))
+    assert.match(printed, /^WalError WALV_LOCK_UNAVAILABLE .* mark fs-native-extensions as external/)
+  }
+})
+
+test('a bundle of esbuild by the recipe runs, shipped with the addon', async (t) => {
+  const recipe = await recipeOf('esbuild')
+  await follow(cwd, recipe)
+  await follow(cwd, await recipeOf('Shipping the addon'))
+  assert.equal(await printedBy(await ship(t, cwd)), '1')
+
+  for (const command of recipe.commands)
+    await shell(cwd, command.replace('--format=esm', '--format=cjs').replace('out/main.mjs', 'out/main.cjs'))
+  assert.equal(await printedBy(join(cwd, 'out'), 'main.cjs'), '1')
+})
+
+test('the version of the addon that the page names is the one that walv has', async () => {
+  const { dependencies } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8'))
+  const { commands } = await recipeOf('Shipping the addon')
+  assert.match(commands.join('\n'), new RegExp(`fs-native-extensions@${dependencies['fs-native-extensions']}$`))
+})
