@@ -2,9 +2,9 @@ import type { Store } from './peers/peer.ts'
 import type { Records } from './records.ts'
 
 /** How records are handed over. `closed`: each of so many callers awaits its append, then appends again. `waves`: so many at once, and again when all are
- * acknowledged. `batches`: one batch of so many at a time. */
+ * acknowledged. `batches`: one batch of so many at a time. `stream`: all that there are, taken by the store as fast as it can. */
 export interface Load {
-  readonly shape: 'closed' | 'waves' | 'batches'
+  readonly shape: 'closed' | 'waves' | 'batches' | 'stream'
   readonly size: number
 }
 
@@ -33,6 +33,7 @@ export async function runLoad(
   const start = performance.now()
   const deadline = start + durationMs
   if (load.shape === 'batches') await batches(store, records, cursor, load.size, deadline)
+  else if (load.shape === 'stream') await stream(store, records, cursor, deadline)
   else if (load.shape === 'waves') await waves(store, records, cursor, load.size, deadline)
   else await closedLoop(store, records, cursor, load.size, deadline)
   return { records: cursor.next - first, elapsedMs: performance.now() - start }
@@ -65,6 +66,24 @@ async function waves(store: Store, records: Records, cursor: Cursor, size: numbe
       wave[i] = store.append(records.ids[n]!, records.vector(n))
     }
     await Promise.all(wave)
+  }
+}
+
+async function stream(store: Store, records: Records, cursor: Cursor, deadline: number): Promise<void> {
+  if (!store.appendAll) throw new Error('takes no stream')
+  await store.appendAll(itemsUntil(records, cursor, deadline))
+}
+
+function* itemsUntil(
+  records: Records,
+  cursor: Cursor,
+  deadline: number,
+): Generator<{ readonly id: string; readonly vector: Float32Array }, void, void> {
+  while (cursor.next < records.ids.length) {
+    const n = cursor.next
+    if (n % APPENDS_PER_LOOK === 0 && performance.now() >= deadline) return
+    cursor.next++
+    yield { id: records.ids[n]!, vector: records.vector(n) }
   }
 }
 

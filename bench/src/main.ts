@@ -13,7 +13,7 @@ import type { Scenario, Settings } from './scenario.ts'
 import { SCENARIOS } from './scenarios/registry.ts'
 import { type Verdict, verify } from './verification/verify.ts'
 
-const ALWAYS = ['walv', 'walv-transactions', 'raw', 'raw-async']
+const ALWAYS = ['walv', 'walv-transactions', 'durable-index', 'raw', 'raw-async']
 
 async function main(args: readonly string[]): Promise<void> {
   if (args.includes('--help')) return console.log(USAGE)

@@ -3,6 +3,8 @@ export interface Store {
   append(id: string, vector: Float32Array): unknown
   /** The same for several, as the peer's users would do it: one transaction or one batch. */
   appendBatch?(ids: readonly string[], vectors: readonly Float32Array[]): unknown
+  /** Takes all there are, in bounded memory, and resolves when they are durable. */
+  appendAll?(items: Iterable<{ readonly id: string; readonly vector: Float32Array }>): Promise<unknown>
   /** Of a group commit of ours: what it wrote since opening. */
   figures?(): WriteFigures
   close(): Promise<void>

@@ -7,6 +7,7 @@ import type { Peer, Store } from './peer.ts'
 export const PEERS = {
   walv: 'walv',
   'walv-transactions': 'walv',
+  'durable-index': 'walv',
   raw: undefined,
   'raw-async': undefined,
   lmdb: 'lmdb',

@@ -34,6 +34,23 @@ const headline = (against: string, goal: number): Goal => ({
 })
 
 const GOALS: readonly Goal[] = [
+  ...[128, 768].map(
+    (dimensions): Goal => ({
+      what: `DurableIndex with flat, ${dimensions}-d, 256 in flight`,
+      against: 'Wal, the same bytes',
+      goal: 0.7,
+      sense: 'at least',
+      unit: '×',
+      measure: ({ row }) => {
+        const variant = `256 in flight, ${dimensions} dimensions`
+        return medianRatio(
+          row('durable-index', 'DurableIndex, flat', variant),
+          row('durable-index', 'Wal', variant),
+          'rate',
+        )
+      },
+    }),
+  ),
   headline('raw', 0.9),
   headline('raw-async', 0.9),
   headline('lmdb, 256 in flight', 2),

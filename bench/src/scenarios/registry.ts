@@ -1,6 +1,7 @@
 import type { Scenario } from '../scenario.ts'
 import { inFlight, levels, waiting, waves } from './appends.ts'
 import { diskWays } from './disk-ways.ts'
+import { durableIndex } from './durable-index.ts'
 import { headline } from './headline.ts'
 import { oneAtATime, paced } from './latency.ts'
 import { checkpointOpen, read, recovery } from './recovery.ts'
@@ -9,6 +10,7 @@ import { checkpointStall, growthRecords, growthSegments, steady } from './upkeep
 
 /** In the order in which they run. */
 export const SCENARIOS: readonly Scenario[] = [
+  durableIndex,
   headline,
   oneAtATime,
   paced,
