@@ -98,25 +98,35 @@ async function* readPoints(file: string, layout: Layout): AsyncGenerator<Hnswlib
 /** For each point the length of its links above level 0, then these; nothing follows. */
 async function checkUpperLinks(file: string, layout: Layout, start: number, end: number): Promise<void> {
   const levelBytes = LINK_BYTES * (layout.maxLinks + 1)
-  let rest: Buffer = Buffer.alloc(0)
+  let pieces: Buffer[] = []
+  let pieceBytes = 0
+  /** So many are there before the next point is looked at: what claims much is not put together again for each piece. */
+  let needed = LINK_BYTES
   let offset = start
   let points = 0
   for await (const chunk of readChunks(file, start)) {
-    rest = Buffer.concat([rest, chunk])
+    pieces.push(chunk)
+    pieceBytes += chunk.length
+    if (points < layout.count && pieceBytes < needed) continue
+    let rest: Buffer = Buffer.concat(pieces)
     while (points < layout.count && rest.length >= LINK_BYTES) {
       const bytes = rest.readUInt32LE(0)
       if (bytes % levelBytes !== 0 || bytes > levelBytes * layout.maxLevel || bytes > end - offset)
         throw invalidFile(file, offset, `the links of point ${points} have ${bytes} bytes`, HINT)
-      if (rest.length < LINK_BYTES + bytes) break
+      needed = LINK_BYTES + bytes
+      if (rest.length < needed) break
       for (let level = LINK_BYTES; level < LINK_BYTES + bytes; level += levelBytes) {
         const links = rest.readUInt16LE(level)
         if (links > layout.maxLinks) throw invalidFile(file, offset, `point ${points} has ${links} links`, HINT)
         checkLinks(file, offset, rest.subarray(level + LINK_BYTES, level + LINK_BYTES * (links + 1)), layout.count)
       }
-      rest = rest.subarray(LINK_BYTES + bytes)
-      offset += LINK_BYTES + bytes
+      rest = rest.subarray(needed)
+      offset += needed
+      needed = LINK_BYTES
       points++
     }
+    pieces = [rest]
+    pieceBytes = rest.length
     if (points === layout.count && rest.length > 0) break
   }
   if (points < layout.count) throw invalidFile(file, offset, `it ends within the links of point ${points}`, HINT)
