@@ -1,6 +1,6 @@
 // Writes the golden directories of format v2: logs as this walv writes them, and beside each what it must be read as, which is taken from what was appended and
 // never from reading. Run once for a format version; test/golden/golden.test.ts reads them for ever. Refuses to touch a directory that exists.
-// Usage, after `npm run build`: node scripts/write-golden.mjs test/golden/v2
+// Usage, after `npm run build`: node scripts/write-golden.mjs test/golden/v2-index said saidInSnapshot
 import { createHash } from 'node:crypto'
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -12,8 +12,9 @@ const SECTOR_BYTES = 512
 /** Longer bytes are told by their hash. */
 const MAX_HEX_BYTES = 256
 
-const [target] = process.argv.slice(2)
-if (target === undefined) throw new Error('Name the directory to write: test/golden/v2')
+const [target, ...chosen] = process.argv.slice(2)
+if (target === undefined || chosen.length === 0)
+  throw new Error('Name the directory to write, and which of its logs: test/golden/v2-index said saidInSnapshot')
 if (existsSync(target)) throw new Error(`${target} exists. Golden directories are never written again.`)
 const scratch = mkdtempSync(join(tmpdir(), 'walv-golden-'))
 
@@ -341,6 +342,71 @@ async function withSnapshot() {
   )
 }
 
+const IDENTITY = { dimensions: 3, metric: 'ip', elementType: 'f32', model: 'münchen-embed-1' }
+
+/** The first record of an index, as it must be written. */
+function expectIdentity(golden) {
+  golden.expect(custom('walv.index', Buffer.from(JSON.stringify(IDENTITY))))
+}
+
+const openSaid = (golden, options = {}) =>
+  DurableIndex.open({
+    ...golden.options,
+    ...options,
+    index: flat({ dimensions: 3, metric: 'ip' }),
+    model: IDENTITY.model,
+    checkpointIntervalEntries: false,
+  })
+
+/** A log that says what its vectors are, without a snapshot. */
+async function said() {
+  const golden = new Golden('said')
+  expectIdentity(golden)
+  const index = await openSaid(golden)
+  for (let item = 0; item < 3; item++) {
+    golden.now++
+    golden.expect(insert(`id-${item}`, floats(item, 0.5, -1), { item }))
+    await index.insert(`id-${item}`, floats(item, 0.5, -1), { item })
+  }
+  await index.close()
+  golden.keep()
+  golden.finish({ ...clean(golden, 1), index: IDENTITY })
+}
+
+/** A log whose beginning is let go of: its snapshots say what its vectors are. */
+async function saidInSnapshot() {
+  const golden = new Golden('said-in-snapshot')
+  expectIdentity(golden)
+  const index = await openSaid(golden, { segmentMaxBytes: 64 * 1024, segmentMaxAgeMs: 10 })
+  for (let round = 0; round < 4; round++) {
+    golden.now++
+    golden.expect(insert(`id-${round}`, floats(round, 0.5, -1)))
+    await index.insert(`id-${round}`, floats(round, 0.5, -1))
+    golden.now += 10
+    golden.expect(await index.checkpoint())
+  }
+  const { firstSeq, segments } = index.stats()
+  if (firstSeq === 0) throw new Error('the log still has its beginning')
+  const snapshotSeq = golden.records.findLast(({ entry }) => entry.type === 'checkpoint').entry.sequenceNumber
+  await index.close()
+  golden.keep()
+  golden.records = golden.records.filter(({ seq }) => seq >= firstSeq)
+  const checkpoints = golden.records.filter(({ entry }) => entry.type === 'checkpoint').length
+  golden.finish({ ...clean(golden, segments), checkpoints, snapshotSeq, index: IDENTITY })
+}
+
+const WRITERS = {
+  everyKind,
+  rotation,
+  reopened,
+  tornTail,
+  damaged,
+  repaired,
+  withSnapshot,
+  said,
+  saidInSnapshot,
+}
+
 /** What opening reports of a log without anything to tell. */
 const clean = ({ records }, segments) => ({
   entries: records.length,
@@ -375,7 +441,7 @@ function* filesBelow(folder) {
 
 try {
   mkdirSync(target, { recursive: true })
-  for (const write of [everyKind, rotation, reopened, tornTail, damaged, repaired, withSnapshot]) await write()
+  for (const name of chosen) await WRITERS[name]()
   const sums = [...filesBelow(target)].map((path) => `${sha256(readFileSync(path))}  ${relative(target, path)}\n`)
   const list = sums.toSorted((a, b) => (a.slice(66) < b.slice(66) ? -1 : 1)).join('')
   writeFileSync(join(target, 'SHA256SUMS'), list)

@@ -9,6 +9,19 @@ export type JsonValue =
   | readonly JsonValue[]
   | { readonly [key: string]: JsonValue | undefined }
 
+/** `cosine`: 1 − cosine similarity; `l2`: squared Euclidean distance; `ip`: 1 − inner product. Smaller is nearer. */
+export type Metric = 'cosine' | 'l2' | 'ip'
+
+/** What vectors a log holds. The engine that searches them is no part of it. */
+export interface IndexIdentity {
+  readonly dimensions: number
+  readonly metric: Metric
+  /** How an element of a vector is stored: as binary32. */
+  readonly elementType: 'f32'
+  /** The embedding model that the vectors are of, where it was given. */
+  readonly model?: string
+}
+
 /** A new id with its vector. Applied to an index that has the id already it changes nothing, unless `replace` is set. */
 export interface InsertEntry<V = Float32Array, M = JsonValue> {
   readonly type: 'insert'

@@ -17,6 +17,7 @@ export type { Disk, DiskEntry, DiskFile, DiskLock } from './disk/disk.ts'
 export { nodeDisk } from './disk/real.ts'
 export * from './entry.ts'
 export { WalError, type WalErrorCode, type WalErrorDetails } from './errors.ts'
+export { indexIdentity } from './format/index-record.ts'
 export { DurableIndex, type DurableIndexStats } from './index/durable-index.ts'
 export type {
   DurableIndexOptions,

@@ -26,6 +26,7 @@ export default defineConfig({
           { text: 'Checkpoints and retention', link: '/docs/guides/checkpoints' },
           { text: 'Transactions', link: '/docs/guides/transactions' },
           { text: 'Filters', link: '/docs/filters' },
+          { text: 'Another embedding model', link: '/docs/guides/another-model' },
           { text: 'Engines', link: '/docs/adapters' },
           { text: 'LangChain.js', link: '/docs/langchain' },
           { text: 'Runtimes', link: '/docs/runtimes' },

@@ -4,17 +4,18 @@
  * metadata, `__proto__` included, means anything here.
  */
 import { relative } from 'node:path'
-import type {
-  BatchMember,
-  Damage,
-  Diagnosis,
-  JsonValue,
-  Loss,
-  RecoveryReport,
-  SequenceRange,
-  SnapshotReference,
-  WalEntry,
-  WalRecord,
+import {
+  type BatchMember,
+  type Damage,
+  type Diagnosis,
+  indexIdentity,
+  type JsonValue,
+  type Loss,
+  type RecoveryReport,
+  type SequenceRange,
+  type SnapshotReference,
+  type WalEntry,
+  type WalRecord,
 } from '../mod.ts'
 import type { V1Entry, V1Record } from '../v1.ts'
 import { floatsToBytes } from './floats.ts'
@@ -100,6 +101,7 @@ export function repairToJson(before: Diagnosis, after: Diagnosis, report: Recove
 }
 
 function entryMembers(entry: WalEntry): Members {
+  const identity = indexIdentity(entry)
   const members: Members = [['type', string(entry.type)]]
   switch (entry.type) {
     case 'insert':
@@ -117,6 +119,7 @@ function entryMembers(entry: WalEntry): Members {
       break
     case 'custom':
       members.push(['kind', string(entry.kind)], ['data', base64(entry.data)])
+      if (identity) members.push(['index', JSON.stringify(identity)])
       break
     case 'batch':
       members.push(['entries', array(entry.entries.map((member: BatchMember) => object(entryMembers(member))))])

@@ -1,13 +1,11 @@
 /** What the commands ask of a directory before they use it. */
 import { readdir } from 'node:fs/promises'
-import { type BatchMember, flat, type JsonValue, type Metric, type VectorIndex, Wal, WalError } from '../mod.ts'
+import { type BatchMember, type Metric, Wal, WalError } from '../mod.ts'
 
 /** What kind of index a directory holds. */
 export interface IndexKind {
   readonly dimensions: number
-  /** The engine's name in the snapshot; undefined where there is none. */
-  readonly kind: string | undefined
-  /** Undefined where no snapshot says. */
+  /** Undefined where the log does not say. */
   readonly metric: Metric | undefined
 }
 
@@ -35,26 +33,16 @@ export async function openToLook(
   return wal
 }
 
-/** What kind of index the directory holds: its snapshot says, or its first vector. Undefined where there is no vector. */
+/** What vectors the directory holds: the log says, or its first vector. Undefined where there is no vector. */
 export async function indexKind(directory: string): Promise<IndexKind | undefined> {
   const wal = await Wal.open({ directory, readOnly: true })
-  type Info = { kind?: string; dimensions?: JsonValue; metric?: Metric }
-  const info = wal.lastCheckpoint?.snapshot?.info as Info | null | undefined
-  if (typeof info?.dimensions === 'number') return { kind: info.kind, dimensions: info.dimensions, metric: info.metric }
+  const { index } = wal.recovery
+  if (index) return { dimensions: index.dimensions, metric: index.metric }
   for await (const { entries } of wal.replay()) {
     const vector = firstVector(entries)
-    if (vector) return { kind: undefined, dimensions: vector.length, metric: undefined }
+    if (vector) return { dimensions: vector.length, metric: undefined }
   }
   return undefined
-}
-
-/**
- * An exact index that loads what is in the directory, whatever wrote it: walv's adapters keep their vectors as `flat` does, beside the engine's graph. So a look needs no engine, and
- * misses nothing.
- */
-export function exactIndex({ kind, dimensions }: IndexKind, metric: Metric): VectorIndex {
-  const index = flat({ dimensions, metric })
-  return kind === undefined ? index : Object.defineProperty(index, 'kind', { value: kind })
 }
 
 function firstVector(entries: readonly BatchMember[]): Float32Array | undefined {

@@ -1,6 +1,13 @@
 import { isoTime } from '../clock.ts'
 /** Records and damage as one line for people. Nothing in a log can reach the terminal as a control sequence. */
-import type { Damage, SequenceRange, WalEntry, WalRecord } from '../mod.ts'
+import {
+  type Damage,
+  type IndexIdentity,
+  indexIdentity,
+  type SequenceRange,
+  type WalEntry,
+  type WalRecord,
+} from '../mod.ts'
 import type { V1Entry, V1Record } from '../v1.ts'
 import { formatBytes, formatQuantity } from './output.ts'
 
@@ -54,8 +61,10 @@ function entryToText(entry: WalEntry | V1Entry): string {
       return [subject(entry), ...vectorToText(entry.vector), ...metadataToText(entry)].join(', ')
     case 'delete':
       return subject(entry)
-    case 'custom':
-      return `custom ${quote(entry.kind)}, ${formatBytes(entry.data.length)}`
+    case 'custom': {
+      const identity = indexIdentity(entry)
+      return identity ? identityToText(identity) : `custom ${quote(entry.kind)}, ${formatBytes(entry.data.length)}`
+    }
     case 'batch': {
       const members = entry.entries.slice(0, MAX_MEMBERS).map(subject)
       const count = entry.entries.length
@@ -71,6 +80,11 @@ function entryToText(entry: WalEntry | V1Entry): string {
     default:
       return 'transactionId' in entry ? `${entry.type} ${entry.transactionId}` : entry.type
   }
+}
+
+function identityToText({ dimensions, metric, elementType, model }: IndexIdentity): string {
+  const vectors = `vectors of ${formatQuantity(dimensions, 'dimension')}, ${elementType}, metric ${metric}`
+  return model === undefined ? vectors : `${vectors}, model ${quote(model)}`
 }
 
 /** What an entry does to what. */

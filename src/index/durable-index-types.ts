@@ -12,6 +12,11 @@ export interface DurableIndexOptions<Metadata = JsonValue, Input = Metadata> ext
    */
   readonly index: VectorIndex
   /**
+   * The embedding model that the vectors are of, for example `text-embedding-3-small`. It is written into the
+   * log, and an opening that names another is refused: their vectors do not compare. Default: none is checked.
+   */
+  readonly model?: string
+  /**
    * Takes a checkpoint by itself when so many changes were logged since the last; the members of batches and
    * transactions count each. `'auto'` (default): when as many were logged as the index holds vectors, and at least
    * 10,000, or when they take twice as many bytes as the index, and at least 64 MiB, so that the log and the cost of
@@ -29,6 +34,7 @@ export interface DurableIndexOptions<Metadata = JsonValue, Input = Metadata> ext
 export const DURABLE_INDEX_OPTIONS: OptionNames<DurableIndexOptions> = {
   ...WAL_OPTIONS,
   index: true,
+  model: true,
   checkpointIntervalEntries: true,
   metadataSchema: true,
 }

@@ -38,6 +38,19 @@ export interface DurableIndexStats extends WalStats, CheckpointFigures {
 /** The index objects that a directory was opened with: what two logs fill is of neither. */
 const TAKEN = new WeakSet<VectorIndex>()
 
+/** Longest name of an embedding model, in characters. */
+const MAX_MODEL_LENGTH = 200
+
+/** @throws WALV_INVALID_OPTION */
+function checkModel(model: unknown): void {
+  const fits = typeof model === 'string' && model !== '' && model.length <= MAX_MODEL_LENGTH && model.isWellFormed()
+  if (fits) return
+  throw new WalError(
+    'WALV_INVALID_OPTION',
+    `The option model must be the name of an embedding model, a text of 1 to ${MAX_MODEL_LENGTH} characters.`,
+  )
+}
+
 /** @throws WALV_INVALID_OPTION */
 function take(index: VectorIndex): void {
   if (TAKEN.has(index))
@@ -87,7 +100,8 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> {
 
   /**
    * Opens an index, which is recovering it: loads the newest snapshot that verifies and replays what was logged since.
-   * @throws WALV_INDEX_MISMATCH if the directory holds vectors of another kind, and what `Wal.open` throws
+   * @throws WALV_INDEX_MISMATCH if the directory holds vectors of other dimensions, another metric or another
+   * embedding model, and what `Wal.open` throws
    */
   static async open<Metadata = JsonValue, Input = Metadata>(
     options: DurableIndexOptions<Metadata, Input>,
@@ -103,7 +117,7 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> {
   static async #open<Metadata, Input>(
     options: DurableIndexOptions<Metadata, Input>,
   ): Promise<DurableIndex<Metadata, Input>> {
-    const { index, checkpointIntervalEntries = 'auto', metadataSchema, ...walOptions } = options
+    const { index, model, checkpointIntervalEntries = 'auto', metadataSchema, ...walOptions } = options
     checkSchema(metadataSchema)
     if (typeof index?.set !== 'function')
       throw new WalError(
@@ -115,13 +129,14 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> {
         'WALV_INVALID_OPTION',
         'The option index must be an empty index: what it is to hold comes from the directory.',
       )
+    if (model !== undefined) checkModel(model)
     const named = checkpointIntervalEntries === 'auto' || checkpointIntervalEntries === false
     const interval = named
       ? checkpointIntervalEntries
       : wholeNumber('checkpointIntervalEntries', checkpointIntervalEntries, 1)
     take(index)
     try {
-      const { log, state, recovery } = await openRestored(walOptions, index)
+      const { log, state, recovery } = await openRestored(walOptions, index, model)
       return new DurableIndex<Metadata, Input>(log, state, metadataSchema, recovery, interval)
     } catch (error) {
       TAKEN.delete(index)
@@ -139,6 +154,11 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> {
 
   get metric(): Metric {
     return this.#state.index.metric
+  }
+
+  /** The embedding model that the vectors are of; undefined where nobody said. */
+  get model(): string | undefined {
+    return this.#state.identity.model
   }
 
   /** Adds a new id. @throws WALV_DUPLICATE_ID if it exists or is being inserted, and what `Wal.append` and validation throw */

@@ -107,7 +107,7 @@ export class FlatIndex implements VectorIndex {
     assert(this.size === 0, 'a snapshot is loaded into an index that is not empty')
     const storage = this.#emptyStorage()
     const slots = new LabelMap<number>()
-    await decodeSnapshot(files.read(SNAPSHOT_FILE), this, storage.rowsPerChunk, (label, vector) => {
+    await decodeSnapshot(files.read(SNAPSHOT_FILE), this, (label, vector) => {
       if (slots.has(label)) return false
       slots.set(label, storage.append(label, vector))
       return true

@@ -1,6 +1,6 @@
 import { WalError } from '../errors.ts'
 import { bytesOf, swapUnlessLittleEndian } from './byte-order.ts'
-import type { FrozenRows } from './flat-storage.ts'
+import { type FrozenRows, rowsPerChunk } from './flat-storage.ts'
 import { OF_NEWER_WALV } from './newer-walv.ts'
 import type { Metric } from './vector-index.ts'
 
@@ -55,7 +55,6 @@ export function* encodeSnapshot(rows: FrozenRows, dimensions: number, metric: Me
 export async function decodeSnapshot(
   pieces: AsyncIterable<Uint8Array>,
   shape: SnapshotShape,
-  rowsPerBlock: number,
   add: (label: number, vector: Float32Array) => boolean,
 ): Promise<void> {
   const source = new PieceSource(pieces)
@@ -63,6 +62,7 @@ export async function decodeSnapshot(
     const count = await decodeHeader(source, shape)
     const labels = await decodeLabels(source, count)
     const { dimensions } = shape
+    const rowsPerBlock = rowsPerChunk(dimensions)
     const block = new Float32Array(Math.min(count, rowsPerBlock) * dimensions)
     for (let from = 0; from < count; from += rowsPerBlock) {
       const rows = Math.min(rowsPerBlock, count - from)

@@ -6,6 +6,12 @@ const CHUNK_BYTES = 1024 * 1024
 /** Bounds a chunk's labels where vectors are short. */
 const MAX_ROWS_PER_CHUNK = 4096
 
+/** How many vectors are kept, written and read together. */
+export function rowsPerChunk(dimensions: number): number {
+  const rowBytes = Math.max(1, dimensions) * Float32Array.BYTES_PER_ELEMENT
+  return Math.min(MAX_ROWS_PER_CHUNK, Math.floor(CHUNK_BYTES / rowBytes))
+}
+
 interface Chunk extends Rows {
   readonly labels: Float64Array
 }
@@ -25,8 +31,7 @@ export class FlatStorage {
   constructor(dimensions: number, keepsNorms: boolean) {
     this.dimensions = dimensions
     this.#keepsNorms = keepsNorms
-    const rowBytes = Math.max(1, dimensions) * Float32Array.BYTES_PER_ELEMENT
-    this.rowsPerChunk = Math.min(MAX_ROWS_PER_CHUNK, Math.floor(CHUNK_BYTES / rowBytes))
+    this.rowsPerChunk = rowsPerChunk(dimensions)
   }
 
   get count(): number {

@@ -1,24 +1,30 @@
 import { cut, echo } from '../echo.ts'
-import type { BatchMember, DataEntry, JsonValue } from '../entry.ts'
+import type { BatchMember, DataEntry, IndexIdentity, JsonValue } from '../entry.ts'
 import { WalError } from '../errors.ts'
+import { identityOf } from '../format/index-record.ts'
 import { CATALOG_FILE, Catalog, type CatalogEntry } from './catalog.ts'
 import { SetFingerprint } from './fingerprint.ts'
+import { decodeSnapshot, SNAPSHOT_FILE } from './flat-snapshot.ts'
 import { HeldVectors, type Vectors } from './held-vectors.ts'
 import { LoggedAmount } from './logged-amount.ts'
-import { savedIndex } from './snapshot-proof.ts'
+import { type SavedIndex, savedIndex } from './snapshot-proof.ts'
 import type { SnapshotReader, SnapshotWriter, VectorIndex } from './vector-index.ts'
 
 /** Catalog, vectors and fingerprint, which always agree. */
 export class IndexState {
   readonly index: VectorIndex
+  /** What vectors it holds. */
+  readonly identity: IndexIdentity
   readonly catalog: Catalog = new Catalog()
   readonly fingerprint: SetFingerprint = new SetFingerprint()
   /** What was applied since the snapshot that it was loaded from, if from one, or had no effect. */
   readonly logged: LoggedAmount = new LoggedAmount()
   #vectors: Vectors
 
-  constructor(index: VectorIndex) {
+  constructor(index: VectorIndex, model?: string) {
+    const { dimensions, metric } = index
     this.index = index
+    this.identity = identityOf({ dimensions, metric, elementType: 'f32', ...(model !== undefined && { model }) })
     this.#vectors = index
   }
 
@@ -97,11 +103,22 @@ export class IndexState {
     return this.index.size === 0
   }
 
+  /** Sets the vectors that an index of another kind saved, in the file that needs no engine. */
+  async #fill(files: SnapshotReader): Promise<void> {
+    await decodeSnapshot(files.read(SNAPSHOT_FILE), this.index, (label, vector) => {
+      if (this.catalog.byLabel(label) === undefined) throw new Error(`label ${label} belongs to no id`)
+      const before = this.index.size
+      this.index.set(label, vector)
+      return this.index.size > before
+    })
+  }
+
   /** The state at this moment: what `save` writes, and the description that goes with it. */
   freeze(): FrozenState {
     const catalog = this.catalog.freeze()
     const index = this.index.freeze()
-    const info = { ...describe(this.index), size: this.catalog.size, fingerprint: this.fingerprint.value }
+    const { kind } = this.index
+    const info = { kind, ...this.identity, size: this.catalog.size, fingerprint: this.fingerprint.value }
     return {
       info,
       release: () => index.release(),
@@ -124,8 +141,8 @@ export class IndexState {
         'The snapshot in this directory was not written by a DurableIndex. Open it with what wrote it.',
       )
     }
-    const own = describe(this.index)
-    const differing = (['kind', 'dimensions', 'metric'] as const).find((name) => saved[name] !== own[name])
+    const own = this.identity
+    const differing = (['dimensions', 'metric'] as const).find((name) => saved[name] !== own[name])
     if (differing) {
       throw new WalError(
         'WALV_INDEX_MISMATCH',
@@ -134,7 +151,8 @@ export class IndexState {
     }
     try {
       await this.catalog.load(files.read(CATALOG_FILE))
-      await this.index.load(files)
+      if (saved.kind === this.index.kind) await this.index.load(files)
+      else await this.#fill(files)
       for (const id of this.catalog.ids()) this.fingerprint.add(this.#item(this.catalog.get(id)!))
     } catch (cause) {
       if (cause instanceof WalError) throw cause
@@ -151,22 +169,10 @@ export class IndexState {
 }
 
 export interface FrozenState {
-  readonly info: {
-    readonly kind: string
-    readonly dimensions: number
-    readonly metric: string
-    readonly size: number
-    readonly fingerprint: string
-  }
+  readonly info: SavedIndex & { readonly [member: string]: JsonValue }
   save(files: SnapshotWriter): Promise<void>
   release(): void
 }
-
-const describe = ({ kind, dimensions, metric }: VectorIndex): { kind: string; dimensions: number; metric: string } => ({
-  kind,
-  dimensions,
-  metric,
-})
 
 /** The changes among entries, batches within batches opened. */
 export function* dataEntries(entries: readonly BatchMember[]): Generator<DataEntry, void, void> {

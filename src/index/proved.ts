@@ -3,7 +3,7 @@ import { type DiagnoseOptions, type Diagnosis, diagnose as diagnoseLog } from '.
 import type { WalOptions } from '../log/options.ts'
 import type { RecoveryReport } from '../log/recovery.ts'
 import { Wal } from '../log/wal.ts'
-import { proveContent } from './snapshot-proof.ts'
+import { PROVED } from './snapshot-proof.ts'
 
 /**
  * Says what state a log is in, what opening would make of it, and what to do. Reads and verifies everything,
@@ -18,7 +18,7 @@ import { proveContent } from './snapshot-proof.ts'
  * @throws WALV_INVALID_OPTION, WALV_NO_DIRECTORY, WALV_NOT_A_DIRECTORY, WALV_PERMISSION, WALV_IO, WALV_ABORTED;
  * for nothing that a log can be
  */
-export const diagnose = (options: DiagnoseOptions): Promise<Diagnosis> => diagnoseLog(options, proveContent)
+export const diagnose = (options: DiagnoseOptions): Promise<Diagnosis> => diagnoseLog(options, PROVED)
 
 /**
  * Repairs a log: opens it with `recovery: 'repair'`, proves the content of the snapshot as `diagnose` does, and
@@ -27,7 +27,7 @@ export const diagnose = (options: DiagnoseOptions): Promise<Diagnosis> => diagno
  */
 export async function repair(options: Omit<WalOptions, 'recovery' | 'readOnly'>): Promise<RecoveryReport> {
   const keepAll = { checkpointRetention: 1_000, ...options }
-  const wal = await Wal.openTrying({ ...keepAll, recovery: 'repair' }, proveContent)
+  const wal = await Wal.openWith({ ...keepAll, recovery: 'repair' }, PROVED)
   await wal.close()
   return wal.recovery
 }

@@ -1,8 +1,10 @@
-import type { BatchMember } from '../entry.ts'
+import { cut, echo } from '../echo.ts'
+import type { BatchMember, IndexIdentity } from '../entry.ts'
 import { WalError } from '../errors.ts'
+import { indexIdentity, indexRecord } from '../format/index-record.ts'
 import type { WalOptions } from '../log/options.ts'
 import type { RecoveryReport } from '../log/recovery.ts'
-import type { Snapshot, SnapshotTrial } from '../log/snapshot-store.ts'
+import type { ContentRules, Snapshot } from '../log/snapshot-store.ts'
 import { Wal } from '../log/wal.ts'
 import { IndexState } from './index-state.ts'
 import { cannotLoad, contentProblem, isProvable, savedIndex } from './snapshot-proof.ts'
@@ -31,9 +33,13 @@ const wasRetired = ({ code, cause }: WalError): boolean =>
   code === 'WALV_SEQUENCE_TRIMMED' || (cause as NodeJS.ErrnoException | undefined)?.code === 'ENOENT'
 
 /** Opens a log and fills an empty index with what it holds. If that fails, the index is empty again where it can be. */
-export async function openRestored(options: WalOptions, index: VectorIndex): Promise<Restored> {
+export async function openRestored(
+  options: WalOptions,
+  index: VectorIndex,
+  model: string | undefined,
+): Promise<Restored> {
   for (let tries = options.readOnly ? READ_ONLY_TRIES : 1; ; tries--) {
-    const loading = new SnapshotLoading(index)
+    const loading = new SnapshotLoading(options.directory, index, model)
     try {
       return await openOnce(options, loading)
     } catch (error) {
@@ -44,12 +50,12 @@ export async function openRestored(options: WalOptions, index: VectorIndex): Pro
 }
 
 async function openOnce(options: WalOptions, loading: SnapshotLoading): Promise<Restored> {
-  const log = await Wal.openTrying(options, loading.trial)
+  const log = await Wal.openWith(options, loading)
   try {
-    // Of a log that was looked at twice, the first look may have found a snapshot that is gone.
-    if (!log.snapshot) loading.begin()
     const { state } = loading
-    return { log, state, recovery: await restore(log, state, options.signal) }
+    const recovery = await restore(log, state, options.signal)
+    if (!options.readOnly) await sayWhatItHolds(log, state.identity)
+    return { log, state, recovery }
   } catch (error) {
     // What failed is what is told.
     await log.close().catch(() => {})
@@ -57,37 +63,84 @@ async function openOnce(options: WalOptions, loading: SnapshotLoading): Promise<
   }
 }
 
-/** Loads snapshots into an index until one is right. Which one it is to be, the log decides. */
-class SnapshotLoading {
-  readonly #index: VectorIndex
-  state: IndexState
+/** The first opening for writing says it, and one that knows the model where it was not known. */
+async function sayWhatItHolds(log: Wal, identity: IndexIdentity): Promise<void> {
+  const found = log.recovery.index
+  if (found === undefined || found.model !== identity.model) await log.append(indexRecord(identity))
+}
 
-  constructor(index: VectorIndex) {
+/** Loads snapshots into an index until one is right. Which one it is to be, the log decides. */
+class SnapshotLoading implements ContentRules {
+  state: IndexState
+  readonly #directory: string
+  readonly #index: VectorIndex
+  readonly #model: string | undefined
+
+  constructor(directory: string, index: VectorIndex, model: string | undefined) {
+    this.#directory = directory
     this.#index = index
-    this.state = new IndexState(index)
+    this.#model = model
+    this.state = new IndexState(index, model)
   }
 
-  readonly trial: SnapshotTrial = async (snapshot) => {
-    this.begin()
+  /** @throws WALV_INDEX_MISMATCH */
+  accept(found: IndexIdentity | undefined): void {
+    this.#begin(this.#model ?? found?.model)
+    if (found) refuseOthers(this.#directory, found, this.state.identity)
+  }
+
+  async tryOut(snapshot: Snapshot): Promise<boolean | { readonly problem: string }> {
+    this.#begin(this.state.identity.model)
     try {
+      refuseOwnFiles(snapshot, this.#index)
       await this.state.load(snapshot, snapshot.reference.info)
       return true
     } catch (error) {
       const problem = await problemOf(snapshot, error as WalError)
       if (problem === undefined || !this.state.empty()) throw error
+      this.#begin(this.state.identity.model)
       return { problem }
     }
   }
 
-  /** With nothing. */
-  begin(): void {
+  /** Of a log that is looked at twice, the first look may have loaded a snapshot that is gone. */
+  #begin(model: string | undefined): void {
     if (!this.state.empty())
       throw new WalError(
         'WALV_INVALID_OPTION',
         'The option index must be an index that can be emptied: one that was loaded in vain has vectors left.',
       )
-    this.state = new IndexState(this.#index)
+    this.state = new IndexState(this.#index, model)
   }
+}
+
+/** @throws WALV_INDEX_MISMATCH */
+function refuseOthers(directory: string, found: IndexIdentity, own: IndexIdentity): void {
+  const names = ['dimensions', 'metric', 'elementType', 'model'] as const
+  const differing = names.find(
+    (name) => own[name] !== undefined && found[name] !== undefined && found[name] !== own[name],
+  )
+  if (differing === undefined) return
+  throw new WalError(
+    'WALV_INDEX_MISMATCH',
+    `${cut(directory, 100)} holds vectors with the ${differing} ${echo(found[differing])}, and this index has ${echo(own[differing])}. ` +
+      'Nothing was changed. Open it with the options it was written with, or take the vectors to a new directory.',
+    { file: directory },
+  )
+}
+
+/**
+ * An index that keeps its vectors in files of its own is the only one that can read them.
+ * @throws WALV_INDEX_MISMATCH
+ */
+function refuseOwnFiles(snapshot: Snapshot, { kind }: VectorIndex): void {
+  const saved = savedIndex(snapshot.reference.info)
+  if (saved === undefined || saved.kind === kind || isProvable(snapshot)) return
+  throw new WalError(
+    'WALV_INDEX_MISMATCH',
+    `The snapshot is of an index of the kind ${echo(saved.kind)}, whose files no other can read, and this index is ${echo(kind)}. ` +
+      'Open it with the index it was written with.',
+  )
 }
 
 /** What is wrong with a snapshot that could not be loaded; undefined if that is not the snapshot's fault. */
@@ -106,6 +159,7 @@ async function restore(log: Wal, state: IndexState, signal: AbortSignal | undefi
   let voided = 0
   await state.coalesce(async () => {
     for await (const { seq, entries } of log.replay({ after, borrow: true, ...(signal && { signal }) })) {
+      if (entries.length === 1 && indexIdentity(entries[0]!)) continue
       if (applyLogged(state, seq, entries)) replayed++
       else voided++
     }

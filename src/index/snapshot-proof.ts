@@ -1,18 +1,16 @@
-import type { JsonValue } from '../entry.ts'
+import type { IndexIdentity, JsonValue } from '../entry.ts'
 import { WalError } from '../errors.ts'
 import { MAX_DIMENSIONS } from '../limits.ts'
-import type { Snapshot, SnapshotTrial } from '../log/snapshot-store.ts'
+import type { ContentRules, Snapshot } from '../log/snapshot-store.ts'
 import { CATALOG_FILE, Catalog } from './catalog.ts'
 import { SetFingerprint } from './fingerprint.ts'
 import { decodeSnapshot, SNAPSHOT_FILE } from './flat-snapshot.ts'
 import { isOfNewerWalv } from './newer-walv.ts'
-import type { Metric, SnapshotReader } from './vector-index.ts'
+import type { SnapshotReader } from './vector-index.ts'
 
 /** What a checkpoint says of the index that its snapshot is of. */
-export interface SavedIndex {
+export interface SavedIndex extends IndexIdentity {
   readonly kind: string
-  readonly dimensions: number
-  readonly metric: Metric
   readonly size: number
   readonly fingerprint: string
 }
@@ -24,10 +22,12 @@ export function savedIndex(info: JsonValue): SavedIndex | undefined {
 }
 
 /** Proves what can be proved without an engine. What somebody's own index or program wrote is passed over. */
-export const proveContent: SnapshotTrial = async (snapshot) => {
-  if (!isProvable(snapshot)) return false
-  const problem = await contentProblem(snapshot, savedIndex(snapshot.reference.info)!)
-  return problem === undefined || { problem }
+export const PROVED: ContentRules = {
+  async tryOut(snapshot) {
+    if (!isProvable(snapshot)) return false
+    const problem = await contentProblem(snapshot, savedIndex(snapshot.reference.info)!)
+    return problem === undefined || { problem }
+  },
 }
 
 /** Whether ids and vectors are in files that need no engine. */
@@ -67,7 +67,7 @@ async function fingerprintOf(files: SnapshotReader, saved: SavedIndex): Promise<
   await catalog.load(files.read(CATALOG_FILE))
   const fingerprint = new SetFingerprint()
   const shape = { dimensions, metric, acceptsNonFinite: true }
-  await decodeSnapshot(files.read(SNAPSHOT_FILE), shape, rowsPerBlock(dimensions), (label, vector) => {
+  await decodeSnapshot(files.read(SNAPSHOT_FILE), shape, (label, vector) => {
     const entry = catalog.byLabel(label)
     if (entry === undefined) throw new Error(`label ${label} stands twice among its vectors, or belongs to no id`)
     fingerprint.add({ id: entry.id, vector, metadata: entry.json })
@@ -78,7 +78,3 @@ async function fingerprintOf(files: SnapshotReader, saved: SavedIndex): Promise<
   if (catalog.size > 0) throw new Error(`${catalog.size} of its ids have no vector`)
   return fingerprint.value
 }
-
-const BLOCK_BYTES = 1024 * 1024
-const rowsPerBlock = (dimensions: number): number =>
-  Math.max(1, Math.floor(BLOCK_BYTES / (4 * Math.max(dimensions, 1))))

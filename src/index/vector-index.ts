@@ -1,3 +1,5 @@
+import type { Metric } from '../entry.ts'
+
 /**
  * What an index must do to be made durable. Vectors are known by labels: safe integers that `DurableIndex` gives out, never reused for
  * another id. Ids and metadata are kept beside the index, not in it.
@@ -6,7 +8,10 @@
  * a deterministic function of the calls so far: no clock, no randomness.
  */
 export interface VectorIndex {
-  /** Names the engine in snapshots; a snapshot is loaded only by an index of the same kind, dimensions and metric. */
+  /**
+   * Names the engine in snapshots. `load` is called only for a snapshot that an index of the same kind wrote; of
+   * another, the vectors are set one by one, where walv's own `vectors.walvflat` holds them.
+   */
   readonly kind: string
   readonly dimensions: number
   readonly metric: Metric
@@ -39,8 +44,7 @@ export interface VectorIndex {
   clear?(): void
 }
 
-/** `cosine`: 1 − cosine similarity; `l2`: squared Euclidean distance; `ip`: 1 − inner product. Smaller is nearer. */
-export type Metric = 'cosine' | 'l2' | 'ip'
+export type { Metric }
 
 export interface Neighbour {
   readonly label: number

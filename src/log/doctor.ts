@@ -12,7 +12,7 @@ import { type Found, look } from './judge.ts'
 import { isTold, type LossNote } from './loss-notes.ts'
 import { settingsOf, type WalSettings } from './options.ts'
 import { refuseAborted } from './recovery.ts'
-import { SnapshotStore, type SnapshotTrial } from './snapshot-store.ts'
+import { type ContentRules, SnapshotStore } from './snapshot-store.ts'
 import { refuseLoss, type Survey } from './survey.ts'
 import { readV1Directory } from './v1/reader.ts'
 import { SegmentWalk } from './walk.ts'
@@ -97,13 +97,13 @@ export interface Diagnosis {
 const TRIES = 5
 
 /**
- * The log's part of `diagnose` in `index/proved.ts`, which says what it promises. `trial` is what opening does
- * with the snapshot's content; without it, its hashes are all that is looked at.
+ * The log's part of `diagnose` in `index/proved.ts`, which says what it promises. `content` is what opening knows
+ * of the snapshot's content; without it, its hashes are all that is looked at.
  */
-export async function diagnose(options: DiagnoseOptions, trial?: SnapshotTrial): Promise<Diagnosis> {
+export async function diagnose(options: DiagnoseOptions, content?: ContentRules): Promise<Diagnosis> {
   checkOptions('diagnose', options, DIAGNOSE_OPTIONS)
   const checked = settingsOf({ ...options, readOnly: true, recovery: 'salvage' })
-  const settings = { ...checked, directory: resolve(checked.directory), trial }
+  const settings = { ...checked, directory: resolve(checked.directory), content }
   const { disk, directory, signal } = settings
   try {
     signal?.throwIfAborted()

@@ -4,9 +4,9 @@ import { damageOf } from './damage.ts'
 import { type Reach, readDirectory, type SegmentFile } from './directory.ts'
 import { isTold, type LossNote, readLossNotes } from './loss-notes.ts'
 import type { WalSettings } from './options.ts'
-import type { SnapshotProblem, SnapshotStore, SnapshotTrial } from './snapshot-store.ts'
+import type { ContentRules, SnapshotProblem, SnapshotStore } from './snapshot-store.ts'
 import { type Survey, survey } from './survey.ts'
-import type { FoundCheckpoint } from './tally.ts'
+import { type FoundCheckpoint, identityOfLog } from './tally.ts'
 import type { Spot } from './walk.ts'
 
 /** How often to look again beside a live writer, where files and snapshots may be retired while we read. */
@@ -45,11 +45,13 @@ function digestOf(damage: readonly Damage[]): string {
 }
 
 export async function lookOnce(
-  { disk, directory, trial, ...options }: WalSettings,
+  { disk, directory, content, ...options }: WalSettings,
   snapshots: SnapshotStore,
 ): Promise<Found> {
   const listed = await readDirectory(disk, directory)
-  const { surveyed, judged } = await judge(await survey(disk, listed, options), snapshots, trial)
+  const found = await survey(disk, listed, options)
+  content?.accept?.(identityOfLog(found.tally))
+  const { surveyed, judged } = await judge(found, snapshots, content)
   const damage = [...judged.damage, ...surveyed.damage]
   const none = listed.segments.length === 0
   if (none && listed.reach) damage.push(noSegment(listed.reach))
@@ -90,15 +92,15 @@ const noSegment = ({ name, through }: Reach): Damage => ({
 async function judge(
   found: Survey,
   snapshots: SnapshotStore,
-  trial: SnapshotTrial | undefined,
+  content: ContentRules | undefined,
 ): Promise<{ surveyed: Survey; judged: Judged }> {
   const hole = found.spots.findLast(({ kind }) => kind === 'missing-segment')
   if (hole?.lostThrough != null) {
     const surveyed = withoutRetired(found, hole.file, hole.lostThrough + 1)
-    const judged = await chooseSnapshot(surveyed, snapshots, trial)
+    const judged = await chooseSnapshot(surveyed, snapshots, content)
     if (judged.checkpoint) return { surveyed, judged }
   }
-  const judged = await chooseSnapshot(found, snapshots, trial)
+  const judged = await chooseSnapshot(found, snapshots, content)
   return { surveyed: judged.checkpoint ? found : withLostBeginning(found, judged), judged }
 }
 
@@ -164,7 +166,7 @@ export interface Judged {
 async function chooseSnapshot(
   { tally, firstSeq }: Survey,
   snapshots: SnapshotStore,
-  trial: SnapshotTrial = hashesAlone,
+  content: ContentRules = HASHES_ALONE,
 ): Promise<Judged> {
   const bad: string[] = []
   const damage: Damage[] = []
@@ -178,7 +180,7 @@ async function chooseSnapshot(
     seen.add(entry.snapshot!.name)
     let problem = await snapshots.problem(entry.snapshot!)
     if (problem === undefined) {
-      const outcome = await trial(snapshots.open(entry.snapshot!))
+      const outcome = await content.tryOut(snapshots.open(entry.snapshot!))
       if (typeof outcome === 'boolean') {
         const usable = named.slice(0, index + 1).filter((found) => found.entry.replayFrom >= firstSeq)
         return { checkpoint: entry, usable, bad, proved: outcome, damage }
@@ -193,7 +195,7 @@ async function chooseSnapshot(
 }
 
 /** For who does not know what snapshots hold. */
-const hashesAlone: SnapshotTrial = async () => false
+const HASHES_ALONE: ContentRules = { tryOut: async () => false }
 
 const badSnapshot = ({ snapshot, sequenceNumber }: CheckpointEntry, { kind, what }: SnapshotProblem): Damage => ({
   kind: kind === 'unreadable' ? kind : 'snapshot',

@@ -5,7 +5,7 @@ import { echo } from '../echo.ts'
 import { WalError } from '../errors.ts'
 import { DEFAULT_MAX_PENDING_BYTES } from '../limits.ts'
 import { checkOptions, type OptionNames } from '../option-names.ts'
-import type { SnapshotTrial } from './snapshot-store.ts'
+import type { ContentRules } from './snapshot-store.ts'
 
 /**
  * When an append is acknowledged, and so what a crash can take.
@@ -86,7 +86,7 @@ export interface WalSettings {
   /** Milliseconds of a clock that only goes on: ages are differences of this one. */
   readonly ageClock: () => number
   /** Of whoever opens the log and knows what its snapshots hold. */
-  readonly trial?: SnapshotTrial | undefined
+  readonly content?: ContentRules | undefined
 }
 
 export const WAL_OPTIONS: OptionNames<WalOptions> = {

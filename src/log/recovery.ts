@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path'
 import { monotonicMs } from '../clock.ts'
 import { damageChannel } from '../diagnostics.ts'
 import { type Disk, type DiskFile, writeFully } from '../disk/disk.ts'
-import type { CheckpointEntry, Damage } from '../entry.ts'
+import type { CheckpointEntry, Damage, IndexIdentity } from '../entry.ts'
 import { WalError } from '../errors.ts'
 import { alignUp } from '../format/byte-buffer.ts'
 import { encodeSegmentHeader, LOG_ID_BYTES, type SegmentHeader, segmentNumber, segmentSeed } from '../format/segment.ts'
@@ -20,7 +20,7 @@ import { createSegment, FIRST_SEGMENT_BYTES, HEADER_ROOM, type OpenSegment, remo
 import type { SnapshotStore } from './snapshot-store.ts'
 import { refuseLoss, type Survey } from './survey.ts'
 import { syncNames } from './sync-names.ts'
-import type { FoundCheckpoint } from './tally.ts'
+import { type FoundCheckpoint, identityOfLog } from './tally.ts'
 
 /** A last segment with less than this in it is carried over into the new one, so that opening often does not leave many small files. */
 const CARRY_BYTES = 64 * 1024
@@ -55,6 +55,8 @@ export interface RecoveryReport {
   readonly reproved: number
   /** Paths of what was copied or moved to `quarantine/`. */
   readonly quarantined: readonly string[]
+  /** What vectors the log says that it holds; absent where it does not say. */
+  readonly index?: IndexIdentity
   readonly durationMs: number
 }
 
@@ -110,12 +112,13 @@ export async function recover(settings: WalSettings, snapshots: SnapshotStore): 
     if (settings.recovery === 'repair' && damage.some(({ kind }) => kind !== 'torn-tail')) {
       if (damage.some(isLoss)) quarantined.push(...(await quarantineUnnamed(surveyed, snapshots)))
       quarantined.push(...(await repairSegments(disk, directory, surveyed)))
-      surveyed = (await lookOnce({ ...settings, trial: undefined }, snapshots)).surveyed
+      surveyed = (await lookOnce({ ...settings, content: undefined }, snapshots)).surveyed
       refuseLoss(directory, surveyed.damage, true)
     }
   }
   const { tally } = surveyed
   const open = [...tally.open.values()]
+  const index = identityOfLog(tally)
   const report: RecoveryReport = {
     entries: tally.entries,
     bytes: tally.bytes,
@@ -136,6 +139,7 @@ export async function recover(settings: WalSettings, snapshots: SnapshotStore): 
       ? 0
       : Math.max(0, surveyed.endSeq - Math.max(surveyed.durableBefore, surveyed.firstSeq)),
     quarantined,
+    ...(index && { index }),
     durationMs: monotonicMs() - started,
   }
   return { survey: surveyed, checkpoint: judged.checkpoint, checkpoints: judged.usable, report }

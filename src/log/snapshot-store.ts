@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { type Disk, type DiskFile, readFully, writeFully } from '../disk/disk.ts'
 import { echo } from '../echo.ts'
-import type { JsonValue, SnapshotFile, SnapshotReference } from '../entry.ts'
+import type { IndexIdentity, JsonValue, SnapshotFile, SnapshotReference } from '../entry.ts'
 import { WalError } from '../errors.ts'
 import { SNAPSHOT_FILE_NAME } from '../format/decode.ts'
 import { ownSnapshotInfo } from '../format/metadata.ts'
@@ -45,11 +45,16 @@ export interface SnapshotProblem {
   readonly what: string
 }
 
-/**
- * Tries a snapshot whose hashes are right by what it holds. Answers whether that was proved, or false where
- * nothing is known of it; `problem` if it is not what was saved, so that another has to be used.
- */
-export type SnapshotTrial = (snapshot: Snapshot) => Promise<boolean | { readonly problem: string }>
+/** Of whoever opens a log and knows what is in its records and snapshots. */
+export interface ContentRules {
+  /** Told what vectors the log says that it holds, before anything is changed; undefined where it does not say. Throws to refuse the log. */
+  accept?(found: IndexIdentity | undefined): void
+  /**
+   * Tries a snapshot whose hashes are right by what it holds. Answers whether that was proved, or false where
+   * nothing is known of it; `problem` if it is not what was saved, so that another has to be used.
+   */
+  tryOut(snapshot: Snapshot): Promise<boolean | { readonly problem: string }>
+}
 
 /** The folder of snapshots of one log. */
 export class SnapshotStore {

@@ -1,9 +1,10 @@
-import type { CheckpointEntry } from '../entry.ts'
+import type { CheckpointEntry, IndexIdentity } from '../entry.ts'
 import { assert } from '../errors.ts'
 import type { ByteBuffer } from '../format/byte-buffer.ts'
 import { getUint64 } from '../format/byte-buffer.ts'
 import { decodeRecord } from '../format/decode.ts'
 import { FLAG_IN_TRANSACTION, FRAME_HEADER_BYTES, FRAME_TYPES, type FrameHeader } from '../format/frame.ts'
+import { identityIn, indexIdentity } from '../format/index-record.ts'
 
 /** A transaction that has begun and not ended. */
 export interface OpenTransaction {
@@ -24,6 +25,13 @@ export interface FoundCheckpoint {
   readonly entry: CheckpointEntry
 }
 
+/**
+ * What a log says that it holds: in a record of its own, which retention may have let go of, or with a checkpoint,
+ * whether or not its snapshot is whole.
+ */
+export const identityOfLog = ({ index, checkpoints }: Tally): IndexIdentity | undefined =>
+  index ?? checkpoints.map(({ entry }) => identityIn(entry.snapshot?.info)).findLast((found) => found !== undefined)
+
 /** What a pass over the log's frames counts and remembers. Bounded by the open transactions and the checkpoints. */
 export class Tally {
   entries = 0
@@ -36,6 +44,8 @@ export class Tally {
   readonly gaps: SequenceSpan[] = []
   /** Checkpoints that verify and make no sense: nobody knows which snapshots they name. */
   undecodableCheckpoints = 0
+  /** What the newest record about it says of the vectors in the log. */
+  index: IndexIdentity | undefined
   /** Transactions that were open where records are lost, and not aborted: nothing of them takes effect. */
   readonly #broken: Map<number, OpenTransaction> = new Map()
   readonly #incomplete: number[] = []
@@ -69,6 +79,9 @@ export class Tally {
         return
       case FRAME_TYPES.checkpoint:
         this.#addCheckpoint(memory, at, header)
+        return
+      case FRAME_TYPES.custom:
+        this.#addCustom(memory, at, header)
         return
       case FRAME_TYPES.gap:
         this.#addGap({ from: header.seq, through: gapThrough(memory, at) })
@@ -115,6 +128,13 @@ export class Tally {
 
   #end(id: number): boolean {
     return this.open.delete(id) || this.#broken.delete(id)
+  }
+
+  #addCustom(memory: ByteBuffer, at: number, header: FrameHeader): void {
+    if ((header.flags & FLAG_IN_TRANSACTION) !== 0) return
+    const decoding = decodeRecord(memory, at, header, true)
+    if ('problem' in decoding) return
+    this.index = indexIdentity(decoding.record.entry) ?? this.index
   }
 
   #addCheckpoint(memory: ByteBuffer, at: number, header: FrameHeader): void {

@@ -21,7 +21,7 @@ import { openForWriting, type Writing } from './open-writing.ts'
 import { settingsOf, type WalOptions, type WalSettings, wholeNumber } from './options.ts'
 import { RecordReader, readItems } from './read.ts'
 import { type Recovered, type RecoveryReport, recover, refuseAborted } from './recovery.ts'
-import { type Snapshot, SnapshotStore, type SnapshotTrial } from './snapshot-store.ts'
+import { type ContentRules, type Snapshot, SnapshotStore } from './snapshot-store.ts'
 import type { CommittedUnit, Transaction } from './transactions.ts'
 import type { SegmentExtent } from './walk.ts'
 
@@ -93,13 +93,13 @@ export class Wal implements Log {
    * WALV_UNSUPPORTED_VERSION, WALV_UNSUPPORTED_FEATURE, WALV_DISK_FULL, WALV_IO, WALV_ABORTED
    */
   static async open(options: WalOptions): Promise<Wal> {
-    return Wal.openTrying(options)
+    return Wal.openWith(options)
   }
 
-  /** @internal For who knows what the snapshots hold: one that `trial` finds wrong is treated as one whose hash fails. */
-  static async openTrying(options: WalOptions, trial?: SnapshotTrial): Promise<Wal> {
+  /** @internal For who knows what the snapshots hold: one whose content is wrong is treated as one whose hash fails. */
+  static async openWith(options: WalOptions, content?: ContentRules): Promise<Wal> {
     const checked = settingsOf(options)
-    const settings = { ...checked, directory: resolve(checked.directory), trial }
+    const settings = { ...checked, directory: resolve(checked.directory), content }
     const { directory, readOnly } = settings
     return traced(
       openTracing,

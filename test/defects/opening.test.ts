@@ -143,7 +143,7 @@ test('defect 18: the last checkpoint is known after opening again, and one appen
 
   for (const id of ['one', 'two', 'three']) {
     const index = await open()
-    assert.equal(index.recovery.snapshotSeq, 8)
+    assert.equal(index.recovery.snapshotSeq, 9)
     await index.insert(id, [1])
     await index.close()
   }

@@ -18,6 +18,8 @@ declare global {
   const embeddings: EmbeddingsInterface
   /** A MemoryVectorStore. */
   const store: { readonly memoryVectors: readonly unknown[] }
+  /** Whatever the reader has its vectors from. */
+  function embed(text: string): Promise<Float32Array>
   /** Whatever a store of the reader's own does with entries. */
   function apply(entries: readonly BatchMember[]): void
 }

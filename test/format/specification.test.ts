@@ -5,6 +5,7 @@ import { test } from 'node:test'
 import { crc32 as zlibCrc32 } from 'node:zlib'
 import { crc32 } from '../../src/format/crc.ts'
 import { FLAG_CLOSED, FRAME_TYPES, type FrameHeader, readFrameHeader, verifyPayload } from '../../src/format/frame.ts'
+import { indexRecord } from '../../src/format/index-record.ts'
 import { decodeSegmentHeader, encodeSegmentHeader, segmentSeed } from '../../src/format/segment.ts'
 import { AT, assertUntouched, frameOf, frameOfEntry, hex, type Loggable, OFFSET, read } from './frames.ts'
 
@@ -56,6 +57,11 @@ const cases: Case[] = [
     title: 'Insert that replaces, `"é"`',
     entry: { type: 'insert', id: 'é', vector: Float32Array.of(1, -2), metadata: { n: 1 }, replace: true },
     header: { seq: 1, durableBefore: 1 },
+  },
+  {
+    title: 'The vectors are of two dimensions',
+    entry: indexRecord({ dimensions: 2, metric: 'l2', elementType: 'f32', model: 'm' }),
+    header: { seq: 0 },
   },
   { title: 'Begin of transaction 2', entry: { type: 'beginTransaction' }, header: { seq: 2 }, transactionId: 2 },
   { title: 'Delete `"a"` in', entry: { type: 'delete', id: 'a' }, header: { seq: 3 }, transactionId: 2 },

@@ -19,9 +19,12 @@ import {
 } from '../../src/mod.ts'
 import { collect, openIndex, openWal, refusal, temporaryDirectory } from '../support/logs.ts'
 
-const GOLDEN: string = fileURLToPath(new URL('../../../test/golden/v2/', import.meta.url))
+const GOLDEN: string = fileURLToPath(new URL('../../../test/golden/', import.meta.url))
 /** Golden directories are never written again: whoever changes this changes what walv once wrote. */
-const SHA256_OF_SUMS = '7aeb8af6db4fdd5675b6466acdbb34cb45606c3fbe75e4803f9162429329be39'
+const SHA256_OF_SUMS: Readonly<Record<string, string>> = {
+  v2: '7aeb8af6db4fdd5675b6466acdbb34cb45606c3fbe75e4803f9162429329be39',
+  'v2-index': '7924472405d120923002db976d9a03b6c0e29058479f8c82af545f3832bbace5',
+}
 const MAX_HEX_BYTES = 256
 
 interface Expected {
@@ -39,9 +42,11 @@ interface Expected {
   }
 }
 
-const names: string[] = readdirSync(GOLDEN, { withFileTypes: true })
-  .filter((entry) => entry.isDirectory())
-  .map(({ name }) => name)
+const names: string[] = Object.keys(SHA256_OF_SUMS).flatMap((folder) =>
+  readdirSync(join(GOLDEN, folder), { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => `${folder}/${name}`),
+)
 
 const logOf = (name: string): string => join(GOLDEN, name, 'log')
 const expectedOf = (name: string): Expected => JSON.parse(readFileSync(join(GOLDEN, name, 'expected.json'), 'utf8'))
@@ -93,12 +98,14 @@ function factsOf(report: RecoveryReport, expected: Partial<RecoveryReport>): unk
   return Object.fromEntries(Object.keys(expected).map((key) => [key, known[key]]))
 }
 
-test('every golden file is byte for byte as it was first written, and none is missing or new', () => {
-  const list = readFileSync(join(GOLDEN, 'SHA256SUMS'))
-  const found = sumsBelow(GOLDEN).filter((line) => !line.endsWith('  SHA256SUMS'))
-  assert.deepEqual(found.toSorted(), list.toString().trimEnd().split('\n').toSorted())
-  assert.equal(sha256(list), SHA256_OF_SUMS)
-})
+for (const [folder, sum] of Object.entries(SHA256_OF_SUMS)) {
+  test(`every golden file of ${folder} is byte for byte as it was first written, and none is missing or new`, () => {
+    const list = readFileSync(join(GOLDEN, folder, 'SHA256SUMS'))
+    const found = sumsBelow(join(GOLDEN, folder)).filter((line) => !line.endsWith('  SHA256SUMS'))
+    assert.deepEqual(found.toSorted(), list.toString().trimEnd().split('\n').toSorted())
+    assert.equal(sha256(list), sum)
+  })
+}
 
 for (const name of names) {
   const expected = expectedOf(name)
@@ -125,6 +132,24 @@ for (const name of names) {
     assert.deepEqual(records.slice(0, expected.records.length), expected.records)
     const { timestamp, ...last } = records.at(-1) as { timestamp: number }
     assert.deepEqual(last, { seq, entry: { type: 'delete', id: 'new' } })
+  })
+}
+
+for (const name of names.filter((name) => expectedOf(name).recovery.index)) {
+  const { dimensions, metric, model } = expectedOf(name).recovery.index!
+
+  test(`${name}: an index of other dimensions, another metric or model is refused`, async (t) => {
+    const directory = await copyOf(t, name)
+    const others = [
+      { index: flat({ dimensions: dimensions + 1, metric }) },
+      { index: flat({ dimensions, metric: 'cosine' }) },
+      { index: flat({ dimensions, metric }), model: `${model}?` },
+    ]
+    for (const other of others)
+      await assert.rejects(DurableIndex.open({ directory, ...other }), refusal('WALV_INDEX_MISMATCH'))
+    const index = await openIndex(t, { directory, index: flat({ dimensions, metric }) })
+    assert.ok(index.size > 0)
+    assert.equal(index.model, model)
   })
 }
 

@@ -122,7 +122,7 @@ for (const [about, [code, call]] of Object.entries(CALLS)) {
     // The call has left nothing behind that could stand in the way of another.
     await index.upsert('a', V)
     await index.update('there', { metadata: 'new' })
-    assert.equal(index.stats().lastSeq, 2)
+    assert.equal(index.stats().lastSeq, (before[1] as number) + 2)
   })
 }
 

@@ -45,7 +45,7 @@ test('calls that the log has no room for wait, and take effect in their order', 
   await Promise.all(calls)
   assert.deepEqual(order, ids)
   assert.deepEqual([...index.ids()], ids)
-  assert.equal(index.stats().lastSeq, 39)
+  assert.equal(index.stats().lastSeq, 40)
   assert.equal(index.get('id-39')!.vector[0], 39)
 })
 
@@ -108,7 +108,7 @@ test('closing waits for the calls that wait', async (t) => {
   await assert.rejects(index.insert('late', vectorOf(1)), refusal('WALV_CLOSED'))
   release()
   await Promise.all([...calls, closed])
-  assert.equal(index.stats().lastSeq, 9)
+  assert.equal(index.stats().lastSeq, 10)
 })
 
 test('when the log stops, the calls that wait are refused, and were not logged', async (t) => {

@@ -1,6 +1,6 @@
 /** What a log and its index must hold, told without a look at the engine: from the stream of steps, and from what was found and acknowledged before. */
 import assert from 'node:assert/strict'
-import type { DurableIndex, WalRecord } from '../../src/mod.ts'
+import { type DurableIndex, indexIdentity, type WalRecord } from '../../src/mod.ts'
 import { State } from './state.ts'
 import type { Change, Step } from './stream.ts'
 import { stepText, textOf } from './text.ts'
@@ -114,8 +114,12 @@ export class Oracle {
     return { oracle: this, steps: seqs.length }
   }
 
-  /** Whether a record is not of a step, but a checkpoint's, or the abort of a transaction that a killed process left. */
+  /**
+   * Whether a record is not of a step, but says what vectors the log holds, or is a checkpoint's, or the abort of a
+   * transaction that a killed process left.
+   */
   #isEngines({ entry, transactionId }: WalRecord, told: Told): boolean {
+    if (indexIdentity(entry)) return true
     if (entry.type === 'checkpoint') return told.begun.has('checkpoint')
     return entry.type === 'abortTransaction' && this.#left.delete(transactionId!)
   }

@@ -1,7 +1,7 @@
-import { DurableIndex, type Filter, type Hit, type Metric, WalError } from '../../mod.ts'
+import { DurableIndex, type Filter, flat, type Hit, type Metric, WalError } from '../../mod.ts'
 import { defineCommand } from '../args.ts'
 import { type Command, command, type ExitCode, printJson, printLine } from '../command.ts'
-import { exactIndex, indexKind, metricFor } from '../opening.ts'
+import { indexKind, metricFor } from '../opening.ts'
 import { formatCount, table } from '../output.ts'
 import { escapeControls, quote } from '../text.ts'
 
@@ -25,7 +25,7 @@ const spec = defineCommand({
     metric: {
       type: 'choice',
       choices: ['cosine', 'l2', 'ip'],
-      description: 'default: that of the snapshot, else cosine',
+      description: 'default: that of the index, else cosine',
     },
     json: { type: 'boolean', description: 'one JSON object a line' },
   },
@@ -42,7 +42,8 @@ export const query: Command = command(
     const index = await DurableIndex.open({
       directory,
       readOnly: true,
-      index: exactIndex(kind, metricFor(directory, kind, metric as Metric | undefined)),
+      // All vectors are compared, whatever engine they are searched with elsewhere.
+      index: flat({ dimensions: kind.dimensions, metric: metricFor(directory, kind, metric as Metric | undefined) }),
     })
     const stored = id === undefined ? undefined : index.get(id)
     if (id !== undefined && stored === undefined) {

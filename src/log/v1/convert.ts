@@ -5,6 +5,7 @@ import { nodeDisk } from '../../disk/real.ts'
 import type { EntryInput, WalRecord } from '../../entry.ts'
 import { assert, WalError } from '../../errors.ts'
 import { encodableInput } from '../../format/encode.ts'
+import { INDEX_KIND } from '../../format/index-record.ts'
 import { encodeV1Entry } from '../../format/v1/encode.ts'
 import type { V1Entry, V1Record } from '../../format/v1/entry.ts'
 import { checkOptions, type OptionNames } from '../../option-names.ts'
@@ -285,7 +286,8 @@ function holds(entry: EntryInput): boolean {
 }
 
 /**
- * Writes the records of a v2 log into a new v1 directory, which the original reads. Checkpoints are left out: the original would drop everything before them.
+ * Writes the records of a v2 log into a new v1 directory, which the original reads. Checkpoints are left out: the
+ * original would drop everything before them. So is what the log says of its vectors: v1 has no place for it.
  * @throws WALV_INVALID_ENTRY for a record that v1 has no form of (custom, prepared, an update of a part), WALV_SEQUENCE_TRIMMED if the log's beginning is
  * only in a snapshot, WALV_DAMAGED, and what reading and writing throw
  */
@@ -342,7 +344,7 @@ async function* v1Frames(
       if (note.is !== 'alone') continue
       yield note
       expected = note.seq + 1n
-    } else if (entry.type === 'checkpoint') {
+    } else if (entry.type === 'checkpoint' || (entry.type === 'custom' && entry.kind === INDEX_KIND)) {
       leftOut()
     } else if (note?.is === 'original') {
       trackTransaction(record, open)

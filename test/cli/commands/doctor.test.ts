@@ -55,11 +55,11 @@ What to do:
     'a lost record that a snapshot holds',
     `Records that were acknowledged are lost.
 
-- Record 3, in segment-0000000001.walv at byte N: N bytes there are damaged. Its id reads
+- Record 4, in segment-0000000001.walv at byte N: N bytes there are damaged. Its id reads
   "doc-3".
-What it did is in the snapshot through record 7: an index loses nothing.
+What it did is in the snapshot through record 8: an index loses nothing.
 
-12 other records verify; the log ends with record 12.
+13 other records verify; the log ends with record 13.
 
 What to do:
 Give up what is lost: an index needs it no more. With the writer stopped:
@@ -70,11 +70,11 @@ Give up what is lost: an index needs it no more. With the writer stopped:
     'a lost record behind the snapshot',
     `Records that were acknowledged are lost.
 
-- Record 12, in segment-0000000001.walv at byte N: N bytes there are damaged. Its id reads
+- Record 13, in segment-0000000001.walv at byte N: N bytes there are damaged. Its id reads
   "doc-2"; the snapshot has an older version of it.
-What it did is gone: the snapshot through record 7 is older.
+What it did is gone: the snapshot through record 8 is older.
 
-12 other records verify; the log ends with record 12.
+13 other records verify; the log ends with record 13.
 
 What to do:
 1. Look for a backup that has what is lost. If there is one, restore it and stop here.
@@ -132,10 +132,10 @@ What to do:
     'a damaged snapshot',
     `Damaged, but nothing that was acknowledged is lost.
 
-- The snapshot through record 7 does not verify: the content of catalog.jsonl does not match its
+- The snapshot through record 8 does not verify: the content of catalog.jsonl does not match its
   hash. An earlier snapshot, or the log alone, is used instead.
 
-13 records verify, 0 to 12.
+14 records verify, 0 to 13.
 
 What to do:
 1. It opens as it is. When it suits you, stop its writer and repair it:
@@ -275,16 +275,16 @@ test('A loss is told in JSON with all that is known of it', async (t) => {
         offset: damage[0].offset,
         inSnapshot: [],
         unsure: [],
-        gone: ['12'],
+        gone: ['13'],
         ids: [{ id: 'doc-2', older: 'snapshot', newer: null }],
       },
     ],
     writer: null,
   })
   assert.equal(refusal.code, 'WALV_DAMAGED')
-  assert.deepEqual([damage.length, damage[0].seqs, damage[0].ids], [1, ['12'], ['doc-2']])
+  assert.deepEqual([damage.length, damage[0].seqs, damage[0].ids], [1, ['13'], ['doc-2']])
   assert.deepEqual([remedy.kind, remedy.files], ['repair', ['segment-0000000001.walv']])
-  assert.deepEqual([recoverable.records, recoverable.lastSeq, recoverable.snapshotSeq], [12, 12, 7])
+  assert.deepEqual([recoverable.records, recoverable.lastSeq, recoverable.snapshotSeq], [13, 13, 8])
 })
 
 test('The words are written down for illnesses that there are', () => {

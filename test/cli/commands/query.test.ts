@@ -123,7 +123,7 @@ test('Neither an id nor a vector, or both, is refused; so is a number out of ran
     )
 })
 
-test('Without a snapshot the metric may be given; another than that of a snapshot is refused', async (t) => {
+test('The metric is that of the index, with a snapshot or without; another is refused', async (t) => {
   const directory = await temporaryDirectory(t)
   await using index = await DurableIndex.open({ directory, index: flat({ dimensions: 2, metric: 'l2' }) })
   await index.batch([
@@ -138,8 +138,14 @@ test('Without a snapshot the metric may be given; another than that of a snapsho
   await index.close()
   const distances = async (...options: string[]): Promise<number[]> =>
     (await jsonLines(0, 'query', directory, 'a', ...options)).map(({ distance }) => distance)
-  assert.deepEqual(await distances(), [0, 0])
+  assert.deepEqual(await distances(), [0, 16])
   assert.deepEqual(await distances('--metric', 'l2'), [0, 16])
+  await assertRefused(
+    ['query', directory, 'a', '--metric', 'ip'],
+    2,
+    'WALV_INDEX_MISMATCH',
+    /has the metric l2, not ip/,
+  )
   const kept = await someIndex(t)
   await assertRefused(
     ['query', kept, 'near', '--metric', 'ip'],
