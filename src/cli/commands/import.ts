@@ -2,6 +2,7 @@ import { monotonicMs } from '../../clock.ts'
 import { DurableIndex, type FlatOptions, flat, MAX_ID_BYTES, type Metric, WalError } from '../../mod.ts'
 import { defineCommand } from '../args.ts'
 import { type Command, command, type ExitCode, printJson, printLine } from '../command.ts'
+import { asDocuments, isDocument, needAlike } from '../import/documents.ts'
 import {
   openStore,
   openVectorFile,
@@ -22,6 +23,7 @@ const spec = defineCommand({
     'With --from, the stores of other libraries: memory-vector-store (a file with the JSON of memoryVectors), hnswlib (the folder that HNSWLib of ' +
     'LangChain saves) and vectra (its folder). Documents without an id get their row number. ' +
     'Everything is checked before anything is written. An id that exists is replaced. Ends with a checkpoint, which keeps the metric. ' +
+    'With --text-field, plain vectors become documents of walv/langchain. ' +
     'If it is interrupted, run it again: what is there already is replaced by the same.',
   positionals: {
     file: { description: 'the file of vectors, or the file or folder of the store' },
@@ -29,6 +31,11 @@ const spec = defineCommand({
   },
   options: {
     from: { type: 'choice', choices: STORE_FORMATS, description: 'which library has saved it' },
+    'text-field': {
+      type: 'string',
+      placeholder: 'NAME',
+      description: 'store documents of walv/langchain: this member of the metadata is the text',
+    },
     prefix: { type: 'string', placeholder: 'TEXT', description: 'put in front of every id', default: '' },
     metric: {
       type: 'choice',
@@ -44,15 +51,17 @@ const IN_FLIGHT = 256
 
 export const importVectors: Command = command(
   spec,
-  async ({ json, from, prefix, metric }, { file, directory }): Promise<ExitCode> => {
+  async ({ json, from, prefix, metric, 'text-field': textField }, { file, directory }): Promise<ExitCode> => {
     const started = monotonicMs()
-    const source = await (from === undefined ? openVectorFile(file) : openStore(from as StoreFormat, file))
-    await check(source, prefix)
+    const given = await (from === undefined ? openVectorFile(file) : openStore(from as StoreFormat, file))
+    const source = textField === undefined ? given : asDocuments(given, file, textField)
+    const { areDocuments } = await check(source, prefix)
     await using index = await DurableIndex.open({
       directory,
       index: flat(await optionsFor(directory, file, source, metric as Metric | undefined)),
       ...UNWARNED,
     })
+    needAlike(index, areDocuments, file, directory)
     using progress = startProgress({ label: 'importing', total: source.bytes, unit: 'bytes' })
     const before = index.size
     const under = new Set<Promise<void>>()
@@ -120,9 +129,14 @@ async function optionsFor(
   return { dimensions, metric: metricFor(directory, kind, asked ?? (kind?.metric ? undefined : source.metric)) }
 }
 
-/** A file that turns out to be wrong in the middle must not leave its first half. */
-async function check(source: { read(): AsyncIterable<VectorRow> }, prefix: string): Promise<void> {
-  for await (const { id: each, vector, where } of source.read()) {
+/** A file that turns out to be wrong in the middle must not leave its first half. Tells whether all of it is documents. */
+async function check(
+  source: { read(): AsyncIterable<VectorRow> },
+  prefix: string,
+): Promise<{ readonly areDocuments: boolean }> {
+  let areDocuments = true
+  for await (const { id: each, vector, metadata, where } of source.read()) {
+    areDocuments &&= isDocument(metadata)
     const id = prefix + each
     if (id === '') throw new WalError('WALV_INVALID_ID', `The id of ${where} is empty. Nothing was written.`)
     if (Buffer.byteLength(id) > MAX_ID_BYTES)
@@ -134,4 +148,5 @@ async function check(source: { read(): AsyncIterable<VectorRow> }, prefix: strin
         `Element ${wrong} of ${where} is ${vector[wrong]}; vectors must be finite. Nothing was written.`,
       )
   }
+  return { areDocuments }
 }

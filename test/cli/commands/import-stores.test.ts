@@ -161,3 +161,63 @@ test('An import of a store that is killed in the middle, and done again, is as o
   assert.equal(again.size, rows.length)
   assert.equal(again.fingerprint(), undisturbed.fingerprint())
 })
+
+const rowsOf = async (t: TestContext, rows: readonly object[]): Promise<string> => {
+  const file = join(await temporaryDirectory(t), 'rows.jsonl')
+  await writeFile(file, rows.map((row) => `${JSON.stringify(row)}\n`).join(''))
+  return file
+}
+
+test("Plain vectors become documents of a LangChain store's, beside those that are there", async (t) => {
+  const directory = await target(t)
+  const store = await openStore(t, { directory })
+  await store.addDocuments([document('The king lived in a castle', { topic: 'history' })], { ids: ['king'] })
+  await store.close()
+  const vector = await embeddings.embedQuery('The ship sailed from the harbor')
+  const file = await rowsOf(t, [
+    { id: 'ship', vector, text: 'The ship sailed from the harbor', topic: 'sea' },
+    { id: 'nested', vector, metadata: { text: 'A boat', at: { page: 2 } } },
+    { id: 'ready', vector, metadata: { pageContent: 'A port', metadata: { page: 3 } } },
+  ])
+  assert.deepEqual(await imported(file, directory, '--text-field', 'text'), {
+    rows: 3,
+    dimensions: 100,
+    added: 3,
+    size: 4,
+  })
+  const again = await openStore(t, { directory })
+  const found = await again.similaritySearch('The ship sailed from the harbor', 3)
+  assert.deepEqual(
+    found.map(({ id, pageContent, metadata }) => ({ id, pageContent, metadata })),
+    [
+      { id: 'ship', pageContent: 'The ship sailed from the harbor', metadata: { topic: 'sea' } },
+      { id: 'nested', pageContent: 'A boat', metadata: { at: { page: 2 } } },
+      { id: 'ready', pageContent: 'A port', metadata: { page: 3 } },
+    ],
+  )
+})
+
+test('Plain vectors are refused where documents are, and vectors without a text where they are to be documents', async (t) => {
+  const directory = await target(t)
+  const store = await openStore(t, { directory })
+  await store.addDocuments([document('The king lived in a castle')], { ids: ['king'] })
+  await store.close()
+  const vector = await embeddings.embedQuery('ship')
+  const file = await rowsOf(t, [{ id: 'ship', vector, text: 'The ship' }])
+  await assertRefused(
+    ['import', file, directory],
+    2,
+    'WALV_INDEX_MISMATCH',
+    /holds documents .* --text-field .* Nothing was written/,
+  )
+  for (const metadata of [{ title: 'x' }, { text: 7 }, 'text', null]) {
+    const textless = await rowsOf(t, [
+      { id: 'a', vector, text: 'x' },
+      { id: 'b', vector, metadata },
+    ])
+    const args = ['import', textless, directory, '--text-field', 'text']
+    await assertRefused(args, 2, 'WALV_INVALID_FILE', /line 2 has no text as "text" of its metadata/)
+  }
+  const again = await openStore(t, { directory })
+  assert.equal(again.index.size, 1)
+})
