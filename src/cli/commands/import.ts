@@ -34,7 +34,7 @@ const spec = defineCommand({
     'text-field': {
       type: 'string',
       placeholder: 'NAME',
-      description: 'store documents of walv/langchain: this member of the metadata is the text',
+      description: 'which member is the text: stores walv/langchain documents',
     },
     prefix: { type: 'string', placeholder: 'TEXT', description: 'put in front of every id', default: '' },
     metric: {

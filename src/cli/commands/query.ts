@@ -19,7 +19,7 @@ const spec = defineCommand({
     filter: {
       type: 'string',
       placeholder: 'JSON',
-      description: 'what the metadata must be like, as {"lang":"en"}; see docs/filters.md',
+      description: 'what metadata must be like, as {"lang":"en"}',
     },
     k: { type: 'integer', short: 'k', placeholder: 'N', min: 1, max: 100_000, default: 10, description: 'how many' },
     metric: {

@@ -141,6 +141,24 @@ export const indexDurable: Checks<IndexSubject> = {
     })
   },
 
+  async 'a DurableIndex over it is searched by id and by many queries, and loses what a filter takes'(subject) {
+    const vectors = vectorsFor(await subject.make(), 40)
+    await using(subject, await subject.directory(), async (index) => {
+      await index.batch(vectors.map((vector, at) => ({ type: 'upsert', id: `id-${at}`, vector, metadata: { at } })))
+      const near = await index.searchById('id-3', { k: 10 })
+      assert.ok(near.length >= 10 * subject.minRecall)
+      const others = { k: 10, filter: (_: JsonValue, id: string) => id !== 'id-3' }
+      assert.deepEqual(near, await index.search(index.get('id-3')!.vector, others))
+      const queries = vectors.slice(0, 5)
+      const answers = await index.searchMany(queries, { k: 7 })
+      assert.deepEqual(answers, await Promise.all(queries.map((query) => index.search(query, { k: 7 }))))
+      assert.equal(await index.deleteWhere({ at: { $gte: 20 } }), 20)
+      const left = await index.search(vectors[30]!, { k: 40 })
+      assert.ok(left.length >= 20 * subject.minRecall && left.every(({ id }) => index.has(id)))
+      assert.equal(await index.count({ at: { $lt: 20 } }), 20)
+    })
+  },
+
   async 'vectors of other dimensions are refused, and change nothing'(subject) {
     const { dimensions } = await subject.make()
     await checkRefused(subject, new Float32Array(dimensions - 1).fill(1))

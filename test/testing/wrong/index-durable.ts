@@ -21,6 +21,14 @@ export const WRONG_DURABLE: Record<string, WrongIndex> = {
       }
     },
   },
+  'finds too few where one is left out': {
+    caughtBy: 'a DurableIndex over it is searched by id and by many queries, and loses what a filter takes',
+    type: class extends Flat {
+      override async search(query: Float32Array, k: number, accept?: Accept): Promise<Neighbour[]> {
+        return this.found(query, k).filter(({ label }) => !accept || accept(label))
+      }
+    },
+  },
   'takes nothing': {
     caughtBy: 'a DurableIndex over it is found again as it was left',
     type: class extends Flat {
