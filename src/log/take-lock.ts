@@ -1,11 +1,14 @@
 import { hostname } from 'node:os'
 import { delay, isoTime, monotonicMs } from '../clock.ts'
+import { cut } from '../echo.ts'
 import { WalError } from '../errors.ts'
 import { lockIsNoFile, refuseDirectory } from './directory.ts'
 import { DirectoryLock } from './directory-lock.ts'
 import type { WalSettings } from './options.ts'
 import { lockPath } from './recovery.ts'
 
+/** As much of each thing that a holder says of itself is repeated; names of machines have 64 at most. */
+const OWNER_CHARACTERS = 64
 /** How long to wait before asking again for a lock that somebody holds. */
 const RETRY_MS = 50
 
@@ -51,7 +54,9 @@ function holderOf(owner: string): { readonly holder: string; readonly advice: st
   try {
     const { pid, host, startedAt } = JSON.parse(owner)
     const isThisProcess = pid === process.pid && host === hostname()
-    const holder = `process ${pid} on ${host} since ${startedAt}`
+    // Whatever holds the lock has written them.
+    const [number, name, time] = [pid, host, startedAt].map((value) => cut(String(value), OWNER_CHARACTERS))
+    const holder = `process ${number} on ${name} since ${time}`
     if (isThisProcess) return { holder: `${holder}, this very process`, advice: SAME_PROCESS }
     return { holder, advice: 'Close it there' }
   } catch {

@@ -3,6 +3,7 @@ import { readdir, symlink, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { lockFile } from '../../src/disk/lock.ts'
 import { Wal, type WalError } from '../../src/mod.ts'
 import {
   alter,
@@ -94,6 +95,18 @@ test('a second writer in another process is refused; once the holder is killed i
   await assert.rejects(Wal.open({ directory }), namesHolder(child.pid))
   await kill(child)
   assert.deepEqual(await idsIn(await openWal(t, { directory })), names('id', 10))
+})
+
+test('of what the holder of the lock says of itself no more than 200 characters are repeated', async (t) => {
+  const directory = await temporaryDirectory(t)
+  const owner = JSON.stringify({ pid: 1, host: 'h'.repeat(2000), startedAt: 's'.repeat(2000) })
+  const lock = await lockFile(join(directory, 'LOCK'), owner)
+  assert.ok(!lock.held)
+  await assert.rejects(Wal.open({ directory }), (error: WalError) => {
+    assert.match(error.message, /in process 1 on h{64}… since s{64}…\. Close it there/)
+    return refusal('WALV_LOCKED')(error)
+  })
+  await lock.release()
 })
 
 test('an open that fails gives the directory free', async (t) => {
