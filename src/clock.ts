@@ -1,6 +1,7 @@
 /**
- * The clock and the timers as they were when walv was loaded. A test framework that fakes them later
- * (Jest, Vitest, sinon, node:test) would otherwise stop every append, for each waits for one of them.
+ * The clock and the timers as they were when walv was loaded. A test framework that fakes them
+ * later (Jest, Vitest, sinon, node:test) would otherwise stop every append, for each waits for one
+ * of them.
  */
 import { performance } from 'node:perf_hooks'
 import * as timers from 'node:timers'

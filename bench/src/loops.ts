@@ -1,8 +1,11 @@
 import type { Store } from './peers/peer.ts'
 import type { Records } from './records.ts'
 
-/** How records are handed over. `closed`: each of so many callers awaits its append, then appends again. `waves`: so many at once, and again when all are
- * acknowledged. `batches`: one batch of so many at a time. `stream`: all that there are, taken by the store as fast as it can. */
+/**
+ * How records are handed over. `closed`: each of so many callers awaits its append, then appends
+ * again. `waves`: so many at once, and again when all are acknowledged. `batches`: one batch of so
+ * many at a time. `stream`: all that there are, taken by the store as fast as it can.
+ */
 export interface Load {
   readonly shape: 'closed' | 'waves' | 'batches' | 'stream'
   readonly size: number
@@ -21,7 +24,10 @@ export interface Outcome {
 /** Looking at the clock costs as much as a small append. */
 const APPENDS_PER_LOOK = 16
 
-/** Appends until the time is over or the records are, and waits for all acknowledgements. The same for every peer. */
+/**
+ * Appends until the time is over or the records are, and waits for all acknowledgements. The same
+ * for every peer.
+ */
 export async function runLoad(
   store: Store,
   records: Records,

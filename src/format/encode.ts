@@ -150,7 +150,10 @@ interface Data {
 
 const NO_DATA: Data = { vector: undefined, hasVector: false, metadata: undefined, flags: 0 }
 
-/** Bytes are measured last: metadata, and whatever else is read, may run code of the caller's, which may change them. */
+/**
+ * Bytes are measured last: metadata, and whatever else is read, may run code of the caller's, which
+ * may change them.
+ */
 function measureData(type: FrameType, id: string, data: Data, within: Nested): Encodable {
   const { metadata, flags } = data
   const idBytes = checkedIdBytes(id)
@@ -217,7 +220,8 @@ function writeText(target: Buffer, text: string, at: number, bytes: number): voi
 }
 
 /**
- * The vector as float32. A `Float32Array` is taken as it is, of whatever realm, numbers are rounded.
+ * The vector as float32. A `Float32Array` is taken as it is, of whatever realm, numbers are
+ * rounded.
  * @throws WALV_INVALID_VECTOR, WALV_LIMIT
  */
 export function vectorOf(input: VectorInput, id: string): Float32Array {

@@ -4,7 +4,8 @@ import { WalError } from '../errors.ts'
 import { MAX_METADATA_BYTES, MAX_METADATA_NESTING } from '../limits.ts'
 
 /**
- * Metadata as its JSON text in UTF-8, after making sure that JSON can hold it: nothing is silently altered but −0, which becomes 0.
+ * Metadata as its JSON text in UTF-8, after making sure that JSON can hold it: nothing is silently
+ * altered but −0, which becomes 0.
  * @throws WALV_INVALID_METADATA, WALV_LIMIT
  */
 export function encodeMetadata(metadata: JsonValue, id: string): Buffer {
@@ -20,18 +21,22 @@ export function encodeMetadata(metadata: JsonValue, id: string): Buffer {
 }
 
 /**
- * A copy of metadata, equal to what its JSON text says. Each member is read once, so that a getter or a proxy cannot answer otherwise once it is checked.
+ * A copy of metadata, equal to what its JSON text says. Each member is read once, so that a getter
+ * or a proxy cannot answer otherwise once it is checked.
  * @throws WALV_INVALID_METADATA, WALV_LIMIT
  */
 export const ownMetadata = (metadata: JsonValue, id: string): JsonValue => copyOf(metadata, 1, [], id)
 
 /**
- * The same of a snapshot's `info`. Refuses what a checkpoint's record cannot hold as `info`: the same as for metadata, nested one level less, for it stands within an object there.
+ * The same of a snapshot's `info`. Refuses what a checkpoint's record cannot hold as `info`: the
+ * same as for metadata, nested one level less, for it stands within an object there.
  * @throws WALV_INVALID_METADATA, WALV_LIMIT
  */
 export const ownSnapshotInfo = (info: JsonValue): JsonValue => copyOf(info, 2, [], 'info of the snapshot')
 
-/** The value of an encoded metadata, or undefined if the bytes are no JSON of the allowed nesting. */
+/**
+ * The value of an encoded metadata, or undefined if the bytes are no JSON of the allowed nesting.
+ */
 export function decodeMetadata(bytes: Buffer): JsonValue | undefined {
   if (bytes.length > 2 * MAX_METADATA_NESTING && nesting(bytes) > MAX_METADATA_NESTING) return undefined
   try {

@@ -4,9 +4,15 @@ import type { ApplyQueue } from './apply-queue.ts'
 import { Fifo } from './fifo.ts'
 
 interface Waiting {
-  /** Hands something to the log. Where that throws `WALV_BACKPRESSURE`, nothing has happened, and it is called again. */
+  /**
+   * Hands something to the log. Where that throws `WALV_BACKPRESSURE`, nothing has happened, and it
+   * is called again.
+   */
   readonly submit: () => unknown
-  /** It looks at the index, and so waits for everything that was let through to be applied or refused. */
+  /**
+   * It looks at the index, and so waits for everything that was let through to be applied or
+   * refused.
+   */
   readonly looks: boolean
   readonly resolve: (answer: unknown) => void
   readonly reject: (error: unknown) => void
@@ -28,14 +34,18 @@ export class Admission {
     this.#queue = queue
   }
 
-  /** Resolves to what `submit` returns. It is called at once where nobody waits and the log has room. */
+  /**
+   * Resolves to what `submit` returns. It is called at once where nobody waits and the log has
+   * room.
+   */
   enter<T>(submit: () => T | Promise<T>): Promise<T> {
     return this.#enter(submit, false)
   }
 
   /**
-   * The same for what depends on more than the ids that it names: it is called when everything before it is applied
-   * or refused, and what is asked for later comes behind it. So the index is, at its place in the log, what it sees.
+   * The same for what depends on more than the ids that it names: it is called when everything
+   * before it is applied or refused, and what is asked for later comes behind it. So the index is,
+   * at its place in the log, what it sees.
    */
   enterToLook<T>(submit: () => T | Promise<T>): Promise<T> {
     return this.#enter(submit, true)

@@ -16,8 +16,8 @@ interface Waiting {
 }
 
 /**
- * Applies changes in the order in which they were handed to the log, which is the log's, each only once it is durable, whatever the order in which the
- * answers come in.
+ * Applies changes in the order in which they were handed to the log, which is the log's, each only
+ * once it is durable, whatever the order in which the answers come in.
  */
 export class ApplyQueue {
   /** Everything up to this sequence number that takes effect is applied. */
@@ -34,8 +34,8 @@ export class ApplyQueue {
   }
 
   /**
-   * Resolves when the change is durable and applied. `logged` must have been handed to the log just now.
-   * `leave` is called when it is applied or refused, before the caller learns of it.
+   * Resolves when the change is durable and applied. `logged` must have been handed to the log just
+   * now. `leave` is called when it is applied or refused, before the caller learns of it.
    */
   add(logged: Promise<number>, entries: readonly BatchMember[], leave: () => void): Promise<void> {
     return new Promise((resolve, reject) => {
@@ -100,7 +100,10 @@ export class ApplyQueue {
   }
 }
 
-/** The log may have refused a change, and its caller not know of it yet, when the next one is built on it. Every opening passes over that one, too. */
+/**
+ * The log may have refused a change, and its caller not know of it yet, when the next one is built
+ * on it. Every opening passes over that one, too.
+ */
 const builtOnRefused = (seq: number): WalError =>
   new WalError(
     'WALV_CONFLICT',

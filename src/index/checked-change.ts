@@ -34,7 +34,8 @@ export interface ChangeRules {
 
 /**
  * Validates changes and copies what they hold, so that the caller may go on using it.
- * @throws WALV_INVALID_ENTRY, WALV_INVALID_ID, WALV_INVALID_VECTOR, WALV_INVALID_METADATA, WALV_LIMIT; nothing was logged
+ * @throws WALV_INVALID_ENTRY, WALV_INVALID_ID, WALV_INVALID_VECTOR, WALV_INVALID_METADATA,
+ * WALV_LIMIT; nothing was logged
  */
 export function checkedEntry(entry: ChangeInput, rules: ChangeRules, nesting: number = 0): BatchMember {
   if (nesting > 0) checkMembers(entry)

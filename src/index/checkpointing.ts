@@ -5,7 +5,10 @@ import type { IndexState } from './index-state.ts'
 import type { Amount } from './logged-amount.ts'
 import { RetryDelay } from './retry-delay.ts'
 
-/** Below so many changes and so many bytes of log no automatic checkpoint is due, however small the index is. */
+/**
+ * Below so many changes and so many bytes of log no automatic checkpoint is due, however small the
+ * index is.
+ */
 const LEAST_CHANGES = 10_000
 const LEAST_BYTES = 64 * 1024 * 1024
 /** The log behind the last checkpoint may be so many times as large as the index. */
@@ -21,11 +24,17 @@ export interface CheckpointFigures {
   readonly checkpointFailures: number
   /** Why the last of them failed. */
   readonly lastCheckpointError: string | undefined
-  /** How long no automatic one is tried again, as the last one failed: 5 s, twice as long after each further failure, at most 10 minutes. */
+  /**
+   * How long no automatic one is tried again, as the last one failed: 5 s, twice as long after each
+   * further failure, at most 10 minutes.
+   */
   readonly checkpointRetryInMs: number | undefined
 }
 
-/** Takes the checkpoints of an index, one at a time: those that are asked for, and automatic ones when they are due. */
+/**
+ * Takes the checkpoints of an index, one at a time: those that are asked for, and automatic ones
+ * when they are due.
+ */
 export class Checkpointing {
   readonly #log: Log
   readonly #state: IndexState
@@ -41,7 +50,10 @@ export class Checkpointing {
   #lastError: string | undefined
   #closed = false
 
-  /** `interval`: after how many changes an automatic one is due; `'auto'` goes by the size of the index. */
+  /**
+   * `interval`: after how many changes an automatic one is due; `'auto'` goes by the size of the
+   * index.
+   */
   constructor(
     log: Log,
     state: IndexState,
@@ -77,7 +89,10 @@ export class Checkpointing {
     return `The last ${which} failed: ${why}. The next is tried with the first change after ${seconds} s.`
   }
 
-  /** Resolves to a checkpoint that has every change applied by now. Where one is under way without them, it waits for its end. */
+  /**
+   * Resolves to a checkpoint that has every change applied by now. Where one is under way without
+   * them, it waits for its end.
+   */
   take(): Promise<CheckpointEntry | undefined> {
     if (this.#next) return this.#next
     const running = this.#running

@@ -17,11 +17,12 @@ export interface DurableIndexOptions<Metadata = JsonValue, Input = Metadata> ext
    */
   readonly model?: string
   /**
-   * Takes a checkpoint by itself when so many changes were logged since the last; the members of batches and
-   * transactions count each. `'auto'` (default): when as many were logged as the index holds vectors, and at least
-   * 10,000, or when they take twice as many bytes as the index, and at least 64 MiB, so that the log and the cost of
-   * snapshots stay in proportion. `false`: never. After one that fails none is tried for 5 s, and for twice as long
-   * after each further one, at most 10 minutes.
+   * Takes a checkpoint by itself when so many changes were logged since the last; the members of
+   * batches and transactions count each. `'auto'` (default): when as many were logged as the index
+   * holds vectors, and at least 10,000, or when they take twice as many bytes as the index, and at
+   * least 64 MiB, so that the log and the cost of snapshots stay in proportion. `false`: never.
+   * After one that fails none is tried for 5 s, and for twice as long after each further one, at
+   * most 10 minutes.
    */
   readonly checkpointIntervalEntries?: number | 'auto' | false
   /**

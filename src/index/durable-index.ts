@@ -167,10 +167,14 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> {
   }
 
   /**
-   * Inserts all items of an iterable or async iterable, in their order, in bounded memory: at most 1,024 of them, or what `maxPendingBytes` allows, are on their way at a time. Each is a
-   * change of its own, so that searches see the first while the last are still to come. Resolves to how many there were. The first that is refused ends it: what came before is durable,
-   * nothing behind it is tried. `detail` of the error says how far it came and where it ended, `cause` is why; go on from there, with `replace: true` after a crash.
-   * @throws what `insert` throws, WALV_ABORTED where `signal`, `onProgress` or the items themselves end it
+   * Inserts all items of an iterable or async iterable, in their order, in bounded memory: at most
+   * 1,024 of them, or what `maxPendingBytes` allows, are on their way at a time. Each is a change
+   * of its own, so that searches see the first while the last are still to come. Resolves to how
+   * many there were. The first that is refused ends it: what came before is durable, nothing behind
+   * it is tried. `detail` of the error says how far it came and where it ended, `cause` is why; go
+   * on from there, with `replace: true` after a crash.
+   * @throws what `insert` throws, WALV_ABORTED where `signal`, `onProgress` or the items themselves
+   * end it
    */
   async insertMany(
     items: Iterable<InsertManyItem<Input>> | AsyncIterable<InsertManyItem<Input>>,
@@ -205,7 +209,8 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> {
     return this.#admission.enter(() => {
       this.#inFlight.checkFree(id)
       const existed = this.#inFlight.exists(id)
-      // Another call in flight may be what removes it. The answer holds if that one succeeds; if it is refused, so is what is logged behind it.
+      // Another call in flight may be what removes it. The answer holds if that one succeeds; if it
+      // is refused, so is what is logged behind it.
       if (!existed && !this.#inFlight.decides(id)) return false
       return this.#append(entry).then(() => existed)
     })
@@ -417,7 +422,10 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> {
     await this.#admission.enter(() => this.#append(entry))
   }
 
-  /** Everything from here to the append is synchronous: what validation sees is what the log's order will be. What is refused is thrown. */
+  /**
+   * Everything from here to the append is synchronous: what validation sees is what the log's order
+   * will be. What is refused is thrown.
+   */
   #append(entry: BatchMember): Promise<void> {
     this.#queue.needWhole()
     const outcome = new Map<string, boolean>()

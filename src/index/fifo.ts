@@ -1,7 +1,9 @@
 /** From so many places that were left empty on, the rest is moved to the front. */
 const MOVE_FROM = 1024
 
-/** First in, first out, in constant time however many wait: `Array.shift` moves all that are left. */
+/**
+ * First in, first out, in constant time however many wait: `Array.shift` moves all that are left.
+ */
 export class Fifo<T> {
   #items: (T | undefined)[] = []
   #head = 0

@@ -17,9 +17,11 @@ interface Refused {
 }
 
 /**
- * The changes of one transaction of an index. What each holds is copied when it is called, and it is logged at once, or, where the log is full, when there is room; the order is that of the
- * calls. Await them, so that no more wait than there is room for. One that is refused is not part of the transaction; if nobody awaits it, nothing of the transaction takes effect, and
- * `transaction` rejects with its error.
+ * The changes of one transaction of an index. What each holds is copied when it is called, and it
+ * is logged at once, or, where the log is full, when there is room; the order is that of the calls.
+ * Await them, so that no more wait than there is room for. One that is refused is not part of the
+ * transaction; if nobody awaits it, nothing of the transaction takes effect, and `transaction`
+ * rejects with its error.
  */
 export class IndexTransaction<Input = JsonValue> {
   readonly entries: BatchMember[] = []

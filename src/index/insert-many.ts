@@ -12,7 +12,10 @@ const MAX_IN_FLIGHT = 1024
 export type InsertManyItem<Input = JsonValue> = Pick<InsertEntry<VectorInput, Input>, 'id' | 'vector' | 'metadata'>
 
 export interface InsertManyOptions {
-  /** Sets an id that is there already, where it would be refused. So what was inserted in part can be inserted again. Default false. */
+  /**
+   * Sets an id that is there already, where it would be refused. So what was inserted in part can
+   * be inserted again. Default false.
+   */
   readonly replace?: boolean
   /** Told when more has become durable, at most once in a turn of the event loop. */
   readonly onProgress?: (progress: InsertManyProgress) => void
@@ -47,7 +50,10 @@ export interface InsertTarget {
 
 type Items = Iterable<InsertManyItem<unknown>> | AsyncIterable<InsertManyItem<unknown>>
 
-/** Inserts items one by one, in their order, with so many in flight that the disk is busy, and no more. */
+/**
+ * Inserts items one by one, in their order, with so many in flight that the disk is busy, and no
+ * more.
+ */
 export async function insertMany(
   items: Items,
   options: InsertManyOptions,
@@ -73,7 +79,9 @@ class Insertion {
   readonly #target: InsertTarget
   readonly #options: InsertManyOptions
   #started = 0
-  /** Those that are done from the first on leave it. One that was refused stays, and all behind it. */
+  /**
+   * Those that are done from the first on leave it. One that was refused stays, and all behind it.
+   */
   readonly #inFlight = new Fifo<InFlightItem>()
   #unsettled = 0
   #waiting: { readonly atMost: number; readonly resolve: () => void } | undefined

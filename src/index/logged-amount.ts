@@ -10,7 +10,10 @@ export interface Amount {
   readonly bytes: number
 }
 
-/** How much was logged. It is estimated from the changes, so that those that are replayed count like those that are made. */
+/**
+ * How much was logged. It is estimated from the changes, so that those that are replayed count like
+ * those that are made.
+ */
 export class LoggedAmount implements Amount {
   changes = 0
   bytes = 0

@@ -3,7 +3,10 @@ import { monotonicMs } from '../clock.ts'
 const FIRST_MS = 5_000
 const LONGEST_MS = 600_000
 
-/** When to try again what failed: after 5 s, then after twice as long each time, at most after 10 minutes. */
+/**
+ * When to try again what failed: after 5 s, then after twice as long each time, at most after 10
+ * minutes.
+ */
 export class RetryDelay {
   /** How often it failed since it last succeeded. */
   failures = 0

@@ -1,6 +1,6 @@
 /**
- * A promise that knows whether anybody has asked for its outcome. Nobody asking is no unhandled rejection:
- * who made it sees to that.
+ * A promise that knows whether anybody has asked for its outcome. Nobody asking is no unhandled
+ * rejection: who made it sees to that.
  */
 export class WatchedPromise<T> extends Promise<T> {
   isAsked = false

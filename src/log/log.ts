@@ -51,7 +51,10 @@ export interface Log {
   submit(entry: EntryInput): Promise<number>
   appendBatch(entries: readonly EntryInput[]): Promise<number>
   begin(): Transaction
-  /** Resolves when less waits to be written than now, at once if nothing does: what was refused with `WALV_BACKPRESSURE` may be tried again. */
+  /**
+   * Resolves when less waits to be written than now, at once if nothing does: what was refused with
+   * `WALV_BACKPRESSURE` may be tried again.
+   */
   drained(): Promise<void>
   read(options?: ReadOptions): AsyncIterable<WalRecord>
   replay(options?: ReplayOptions): AsyncIterable<CommittedUnit>

@@ -239,7 +239,8 @@ export class Wal implements Log {
   }
 
   /**
-   * Resolves when less waits to be written than now, at once if nothing does: what was refused with `WALV_BACKPRESSURE` may be tried again.
+   * Resolves when less waits to be written than now, at once if nothing does: what was refused with
+   * `WALV_BACKPRESSURE` may be tried again.
    * @throws WALV_CLOSED, WALV_READ_ONLY
    */
   async drained(): Promise<void> {

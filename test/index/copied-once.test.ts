@@ -1,4 +1,6 @@
-/** What is given is read and copied once, when the call is made: what is checked is what is logged. */
+/**
+ * What is given is read and copied once, when the call is made: what is checked is what is logged.
+ */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import vm from 'node:vm'
@@ -8,7 +10,9 @@ import { collect, insert, openIndex, openWal, refusal, temporaryDirectory } from
 const open = async (t: TestContext, directory?: string): Promise<DurableIndex> =>
   openIndex(t, { directory: directory ?? (await temporaryDirectory(t)), index: flat({ dimensions: 2 }) })
 
-/** An object whose member answers with one value after the other, and with the last from then on. */
+/**
+ * An object whose member answers with one value after the other, and with the last from then on.
+ */
 function turning<T extends object>(base: T, name: string, ...values: unknown[]): T {
   return Object.defineProperty(base, name, {
     enumerable: true,

@@ -1,4 +1,7 @@
-/** However many calls are made at once: they cost no more each, wait where the log is full, and keep their order. */
+/**
+ * However many calls are made at once: they cost no more each, wait where the log is full, and keep
+ * their order.
+ */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { ApplyQueue } from '../../src/index/apply-queue.ts'

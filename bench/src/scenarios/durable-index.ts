@@ -2,7 +2,10 @@ import type { Load } from '../loops.ts'
 import { CPU, RATE, RECORDS_PER_SYNC, type Scenario, type Settings, type Variant } from '../scenario.ts'
 import { appender } from './contestants.ts'
 
-/** A `Wal` refuses what exceeds it, where an index lets its callers wait: room for 10^5 records of 768 dimensions. */
+/**
+ * A `Wal` refuses what exceeds it, where an index lets its callers wait: room for 10^5 records of
+ * 768 dimensions.
+ */
 const ROOM = { maxPendingBytes: 512 * 1024 * 1024 }
 
 const closed = (size: number): Load => ({ shape: 'closed', size })

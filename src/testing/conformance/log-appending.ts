@@ -134,6 +134,18 @@ export const logAppending: Checks<LogSubject> = {
     assert.deepEqual(await effectsIn(log), ['before', 'after'])
   },
 
+  async 'drained resolves, whether something waits to be written or not'(subject) {
+    const log = await subject.open()
+    await log.drained()
+    const appends = Array.from({ length: 20 }, (_, number) => log.append(insert(`${number}`)))
+    await log.drained()
+    await Promise.all(appends)
+    const transaction = log.begin()
+    transaction.insert('lazy', [1])
+    await log.drained()
+    await transaction.commit()
+  },
+
   async 'append and appendBatch reject with what submit throws'(subject) {
     const log = await subject.open()
     for (const [code, entry] of REFUSED) {

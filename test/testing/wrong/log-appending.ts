@@ -121,6 +121,14 @@ export const WRONG_APPENDING: Record<string, WrongLog> = {
       }
     },
   },
+  'does not tell when it has room': {
+    caughtBy: 'drained resolves, whether something waits to be written or not',
+    type: class extends Straight {
+      override drained(): Promise<void> {
+        return Promise.reject(new Error('ask somebody else'))
+      }
+    },
+  },
   'throws where it had to reject': {
     caughtBy: 'append and appendBatch reject with what submit throws',
     type: class extends Straight {
