@@ -1,6 +1,6 @@
 /**
- * The real disk, on `node:fs`. Raw descriptors and callbacks rather than `FileHandle`s: they cost less per call, and the garbage collector
- * never closes one. `fdatasync` is right everywhere: on macOS libuv makes it `F_FULLFSYNC` (falling back where a file system has none), on
+ * The real disk, on `node:fs`. Raw descriptors and callbacks rather than `FileHandle`s: they cost less per call, and one that is abandoned is closed
+ * without a warning. `fdatasync` is right everywhere: on macOS libuv makes it `F_FULLFSYNC` (falling back where a file system has none), on
  * Windows `FlushFileBuffers`, which demands a file opened for writing.
  */
 import * as fs from 'node:fs'
@@ -31,9 +31,15 @@ function call<T>(start: (done: Done<T>) => void): Promise<T> {
   return new Promise((resolve, reject) => start((error, value) => (error ? reject(error) : resolve(value as T))))
 }
 
+/** Of files that nobody can reach any more, such as those of a reader that was abandoned: what is still open of them. */
+const abandoned = new FinalizationRegistry<ReadonlySet<number>>((descriptors) => {
+  for (const descriptor of descriptors) fs.close(descriptor, () => {})
+})
+
 class NodeFile implements DiskFile {
   readonly writeSynced?: NonNullable<DiskFile['writeSynced']>
   readonly #descriptor: number
+  readonly #open: Set<number>
   readonly #path: string
   /** The same file, opened so that a write returns when it is on stable storage. */
   #synchronous: Promise<number> | undefined
@@ -44,7 +50,10 @@ class NodeFile implements DiskFile {
   /** `path`: what it was opened by. */
   constructor(descriptor: number, path: string, isWritable: boolean) {
     this.#descriptor = descriptor
+    this.#open = new Set([descriptor])
     this.#path = path
+    // What is under way holds the file: it is not collected before that has ended.
+    abandoned.register(this, this.#open, this)
     if (CAN_REOPEN && isWritable) this.writeSynced = this.#writeSynced
   }
 
@@ -74,6 +83,7 @@ class NodeFile implements DiskFile {
     )
     const descriptor = await this.#synchronous.catch(() => undefined)
     if (descriptor !== undefined) {
+      this.#open.add(descriptor)
       const length = Math.min(buffer.length, MAX_IO_BYTES)
       return this.#run((done) => fs.write(descriptor, buffer, 0, length, position, done))
     }
@@ -118,6 +128,7 @@ class NodeFile implements DiskFile {
         this.#whenIdle = resolve
       })
     }
+    abandoned.unregister(this)
     const synchronous = await this.#synchronous?.catch(() => undefined)
     if (synchronous !== undefined) await call<void>((done) => fs.close(synchronous, done))
     await call<void>((done) => fs.close(this.#descriptor, done))

@@ -1,5 +1,6 @@
 import type { CheckpointEntry } from '../entry.ts'
 import type { Log } from '../log/log.ts'
+import type { SnapshotWatch } from '../log/snapshot-watch.ts'
 import type { ApplyQueue } from './apply-queue.ts'
 import type { IndexState } from './index-state.ts'
 import type { Amount } from './logged-amount.ts'
@@ -40,6 +41,7 @@ export class Checkpointing {
   readonly #state: IndexState
   readonly #queue: ApplyQueue
   readonly #interval: number | 'auto' | false
+  readonly #watch: SnapshotWatch
   /** The checkpoint under way, and the one that waits for its end. */
   #running: { readonly seq: number; readonly done: Promise<CheckpointEntry | undefined> } | undefined
   #next: Promise<CheckpointEntry | undefined> | undefined
@@ -59,12 +61,14 @@ export class Checkpointing {
     state: IndexState,
     queue: ApplyQueue,
     interval: number | 'auto' | false,
+    watch: SnapshotWatch,
     retryDelay: RetryDelay = new RetryDelay(),
   ) {
     this.#log = log
     this.#state = state
     this.#queue = queue
     this.#interval = interval
+    this.#watch = watch
     this.#retryDelay = retryDelay
   }
 
@@ -135,9 +139,10 @@ export class Checkpointing {
     return Math.max(snapshotBytes, 4 * index.dimensions * catalog.size)
   }
 
-  /** No automatic one begins any more. Resolves when none is under way. */
+  /** No automatic one begins any more. Resolves when none is under way, or that one is given up. */
   async close(): Promise<void> {
     this.#closed = true
+    this.#watch.close()
     await (this.#next ?? this.#running?.done)?.catch(() => {})
   }
 
@@ -159,7 +164,7 @@ export class Checkpointing {
       const checkpoint = await this.#log.checkpoint({
         seq,
         snapshot: async (target) => {
-          await frozen.save(target)
+          await this.#watch.run(target, (watched) => frozen.save(watched))
           return frozen.info
         },
       })

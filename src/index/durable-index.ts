@@ -4,7 +4,8 @@ import type { BatchMember, CheckpointEntry, EntryInput, JsonValue, UpdateEntry, 
 import { WalError } from '../errors.ts'
 import { type Health, type HealthCheck, type HealthOptions, healthOf, poisonCheck } from '../log/health.ts'
 import type { Log } from '../log/log.ts'
-import { wholeNumber } from '../log/options.ts'
+import { DEFAULT_CLOSE_WAIT_MS, wholeNumber } from '../log/options.ts'
+import { SnapshotWatch } from '../log/snapshot-watch.ts'
 import type { Transaction } from '../log/transactions.ts'
 import type { Wal, WalStats } from '../log/wal.ts'
 import { checkOptions } from '../option-names.ts'
@@ -86,6 +87,7 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> {
     metadataSchema: MetadataSchema | undefined,
     recovery: IndexRecoveryReport,
     interval: number | 'auto' | false,
+    closeWaitMs: number,
   ) {
     this.#log = log
     this.#state = state
@@ -95,7 +97,8 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> {
     this.#inFlight = new InFlight(state.catalog)
     this.#queue = new ApplyQueue(state, log.directory, log.lastSeq)
     this.#admission = new Admission(log, this.#queue)
-    this.#checkpointing = new Checkpointing(log, state, this.#queue, interval)
+    const watch = new SnapshotWatch(log.directory, closeWaitMs)
+    this.#checkpointing = new Checkpointing(log, state, this.#queue, interval, watch)
   }
 
   /**
@@ -137,7 +140,8 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> {
     take(index)
     try {
       const { log, state, recovery } = await openRestored(walOptions, index, model)
-      return new DurableIndex<Metadata, Input>(log, state, metadataSchema, recovery, interval)
+      const { closeWaitMs = DEFAULT_CLOSE_WAIT_MS } = walOptions
+      return new DurableIndex<Metadata, Input>(log, state, metadataSchema, recovery, interval, closeWaitMs)
     } catch (error) {
       TAKEN.delete(index)
       throw error

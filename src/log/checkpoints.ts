@@ -7,6 +7,7 @@ import type { CheckpointRequest } from './log.ts'
 import type { WalSettings } from './options.ts'
 import type { SegmentList } from './segments.ts'
 import type { SnapshotStore } from './snapshot-store.ts'
+import { SnapshotWatch } from './snapshot-watch.ts'
 import type { FoundCheckpoint } from './tally.ts'
 import type { TransactionTable } from './transactions.ts'
 
@@ -16,6 +17,7 @@ export class Checkpoints {
   lastUpkeepError: string | undefined
   readonly #settings: WalSettings
   readonly #snapshots: SnapshotStore
+  readonly #watch: SnapshotWatch
   readonly #segments: SegmentList
   readonly #writer: GroupCommit
   readonly #transactions: TransactionTable
@@ -38,6 +40,7 @@ export class Checkpoints {
     spared: readonly string[],
   ) {
     this.#settings = settings
+    this.#watch = new SnapshotWatch(settings.directory, settings.closeWaitMs)
     this.#snapshots = snapshots
     this.#segments = segments
     this.#writer = writer
@@ -93,7 +96,7 @@ export class Checkpoints {
     // A snapshot must not outlive what it was made from: one that reaches beyond the log's end, even half made, is proof of a loss.
     await this.#writer.flush()
     const writeOwned: CheckpointRequest['snapshot'] = async (target) => {
-      const info = await write(target)
+      const info = await this.#watch.run(target, write)
       await this.#writer.needLock()
       return info
     }
@@ -133,8 +136,9 @@ export class Checkpoints {
     await this.#snapshots.keepOnly(new Set([...this.#kept.map(({ entry }) => entry.snapshot!.name), ...this.#spared]))
   }
 
-  /** Resolves when no checkpoint is being taken. */
-  async settled(): Promise<void> {
+  /** Resolves when no checkpoint is being taken any more: when it has ended, or is given up. */
+  async close(): Promise<void> {
+    this.#watch.close()
     await this.#taking
   }
 }

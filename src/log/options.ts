@@ -54,6 +54,11 @@ export interface WalOptions {
    * `WALV_LOCKED`. `signal` ends the wait. Default 0.
    */
   readonly lockWaitMs?: number
+  /**
+   * How long `close` waits, in milliseconds, for the function of a snapshot under way to write more of it or to end. Then
+   * it gives the checkpoint up, which rejects with `WALV_CLOSED`. Default 10 000.
+   */
+  readonly closeWaitMs?: number
   /** Told of the progress of opening. */
   readonly onProgress?: (bytesDone: number, bytesTotal: number) => void
   /** Ends opening early; the directory is left as it was. */
@@ -67,6 +72,10 @@ export interface WalOptions {
   readonly clock?: () => number
 }
 
+export const DEFAULT_CLOSE_WAIT_MS = 10_000
+/** No timer runs longer. */
+const MAX_TIMER_MS = 2 ** 31 - 1
+
 export interface WalSettings {
   readonly directory: string
   readonly readOnly: boolean
@@ -79,6 +88,7 @@ export interface WalSettings {
   readonly maxPendingBytes: number
   readonly slowSyncMs: number
   readonly lockWaitMs: number
+  readonly closeWaitMs: number
   readonly onProgress: ((bytesDone: number, bytesTotal: number) => void) | undefined
   readonly signal: AbortSignal | undefined
   readonly disk: Disk
@@ -100,6 +110,7 @@ export const WAL_OPTIONS: OptionNames<WalOptions> = {
   maxPendingBytes: true,
   slowSyncMs: true,
   lockWaitMs: true,
+  closeWaitMs: true,
   onProgress: true,
   signal: true,
   disk: true,
@@ -133,6 +144,7 @@ export function settingsOf(options: WalOptions): WalSettings {
     maxPendingBytes: wholeNumber('maxPendingBytes', options.maxPendingBytes ?? DEFAULT_MAX_PENDING_BYTES, 1024),
     slowSyncMs: wholeNumber('slowSyncMs', options.slowSyncMs ?? 1_000, 1),
     lockWaitMs: wholeNumber('lockWaitMs', options.lockWaitMs ?? 0, 0),
+    closeWaitMs: wholeNumber('closeWaitMs', options.closeWaitMs ?? DEFAULT_CLOSE_WAIT_MS, 0, MAX_TIMER_MS),
     onProgress: options.onProgress,
     signal: options.signal,
     disk: options.disk ?? nodeDisk,

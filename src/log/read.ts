@@ -106,6 +106,8 @@ export class RecordReader implements AsyncGenerator<WalRecord, void, void> {
   readonly #batches: AsyncGenerator<readonly LogItem[], void, void>
   readonly #directory: string
   readonly #skipDamage: boolean
+  #closed = false
+  #ended = false
   #items: readonly LogItem[] = []
   #place = 0
   /** The last call that has not been answered. */
@@ -118,6 +120,7 @@ export class RecordReader implements AsyncGenerator<WalRecord, void, void> {
   }
 
   next(): Promise<Result> {
+    if (this.#closed) return Promise.reject(closedWhileRead(this.#directory))
     const item = this.#items[this.#place]
     if (this.#waiting === undefined && item !== undefined && 'record' in item) {
       this.#place++
@@ -129,9 +132,22 @@ export class RecordReader implements AsyncGenerator<WalRecord, void, void> {
   return(): Promise<Result> {
     return this.#inTurn(async () => {
       this.#items = []
+      this.#ended = true
       await this.#batches.return()
       return { value: undefined, done: true }
     })
+  }
+
+  /** Whether it has not come to its end. */
+  get isOpen(): boolean {
+    return !this.#ended
+  }
+
+  /** The log is closed: nothing more is read, and the file is let go of. */
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    await this.return()
   }
 
   throw(error: unknown): Promise<Result> {
@@ -167,8 +183,12 @@ export class RecordReader implements AsyncGenerator<WalRecord, void, void> {
         if ('record' in item) return { value: item.record, done: false }
         await this.#refuse(item.damage)
       }
+      if (this.#closed) throw closedWhileRead(this.#directory)
       const { value, done } = await this.#batches.next()
-      if (done) return { value: undefined, done }
+      if (done) {
+        this.#ended = true
+        return { value: undefined, done }
+      }
       this.#items = value
       this.#place = 0
     }
@@ -187,3 +207,12 @@ export class RecordReader implements AsyncGenerator<WalRecord, void, void> {
     })
   }
 }
+
+const closedWhileRead = (directory: string): WalError =>
+  new WalError(
+    'WALV_CLOSED',
+    `The log in ${directory} was closed while it was read. Open it again, and read from where it ended.`,
+    {
+      file: directory,
+    },
+  )

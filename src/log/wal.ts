@@ -17,6 +17,7 @@ import {
   type ReadOptions,
   type ReplayOptions,
 } from './log.ts'
+import { OpenReaders } from './open-readers.ts'
 import { openForWriting, type Writing } from './open-writing.ts'
 import { settingsOf, type WalOptions, type WalSettings, wholeNumber } from './options.ts'
 import { RecordReader, readItems } from './read.ts'
@@ -69,6 +70,7 @@ export class Wal implements Log {
   readonly #recovered: Recovered
   readonly #snapshots: SnapshotStore
   readonly #writing: Writing | undefined
+  readonly #readers = new OpenReaders()
   readonly #openedAt: number
   #closing: Promise<void> | undefined
 
@@ -199,7 +201,7 @@ export class Wal implements Log {
     const durableBefore = this.durableSeq + 1
     const { signal, borrow = false } = options
     const items = readItems(this.#settings.disk, extents, { from, before, durableBefore, signal, borrow })
-    return new RecordReader(items, this.directory, this.#settings.recovery === 'salvage')
+    return this.#readers.add(new RecordReader(items, this.directory, this.#settings.recovery === 'salvage'))
   }
 
   /**
@@ -324,7 +326,10 @@ export class Wal implements Log {
     }
   }
 
-  /** Flushes, says in the log that it was closed in order, and gives the directory free. Calling it again is harmless. */
+  /**
+   * Ends what is being read, waits for a checkpoint under way (see `closeWaitMs`), flushes, says in the log that it was
+   * closed in order, and gives the directory free. Calling it again is harmless.
+   */
   close(): Promise<void> {
     this.#closing ??= this.#close().finally(() => {
       const { directory, readOnly } = this.#settings
@@ -334,9 +339,18 @@ export class Wal implements Log {
   }
 
   async #close(): Promise<void> {
+    const ended = this.#readers.close()
+    try {
+      await this.#closeWriting()
+    } finally {
+      await ended
+    }
+  }
+
+  async #closeWriting(): Promise<void> {
     if (!this.#writing) return
     try {
-      await this.#writing.checkpoints.settled()
+      await this.#writing.checkpoints.close()
       await this.#writing.writer.close()
     } finally {
       // The lock goes with the descriptor whatever closing that answers.

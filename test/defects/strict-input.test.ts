@@ -46,7 +46,7 @@ test('a search with a number, or with a name that other libraries use, is told o
 })
 
 const WAL =
-  'directory, readOnly, durability, recovery, segmentMaxBytes, segmentMaxAgeMs, checkpointRetention, maxPendingBytes, slowSyncMs, lockWaitMs, onProgress, signal, disk, clock'
+  'directory, readOnly, durability, recovery, segmentMaxBytes, segmentMaxAgeMs, checkpointRetention, maxPendingBytes, slowSyncMs, lockWaitMs, closeWaitMs, onProgress, signal, disk, clock'
 const GRAPH = 'dimensions, metric'
 
 /** Each call with options, and the options that it has. `odd` is what every call is given beside. */

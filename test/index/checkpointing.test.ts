@@ -1,4 +1,5 @@
 /** When automatic checkpoints are due, and what becomes of those that fail. */
+
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import type { ApplyQueue } from '../../src/index/apply-queue.ts'
@@ -6,6 +7,7 @@ import { Checkpointing } from '../../src/index/checkpointing.ts'
 import type { IndexState } from '../../src/index/index-state.ts'
 import { LoggedAmount } from '../../src/index/logged-amount.ts'
 import { RetryDelay } from '../../src/index/retry-delay.ts'
+import { SnapshotWatch } from '../../src/log/snapshot-watch.ts'
 import { type DurableIndex, type DurableIndexOptions, flat, type IndexEntry, type Log } from '../../src/mod.ts'
 import { FailingDisk } from '../support/failing-disk.ts'
 import { names, openIndex, temporaryDirectory, until } from '../support/logs.ts'
@@ -61,7 +63,13 @@ function scheduler(vectors: number, snapshotBytes: number): { logged: LoggedAmou
   } as unknown as Log
   const freeze = (): object => ({ release: () => {} })
   const state = { logged, catalog: { size: vectors }, index: { dimensions: 256 }, freeze } as unknown as IndexState
-  const checkpointing = new Checkpointing(log, state, { appliedSeq: 1 } as ApplyQueue, 'auto')
+  const checkpointing = new Checkpointing(
+    log,
+    state,
+    { appliedSeq: 1 } as ApplyQueue,
+    'auto',
+    new SnapshotWatch('/log', 1),
+  )
   return {
     logged,
     taken: async () => {

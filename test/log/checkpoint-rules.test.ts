@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import { type CheckpointEntry, type CheckpointRequest, type Wal, WalError } from '../../src/mod.ts'
 import { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
 import { FailingDisk } from '../support/failing-disk.ts'
-import { collect, customOf, insert } from '../support/logs.ts'
+import { collect, customOf, idsIn, insert } from '../support/logs.ts'
 import { DIRECTORY, namesOn, openOn, settled } from '../support/simulated-log.ts'
 
 const KIB = 1024
@@ -142,6 +143,62 @@ test('closing waits for the checkpoint that is being taken, well or badly', asyn
     assert.equal(again.recovery.checkpoints, fails ? 0 : 1)
     await again.close()
   }
+})
+
+test('closing inside a snapshot function, or beside one that never ends, gives the checkpoint up and gives the directory free', async () => {
+  for (const inside of [true, false]) {
+    const { wal, below } = await log({ closeWaitMs: 10 })
+    await wal.append(insert('a'))
+    const taking = take(wal, 0, async () => {
+      if (inside) await wal.close()
+      return new Promise<never>(() => {})
+    })
+    const given = assert.rejects(taking, { code: 'WALV_CLOSED', message: /did nothing for 10 ms \(closeWaitMs\)/ })
+    await wal.close()
+    await given
+    assert.deepEqual(await namesOn(below, SNAPSHOTS), [])
+    const again = await openOn(below)
+    assert.deepEqual(again.recovery.damage, [])
+    assert.deepEqual(await idsIn(again), ['a'])
+    await again.close()
+  }
+})
+
+test('closing waits for a snapshot function as long as it writes, and what one that was given up writes later is refused', async () => {
+  const { wal, below } = await log({ closeWaitMs: 60 })
+  await wal.append(insert('a'))
+  async function* slowly(): AsyncGenerator<Buffer> {
+    for (let piece = 0; piece < 8; piece++) {
+      yield Buffer.from('piece')
+      await delay(20)
+    }
+  }
+  const taking = wal.checkpoint({
+    seq: 0,
+    snapshot: async (target) => {
+      await target.write('slow', slowly())
+      return null
+    },
+  })
+  await wal.close()
+  assert.equal((await taking).sequenceNumber, 0)
+  const again = await openOn(below, { closeWaitMs: 1 })
+  await again.append(insert('b'))
+  let late: Promise<unknown> | undefined
+  const stuck = again.checkpoint({
+    seq: again.lastSeq,
+    snapshot: async (target) => {
+      await delay(30)
+      late = assert.rejects(target.write('late', [Buffer.from('late')]), { code: 'WALV_CLOSED' })
+      return null
+    },
+  })
+  const given = assert.rejects(stuck, { code: 'WALV_CLOSED' })
+  await again.close()
+  await given
+  while (late === undefined) await delay(5)
+  await late
+  assert.deepEqual(await namesOn(below, SNAPSHOTS), [nameOf(0)])
 })
 
 test('what the snapshot is made from is durable before the snapshot is written', async () => {

@@ -21,6 +21,7 @@ test('an option that is left out has its default', () => {
     maxPendingBytes: 64 * MIB,
     slowSyncMs: 1000,
     lockWaitMs: 0,
+    closeWaitMs: 10_000,
     onProgress: undefined,
     signal: undefined,
     disk: nodeDisk,
@@ -40,6 +41,7 @@ test('every option that is given is taken', () => {
     maxPendingBytes: 2000,
     slowSyncMs: 5,
     lockWaitMs: 6,
+    closeWaitMs: 7,
     onProgress: () => {},
     signal: new AbortController().signal,
     disk: new SimulatedDisk(),
@@ -62,6 +64,7 @@ const RANGES = [
   ['maxPendingBytes', 1024, Number.MAX_SAFE_INTEGER],
   ['slowSyncMs', 1, Number.MAX_SAFE_INTEGER],
   ['lockWaitMs', 0, Number.MAX_SAFE_INTEGER],
+  ['closeWaitMs', 0, 2 ** 31 - 1],
 ] as const
 
 /** A refusal by these words, which name the option, what it takes and what it was given. */
@@ -143,7 +146,7 @@ test('the directory is a path', () => {
 })
 
 const ALL =
-  'directory, readOnly, durability, recovery, segmentMaxBytes, segmentMaxAgeMs, checkpointRetention, maxPendingBytes, slowSyncMs, lockWaitMs, onProgress, signal, disk, clock'
+  'directory, readOnly, durability, recovery, segmentMaxBytes, segmentMaxAgeMs, checkpointRetention, maxPendingBytes, slowSyncMs, lockWaitMs, closeWaitMs, onProgress, signal, disk, clock'
 
 test('options are an object, and one that does not exist is refused with those that do', async () => {
   refuses(undefined, `The options of Wal.open must be an object, not undefined. There are: ${ALL}.`)
