@@ -10,6 +10,8 @@ export class SegmentSupply {
   readonly #directory: string
   readonly #lock: DirectoryLock
   #prepared: Promise<OpenSegment | undefined> | undefined
+  /** The number of the last segment that could not be prepared. */
+  #failed: number | undefined
 
   constructor(disk: Disk, directory: string, lock: DirectoryLock) {
     this.#disk = disk
@@ -17,11 +19,16 @@ export class SegmentSupply {
     this.#lock = lock
   }
 
-  /** Begins to make the segment that is likely to come next, if none is being made. `zeroed`: see `createSegment`. */
+  /**
+   * Begins to make the segment that is likely to come next, if none is being made. Tried once: a full
+   * disk is not filled with zeros after every group. `zeroed`: see `createSegment`.
+   */
   prepare(number: number, capacity: number, zeroed: boolean): void {
+    if (number === this.#failed) return
     this.#prepared ??= this.#prepare(number, capacity, zeroed).catch(() => {
       // Preparing is upkeep: the segment is made when it is needed, and an error then belongs to an append.
       this.#prepared = undefined
+      this.#failed = number
       return undefined
     })
   }

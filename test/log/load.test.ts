@@ -189,6 +189,48 @@ test('at the level os an append does not wait for the sync of what an idle log w
   await wal.close()
 })
 
+test('a flush does not wait for what is appended after it', async () => {
+  const { wal, disk } = await logAt('os')
+  const write = disk.hold('write', SEGMENT)
+  const first = wal.append(insert('a'))
+  const flush = wal.flush()
+  await write.reached
+  const second = wal.append(insert('b'))
+  const later = wal.flush()
+  const next = disk.hold('write', SEGMENT)
+  write.release()
+  await next.reached
+  assert.deepEqual([await isSettled(flush), await isSettled(later), wal.durableSeq], [true, false, 0])
+  next.release()
+  await Promise.all([first, second, later])
+  assert.equal(wal.durableSeq, 1)
+  await wal.close()
+})
+
+test('an idle log writes nothing down while a sync is under way, and closing waits for the last sync', async (t) => {
+  mockTimers(t)
+  const { wal, disk } = await logAt('os')
+  await wal.append(insert('a'))
+  await wal.flush()
+  await wal.append(insert('b'))
+  await settled()
+  const sync = disk.hold('sync', SEGMENT)
+  const flush = wal.flush()
+  await sync.reached
+  const { length } = disk.calls
+  t.mock.timers.tick(1000)
+  await settled()
+  assert.deepEqual(disk.calls.slice(length), [])
+  sync.release()
+  await flush
+  const last = disk.hold('sync', SEGMENT)
+  const closing = wal.close()
+  await last.reached
+  assert.equal(await isSettled(closing), false)
+  last.release()
+  await closing
+})
+
 test('a flush behind the end of a segment waits for the segment after it', async () => {
   const { wal, disk } = await logAt('os')
   await wal.append(insert('a'))
@@ -198,6 +240,7 @@ test('a flush behind the end of a segment waits for the segment after it', async
   const rotating = wal.append(customOf(400 * 1024))
   const second = wal.flush()
   assert.equal(await isSettled(rotating), false, 'a segment is begun only when the one before is durable')
+  assert.equal(disk.count('sync', SEGMENT), 1, 'one sync at a time')
   sync.release()
   await Promise.all([first, rotating])
   assert.ok(await isSettled(second))
@@ -242,16 +285,21 @@ for (const code of [undefined, 'EIO']) {
     const flush = wal.flush()
     const flushed = code ? assert.rejects(flush, refusal('WALV_POISONED')) : flush
     await sync.reached
-    disk.fail({ operation: 'write', path: SEGMENT, code: 'ENOSPC', written: 50 })
-    const refused = wal.append(insert('b'))
-    const outcome = assert.rejects(refused, code ? refusal('WALV_IO', 'unknown') : refusal('WALV_DISK_FULL'))
+    await wal.append(insert('b'))
     const again = wal.flush().catch(() => {})
+    disk.fail({ operation: 'write', path: SEGMENT, code: 'ENOSPC', written: 50 })
+    const refused = wal.append(insert('c'))
+    const outcome = assert.rejects(refused, code ? refusal('WALV_IO', 'unknown') : refusal('WALV_DISK_FULL'))
     await settled()
     assert.deepEqual([disk.count('sync', SEGMENT), await isSettled(refused)], [1, false], 'one sync at a time')
+    const undoing = disk.hold('sync', SEGMENT)
     sync.release()
+    await settled()
+    assert.equal(disk.count('sync', SEGMENT), code ? 1 : 2, 'no flush syncs beside what undoes the write')
+    undoing.release()
     await Promise.all([flushed, outcome, again])
     assert.equal(wal.stats().poisoned, code !== undefined)
-    if (code === undefined) assert.equal(await wal.append(insert('c')), 1)
+    if (code === undefined) assert.equal(await wal.append(insert('d')), 2)
     await wal.close()
   })
 }

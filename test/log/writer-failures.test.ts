@@ -465,3 +465,21 @@ test('how long a sync takes is told, of one call and of two, and nothing of one 
     await wal.close()
   }
 })
+
+test('a full disk is not filled again after every group with a segment that nobody needs yet', async () => {
+  const { wal, disk } = await logWithOne()
+  disk.fail({ operation: 'write', path: /0002\.walv/, code: 'ENOSPC', times: 99 })
+  const made = (): number => disk.count('open', /0002\.walv/)
+  for (let count = 0; count < 3; count++) await wal.append(customOf(50 * KIB))
+  await settled()
+  assert.equal(made(), 1)
+  for (const id of ['a', 'b', 'c']) {
+    await wal.append(insert(id))
+    await settled()
+  }
+  assert.equal(made(), 1)
+  disk.heal()
+  await wal.append(customOf(200 * KIB))
+  assert.deepEqual([wal.stats().rotations, made()], [1, 2], 'it is made when it is needed')
+  await wal.close()
+})
