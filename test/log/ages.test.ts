@@ -1,4 +1,5 @@
 /** Ages do not go by a clock that somebody may set. */
+import '../support/steerable-time.ts'
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { type HealthCheck, Wal } from '../../src/mod.ts'

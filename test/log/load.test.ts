@@ -1,4 +1,5 @@
 /** What happens at a steady load, where something always waits to be written. */
+import '../support/steerable-time.ts'
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import type { Durability, Wal, WalError } from '../../src/mod.ts'
@@ -53,6 +54,20 @@ async function isSettled(promise: Promise<unknown>): Promise<boolean> {
   promise.then(note, note)
   await settled()
   return done
+}
+
+/** A log with a record that is durable, one that is not, and no frame that says so of the first: it would, once it is idle. */
+async function logBehind(): Promise<{ wal: Wal; disk: FailingDisk }> {
+  const { wal, disk } = await logAt('os')
+  await wal.append(insert('a'))
+  const sync = disk.hold('sync', SEGMENT)
+  const flush = wal.flush()
+  await sync.reached
+  await wal.append(insert('b'))
+  sync.release()
+  await flush
+  await settled()
+  return { wal, disk }
 }
 
 const mockTimers = (t: TestContext): void => t.mock.timers.enable({ apis: ['setTimeout', 'setInterval'] })
@@ -209,11 +224,7 @@ test('a flush does not wait for what is appended after it', async () => {
 
 test('an idle log writes nothing down while a sync is under way, and closing waits for the last sync', async (t) => {
   mockTimers(t)
-  const { wal, disk } = await logAt('os')
-  await wal.append(insert('a'))
-  await wal.flush()
-  await wal.append(insert('b'))
-  await settled()
+  const { wal, disk } = await logBehind()
   const sync = disk.hold('sync', SEGMENT)
   const flush = wal.flush()
   await sync.reached
@@ -306,11 +317,7 @@ for (const code of [undefined, 'EIO']) {
 
 test('a log that a failed sync has stopped writes nothing more when it is idle', async (t) => {
   mockTimers(t)
-  const { wal, disk } = await logAt('os')
-  await wal.append(insert('a'))
-  await wal.flush()
-  await wal.append(insert('b'))
-  await settled()
+  const { wal, disk } = await logBehind()
   disk.fail({ operation: 'sync', path: SEGMENT, code: 'EIO' })
   await assert.rejects(wal.flush(), refusal('WALV_POISONED'))
   const { length } = disk.calls

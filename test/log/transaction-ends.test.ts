@@ -1,4 +1,5 @@
 /** Transactions end, and hold nothing, whatever is refused to them. */
+import '../support/steerable-time.ts'
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { HealthCheck, Wal } from '../../src/mod.ts'

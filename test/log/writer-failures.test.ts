@@ -1,3 +1,4 @@
+import '../support/steerable-time.ts'
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { FRAME_HEADER_BYTES } from '../../src/format/frame.ts'

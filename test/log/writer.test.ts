@@ -1,3 +1,4 @@
+import '../support/steerable-time.ts'
 import assert from 'node:assert/strict'
 import { basename } from 'node:path'
 import { type TestContext, test } from 'node:test'
