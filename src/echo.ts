@@ -1,6 +1,6 @@
 import { inspect } from 'node:util'
 
-/** Most characters of one input that a message repeats; with two or three inputs it stays below 200. */
+/** Most characters of one input that a message repeats: with two or three inputs, not over 200. */
 const ECHO_CHARACTERS = 60
 
 /** Runs no code of the input, whatever it is. */
@@ -12,7 +12,7 @@ const BRIEFLY = {
   customInspect: false,
 } as const
 
-/** Input as an error message repeats it: a text as JSON, anything else as Node shows it, and cut short. */
+/** Input as an error message repeats it: a text as JSON, else as Node shows it, and cut short. */
 export function echo(value: unknown): string {
   if (typeof value !== 'string') return cut(inspect(value, BRIEFLY))
   const start = value.slice(0, ECHO_CHARACTERS)

@@ -1,8 +1,11 @@
 /** What the log's own tools find and do, with the content of snapshots proved too, as opening an index does. */
+
 import { type DiagnoseOptions, type Diagnosis, diagnose as diagnoseLog } from '../log/doctor.ts'
 import type { WalOptions } from '../log/options.ts'
+import { WAL_OPTIONS } from '../log/options.ts'
 import type { RecoveryReport } from '../log/recovery.ts'
 import { Wal } from '../log/wal.ts'
+import { checkOptions } from '../option-names.ts'
 import { PROVED } from './snapshot-proof.ts'
 
 /**
@@ -20,12 +23,15 @@ import { PROVED } from './snapshot-proof.ts'
  */
 export const diagnose = (options: DiagnoseOptions): Promise<Diagnosis> => diagnoseLog(options, PROVED)
 
+const { recovery: _, readOnly: __, ...REPAIR_OPTIONS } = WAL_OPTIONS
+
 /**
  * Repairs a log: opens it with `recovery: 'repair'`, proves the content of the snapshot as `diagnose` does, and
  * closes it again. Every checkpoint that is there is kept.
  * @throws what `Wal.open` throws
  */
 export async function repair(options: Omit<WalOptions, 'recovery' | 'readOnly'>): Promise<RecoveryReport> {
+  checkOptions('repair', options, REPAIR_OPTIONS)
   const keepAll = { checkpointRetention: 1_000, ...options }
   const wal = await Wal.openWith({ ...keepAll, recovery: 'repair' }, PROVED)
   await wal.close()

@@ -7,7 +7,19 @@ import { hnswlib } from '../../src/adapters/hnswlib.ts'
 import { WalvVectorStore } from '../../src/adapters/langchain.ts'
 import { instrument } from '../../src/adapters/otel.ts'
 import { usearch } from '../../src/adapters/usearch.ts'
-import { DurableIndex, diagnose, flat, nodeDisk, scanLog, Wal, WalError } from '../../src/mod.ts'
+import {
+  DurableIndex,
+  type DurableIndexOptions,
+  diagnose,
+  flat,
+  type HealthOptions,
+  nodeDisk,
+  repair,
+  scanLog,
+  Wal,
+  WalError,
+  type WalOptions,
+} from '../../src/mod.ts'
 import { explore, SimulatedDisk, vectorIndexConformance } from '../../src/testing/mod.ts'
 import { convertToV1, convertToV2, readV1Directory, recoverV1, V1Writer } from '../../src/v1.ts'
 import { embeddings } from '../langchain/stores.ts'
@@ -45,15 +57,51 @@ test('a search with a number, or with a name that other libraries use, is told o
   }
 })
 
-const WAL =
-  'directory, readOnly, durability, recovery, segmentMaxBytes, segmentMaxAgeMs, checkpointRetention, maxPendingBytes, slowSyncMs, lockWaitMs, closeWaitMs, onProgress, signal, disk, clock'
+/** By hand, but the compiler says when one is missing. */
+const WAL_OPTIONS: Record<keyof WalOptions, true> = {
+  directory: true,
+  readOnly: true,
+  durability: true,
+  recovery: true,
+  segmentMaxBytes: true,
+  segmentMaxAgeMs: true,
+  checkpointRetention: true,
+  maxPendingBytes: true,
+  slowSyncMs: true,
+  onProgress: true,
+  signal: true,
+  disk: true,
+  clock: true,
+  lockWaitMs: true,
+  closeWaitMs: true,
+}
+const INDEX_OPTIONS: Record<Exclude<keyof DurableIndexOptions, keyof WalOptions>, true> = {
+  index: true,
+  checkpointIntervalEntries: true,
+  metadataSchema: true,
+  model: true,
+}
+const HEALTH_OPTIONS: Record<keyof HealthOptions, true> = {
+  sizeWarnBytes: true,
+  sizeFailBytes: true,
+  syncWarnMs: true,
+  syncFailMs: true,
+  checkpointAgeWarnMs: true,
+  checkpointAgeFailMs: true,
+  checkpointMinEntries: true,
+  diskFreeWarnBytes: true,
+  diskFreeFailBytes: true,
+  transactionAgeWarnMs: true,
+  transactionAgeFailMs: true,
+}
+const WAL = Object.keys(WAL_OPTIONS).join(', ')
 const GRAPH = 'dimensions, metric'
 
 /** Each call with options, and the options that it has. `odd` is what every call is given beside. */
 const CALLS: Record<string, readonly [names: string, call: (t: TestContext, odd: object, path: string) => unknown]> = {
   'Wal.open': [WAL, (_, odd, directory) => Wal.open({ directory, ...odd })],
   'DurableIndex.open': [
-    `${WAL}, index, checkpointIntervalEntries, metadataSchema`,
+    `${WAL}, ${Object.keys(INDEX_OPTIONS).join(', ')}`,
     (_, odd, directory) => DurableIndex.open({ directory, index: flat({ dimensions: 2 }), ...odd }),
   ],
   search: ['k, filter', async (t, odd) => (await smallIndex(t)).search([1, 2], odd)],
@@ -64,11 +112,15 @@ const CALLS: Record<string, readonly [names: string, call: (t: TestContext, odd:
     async (t, odd, directory) =>
       (await openWal(t, { directory })).checkpoint({ seq: 0, snapshot: async () => null, ...odd }),
   ],
-  health: [
-    'sizeWarnBytes, sizeFailBytes, syncWarnMs, syncFailMs, checkpointAgeWarnMs, checkpointAgeFailMs, checkpointMinEntries, diskFreeWarnBytes, diskFreeFailBytes',
-    async (t, odd) => (await smallIndex(t)).health(odd),
-  ],
+  health: [Object.keys(HEALTH_OPTIONS).join(', '), async (t, odd) => (await smallIndex(t)).health(odd)],
   scanLog: ['directory, signal, onProgress, disk', (_, odd, directory) => scanLog({ directory, ...odd }).next()],
+  repair: [
+    WAL.replace('readOnly, ', '').replace('recovery, ', ''),
+    (_, odd, directory) => repair({ directory, ...odd }),
+  ],
+  insertMany: ['replace, onProgress, signal', async (t, odd) => (await smallIndex(t)).insertMany([], odd)],
+  searchById: ['k, filter', async (t, odd) => (await smallIndex(t)).searchById('a', odd)],
+  searchMany: ['k, filter', async (t, odd) => (await smallIndex(t)).searchMany([], odd)],
   diagnose: ['directory, disk, signal, onProgress', (_, odd, directory) => diagnose({ directory, ...odd })],
   flat: ['dimensions, metric, allowNonFinite', (_, odd) => flat({ dimensions: 2, ...odd })],
   usearch: [
@@ -100,7 +152,9 @@ for (const [name, [names, call]] of Object.entries(CALLS)) {
     const directory = join(await temporaryDirectory(t), 'log')
     const { code, message } = await errorOf(() => call(t, { frobnicate: true }, directory))
     assert.equal(code, 'WALV_INVALID_OPTION')
-    assert.equal(message, `${name} has no option "frobnicate". There are: ${names}.`)
+    const [told, list] = message.split(' There are: ')
+    assert.equal(told, `${name} has no option "frobnicate".`)
+    assert.deepEqual(list!.replace(/\.$/, '').split(', ').toSorted(), names.split(', ').toSorted())
   })
 }
 

@@ -74,16 +74,16 @@ export function needAsMany(given: readonly unknown[], what: string, documents: r
   )
 }
 
-/** Its place in the call, and where a loader says that it comes from: an id that was made just now tells nobody anything. */
+/** Its place in the call, and its source: an id that was made just now tells nobody anything. */
 function nameOf({ metadata }: DocumentInterface, i: number): string {
   const source: unknown = metadata?.source
   return typeof source === 'string' ? `Document ${i} (source ${echo(source)})` : `Document ${i}`
 }
 
 /**
- * What JSON makes of a document: dates are texts, instances of classes their members, functions and `undefined` are
- * left out, NaN and infinities are null. Beyond that, a bigint is its digits, and half a surrogate pair U+FFFD. What
- * JSON makes nothing of, such as a cycle, stays as it is, and is refused.
+ * What JSON makes of a document: dates are texts, instances of classes their members, functions and
+ * `undefined` are left out, NaN and infinities are null. Beyond that, a bigint is its digits, and half
+ * a surrogate pair U+FFFD. What JSON makes nothing of, such as a cycle, stays as it is, and is refused.
  */
 function sanitized({ pageContent, metadata }: DocumentInterface): Pick<DocumentInterface, 'pageContent' | 'metadata'> {
   try {

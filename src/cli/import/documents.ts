@@ -8,7 +8,7 @@ export function isDocument(metadata: JsonValue | undefined): boolean {
   return isObject(metadata) && typeof metadata.pageContent === 'string' && isObject(metadata.metadata)
 }
 
-/** The vectors of a file as documents: `field` of their metadata is the text, and the rest of it the document's metadata. */
+/** The vectors of a file as documents: `field` of their metadata is the text, the rest is the document's. */
 export function asDocuments(source: VectorFile, path: string, field: string): VectorFile {
   return {
     ...source,

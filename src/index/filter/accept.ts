@@ -25,7 +25,7 @@ export const noFilter = (given: unknown, of: string): WalError =>
   )
 
 /**
- * A function whose answers count by their truth. Every promise is true, so that one as an answer would take everything.
+ * A function whose answers count by their truth. Every promise is true: as an answer it would take everything.
  * @throws WALV_INVALID_OPTION
  */
 export function decided<Args extends unknown[]>(filter: (...args: Args) => unknown): (...args: Args) => boolean {

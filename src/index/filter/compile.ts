@@ -34,7 +34,7 @@ const LOGICAL: Readonly<Record<string, (operand: unknown, place: Place) => Predi
 }
 
 function compileEach(filters: unknown, place: Place): Predicate[] {
-  // Of none, "all" would be everything and "one of" nothing: mostly a list that somebody forgot to fill.
+  // Of none, "all" would be everything, "one of" nothing: mostly a list that somebody forgot to fill.
   if (!Array.isArray(filters) || filters.length === 0)
     throw refusal(place, `must be an array of filters, with one at least, not ${echo(filters)}.`)
   return Array.from(filters, (filter, at) => compileMembers(filter, [...place, String(at)]))
@@ -75,7 +75,7 @@ function literalsOf(operand: unknown, place: Place): JsonValue[] {
   return Array.from(operand, (value, at) => literalOf(value, [...place, String(at)]))
 }
 
-/** Equal to one of the values: a value at the path, or an element of one. What is missing is equal to null. */
+/** A value at the path, or an element of one, is one of the literals. What is missing is equal to null. */
 function equal(anyValue: AnyValue, literals: readonly JsonValue[]): Predicate {
   const passes = orElement(equalsOneOf(literals))
   if (!literals.includes(null)) return (metadata) => anyValue(metadata, passes)
@@ -113,7 +113,7 @@ function operatorOf<T>(operators: Readonly<Record<string, T>>, key: string, plac
   throw refusal(place, `has no operator ${echo(key)}. There are: ${list}.`)
 }
 
-/** What looks like a condition inside an object that is compared as a whole would never hold, in silence. */
+/** What looks like a condition, inside an object that is compared as a whole, would never hold, in silence. */
 function refuseOperatorsIn(value: unknown, place: Place): void {
   checkNesting(place)
   if (typeof value !== 'object' || value === null) return
@@ -121,7 +121,8 @@ function refuseOperatorsIn(value: unknown, place: Place): void {
     if (!Array.isArray(value) && name.startsWith('$'))
       throw refusal(
         place,
-        `has the operator ${echo(name)} inside an object that is compared as a whole. Write the path with dots, as { 'a.b': { $gt: 1 } }, or { $eq: … } to compare with just that.`,
+        `has the operator ${echo(name)} inside an object that is compared as a whole. ` +
+          "Write the path with dots, as { 'a.b': { $gt: 1 } }, or { $eq: … } to compare with just that.",
       )
     refuseOperatorsIn(member, [...place, name])
   }
