@@ -1,6 +1,6 @@
 /** The recipe that everybody needs, in the quickest of the bundlers. The others: `npm run test:bundlers`. */
 import assert from 'node:assert/strict'
-import { readFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { removeFolder, temporaryFolder } from '../package/installed.ts'
@@ -32,6 +32,18 @@ test('a bundle of esbuild by the recipe runs, shipped with the addon', async (t)
   for (const command of recipe.commands)
     await shell(cwd, command.replace('--format=esm', '--format=cjs').replace('out/main.mjs', 'out/main.cjs'))
   assert.equal(await printedBy(join(cwd, 'out'), 'main.cjs'), '1')
+})
+
+test('a CommonJS bundle with walv/usearch starts, and finds the engine beside it', async () => {
+  const program = `import { usearch } from 'walv/usearch'
+    try { usearch({ dimensions: 2 }) } catch ({ code, message }) { console.log(code, message) }`
+  await writeFile(join(cwd, 'engine.mjs'), program)
+  await shell(cwd, 'npx esbuild engine.mjs --bundle --platform=node --format=cjs --outfile=engine/main.cjs')
+  const home = join(cwd, 'engine/node_modules/usearch')
+  await mkdir(home, { recursive: true })
+  await writeFile(join(home, 'package.json'), '{ "name": "usearch", "version": "2.25.3", "main": "package.json" }')
+  const printed = await printedBy(join(cwd, 'engine'), 'main.cjs')
+  assert.match(printed, /^WALV_ENGINE walv\/usearch needs usearch 2\.26\.2 or newer, .* 2\.25\.3 is installed/)
 })
 
 test('the version of the addon that the page names is the one that walv has', async () => {

@@ -1,8 +1,8 @@
-/** `npm run test:bundlers`: the recipes of docs/bundlers.md whose tools take long to install or to run. */
+/** `npm run test:bundlers`: what docs/bundlers.md says of tools that take long to install or to run. */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { cp, mkdir, writeFile } from 'node:fs/promises'
+import { cp, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -25,6 +25,51 @@ for (const [name, packages] of Object.entries(BUNDLERS))
     await follow(cwd, await recipeOf('Shipping the addon'))
     assert.equal(await printedBy(await ship(t, cwd)), '1')
   })
+
+const TEST = `
+import { DurableIndex, flat } from 'walv'
+
+test('an index opens', async () => {
+  const index = await DurableIndex.open({ directory: './data', index: flat({ dimensions: 2 }) })
+  await index.insert('a', new Float32Array([1, 2]))
+  expect(index.size).toBe(1)
+  await index.close()
+})
+`
+
+test('a test in Jest by the recipe passes', async (t) => {
+  const cwd = await temporaryDirectory(t)
+  await project(cwd, ['jest@30'])
+  await writeFile(join(cwd, 'index.test.mjs'), TEST)
+  await follow(cwd, await recipeOf('Jest and Vitest'))
+})
+
+test('a test in Vitest passes', async (t) => {
+  const cwd = await temporaryDirectory(t)
+  await project(cwd, ['vitest@4'])
+  await writeFile(join(cwd, 'index.test.mjs'), `import { expect, test } from 'vitest'\n${TEST}`)
+  await shell(cwd, 'npx vitest run')
+})
+
+test('what pnpm installs works, and what Yarn does without a folder node_modules', async (t) => {
+  const folder = await temporaryDirectory(t)
+  await project(folder, ['pnpm@10', '@yarnpkg/cli-dist@4'])
+  const { dependencies } = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8'))
+  const manifest = JSON.stringify({
+    private: true,
+    dependencies: { walv: dependencies.walv.replace('file:', 'file:../') },
+  })
+  for (const name of ['pnpm', 'yarn']) {
+    await mkdir(join(folder, name))
+    await cp(join(folder, 'main.mjs'), join(folder, name, 'main.mjs'))
+    await writeFile(join(folder, name, 'package.json'), manifest)
+  }
+  await writeFile(join(folder, 'yarn/yarn.lock'), '')
+  await shell(join(folder, 'pnpm'), 'npx pnpm install && node main.mjs data | grep -x 1')
+  const yarn = 'node ../node_modules/@yarnpkg/cli-dist/bin/yarn.js'
+  const settings = 'YARN_NODE_LINKER=pnp YARN_ENABLE_TELEMETRY=0 YARN_ENABLE_GLOBAL_CACHE=0'
+  await shell(join(folder, 'yarn'), `export ${settings} && ${yarn} install && ${yarn} node main.mjs data | grep -x 1`)
+})
 
 const ROUTE = `
 import { DurableIndex, flat } from 'walv'
