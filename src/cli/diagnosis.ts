@@ -134,6 +134,7 @@ export const recordsToText = (ranges: readonly SequenceRange[]): string =>
   `${isOne(ranges) ? 'record' : 'records'} ${rangesToText(ranges)}`
 
 function placeToText({ kind, file, offset, bytes, seqs }: Damage, one: boolean): string {
+  if (kind === 'missing-segment' && file.includes('/')) return 'as not one segment of the log is there'
   if (kind === 'missing-segment' && Number(seqs[0]?.from) === 0)
     return `the beginning of the log: the file with ${one ? 'it' : 'them'} is gone, and no snapshot that verifies holds what came before ${file}`
   if (kind === 'passed-over') return `passed over by an earlier opening with 'salvage', as ${file} notes`

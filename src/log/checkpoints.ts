@@ -1,4 +1,4 @@
-import type { CheckpointEntry } from '../entry.ts'
+import type { CheckpointEntry, SnapshotReference } from '../entry.ts'
 import { WalError } from '../errors.ts'
 import { encodable } from '../format/encode.ts'
 import type { GroupCommit } from './group-commit.ts'
@@ -6,6 +6,7 @@ import { ioError } from './io-error.ts'
 import type { CheckpointRequest } from './log.ts'
 import type { WalSettings } from './options.ts'
 import type { SegmentList } from './segments.ts'
+import { encodeManifest } from './snapshot-manifest.ts'
 import type { SnapshotStore } from './snapshot-store.ts'
 import { SnapshotWatch } from './snapshot-watch.ts'
 import type { FoundCheckpoint } from './tally.ts'
@@ -100,14 +101,20 @@ export class Checkpoints {
       await this.#writer.needLock()
       return info
     }
-    const reference = await this.#snapshots.publish(seq, writeOwned).catch((error) => {
+    const checkpointOf = (snapshot: SnapshotReference): CheckpointEntry => {
+      return { type: 'checkpoint', sequenceNumber: seq, replayFrom, snapshot }
+    }
+    const { logId } = this.#segments
+    const describe = (snapshot: SnapshotReference): Buffer =>
+      encodeManifest({ logId, checkpoint: checkpointOf(snapshot) })
+    const reference = await this.#snapshots.publish(seq, writeOwned, describe).catch((error) => {
       throw ioError(
         error,
         `The snapshot in ${this.#settings.directory} could not be written; the checkpoints before are as they were`,
         this.#settings.directory,
       )
     })
-    const entry: CheckpointEntry = { type: 'checkpoint', sequenceNumber: seq, replayFrom, snapshot: reference }
+    const entry = checkpointOf(reference)
     const recordSeq = await this.#writer.append(encodable(entry), undefined, 'exempt')
     await this.#writer.flush()
     this.#transactions.forgetEndedBy(seq)

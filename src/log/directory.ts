@@ -113,7 +113,7 @@ export const snapshotName = (through: number): string => `snapshot-${String(thro
 export const isSnapshotName = (name: string): boolean => /^snapshot-\d{16}(?:\.tmp)?$/.test(name)
 
 /** Through which record a snapshot reaches, by its name; the name may be of one that is being made, or that was put aside. */
-function snapshotThrough(name: string): number | undefined {
+export function snapshotThrough(name: string): number | undefined {
   const through = Number(/^snapshot-(\d{16})(?:\.(?:tmp|\d+))?$/.exec(name)?.[1] ?? Number.NaN)
   return through <= MAX_SEQUENCE ? through : undefined
 }

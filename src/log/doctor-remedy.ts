@@ -5,6 +5,7 @@ import type { WalErrorCode } from '../errors.ts'
 import { segmentNumber } from '../format/segment.ts'
 import { LOCK_FILE, QUARANTINE_FOLDER, SNAPSHOT_FOLDER } from './directory.ts'
 import { isForeignSegment, type Move, movesHome, type Placed, placesOf } from './doctor-foreign.ts'
+import type { SnapshotManifest } from './snapshot-manifest.ts'
 import type { Survey } from './survey.ts'
 
 /**
@@ -28,6 +29,8 @@ export interface Remedy {
   readonly files: readonly string[]
   /** What to do, one thing after the other, for people. A command stands in a line of its own. Empty if there is nothing to do. */
   readonly steps: readonly string[]
+  /** Of a repair that begins the log anew: the snapshot that it begins from, within the directory. */
+  readonly snapshot?: string
 }
 
 /** What a remedy is chosen by. */
@@ -41,6 +44,8 @@ export interface Illness {
   readonly surveyed: Survey
   /** Whether a verified snapshot holds the effect of everything that is lost. */
   readonly covered: boolean
+  /** The snapshot to begin the log anew from. */
+  readonly rescue: SnapshotManifest | undefined
 }
 
 /** For a log that this walv can read. */
@@ -50,6 +55,7 @@ export async function remedyFor(illness: Illness): Promise<Remedy> {
   const needless = await beforeHole(illness)
   const files = [...rewrittenFiles(illness), ...(await badSnapshots(illness))]
   if (damage.some(isForeignSegment)) return foreignSegments(illness)
+  if (illness.rescue) return beginAnewFrom(illness, illness.rescue)
   if (surveyed.logId === undefined && serious.length > 0) return nothingReadable(directory)
   if (files.length > 0 || damage.some(isPassedOver))
     return { kind: 'repair', files, steps: repairSteps(illness, serious) }
@@ -127,6 +133,18 @@ function repairSteps({ directory, covered }: Illness, damage: readonly Damage[])
     )
   }
   return damage.some(({ kind }) => kind === 'snapshot') ? [...steps, LEAVE_QUARANTINE_STEP] : steps
+}
+
+function beginAnewFrom({ surveyed, directory }: Illness, { checkpoint }: SnapshotManifest): Remedy {
+  const { sequenceNumber: through, replayFrom } = checkpoint
+  const snapshot = `${SNAPSHOT_FOLDER}/${checkpoint.snapshot!.name}`
+  const open = replayFrom > through ? '' : ', and what transactions did that were open then'
+  const steps = [
+    'Look for the segments that are missing, where the directory was copied from. Put in their place, they make the log whole again.',
+    `Without them, begin the log anew from ${snapshot}, which holds everything through record ${through}. What was logged after that is given up${open}. With the writer stopped:\nnpx walv repair ${quoted(directory)}`,
+    `Then write again what came after record ${through}, from where it came.`,
+  ]
+  return { kind: 'repair', files: surveyed.segments.map(({ name }) => name), steps, snapshot }
 }
 
 /** While the log names a snapshot, its remains in quarantine/ tell that the loss of it is known. */

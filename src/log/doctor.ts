@@ -10,8 +10,8 @@ import { moveLock, type Remedy, remedyFor, remedyForRefusal } from './doctor-rem
 import { ioError } from './io-error.ts'
 import { type Found, look } from './judge.ts'
 import { isTold, type LossNote } from './loss-notes.ts'
-import { settingsOf, type WalSettings } from './options.ts'
-import { refuseAborted } from './recovery.ts'
+import { type RecoveryPolicy, settingsOf, type WalSettings } from './options.ts'
+import { policiesFor, refuseAborted } from './recovery.ts'
 import { type ContentRules, SnapshotStore } from './snapshot-store.ts'
 import { refuseLoss, type Survey } from './survey.ts'
 import { readV1Directory } from './v1/reader.ts'
@@ -133,6 +133,8 @@ async function examineV2(settings: WalSettings): Promise<Omit<Diagnosis, 'writer
   const { found, senseless } = await lookAtAll(settings)
   const { surveyed, judged } = found
   const { disk, directory } = settings
+  const { rescue } = found
+  const checkpoint = rescue?.checkpoint ?? judged.checkpoint
   const damage = [...found.damage, ...senseless]
   if (surveyed.segments.length === 0 && damage.length === 0) {
     const none = new WalError('WALV_NOT_FOUND', `There is no log in ${directory}.`)
@@ -140,19 +142,19 @@ async function examineV2(settings: WalSettings): Promise<Omit<Diagnosis, 'writer
   }
   const losses = damage
     .filter(({ acknowledged, seqs }) => acknowledged !== false && seqs.length > 0)
-    .map((each) => lossOf(each, mayHold(each, found.notes, judged.checkpoint) ? judged.checkpoint : undefined))
+    .map((each) => lossOf(each, mayHold(each, found.notes, checkpoint) ? checkpoint : undefined))
   const isKnown = damage.every(({ acknowledged }) => acknowledged !== null)
   const covered = isKnown && losses.every(({ unsure, gone }) => unsure.length + gone.length === 0)
   return {
     directory,
     verdict: verdictOf(damage),
-    refusal: refusalOf(directory, damage, surveyed.logId !== undefined),
+    refusal: refusalOf(directory, damage, policiesFor(found)),
     format: 'v2',
     damage,
-    recoverable: recoverableOf(surveyed, judged.checkpoint?.sequenceNumber),
+    recoverable: recoverableOf(surveyed, checkpoint?.sequenceNumber),
     snapshotProved: judged.proved,
     losses,
-    remedy: await remedyFor({ disk, directory, damage: found.damage, senseless, surveyed, covered }),
+    remedy: await remedyFor({ disk, directory, damage: found.damage, senseless, surveyed, covered, rescue }),
   }
 }
 
@@ -228,9 +230,13 @@ function verdictOf(damage: readonly Damage[]): Verdict {
   return damage.length > 0 ? 'torn-tail' : 'healthy'
 }
 
-function refusalOf(directory: string, damage: readonly Damage[], isReadable: boolean): Diagnosis['refusal'] {
+function refusalOf(
+  directory: string,
+  damage: readonly Damage[],
+  policies: readonly RecoveryPolicy[],
+): Diagnosis['refusal'] {
   try {
-    refuseLoss(directory, damage, isReadable)
+    refuseLoss(directory, damage, policies)
     return undefined
   } catch (error) {
     const { code, message } = error as WalError

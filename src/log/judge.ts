@@ -4,6 +4,8 @@ import { damageOf } from './damage.ts'
 import { type Reach, readDirectory, type SegmentFile } from './directory.ts'
 import { isTold, type LossNote, readLossNotes } from './loss-notes.ts'
 import type { WalSettings } from './options.ts'
+import { findRescue } from './rescue.ts'
+import type { SnapshotManifest } from './snapshot-manifest.ts'
 import type { ContentRules, SnapshotProblem, SnapshotStore } from './snapshot-store.ts'
 import { type Survey, survey } from './survey.ts'
 import { type FoundCheckpoint, identityOfLog } from './tally.ts'
@@ -19,6 +21,8 @@ export interface Found {
   readonly damage: readonly Damage[]
   /** What was passed over before. */
   readonly notes: readonly LossNote[]
+  /** Where the end of the log is lost, or all of it: the snapshot to begin it anew from. */
+  readonly rescue: SnapshotManifest | undefined
 }
 
 /** Beside a live writer, what looks like damage may be a group that was written while we read: it counts only if it is still there at a second look. */
@@ -58,7 +62,8 @@ export async function lookOnce(
   if (!none && surveyed.segments.length === 0) damage.push(noHeader(listed.segments[0]!))
   const notes = await readLossNotes(disk, directory)
   damage.push(...notes.flatMap(({ losses }) => losses).filter((loss) => !isTold(loss, damage)))
-  return { surveyed, judged, damage, notes }
+  const rescue = await findRescue(damage, listed.reach, surveyed, snapshots)
+  return { surveyed, judged, damage, notes, rescue }
 }
 
 /** A segment that is prepared ahead has one before it that is in use. */

@@ -50,7 +50,8 @@ function passedOver({ acknowledged, seqs, ids, detail }: typeof unreadable, file
 }
 
 async function readLosses(disk: Disk, path: string): Promise<Damage[] | undefined> {
-  const file = await disk.open(path, 'read')
+  const file = await disk.open(path, 'read').catch(() => undefined)
+  if (file === undefined) return undefined
   try {
     const bytes = await file.size()
     if (bytes > MAX_NOTE_BYTES) return undefined

@@ -51,7 +51,8 @@ export async function moveToQuarantine(
 export async function copyToQuarantine(disk: Disk, directory: string, name: string): Promise<string> {
   const folder = await quarantineIn(disk, directory)
   await disk.remove(join(folder, name + TEMPORARY_SUFFIX)).catch(ignoreMissing)
-  const present = (await disk.list(folder)).map((entry) => entry.name).toSorted()
+  const files = (await disk.list(folder)).filter(({ kind }) => kind === 'file')
+  const present = files.map((entry) => entry.name).toSorted()
   for (const candidate of present.filter((other) => other === name || other.startsWith(`${name}.`))) {
     const path = join(folder, candidate)
     if (!(await haveSameContent(disk, join(directory, name), path))) continue

@@ -9,14 +9,16 @@ import { alignUp } from '../format/byte-buffer.ts'
 import { encodeSegmentHeader, LOG_ID_BYTES, type SegmentHeader, segmentNumber, segmentSeed } from '../format/segment.ts'
 import { copyRecords, FrameSink } from './copy.ts'
 import { LOCK_FILE, refuseDirectory, TEMPORARY_SUFFIX } from './directory.ts'
-import { look, lookOnce } from './judge.ts'
+import { type Found, look, lookOnce } from './judge.ts'
 import { acceptLosses, isLoss, isTold, noteLosses } from './loss-notes.ts'
 import { makeDirectory } from './make-directory.ts'
-import type { WalSettings } from './options.ts'
+import type { RecoveryPolicy, WalSettings } from './options.ts'
 import { FIRST_FRAME } from './pass.ts'
 import { moveToQuarantine } from './quarantine.ts'
 import { repairSegments } from './repair.ts'
+import { beginAnew } from './rescue.ts'
 import { createSegment, FIRST_SEGMENT_BYTES, HEADER_ROOM, type OpenSegment, removeFiles } from './segments.ts'
+import type { SnapshotManifest } from './snapshot-manifest.ts'
 import type { SnapshotStore } from './snapshot-store.ts'
 import { refuseLoss, type Survey } from './survey.ts'
 import { syncNames } from './sync-names.ts'
@@ -91,13 +93,15 @@ export async function ensureDirectory(disk: Disk, path: string): Promise<void> {
 export async function recover(settings: WalSettings, snapshots: SnapshotStore): Promise<Recovered> {
   const started = monotonicMs()
   const { disk, directory } = settings
-  const { judged, damage, notes, ...found } = await look(settings, snapshots)
-  let { surveyed } = found
+  const found = await look(settings, snapshots)
+  const { damage, notes } = found
+  let { surveyed, judged } = found
   if (damageChannel.hasSubscribers) for (const each of damage) damageChannel.publish({ directory, damage: each })
   const quarantined: string[] = []
-  if (settings.recovery === 'strict') refuseLoss(directory, damage, surveyed.logId !== undefined)
+  if (settings.recovery === 'strict') refuseLoss(directory, damage, policiesFor(found))
   if (!settings.readOnly) {
-    if (surveyed.logId === undefined && damage.some(isLoss)) refuseUnreadable(directory, damage)
+    const rescue = settings.recovery === 'repair' ? await soundRescue(settings, found, snapshots) : undefined
+    if (surveyed.logId === undefined && !rescue && damage.some(isLoss)) refuseUnreadable(found, settings)
     refuseForeign(directory, damage)
     const noted = notes.flatMap(({ losses }) => losses)
     const losses = damage.filter((each) => isLoss(each) && !isTold(each, noted))
@@ -110,10 +114,13 @@ export async function recover(settings: WalSettings, snapshots: SnapshotStore): 
       else if (settings.recovery === 'repair') await snapshots.noteMissing(name)
     }
     if (settings.recovery === 'repair' && damage.some(({ kind }) => kind !== 'torn-tail')) {
-      if (damage.some(isLoss)) quarantined.push(...(await quarantineUnnamed(surveyed, snapshots)))
-      quarantined.push(...(await repairSegments(disk, directory, surveyed)))
-      surveyed = (await lookOnce({ ...settings, content: undefined }, snapshots)).surveyed
-      refuseLoss(directory, surveyed.damage, true)
+      if (damage.some(isLoss)) quarantined.push(...(await quarantineUnnamed({ ...found, rescue }, snapshots)))
+      const rewritten = rescue ? beginAnew(settings, surveyed, rescue) : repairSegments(disk, directory, surveyed)
+      quarantined.push(...(await rewritten))
+      const again = await lookOnce({ ...settings, content: found.rescue && settings.content }, snapshots)
+      surveyed = again.surveyed
+      if (found.rescue) judged = again.judged
+      refuseLoss(directory, surveyed.damage, [])
     }
   }
   const { tally } = surveyed
@@ -146,18 +153,40 @@ export async function recover(settings: WalSettings, snapshots: SnapshotStore): 
 }
 
 /** A snapshot that no checkpoint names may be all that is left of what is lost. Beside a log that is whole again the next opening would remove it. */
-async function quarantineUnnamed({ tally }: Survey, snapshots: SnapshotStore): Promise<string[]> {
+async function quarantineUnnamed({ surveyed, rescue }: Found, snapshots: SnapshotStore): Promise<string[]> {
   const paths: string[] = []
-  for (const name of await snapshots.unnamed(tally.checkpoints)) {
+  for (const name of await snapshots.unnamed(surveyed.tally.checkpoints)) {
+    if (name === rescue?.checkpoint.snapshot?.name) continue
     const path = await snapshots.quarantine(name)
     if (path !== undefined) paths.push(path)
   }
   return paths
 }
 
+/** Tried out only now: what is loaded by that is what the log goes on with. */
+async function soundRescue(
+  { content }: WalSettings,
+  { rescue }: Found,
+  snapshots: SnapshotStore,
+): Promise<SnapshotManifest | undefined> {
+  if (rescue === undefined || content === undefined) return rescue
+  const outcome = await content.tryOut(snapshots.open(rescue.checkpoint.snapshot!))
+  return typeof outcome === 'boolean' ? rescue : undefined
+}
+
+/** By which policies a log that has lost something opens. Without a header nothing in a segment can be verified. */
+export function policiesFor({ surveyed, rescue }: Found): RecoveryPolicy[] {
+  if (surveyed.logId !== undefined) return ['salvage', 'repair']
+  return rescue ? ['repair'] : []
+}
+
 /** Going on would mean to start empty in the place of a log that may only have lost its headers. */
-function refuseUnreadable(directory: string, damage: readonly Damage[]): never {
-  const message = `No segment in ${directory} has a valid header, or none is there, so that nothing can be read. Nothing was changed. Restore a backup, or move the files away to start anew.`
+function refuseUnreadable({ damage, rescue }: Found, { directory, recovery }: WalSettings): never {
+  const advice =
+    rescue && recovery !== 'repair'
+      ? `Restore a backup, or begin it anew from ${rescue.checkpoint.snapshot!.name} with recovery: 'repair'.`
+      : 'Restore a backup, or move the files away to start anew.'
+  const message = `No segment in ${directory} has a valid header, or none is there, so that nothing can be read. Nothing was changed. ${advice}`
   throw new WalError('WALV_DAMAGED', message, { file: directory, detail: damage })
 }
 

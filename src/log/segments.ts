@@ -93,7 +93,7 @@ async function writeZeros(file: DiskFile, bytes: number): Promise<void> {
 export class SegmentList {
   readonly #disk: Disk
   readonly #directory: string
-  readonly #logId: Buffer
+  readonly logId: Buffer
   readonly #damaged: ReadonlySet<string>
   #extents: SegmentExtent[]
 
@@ -107,7 +107,7 @@ export class SegmentList {
   ) {
     this.#disk = disk
     this.#directory = directory
-    this.#logId = logId
+    this.logId = logId
     this.#damaged = damaged
     this.#extents = [...extents]
   }
@@ -138,7 +138,7 @@ export class SegmentList {
       path,
       name: segmentName(number),
       bytes: capacity,
-      seed: segmentSeed(this.#logId, number),
+      seed: segmentSeed(this.logId, number),
       firstSeq: header.firstSeq,
       limitSeq: Number.POSITIVE_INFINITY,
       stopSeq: Number.POSITIVE_INFINITY,

@@ -19,6 +19,7 @@ import { ioError } from './io-error.ts'
 import { letGo } from './let-go.ts'
 import { ensureFolder } from './make-directory.ts'
 import { moveToQuarantine } from './quarantine.ts'
+import { decodeManifest, MANIFEST_FILE, type SnapshotManifest } from './snapshot-manifest.ts'
 import type { FoundCheckpoint } from './tally.ts'
 
 const PIECE_BYTES = 1024 * 1024
@@ -73,8 +74,13 @@ export class SnapshotStore {
   /**
    * Writes a snapshot so that a crash leaves either all of it, durable, under its name, or nothing that anyone looks at: into a temporary folder,
    * every file synced and hashed, folder synced, renamed, parent synced.
+   * @param describe what is to stand beside the files, of what their checkpoint is going to say
    */
-  async publish(seq: number, write: (target: SnapshotTarget) => Promise<JsonValue>): Promise<SnapshotReference> {
+  async publish(
+    seq: number,
+    write: (target: SnapshotTarget) => Promise<JsonValue>,
+    describe?: (reference: SnapshotReference) => Buffer,
+  ): Promise<SnapshotReference> {
     const name = snapshotName(seq)
     const temporary = join(this.#folder, name + TEMPORARY_SUFFIX)
     await ensureFolder(this.#disk, this.#folder)
@@ -82,6 +88,7 @@ export class SnapshotStore {
     await this.#disk.makeDirectory(temporary)
     try {
       const { info, files, own } = await this.#fill(temporary, write)
+      if (describe) await this.#writeFile(temporary, MANIFEST_FILE, [describe({ name, files, info })])
       await this.#disk.syncDirectory(temporary)
       // One that this process did not make was found beside a loss, and may be all that is left of what is lost.
       if (this.#ownFiles.has(name)) await this.#disk.remove(join(this.#folder, name)).catch(ignoreMissing)
@@ -203,6 +210,17 @@ export class SnapshotStore {
   open(reference: SnapshotReference): Snapshot {
     const path = (name: string): string => join(this.#folder, reference.name, plain(name))
     return { reference, path, read: (name) => this.#readable(path(name)) }
+  }
+
+  /** What a snapshot says of itself; undefined where it says nothing, or nothing that verifies. */
+  async manifest(name: string): Promise<SnapshotManifest | undefined> {
+    const pieces: Buffer[] = []
+    try {
+      for await (const piece of this.#pieces(join(this.#folder, name, MANIFEST_FILE))) pieces.push(Buffer.from(piece))
+    } catch (error) {
+      if (unusable(MANIFEST_FILE, name, error as NodeJS.ErrnoException)) return undefined
+    }
+    return decodeManifest(Buffer.concat(pieces))
   }
 
   /** The names of all that is there, what is not finished too. */

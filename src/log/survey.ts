@@ -6,6 +6,7 @@ import { chain, identityOf, type LiveSegment } from './chain.ts'
 import { damageOf, fileDamage } from './damage.ts'
 import { DamageList } from './damage-list.ts'
 import type { LogDirectory } from './directory.ts'
+import type { RecoveryPolicy } from './options.ts'
 import { type Pass, type SurveyOptions, walkAll } from './pass.ts'
 import type { Tally } from './tally.ts'
 import type { Spot } from './walk.ts'
@@ -167,10 +168,10 @@ function endOfLog({ spots, durableBefore, nextSeq }: Pass): number {
 }
 
 /**
- * Refuses a log that the survey cannot prove whole. `isReadable`: a segment tells its identity, without which nothing in it can be verified.
+ * Refuses a log that the survey cannot prove whole. `policies`: by which it opens.
  * @throws WALV_DAMAGED with the damage list in `detail`
  */
-export function refuseLoss(path: string, damage: readonly Damage[], isReadable: boolean): void {
+export function refuseLoss(path: string, damage: readonly Damage[], policies: readonly RecoveryPolicy[]): void {
   const losses = damage.filter(({ acknowledged }) => acknowledged !== false)
   const [first] = losses
   if (first === undefined) return
@@ -178,15 +179,16 @@ export function refuseLoss(path: string, damage: readonly Damage[], isReadable: 
   throw new WalError(
     'WALV_DAMAGED',
     `The log in ${path} has lost acknowledged records, or cannot prove that it has not: ${first.detail}${more} Nothing was changed. ` +
-      `See everything with: npx walv doctor ${path}. ${adviceFor(damage, isReadable)}`,
+      `See everything with: npx walv doctor ${path}. ${adviceFor(damage, policies)}`,
     { file: first.file, offset: first.offset, detail: damage },
   )
 }
 
 /** Only what works: where a policy refuses too, it is not named. */
-function adviceFor(damage: readonly Damage[], isReadable: boolean): string {
+function adviceFor(damage: readonly Damage[], policies: readonly RecoveryPolicy[]): string {
   if (damage.some(({ kind, acknowledged }) => kind === 'foreign' && acknowledged === null))
     return 'It prints the commands that put its files where they belong; until then it opens under no policy.'
-  if (!isReadable) return 'It opens under no policy: restore a backup, or move the files away to start anew.'
-  return "To go on with what is left, open it with recovery: 'salvage' or 'repair'."
+  if (policies.length === 0) return 'It opens under no policy: restore a backup, or move the files away to start anew.'
+  const named = policies.map((policy) => `'${policy}'`).join(' or ')
+  return `To go on with what is left, open it with recovery: ${named}.`
 }

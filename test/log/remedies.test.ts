@@ -17,6 +17,11 @@ const BACKUP = 'Look for a backup that has what is lost. If there is one, restor
 const GIVE_UP = 'Without one, give up what is lost. With the writer stopped:\nnpx walv repair DIR'
 const WRITE_AGAIN = 'Then write what is lost again, from where it came.'
 const REPAIR = 'It opens as it is. When it suits you, stop its writer and repair it:\nnpx walv repair DIR'
+const BEGIN_ANEW = [
+  'Look for the segments that are missing, where the directory was copied from. Put in their place, they make the log whole again.',
+  'Without them, begin the log anew from snapshots/snapshot-0000000000000008, which holds everything through record 8. What was logged after that is given up. With the writer stopped:\nnpx walv repair DIR',
+  'Then write again what came after record 8, from where it came.',
+]
 const KEEP = 'Keep what is there, under another name:\nmv DIR DIR.lost'
 const RESTORE = 'Restore a backup in its place. Without one, build the index anew, from where its vectors came.'
 const LEAVE_QUARANTINE = 'Take a checkpoint: index.checkpoint(). Until then, leave quarantine/ as it is.'
@@ -63,7 +68,7 @@ const REMEDIES: ReadonlyMap<string, Pick<Remedy, 'files' | 'steps'>> = new Map([
       ],
     },
   ],
-  ['no segment at all', { files: [], steps: [KEEP, RESTORE] }],
+  ['no segment at all', { files: [], snapshot: 'snapshots/snapshot-0000000000000008', steps: BEGIN_ANEW }],
   ['a damaged snapshot', { files: ['snapshots/snapshot-0000000000000007'], steps: [REPAIR, LEAVE_QUARANTINE] }],
   [
     'a missing snapshot',
@@ -336,7 +341,7 @@ async function remedyOf(damage: readonly Damage[], files: readonly string[] = []
   const disk = new SimulatedDisk()
   for (const name of ['segment-0000000001.walv', ...files]) await putFile(disk, join('/log', name), Buffer.alloc(1))
   const surveyed = { logId, segments: [{ name: 'segment-0000000001.walv' }] } as unknown as Survey
-  return remedyFor({ disk, directory: '/log', damage, senseless: [], surveyed, covered: false })
+  return remedyFor({ disk, directory: '/log', damage, senseless: [], surveyed, covered: false, rescue: undefined })
 }
 
 test('a log of v1 is whole if nothing in it can be lost: a torn tail, what certainly lost nothing, both', () => {
@@ -351,7 +356,7 @@ test('a torn tail alone is no reason to give a log up whose headers cannot be re
   assert.equal((await remedyOf([damageOf('torn-tail', false)], [], '')).kind, 'open')
   const disk = new SimulatedDisk()
   await disk.makeDirectory('/log')
-  const illness = { disk, directory: '/log', senseless: [], covered: false }
+  const illness = { disk, directory: '/log', senseless: [], covered: false, rescue: undefined }
   const surveyed = { logId: undefined, segments: [] } as unknown as Survey
   assert.equal((await remedyFor({ ...illness, surveyed, damage: [damageOf('torn-tail', false)] })).kind, 'open')
 })

@@ -107,6 +107,7 @@ test('of a whole log everything is told', async () => {
       },
     ],
     unusedSegments: [],
+    supersededSegments: [],
     lastSegmentNumber: 2,
     firstSeq: 0,
     endSeq: 6,
@@ -702,13 +703,13 @@ test('what is not proven whole is refused with all that is wrong, and what to do
     assert.deepEqual([error.file, error.offset, error.detail], [first.file, 7, list])
     return refusal('WALV_DAMAGED')(error)
   }
-  refuseLoss('/there', [], true)
-  refuseLoss('/there', [damage('Harmless.', false)], true)
+  refuseLoss('/there', [], ['salvage', 'repair'])
+  refuseLoss('/there', [damage('Harmless.', false)], ['salvage', 'repair'])
   for (const [list, text] of [
     [[damage('Lost.', true)], 'Lost.'],
     [[damage('Harmless.', false), damage('Maybe.', null)], 'Maybe.'],
     [[damage('One.', true), damage('Two.', null), damage('Three.', true)], 'One. (and 2 more)'],
     [[damage('One.', true), damage('Two.', true), damage('Harmless.', false)], 'One. (and 1 more)'],
   ] as const)
-    assert.throws(() => refuseLoss('/there', list, true), refusedWith(list, text))
+    assert.throws(() => refuseLoss('/there', list, ['salvage', 'repair']), refusedWith(list, text))
 })

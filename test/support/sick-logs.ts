@@ -207,7 +207,7 @@ export const ILLNESSES: readonly Illness[] = [
   {
     name: 'no segment at all',
     verdict: 'loss',
-    remedy: 'restore-backup',
+    remedy: 'repair',
     make: sick(index, async (directory) => rm(await nth(directory, 1))),
   },
   { name: 'a damaged snapshot', verdict: 'damaged', remedy: 'repair', make: sick(index, spoilSnapshot) },

@@ -81,6 +81,10 @@ function planToText({ remedy, losses }: Diagnosis): string {
   const snapshots = remedy.files.filter(isSnapshot)
   const segments = remedy.files.filter((file) => !isSnapshot(file))
   const sentences: string[] = []
+  if (remedy.snapshot !== undefined) {
+    const moved = segments.length > 0 ? ` It moves ${listToText(segments)} to quarantine/.` : ''
+    return paragraph(`The repair begins the log anew from ${remedy.snapshot}.${moved}`)
+  }
   if (segments.length > 0) {
     const them = segments.length === 1 ? 'it' : 'them'
     sentences.push(`copies ${listToText(segments)} to quarantine/ and writes ${them} anew with all that verifies.`)
@@ -94,7 +98,8 @@ function outcomeToText(before: Diagnosis, after: Diagnosis, { damage, quarantine
   const lost = damage.filter(({ acknowledged }) => acknowledged === true)
   const ids = [...new Set(lost.flatMap((each) => each.ids))]
   const sentences = [after.refusal ? 'Repaired, but it is still refused.' : 'Repaired.']
-  if (lost.length > 0) sentences.push(`Given up: ${recordsToText(lost.flatMap(({ seqs }) => seqs))}.`)
+  if (before.remedy.snapshot !== undefined) sentences.push(`The log begins anew from ${before.remedy.snapshot}.`)
+  else if (lost.length > 0) sentences.push(`Given up: ${recordsToText(lost.flatMap(({ seqs }) => seqs))}.`)
   if (ids.length > 0)
     sentences.push(`${ids.length === 1 ? 'The id' : 'The ids'} that could be read: ${idsToText(ids)}.`)
   if (quarantined.length > 0) sentences.push(`What was damaged is kept: ${listToText(inside(before, quarantined))}.`)

@@ -29,7 +29,7 @@ const below = (content: ReadonlyMap<string, string>, path: string): [string, str
     file === path || file.startsWith(`${path}/`) ? [[file.slice(path.length), bytes]] : [],
   )
 
-for (const { name } of ILLNESSES.filter(({ remedy }) => remedy === 'repair')) {
+for (const { name } of ILLNESSES.filter(({ remedy, name }) => remedy === 'repair' && name !== 'no segment at all')) {
   test(`${name}: repaired, it opens without damage, and a copy of every damaged file is kept`, async (t) => {
     const directory = await makeSick(await temporaryDirectory(t), name)
     const before = await diagnose({ directory })
@@ -88,6 +88,21 @@ for (const { name, verdict } of ILLNESSES.filter(({ remedy }) => remedy !== 'rep
     })
   })
 }
+
+test('a log without a segment is begun anew from its snapshot, which is said before and after', async (t) => {
+  const directory = await makeSick(await temporaryDirectory(t), 'no segment at all')
+  const { stdout, code } = await walv('repair', directory, '--yes')
+  assert.equal(code, 0, stdout)
+  const [plan, outcome] = [
+    'The repair begins the log anew from snapshots/snapshot-0000000000000008.',
+    'Repaired. The log begins anew from snapshots/snapshot-0000000000000008.',
+  ]
+  assert.ok(stdout.includes(plan) && stdout.includes(outcome), stdout)
+  assert.match(stdout, /- Records 0 to 8, as not one segment of the log is there\./)
+  assert.ok(!stdout.includes('Given up'), stdout)
+  await using wal = await Wal.open({ directory, readOnly: true })
+  assert.equal(wal.recovery.snapshotSeq, 8)
+})
 
 test('A repair says first what it will do and what is lost, then what is gone, what is kept, and what to do next', async (t) => {
   const directory = await makeSick(await temporaryDirectory(t), 'a lost record')
