@@ -147,4 +147,46 @@ export const BUGS: readonly Bug[] = [
     ],
     caughtBy: explorer('log'),
   },
+  {
+    name: 'answers applied as they come',
+    edits: [
+      {
+        file: 'src/index/apply-queue.ts',
+        find: 'item.answer = answer',
+        replace: 'this.#waiting.first!.answer = answer',
+      },
+    ],
+    caughtBy: {
+      file: 'test/index/apply-queue.test.ts',
+      test: 'in whatever order the log answers, changes are applied in the order in which they were handed to it',
+    },
+  },
+  {
+    name: 'transaction keeps borrowed memory',
+    edits: [
+      {
+        file: 'src/log/committed.ts',
+        find: 'vector: entry.vector.slice() }',
+        replace: 'vector: entry.vector }',
+      },
+    ],
+    caughtBy: {
+      file: 'test/log/borrow.test.ts',
+      test: 'a transaction is whole, though it was read long before its commit, from memory that was used again',
+    },
+  },
+  {
+    name: 'undo beside a sync',
+    edits: [
+      {
+        file: 'src/log/segment-writer.ts',
+        find: 'const lost = await this.#synced',
+        replace: 'const lost = this.#lock.lost',
+      },
+    ],
+    caughtBy: {
+      file: 'test/log/writer-failures.test.ts',
+      test: 'undoing a group waits for the sync under way, which alone is told what it lost',
+    },
+  },
 ]

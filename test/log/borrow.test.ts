@@ -57,6 +57,8 @@ test('a transaction is whole, though it was read long before its commit, from me
   const wal = await openOn(new SimulatedDisk())
   // The next segment has room for all of it.
   await wal.append(customOf(4 * KIB * KIB))
+  // Not in the memory of the first read, which is not used again.
+  for (let times = 0; times < 100; times++) void wal.append(customOf(30 * KIB))
   const transaction = wal.begin()
   const data = new Uint8Array(100).fill(9)
   transaction.append(insertOf(7))

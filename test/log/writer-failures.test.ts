@@ -484,3 +484,27 @@ test('a full disk is not filled again after every group with a segment that nobo
   assert.deepEqual([wal.stats().rotations, made()], [1, 2], 'it is made when it is needed')
   await wal.close()
 })
+
+test('undoing a group waits for the sync under way, which alone is told what it lost', async () => {
+  const below = new SimulatedDisk()
+  const disk = new FailingDisk(below)
+  const wal = await openOn(below, { disk, segmentMaxBytes: 8 * KIB * KIB })
+  // Room for all of it, and a group before that is no larger than what is to be written ahead.
+  await wal.append(customOf(2 * KIB * KIB))
+  await wal.append(insert('one', []))
+  const hold = disk.hold('sync', /segment/)
+  below.onOperation = ({ kind }) => (kind === 'write' ? { writeback: 'EIO' } : undefined)
+  const lost = rejectionOf(wal.append(customOf(300 * KIB)))
+  await hold.reached
+  below.onOperation = undefined
+  const [syncs, writes] = [disk.count('sync'), disk.count('write')]
+  disk.fail({ operation: 'write', code: 'ENOSPC', written: 50 })
+  const refused = rejectionOf(wal.append(customOf(300 * KIB)))
+  await settled()
+  assert.equal(disk.count('write'), writes + 1, 'it is written ahead')
+  assert.equal(disk.count('sync'), syncs, 'another sync may be told instead of the one under way')
+  hold.release()
+  assert.equal((await lost).fate, 'unknown')
+  assert.equal((await refused).fate, 'unknown')
+  await wal.close()
+})
