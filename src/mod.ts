@@ -29,6 +29,7 @@ export type {
 } from './index/durable-index-types.ts'
 export type { Filter, FilterCondition, FilterFunction, FilterOperators } from './index/filter/filter.ts'
 export { type FlatOptions, flat } from './index/flat.ts'
+export type { IndexReader } from './index/index-reader.ts'
 export type { IndexTransaction, MetadataArgument } from './index/index-transaction.ts'
 export type {
   InsertManyFailure,

@@ -13,24 +13,17 @@ import { Admission } from './admission.ts'
 import { ApplyQueue } from './apply-queue.ts'
 import { type ChangeInput, type ChangeRules, checkedEntry, checkedItem, checkUpdate } from './checked-change.ts'
 import { type CheckpointFigures, Checkpointing } from './checkpointing.ts'
-import {
-  DURABLE_INDEX_OPTIONS,
-  type DurableIndexOptions,
-  type Hit,
-  type IndexEntry,
-  type SearchOptions,
-  type StoredVector,
-} from './durable-index-types.ts'
+import { DURABLE_INDEX_OPTIONS, type DurableIndexOptions, type IndexEntry } from './durable-index-types.ts'
 import { acceptorOf } from './filter/accept.ts'
 import type { Filter, FilterFunction } from './filter/filter.ts'
 import { InFlight } from './in-flight.ts'
+import { IndexReader } from './index-reader.ts'
 import { dataEntries, type IndexState } from './index-state.ts'
 import { IndexTransaction, type MetadataArgument } from './index-transaction.ts'
 import { type InsertManyItem, type InsertManyOptions, type InsertManyProgress, insertMany } from './insert-many.ts'
 import { checkSchema, type MetadataSchema } from './metadata-schema.ts'
-import { Queries } from './queries.ts'
 import { type IndexRecoveryReport, openRestored } from './restore.ts'
-import type { Metric, VectorIndex } from './vector-index.ts'
+import type { VectorIndex } from './vector-index.ts'
 
 export interface DurableIndexStats extends WalStats, CheckpointFigures {
   readonly size: number
@@ -69,11 +62,10 @@ function take(index: VectorIndex): void {
  * `Metadata` is the type of the metadata that is stored, `Input` of what may be given, which differ where a schema fills in defaults. Without `metadataSchema` they are a claim
  * that nothing checks. An entry without metadata has `null`: it can only be left out where `Input` allows null.
  */
-export class DurableIndex<Metadata = JsonValue, Input = Metadata> {
+export class DurableIndex<Metadata = JsonValue, Input = Metadata> extends IndexReader<Metadata> {
   readonly recovery: IndexRecoveryReport
   readonly #log: Log & { stats(): WalStats; health(options: HealthOptions): Promise<Health>; flush(): Promise<void> }
   readonly #state: IndexState
-  readonly #queries: Queries<Metadata>
   readonly #rules: ChangeRules
   readonly #inFlight: InFlight
   readonly #queue: ApplyQueue
@@ -89,9 +81,9 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> {
     interval: number | 'auto' | false,
     closeWaitMs: number,
   ) {
+    super(state)
     this.#log = log
     this.#state = state
-    this.#queries = new Queries(state)
     this.#rules = { index: state.index, metadataSchema }
     this.recovery = recovery
     this.#inFlight = new InFlight(state.catalog)
@@ -148,18 +140,6 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> {
     }
   }
 
-  get size(): number {
-    return this.#state.catalog.size
-  }
-
-  get dimensions(): number {
-    return this.#state.index.dimensions
-  }
-
-  get metric(): Metric {
-    return this.#state.index.metric
-  }
-
   /** The embedding model that the vectors are of; undefined where nobody said. */
   get model(): string | undefined {
     return this.#state.identity.model
@@ -184,11 +164,11 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> {
     items: Iterable<InsertManyItem<Input>> | AsyncIterable<InsertManyItem<Input>>,
     options: InsertManyOptions = {},
   ): Promise<InsertManyProgress> {
-    this.#needOpen()
+    this.needOpen()
     return insertMany(items, options, {
       admission: this.#admission,
       checked: (item, replace) => {
-        this.#needOpen()
+        this.needOpen()
         return checkedItem(item, replace, this.#rules)
       },
       append: (entry) => this.#append(entry),
@@ -208,7 +188,7 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> {
 
   /** Removes an id. Resolves to whether it existed; if not, nothing is logged. */
   async delete(id: string): Promise<boolean> {
-    this.#needOpen()
+    this.needOpen()
     const entry = checkedEntry({ type: 'delete', id }, this.#rules)
     return this.#admission.enter(() => {
       this.#inFlight.checkFree(id)
@@ -233,9 +213,9 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> {
    * @throws WALV_INVALID_OPTION, WALV_LIMIT; WALV_CONFLICT if an open transaction has touched one of them
    */
   async deleteWhere(filter: Filter<Metadata> | FilterFunction<Metadata>): Promise<number> {
-    this.#needOpen()
+    this.needOpen()
     const accepts = acceptorOf(filter)
-    return this.#admission.enterToLook(() => this.#deleteAll(this.#queries.idsThatPass(accepts)))
+    return this.#admission.enterToLook(() => this.#deleteAll(this.idsThatPass(accepts)))
   }
 
   #deleteAll(ids: readonly string[]): number | Promise<number> {
@@ -257,7 +237,7 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> {
    * reserved for it until then: others' changes of them are refused with `WALV_CONFLICT`. Searches see its changes only after the commit.
    */
   async transaction<T>(work: (transaction: IndexTransaction<Input>) => Promise<T> | T): Promise<T> {
-    this.#needOpen()
+    this.needOpen()
     return this.#admission.enter(() => this.#transact(this.#log.begin(), work))
   }
 
@@ -281,82 +261,10 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> {
   }
 
   async #commit(scope: IndexTransaction<Input>, transaction: Transaction): Promise<void> {
-    this.#needOpen()
+    this.needOpen()
     const leave = this.#inFlight.enter(scope.outcome)
     await this.#queue.add(transaction.commit(), scope.entries, leave)
     this.#checkpointing.takeIfDue()
-  }
-
-  /** @throws WALV_CLOSED */
-  has(id: string): boolean {
-    this.#needOpen()
-    return this.#state.catalog.get(id) !== undefined
-  }
-
-  /** @throws WALV_CLOSED */
-  get(id: string): StoredVector<Metadata> | undefined {
-    this.#needOpen()
-    return this.#queries.get(id)
-  }
-
-  /** What `get` answers for each id, in their order. */
-  getMany(ids: Iterable<string>): (StoredVector<Metadata> | undefined)[] {
-    this.#needOpen()
-    return this.#queries.getMany(ids)
-  }
-
-  /** In the order in which they were inserted. While the index changes, as `entries`. */
-  ids(): IterableIterator<string> {
-    this.#needOpen()
-    return this.#state.catalog.ids()
-  }
-
-  /**
-   * Every id with its vector and metadata, in the order in which the ids were inserted: `new Map(index.entries())`.
-   * The index may change meanwhile, as a `Map` may: each entry is as it is when it is reached, what is removed before
-   * is left out, and what is inserted comes at the end; an id that is removed and inserted again may come twice.
-   */
-  entries(): IterableIterator<[id: string, stored: StoredVector<Metadata>]> {
-    this.#needOpen()
-    return this.#queries.entries()
-  }
-
-  /**
-   * How many entries a filter takes; without one, all. Looks at every entry, in one step.
-   * @throws WALV_INVALID_OPTION, WALV_LIMIT, WALV_CLOSED
-   */
-  async count(filter?: Filter<Metadata> | FilterFunction<Metadata>): Promise<number> {
-    this.#needOpen()
-    return this.#queries.count(filter)
-  }
-
-  /**
-   * The nearest vectors, nearest first.
-   * @throws WALV_INVALID_VECTOR, WALV_INVALID_OPTION, WALV_LIMIT, WALV_CLOSED
-   */
-  async search(query: VectorInput, options: SearchOptions<Metadata> = {}): Promise<Hit<Metadata>[]> {
-    this.#needOpen()
-    return this.#queries.search(query, options)
-  }
-
-  /**
-   * What is nearest to the vector of an id, without that id itself.
-   * @throws WALV_NOT_FOUND, and what `search` throws
-   */
-  async searchById(id: string, options: SearchOptions<Metadata> = {}): Promise<Hit<Metadata>[]> {
-    this.#needOpen()
-    return this.#queries.searchById(id, options)
-  }
-
-  /**
-   * The answers of `search` to several queries, in their order, with the same options. They are searched one after the
-   * other, each in what is there when its turn comes, and other work has its turn between them. All queries are
-   * checked before the first is searched.
-   * @throws what `search` throws, with the place of the query
-   */
-  async searchMany(queries: readonly VectorInput[], options: SearchOptions<Metadata> = {}): Promise<Hit<Metadata>[][]> {
-    this.#needOpen()
-    return this.#queries.searchMany(queries, options)
   }
 
   /** An order-independent hash of all ids, vectors and metadata: equal for equal contents. Kept up to date with every change. */
@@ -369,13 +277,13 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> {
    * this was called; undefined if nothing was ever logged. One is taken at a time: called meanwhile, it waits, unless the one under way has every change already.
    */
   checkpoint(): Promise<CheckpointEntry | undefined> {
-    this.#needOpen()
+    this.needOpen()
     return this.#checkpointing.take()
   }
 
   /** Resolves when everything logged so far is on stable storage, whatever the durability level. */
   async flush(): Promise<void> {
-    this.#needOpen()
+    this.needOpen()
     await this.#log.flush()
   }
 
@@ -421,7 +329,7 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> {
   }
 
   async #change(input: ChangeInput): Promise<void> {
-    this.#needOpen()
+    this.needOpen()
     const entry = checkedEntry(input, this.#rules)
     await this.#admission.enter(() => this.#append(entry))
   }
@@ -443,7 +351,7 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> {
     return this.#queue.add(logged, [entry], leave).then(() => this.#checkpointing.takeIfDue())
   }
 
-  #needOpen(): void {
+  protected override needOpen(): void {
     if (this.#closed)
       throw new WalError('WALV_CLOSED', 'The index is closed. Open it again. Nothing was logged.', {
         fate: 'not-logged',

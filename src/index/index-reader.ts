@@ -1,6 +1,6 @@
 import { nextTurn } from '../clock.ts'
 import { echo } from '../echo.ts'
-import type { VectorInput } from '../entry.ts'
+import type { JsonValue, VectorInput } from '../entry.ts'
 import { WalError } from '../errors.ts'
 import { wholeNumber } from '../log/options.ts'
 import { checkOptions } from '../option-names.ts'
@@ -10,63 +10,132 @@ import { type Hit, SEARCH_OPTIONS, type SearchOptions, type StoredVector } from 
 import { type Accept, acceptorOf } from './filter/accept.ts'
 import type { Filter, FilterFunction } from './filter/filter.ts'
 import type { IndexState } from './index-state.ts'
-import type { VectorIndex } from './vector-index.ts'
+import type { Metric, VectorIndex } from './vector-index.ts'
 
 interface Request {
   readonly k: number
   readonly accepts: Accept | undefined
 }
 
-/** The reading side of an index: what is applied, as it is at the moment of each look. */
-export class Queries<Metadata> {
+/**
+ * What can be asked of an index: its reading side. It sees what is applied, as it is at the moment
+ * of each look.
+ */
+export abstract class IndexReader<Metadata = JsonValue> {
   readonly #catalog: Catalog
   readonly #index: VectorIndex
 
+  /** @internal */
   constructor({ catalog, index }: IndexState) {
     this.#catalog = catalog
     this.#index = index
   }
 
+  /** @throws WALV_CLOSED, WALV_POISONED */
+  protected abstract needOpen(): void
+
+  get size(): number {
+    return this.#catalog.size
+  }
+
+  get dimensions(): number {
+    return this.#index.dimensions
+  }
+
+  get metric(): Metric {
+    return this.#index.metric
+  }
+
+  /** @throws WALV_CLOSED */
+  has(id: string): boolean {
+    this.needOpen()
+    return this.#catalog.get(id) !== undefined
+  }
+
+  /** @throws WALV_CLOSED */
   get(id: string): StoredVector<Metadata> | undefined {
+    this.needOpen()
     const entry = this.#catalog.get(id)
     return entry && this.#stored(entry)
   }
 
+  /** What `get` answers for each id, in their order. */
   getMany(ids: Iterable<string>): (StoredVector<Metadata> | undefined)[] {
+    this.needOpen()
     return Array.from(ids, (id) => this.get(id))
   }
 
-  *entries(): Generator<[id: string, stored: StoredVector<Metadata>], void, void> {
+  /** In the order in which they were inserted. While the index changes, as `entries`. */
+  ids(): IterableIterator<string> {
+    this.needOpen()
+    return this.#catalog.ids()
+  }
+
+  /**
+   * Every id with its vector and metadata, in the order in which the ids were inserted:
+   * `new Map(index.entries())`. The index may change meanwhile, as a `Map` may: each entry is as it
+   * is when it is reached, what is removed before is left out, and what is inserted comes at the
+   * end; an id that is removed and inserted again may come twice.
+   */
+  entries(): IterableIterator<[id: string, stored: StoredVector<Metadata>]> {
+    this.needOpen()
+    return this.#entries()
+  }
+
+  *#entries(): Generator<[id: string, stored: StoredVector<Metadata>], void, void> {
     for (const entry of this.#catalog.entries()) yield [entry.id, this.#stored(entry)]
   }
 
-  count(filter: Filter<Metadata> | FilterFunction<Metadata> | undefined): number {
-    return filter === undefined ? this.#catalog.size : this.idsThatPass(acceptorOf(filter)).length
+  /**
+   * How many entries a filter takes; without one, all. Looks at every entry, in one step.
+   * @throws WALV_INVALID_OPTION, WALV_LIMIT, WALV_CLOSED
+   */
+  async count(filter?: Filter<Metadata> | FilterFunction<Metadata>): Promise<number> {
+    this.needOpen()
+    return filter === undefined ? this.size : this.idsThatPass(acceptorOf(filter)).length
   }
 
-  idsThatPass(accepts: Accept): string[] {
+  protected idsThatPass(accepts: Accept): string[] {
     const passing: string[] = []
     for (const { id, metadata } of this.#catalog.entries()) if (accepts(metadata, id)) passing.push(id)
     return passing
   }
 
-  async search(query: VectorInput, options: SearchOptions<Metadata>): Promise<Hit<Metadata>[]> {
+  /**
+   * The nearest vectors, nearest first.
+   * @throws WALV_INVALID_VECTOR, WALV_INVALID_OPTION, WALV_LIMIT, WALV_CLOSED
+   */
+  async search(query: VectorInput, options: SearchOptions<Metadata> = {}): Promise<Hit<Metadata>[]> {
+    this.needOpen()
     const request = requestOf('search', options)
     return this.#nearest(this.#queryOf(query, 'the query'), request)
   }
 
-  async searchById(id: string, options: SearchOptions<Metadata>): Promise<Hit<Metadata>[]> {
+  /**
+   * What is nearest to the vector of an id, without that id itself.
+   * @throws WALV_NOT_FOUND, and what `search` throws
+   */
+  async searchById(id: string, options: SearchOptions<Metadata> = {}): Promise<Hit<Metadata>[]> {
+    this.needOpen()
     const request = requestOf('searchById', options)
     const entry = this.#catalog.get(id)
     if (entry === undefined) throw new WalError('WALV_NOT_FOUND', `There is no ${echo(id)} to search by.`, { id })
     return this.#nearest(this.#queryOf(this.#index.get(entry.label), id), request, entry)
   }
 
-  async searchMany(queries: readonly VectorInput[], options: SearchOptions<Metadata>): Promise<Hit<Metadata>[][]> {
+  /**
+   * The answers of `search` to several queries, in their order, with the same options. They are
+   * searched one after the other, each in what is there when its turn comes, and other work has its
+   * turn between them. All queries are checked before the first is searched.
+   * @throws what `search` throws, with the place of the query
+   */
+  async searchMany(queries: readonly VectorInput[], options: SearchOptions<Metadata> = {}): Promise<Hit<Metadata>[][]> {
+    this.needOpen()
     const request = requestOf('searchMany', options)
     if (!Array.isArray(queries))
       throw new WalError('WALV_INVALID_VECTOR', `The queries must be an array of vectors, not ${echo(queries)}.`)
-    const vectors = Array.from(queries, (query, at) => this.#queryOf(query, `query ${at}`))
+    // Copies: what the caller does with them meanwhile changes no answer.
+    const vectors = Array.from(queries, (query, at) => this.#queryOf(query, `query ${at}`).slice())
     const answers: Hit<Metadata>[][] = []
     for (const vector of vectors) {
       answers.push(await this.#nearest(vector, request))
@@ -76,7 +145,6 @@ export class Queries<Metadata> {
     return answers
   }
 
-  /** A copy: what a filter, or the caller meanwhile, does with the query changes no answer. */
   #queryOf(query: VectorInput, what: string): Float32Array {
     return checkedQuery(ownVector(query, what), this.#index, what, true)
   }
