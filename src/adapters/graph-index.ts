@@ -1,7 +1,7 @@
 import { assert } from '../errors.ts'
 import { squaredNorm } from '../index/distance.ts'
 import { FlatIndex } from '../index/flat-index.ts'
-import type { FrozenIndex, Metric, Neighbour, SnapshotReader, VectorIndex } from '../index/vector-index.ts'
+import type { FrozenIndex, LongWork, Metric, Neighbour, SnapshotReader, VectorIndex } from '../index/vector-index.ts'
 import { Generations } from './generations.ts'
 import type { GraphEngine } from './graph.ts'
 import { CapturedGraphs, loadGraphs } from './graph-snapshot.ts'
@@ -94,7 +94,7 @@ export class GraphIndex implements VectorIndex {
     }
   }
 
-  async load(files: SnapshotReader): Promise<void> {
+  async load(files: SnapshotReader, work?: LongWork): Promise<void> {
     assert(this.size === 0, 'a snapshot is loaded into an index that is not empty')
     const exact = new FlatIndex(this.dimensions, this.metric, false)
     await exact.load(files)
@@ -102,11 +102,15 @@ export class GraphIndex implements VectorIndex {
     if (unused !== undefined && exact.size > 0) warnOfRebuilding(this.kind, exact.size, unused)
     const graphs = this.#graphsOver(exact, generations)
     const aside = new Set<number>()
+    let done = 0
     for (const label of exact.labels()) {
+      done++
       if (graphs.has(label)) continue
       const scaled = this.#scaled(exact.get(label))
       if (scaled) graphs.set(label, scaled)
       else aside.add(label)
+      const waiting = work?.step(done, exact.size)
+      if (waiting) await waiting
     }
     this.#exact = exact
     this.#graphs = graphs

@@ -12,6 +12,8 @@ import { RetryDelay } from './retry-delay.ts'
  */
 const LEAST_CHANGES = 10_000
 const LEAST_BYTES = 64 * 1024 * 1024
+/** Closing, and opening that had to replay so much, take a checkpoint where the next opening would replay for longer. */
+export const LONG_REPLAY_MS = 1_000
 /** The log behind the last checkpoint may be so many times as large as the index. */
 const LOG_TO_INDEX = 2
 
@@ -46,7 +48,7 @@ export class Checkpointing {
   #running: { readonly seq: number; readonly done: Promise<CheckpointEntry | undefined> } | undefined
   #next: Promise<CheckpointEntry | undefined> | undefined
   /** What was logged when the last one was taken. */
-  #covered: Amount = { changes: 0, bytes: 0 }
+  #covered: Amount = { changes: 0, bytes: 0, applyMs: 0 }
   readonly #retryDelay: RetryDelay
   #failures = 0
   #lastError: string | undefined
@@ -114,8 +116,11 @@ export class Checkpointing {
   /** Called after every change. */
   takeIfDue(): void {
     if (this.#running || this.#next || this.#closed) return
-    if (!this.#isDue() || this.#retryDelay.remainingMs > 0) return
-    // Upkeep: its failure is told in the figures and changes nobody's answer.
+    if (this.#isDue() && this.#retryDelay.remainingMs <= 0) this.#takeAutomatic()
+  }
+
+  /** Upkeep: its failure is told in the figures and changes nobody's answer. */
+  #takeAutomatic(): void {
     this.take().catch((error: Error) => {
       this.#failures++
       this.#lastError = error.message
@@ -139,11 +144,34 @@ export class Checkpointing {
     return Math.max(snapshotBytes, 4 * index.dimensions * catalog.size)
   }
 
-  /** No automatic one begins any more. Resolves when none is under way, or that one is given up. */
+  /** Called when the log was replayed: takes one where the next opening would take long again. */
+  opened(): void {
+    if (this.#isLongReplay()) this.#takeAutomatic()
+  }
+
+  /**
+   * No automatic one begins any more, but for a last one where the next opening would take long.
+   * Resolves when none is under way, or that one is given up.
+   */
   async close(): Promise<void> {
+    const isFirst = !this.#closed
     this.#closed = true
     this.#watch.close()
+    await this.#ended()
+    if (!isFirst || this.#interval === false) return
+    // What is on its way is applied first, so that nothing is left to replay.
+    await this.#queue.settled()
+    if (this.#isLongReplay()) this.#takeAutomatic()
+    await this.#ended()
+  }
+
+  async #ended(): Promise<void> {
     await (this.#next ?? this.#running?.done)?.catch(() => {})
+  }
+
+  /** Applying it took long, and so will replaying it. */
+  #isLongReplay(): boolean {
+    return this.#interval !== false && this.#state.logged.since(this.#covered).applyMs > LONG_REPLAY_MS
   }
 
   #start(): Promise<CheckpointEntry | undefined> {
@@ -158,7 +186,7 @@ export class Checkpointing {
   async #write(seq: number): Promise<CheckpointEntry | undefined> {
     const last = this.#log.lastCheckpoint
     if (seq < 0 || last?.sequenceNumber === seq) return last
-    const { changes, bytes } = this.#state.logged
+    const { changes, bytes, applyMs } = this.#state.logged
     const frozen = this.#state.freeze()
     try {
       const checkpoint = await this.#log.checkpoint({
@@ -168,7 +196,7 @@ export class Checkpointing {
           return frozen.info
         },
       })
-      this.#covered = { changes, bytes }
+      this.#covered = { changes, bytes, applyMs }
       this.#retryDelay.succeeded()
       return checkpoint
     } finally {

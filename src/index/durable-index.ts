@@ -133,7 +133,10 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> extends IndexR
     try {
       const { log, state, recovery } = await openRestored(walOptions, index, model)
       const { closeWaitMs = DEFAULT_CLOSE_WAIT_MS } = walOptions
-      return new DurableIndex<Metadata, Input>(log, state, metadataSchema, recovery, interval, closeWaitMs)
+      const checkpoints = options.readOnly ? false : interval
+      const opened = new DurableIndex<Metadata, Input>(log, state, metadataSchema, recovery, checkpoints, closeWaitMs)
+      opened.#checkpointing.opened()
+      return opened
     } catch (error) {
       TAKEN.delete(index)
       throw error

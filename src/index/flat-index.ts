@@ -4,7 +4,15 @@ import { decodeSnapshot, encodeSnapshot, SNAPSHOT_FILE } from './flat-snapshot.t
 import { FlatStorage } from './flat-storage.ts'
 import { LabelMap } from './label-map.ts'
 import { TopK } from './top-k.ts'
-import type { FrozenIndex, Metric, Neighbour, SnapshotReader, SnapshotWriter, VectorIndex } from './vector-index.ts'
+import type {
+  FrozenIndex,
+  LongWork,
+  Metric,
+  Neighbour,
+  SnapshotReader,
+  SnapshotWriter,
+  VectorIndex,
+} from './vector-index.ts'
 
 /** What `flat` makes; see there. */
 export class FlatIndex implements VectorIndex {
@@ -103,11 +111,11 @@ export class FlatIndex implements VectorIndex {
     }
   }
 
-  async load(files: SnapshotReader): Promise<void> {
+  async load(files: SnapshotReader, work?: LongWork): Promise<void> {
     assert(this.size === 0, 'a snapshot is loaded into an index that is not empty')
     const storage = this.#emptyStorage()
     const slots = new LabelMap<number>()
-    await decodeSnapshot(files.read(SNAPSHOT_FILE), this, (label, vector) => {
+    await decodeSnapshot(files.read(SNAPSHOT_FILE), this, work, (label, vector) => {
       if (slots.has(label)) return false
       slots.set(label, storage.append(label, vector))
       return true

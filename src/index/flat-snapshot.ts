@@ -2,7 +2,7 @@ import { WalError } from '../errors.ts'
 import { bytesOf, swapUnlessLittleEndian } from './byte-order.ts'
 import { type FrozenRows, rowsPerChunk } from './flat-storage.ts'
 import { OF_NEWER_WALV } from './newer-walv.ts'
-import type { Metric } from './vector-index.ts'
+import type { LongWork, Metric } from './vector-index.ts'
 
 /**
  * The snapshot of a flat index: one file, all numbers little-endian, no padding.
@@ -49,12 +49,13 @@ export function* encodeSnapshot(rows: FrozenRows, dimensions: number, metric: Me
 
 /**
  * Reads what `encodeSnapshot` wrote and hands each vector with its label to `add`, in the file's order; the vector is valid during the call, and
- * `add` answers whether the label was new. Memory: the labels and one block. Throws `WALV_INDEX_MISMATCH` where the file is not whole, or not
+ * `add` answers whether the label was new; each is a step of the work. Memory: the labels and one block. Throws `WALV_INDEX_MISMATCH` where the file is not whole, or not
  * of this shape.
  */
 export async function decodeSnapshot(
   pieces: AsyncIterable<Uint8Array>,
   shape: SnapshotShape,
+  work: LongWork | undefined,
   add: (label: number, vector: Float32Array) => boolean,
 ): Promise<void> {
   const source = new PieceSource(pieces)
@@ -71,6 +72,8 @@ export async function decodeSnapshot(
         const label = labels[from + row]!
         const isNew = add(label, block.subarray(row * dimensions, (row + 1) * dimensions))
         if (!isNew) throw mismatch(`it holds label ${label} twice`, HEADER_BYTES + (from + row) * LABEL_BYTES)
+        const waiting = work?.step(from + row + 1, count)
+        if (waiting) await waiting
       }
     }
     await source.expectEnd()

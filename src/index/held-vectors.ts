@@ -1,4 +1,5 @@
-import { WalError } from '../errors.ts'
+import { monotonicMs } from '../clock.ts'
+import { assert, WalError } from '../errors.ts'
 import type { VectorIndex } from './vector-index.ts'
 
 /** Where the vectors of a state are. */
@@ -12,12 +13,14 @@ const MAX_VECTORS = 65_536
  * that was removed again. Building a graph costs far more than a copy.
  */
 export class HeldVectors implements Vectors {
+  /** How long the index has taken for what it was given. */
+  spentMs = 0
   readonly #index: VectorIndex
   readonly #vectors: Float32Array
   readonly #maxHeld: number
   /** Where the vector of each label is held, in the order in which the index will get them. */
   readonly #places = new Map<number, number>()
-  readonly #free: number[] = []
+  #free: number[] = []
   /** Labels rise with every new id: those from here on are not in the index yet. */
   #newFrom: number
   #nextLabel: number
@@ -30,6 +33,15 @@ export class HeldVectors implements Vectors {
     const bytes = Math.max(dimensions, 1) * Float32Array.BYTES_PER_ELEMENT
     this.#maxHeld = Math.max(1, Math.min(MAX_VECTORS, Math.floor(MAX_BYTES / bytes)))
     this.#vectors = new Float32Array(this.#maxHeld * dimensions)
+  }
+
+  get count(): number {
+    return this.#places.size
+  }
+
+  /** Nothing new may be set before all is released. */
+  get isFull(): boolean {
+    return this.#places.size === this.#maxHeld
   }
 
   set(label: number, vector: Float32Array): void {
@@ -52,21 +64,36 @@ export class HeldVectors implements Vectors {
     if (label < this.#newFrom) this.#index.remove(label)
   }
 
-  /** Gives the index all that is held. @throws WALV_INDEX_MISMATCH if it does not take a vector */
-  release(): void {
+  /**
+   * Gives the index all that is held; `turn` is awaited after each vector where it answers with a promise.
+   * @throws WALV_INDEX_MISMATCH if it does not take a vector
+   */
+  async release(turn: () => Promise<void> | undefined): Promise<void> {
+    const places = [...this.#places]
+    for (const [label, place] of places) {
+      this.#give(label, place)
+      // What is given is no longer held, so that it counts as done.
+      this.#places.delete(label)
+      const waiting = turn()
+      if (waiting) await waiting
+    }
+    this.#free = []
+    this.#newFrom = this.#nextLabel
+  }
+
+  #give(label: number, place: number): void {
+    const began = monotonicMs()
     try {
-      for (const [label, place] of this.#places) this.#index.set(label, this.#at(place))
+      this.#index.set(label, this.#at(place))
     } catch (cause) {
       const message = `The index does not take a vector that was logged: ${(cause as Error).message} Open the directory with the index options it was written with.`
       throw new WalError('WALV_INDEX_MISMATCH', message, { cause })
     }
-    this.#places.clear()
-    this.#free.length = 0
-    this.#newFrom = this.#nextLabel
+    this.spentMs += monotonicMs() - began
   }
 
   #place(label: number): number {
-    if (this.#places.size === this.#maxHeld) this.release()
+    assert(!this.isFull, 'more vectors are held than there is room for')
     const place = this.#free.pop() ?? this.#places.size
     this.#places.set(label, place)
     this.#nextLabel = Math.max(this.#nextLabel, label + 1)

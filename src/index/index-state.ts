@@ -1,3 +1,4 @@
+import { monotonicMs } from '../clock.ts'
 import { cut, echo } from '../echo.ts'
 import type { BatchMember, DataEntry, IndexIdentity, JsonValue } from '../entry.ts'
 import { WalError } from '../errors.ts'
@@ -7,6 +8,7 @@ import { SetFingerprint } from './fingerprint.ts'
 import { decodeSnapshot, SNAPSHOT_FILE } from './flat-snapshot.ts'
 import { HeldVectors, type Vectors } from './held-vectors.ts'
 import { LoggedAmount } from './logged-amount.ts'
+import { type LongWork, partOf } from './opening-work.ts'
 import { type SavedIndex, savedIndex } from './snapshot-proof.ts'
 import type { SnapshotReader, SnapshotWriter, VectorIndex } from './vector-index.ts'
 
@@ -28,16 +30,42 @@ export class IndexState {
     this.#vectors = index
   }
 
-  /** While `work` runs, what is applied reaches the index late and without what was overwritten; afterwards, also if it throws, index and catalog agree. */
-  async coalesce<T>(work: () => Promise<T>): Promise<T> {
+  /**
+   * Gives `work` what applies as `apply` does, for a log that is replayed: it reaches the index late, without what was
+   * overwritten, and `turn` is awaited in between, where it answers with a promise. It is told how many vectors the
+   * index is yet to be given. Afterwards index and catalog agree.
+   */
+  async coalesce<T>(
+    turn: (held: number) => Promise<void> | undefined,
+    work: (apply: (entries: readonly BatchMember[]) => Promise<boolean>) => Promise<T>,
+  ): Promise<T> {
     const held = new HeldVectors(this.index, this.catalog.nextLabel)
+    const release = (): Promise<void> => held.release(() => turn(held.count))
     this.#vectors = held
     try {
-      return await work()
+      const result = await work((entries) => this.#applyInTurns(entries, held, release, turn))
+      await release()
+      return result
     } finally {
       this.#vectors = this.index
-      held.release()
+      this.logged.applyMs += held.spentMs
     }
+  }
+
+  async #applyInTurns(
+    entries: readonly BatchMember[],
+    held: HeldVectors,
+    release: () => Promise<void>,
+    turn: (held: number) => Promise<void> | undefined,
+  ): Promise<boolean> {
+    const changes = this.#admitted(entries)
+    for (const change of changes ?? []) {
+      this.#applyOne(change)
+      if (held.isFull) await release()
+      const waiting = turn(held.count)
+      if (waiting) await waiting
+    }
+    return changes !== undefined
   }
 
   /**
@@ -45,11 +73,16 @@ export class IndexState {
    * A function of the state and the entries alone, so that every reader of a log comes to the same state. Returns whether they were applied.
    */
   apply(entries: readonly BatchMember[]): boolean {
+    const changes = this.#admitted(entries)
+    for (const change of changes ?? []) this.#applyOne(change)
+    return changes !== undefined
+  }
+
+  /** The changes among entries; undefined if one of them cannot be. */
+  #admitted(entries: readonly BatchMember[]): DataEntry[] | undefined {
     this.logged.add(entries)
     const changes = [...dataEntries(entries)]
-    if (!this.#possible(changes)) return false
-    for (const change of changes) this.#applyOne(change)
-    return true
+    return this.#possible(changes) ? changes : undefined
   }
 
   #possible(changes: readonly DataEntry[]): boolean {
@@ -64,6 +97,12 @@ export class IndexState {
   }
 
   #applyOne(change: DataEntry): void {
+    const began = monotonicMs()
+    this.#change(change)
+    this.logged.applyMs += monotonicMs() - began
+  }
+
+  #change(change: DataEntry): void {
     const before = this.catalog.get(change.id)
     if (change.type === 'delete') {
       if (before) this.#remove(before)
@@ -103,9 +142,31 @@ export class IndexState {
     return this.index.size === 0
   }
 
+  async #sumUp(work: LongWork): Promise<void> {
+    let done = 0
+    for (const id of this.catalog.ids()) {
+      this.fingerprint.add(this.#item(this.catalog.get(id)!))
+      const waiting = work.step(++done, this.catalog.size)
+      if (waiting) await waiting
+    }
+  }
+
+  /** What an engine wrote for itself it may fail to load. It is not needed where the vectors are there. */
+  async #loadOwn(files: SnapshotReader, work: LongWork): Promise<void> {
+    try {
+      await this.index.load(files, work)
+    } catch (error) {
+      const isOfDisk = error instanceof WalError && error.code !== 'WALV_INDEX_MISMATCH'
+      if (isOfDisk || this.index.size > 0) throw error
+      await this.#fill(files, work).catch(() => {
+        throw error
+      })
+    }
+  }
+
   /** Sets the vectors that an index of another kind saved, in the file that needs no engine. */
-  async #fill(files: SnapshotReader): Promise<void> {
-    await decodeSnapshot(files.read(SNAPSHOT_FILE), this.index, (label, vector) => {
+  async #fill(files: SnapshotReader, work: LongWork): Promise<void> {
+    await decodeSnapshot(files.read(SNAPSHOT_FILE), this.index, work, (label, vector) => {
       if (this.catalog.byLabel(label) === undefined) throw new Error(`label ${label} belongs to no id`)
       const before = this.index.size
       this.index.set(label, vector)
@@ -133,7 +194,7 @@ export class IndexState {
    * Fills an empty state from a verified snapshot, and proves by the fingerprint that it is the state that was frozen.
    * @throws WALV_INDEX_MISMATCH, WALV_DAMAGED
    */
-  async load(files: SnapshotReader, info: JsonValue): Promise<void> {
+  async load(files: SnapshotReader, info: JsonValue, work: LongWork = AT_ONCE): Promise<void> {
     const saved = savedIndex(info)
     if (saved === undefined) {
       throw new WalError(
@@ -151,9 +212,10 @@ export class IndexState {
     }
     try {
       await this.catalog.load(files.read(CATALOG_FILE))
-      if (saved.kind === this.index.kind) await this.index.load(files)
-      else await this.#fill(files)
-      for (const id of this.catalog.ids()) this.fingerprint.add(this.#item(this.catalog.get(id)!))
+      const filling = partOf(work, 0, 0.5)
+      if (saved.kind === this.index.kind) await this.#loadOwn(files, filling)
+      else await this.#fill(files, filling)
+      await this.#sumUp(partOf(work, 0.5, 1))
     } catch (cause) {
       if (cause instanceof WalError) throw cause
       const message = `The snapshot verifies, but cannot be loaded: ${(cause as Error).message}. Please report this.`
@@ -167,6 +229,9 @@ export class IndexState {
     }
   }
 }
+
+/** For work that nobody watches. */
+const AT_ONCE: LongWork = { step: () => undefined }
 
 export interface FrozenState {
   readonly info: SavedIndex & { readonly [member: string]: JsonValue }

@@ -8,6 +8,8 @@ export interface Amount {
   readonly changes: number
   /** About how many bytes of the log they take. */
   readonly bytes: number
+  /** How many milliseconds the index took to apply them. */
+  readonly applyMs: number
 }
 
 /**
@@ -17,6 +19,7 @@ export interface Amount {
 export class LoggedAmount implements Amount {
   changes = 0
   bytes = 0
+  applyMs = 0
 
   add(entries: readonly BatchMember[]): void {
     for (const entry of entries) {
@@ -28,8 +31,8 @@ export class LoggedAmount implements Amount {
     }
   }
 
-  since({ changes, bytes }: Amount): Amount {
-    return { changes: this.changes - changes, bytes: this.bytes - bytes }
+  since({ changes, bytes, applyMs }: Amount): Amount {
+    return { changes: this.changes - changes, bytes: this.bytes - bytes, applyMs: this.applyMs - applyMs }
   }
 }
 

@@ -1,12 +1,14 @@
+import { monotonicMs } from '../clock.ts'
 import { cut, echo } from '../echo.ts'
-import type { BatchMember, IndexIdentity } from '../entry.ts'
-import { WalError } from '../errors.ts'
+import type { IndexIdentity } from '../entry.ts'
+import { WalError, type WalErrorCode } from '../errors.ts'
 import { indexIdentity, indexRecord } from '../format/index-record.ts'
 import type { WalOptions } from '../log/options.ts'
-import type { RecoveryReport } from '../log/recovery.ts'
+import { type RecoveryReport, refuseAborted } from '../log/recovery.ts'
 import type { ContentRules, Snapshot } from '../log/snapshot-store.ts'
 import { Wal } from '../log/wal.ts'
 import { IndexState } from './index-state.ts'
+import { OpeningWork } from './opening-work.ts'
 import { cannotLoad, contentProblem, isProvable, savedIndex } from './snapshot-proof.ts'
 import type { VectorIndex } from './vector-index.ts'
 
@@ -38,10 +40,13 @@ export async function openRestored(
   index: VectorIndex,
   model: string | undefined,
 ): Promise<Restored> {
+  const startedAt = monotonicMs()
+  const work = new OpeningWork(options.onProgress, options.signal)
   for (let tries = options.readOnly ? READ_ONLY_TRIES : 1; ; tries--) {
-    const loading = new SnapshotLoading(options.directory, index, model)
+    const loading = new SnapshotLoading(options.directory, index, model, work)
     try {
-      return await openOnce(options, loading)
+      const { recovery, ...opened } = await openOnce(options, loading, work)
+      return { ...opened, recovery: { ...recovery, durationMs: monotonicMs() - startedAt } }
     } catch (error) {
       const isEmpty = loading.state.empty()
       if (tries === 1 || !isEmpty || !wasRetired(error as WalError)) throw error
@@ -49,16 +54,19 @@ export async function openRestored(
   }
 }
 
-async function openOnce(options: WalOptions, loading: SnapshotLoading): Promise<Restored> {
-  const log = await Wal.openWith(options, loading)
+async function openOnce(options: WalOptions, loading: SnapshotLoading, work: OpeningWork): Promise<Restored> {
+  const log = await Wal.openWith({ ...options, ...(options.onProgress && { onProgress: work.logRead }) }, loading)
   try {
     const { state } = loading
-    const recovery = await restore(log, state, options.signal)
+    const fromSnapshot = state.catalog.size
+    const counts = await restore(log, state, options, work)
     if (!options.readOnly) await sayWhatItHolds(log, state.identity)
-    return { log, state, recovery }
+    work.end()
+    return { log, state, recovery: { ...log.recovery, ...counts, fromSnapshot } }
   } catch (error) {
     // What failed is what is told.
     await log.close().catch(() => {})
+    refuseAborted(error, options.signal)
     throw error
   }
 }
@@ -75,8 +83,10 @@ class SnapshotLoading implements ContentRules {
   readonly #directory: string
   readonly #index: VectorIndex
   readonly #model: string | undefined
+  readonly #work: OpeningWork
 
-  constructor(directory: string, index: VectorIndex, model: string | undefined) {
+  constructor(directory: string, index: VectorIndex, model: string | undefined, work: OpeningWork) {
+    this.#work = work
     this.#directory = directory
     this.#index = index
     this.#model = model
@@ -93,7 +103,9 @@ class SnapshotLoading implements ContentRules {
     this.#begin(this.state.identity.model)
     try {
       refuseOwnFiles(snapshot, this.#index)
-      await this.state.load(snapshot, snapshot.reference.info)
+      const { files, info } = snapshot.reference
+      const bytes = files.reduce((sum, file) => sum + file.bytes, 0)
+      await this.state.load(snapshot, info, this.#work.snapshot(bytes))
       return true
     } catch (error) {
       const problem = await problemOf(snapshot, error as WalError)
@@ -143,40 +155,52 @@ function refuseOwnFiles(snapshot: Snapshot, { kind }: VectorIndex): void {
   )
 }
 
+/** Whether an error tells of what was read, and not of the disk or of who asked. */
+const isOfContent = ({ code }: WalError): boolean => code === 'WALV_DAMAGED' || code === 'WALV_INDEX_MISMATCH'
+
 /** What is wrong with a snapshot that could not be loaded; undefined if that is not the snapshot's fault. */
 async function problemOf(snapshot: Snapshot, error: WalError): Promise<string | undefined> {
-  if (error.code !== 'WALV_DAMAGED' && error.code !== 'WALV_INDEX_MISMATCH') return undefined
+  if (!isOfContent(error)) return undefined
   if (isProvable(snapshot)) return contentProblem(snapshot, savedIndex(snapshot.reference.info)!)
   // Of somebody's own index: it says by the code whether its options are at fault.
   return error.code === 'WALV_DAMAGED' ? cannotLoad((error.cause ?? error) as Error) : undefined
 }
 
-async function restore(log: Wal, state: IndexState, signal: AbortSignal | undefined): Promise<IndexRecoveryReport> {
-  const fromSnapshot = state.catalog.size
+type Counts = Pick<IndexRecoveryReport, 'replayed' | 'voided'>
+
+async function restore(log: Wal, state: IndexState, options: WalOptions, work: OpeningWork): Promise<Counts> {
+  const { signal } = options
+  const { lastCheckpoint: checkpoint, lastSeq } = log
   // Without a snapshot, from the oldest record that is left: where the beginning is lost, the policy has decided.
-  const after = log.lastCheckpoint?.sequenceNumber
-  let replayed = 0
-  let voided = 0
-  await state.coalesce(async () => {
-    for await (const { seq, entries } of log.replay({ after, borrow: true, ...(signal && { signal }) })) {
-      if (entries.length === 1 && indexIdentity(entries[0]!)) continue
-      if (applyLogged(state, seq, entries)) replayed++
-      else voided++
-    }
-  })
-  return { ...log.recovery, replayed, voided, fromSnapshot }
+  const after = checkpoint?.sequenceNumber
+  const { firstSeq } = log.stats()
+  const from = checkpoint?.replayFrom ?? firstSeq
+  const total = lastSeq + 1 - from
+  const replaying = work.replay(total / Math.max(1, lastSeq + 1 - firstSeq))
+  const counts = { replayed: 0, voided: 0 }
+  let reached = from
+  await state.coalesce(
+    (held) => replaying.step(Math.max(0, reached - from - held), total),
+    async (apply) => {
+      for await (const { seq, entries } of log.replay({ after, borrow: true, ...(signal && { signal }) })) {
+        reached = seq
+        if (entries.length === 1 && indexIdentity(entries[0]!)) continue
+        if (await apply(entries).catch((error) => refuseUnfit(seq, error))) counts.replayed++
+        else counts.voided++
+      }
+    },
+  )
+  return counts
 }
 
-function applyLogged(state: IndexState, seq: number, entries: readonly BatchMember[]): boolean {
-  try {
-    return state.apply(entries)
-  } catch (cause) {
-    // What was held back until now may be of any record before.
-    if ((cause as WalError).code === 'WALV_INDEX_MISMATCH') throw cause
-    throw new WalError(
-      'WALV_INDEX_MISMATCH',
-      `Record ${seq} does not fit the index: ${(cause as Error).message} Open the directory with the index options it was written with.`,
-      { seq, cause },
-    )
-  }
+/** What was held back until now may be of any record before. */
+const PASSED_ON: readonly WalErrorCode[] = ['WALV_INDEX_MISMATCH', 'WALV_ABORTED']
+
+function refuseUnfit(seq: number, cause: WalError): never {
+  if (PASSED_ON.includes(cause.code)) throw cause
+  throw new WalError(
+    'WALV_INDEX_MISMATCH',
+    `Record ${seq} does not fit the index: ${cause.message} Open the directory with the index options it was written with.`,
+    { seq, cause },
+  )
 }

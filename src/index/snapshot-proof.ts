@@ -67,7 +67,7 @@ async function fingerprintOf(files: SnapshotReader, saved: SavedIndex): Promise<
   await catalog.load(files.read(CATALOG_FILE))
   const fingerprint = new SetFingerprint()
   const shape = { dimensions, metric, acceptsNonFinite: true }
-  await decodeSnapshot(files.read(SNAPSHOT_FILE), shape, (label, vector) => {
+  await decodeSnapshot(files.read(SNAPSHOT_FILE), shape, undefined, (label, vector) => {
     const entry = catalog.byLabel(label)
     if (entry === undefined) throw new Error(`label ${label} stands twice among its vectors, or belongs to no id`)
     fingerprint.add({ id: entry.id, vector, metadata: entry.json })

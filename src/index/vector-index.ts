@@ -1,4 +1,5 @@
 import type { Metric } from '../entry.ts'
+import type { LongWork } from './opening-work.ts'
 
 /**
  * What an index must do to be made durable. Vectors are known by labels: safe integers that `DurableIndex` gives out, never reused for
@@ -34,9 +35,10 @@ export interface VectorIndex {
   /**
    * Fills an empty index from what `FrozenIndex.save` wrote. The files have been verified. Throws
    * `WALV_INDEX_MISMATCH` if its own options are not those of the snapshot; whatever else it throws says that
-   * the snapshot cannot be loaded, and the one before is used.
+   * the snapshot cannot be loaded, and the one before is used. What takes long calls `work.step` in between, so
+   * that the event loop gets its turn and whoever waits is told how far it is.
    */
-  load(files: SnapshotReader): Promise<void>
+  load(files: SnapshotReader, work?: LongWork): Promise<void>
   /**
    * Removes all vectors, also after a `load` that failed. Without it, the labels that a snapshot names are
    * removed one by one, which may not be all that a faulty one brought in: then opening fails.
@@ -44,7 +46,7 @@ export interface VectorIndex {
   clear?(): void
 }
 
-export type { Metric }
+export type { LongWork, Metric }
 
 export interface Neighbour {
   readonly label: number

@@ -59,7 +59,10 @@ export interface WalOptions {
    * it gives the checkpoint up, which rejects with `WALV_CLOSED`. Default 10 000.
    */
   readonly closeWaitMs?: number
-  /** Told of the progress of opening. */
+  /**
+   * Told of the progress of opening. The total may change as more is known of the work; what is done does not
+   * go back, and is the total at the end.
+   */
   readonly onProgress?: (bytesDone: number, bytesTotal: number) => void
   /** Ends opening early; the directory is left as it was. */
   readonly signal?: AbortSignal

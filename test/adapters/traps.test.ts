@@ -3,9 +3,9 @@ import assert from 'node:assert/strict'
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
-import { DurableIndex, type EntryInput } from '../../src/mod.ts'
+import { DurableIndex, type EntryInput, flat, type SnapshotWriter, type VectorIndex } from '../../src/mod.ts'
 import { MemorySnapshot } from '../index/memory-snapshot.ts'
-import { alter, openIndex, temporaryDirectory } from '../support/logs.ts'
+import { alter, collect, openIndex, temporaryDirectory } from '../support/logs.ts'
 import { countCalls, ENGINES, loaded, saved, Twins, vectorsOf, warningsOf } from './engines.ts'
 
 /** Enough that the graph is asked, and not all vectors compared. */
@@ -219,6 +219,52 @@ for (const [kind, engine] of Object.entries(ENGINES)) {
       assert.equal(warnings.length, 1)
       assert.match(warnings[0]!, /it was made with .* builds it again from 600 vectors/)
       assert.ok((await new Twins(copy, twins.exact).recall(vectorsOf(8, 20, 2))) > 0.95)
+    })
+
+    test('what flat wrote is opened with the engine, from log and snapshot, and the other way round', async (t) => {
+      const directory = await temporaryDirectory(t)
+      const open = (index: VectorIndex): Promise<DurableIndex> => openIndex(t, { directory, index })
+      const first = await open(flat({ dimensions: 2, metric: 'l2' }))
+      for (let at = 0; at < 300; at++) await first.insert(`id-${at}`, [at, 1], { at })
+      await first.checkpoint()
+      await first.delete('id-7')
+      await first.insert('behind', [7, 1])
+      const expected = first.fingerprint()
+      const near = await first.search([7, 1], { k: 3 })
+      await first.close()
+      for (const index of [make({ dimensions: 2, metric: 'l2' }), flat({ dimensions: 2, metric: 'l2' })]) {
+        const opened = await open(index)
+        assert.deepEqual([opened.fingerprint(), opened.recovery.damage], [expected, []])
+        assert.ok(opened.recovery.fromSnapshot > 0)
+        assert.deepEqual(await opened.search([7, 1], { k: 3 }), near)
+        await opened.checkpoint()
+        await opened.close()
+      }
+    })
+
+    test('a graph that was not saved whole is built again, and no vector is missing', async (t) => {
+      const directory = await temporaryDirectory(t)
+      const index = make({ dimensions: 2 })
+      const freeze = index.freeze.bind(index)
+      index.freeze = () => {
+        const frozen = freeze()
+        const save: typeof frozen.save = (files) => {
+          const write: SnapshotWriter['write'] = async (name, pieces) => {
+            if (!name.startsWith('graph')) return files.write(name, pieces)
+            const [first] = await collect(pieces as AsyncIterable<Uint8Array>)
+            await files.write(name, [first!.subarray(0, 5)])
+          }
+          return frozen.save({ ...files, write })
+        }
+        return { ...frozen, save }
+      }
+      const first = await openIndex(t, { directory, index })
+      for (let at = 0; at < 20; at++) await first.insert(`id-${at}`, [at, 1])
+      await first.checkpoint()
+      await first.close()
+      const again = await openIndex(t, { directory, index: make({ dimensions: 2 }) })
+      assert.deepEqual([again.fingerprint(), again.recovery.fromSnapshot], [first.fingerprint(), 20])
+      assert.deepEqual([again.recovery.damage, again.recovery.quarantined], [[], []])
     })
 
     test('no room for temporary files fails a checkpoint or an opening by name, and nothing else', async (t) => {

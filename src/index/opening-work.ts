@@ -1,0 +1,79 @@
+import { monotonicMs, nextTurn } from '../clock.ts'
+import { WalError } from '../errors.ts'
+
+/** Long work in steps. What waits for the event loop waits no longer than a step and `MAX_STRETCH_MS`. */
+export interface LongWork {
+  /** Called after each step; what it returns, if anything, is awaited before the next. */
+  step(done: number, total: number): Promise<void> | undefined
+}
+
+const MAX_STRETCH_MS = 10
+
+/**
+ * The work of opening an index: reading the log, loading a snapshot, replaying what is behind it. Each stage has
+ * as many bytes as it reads. Gives the event loop its turn, tells how far it is, and ends when it is aborted.
+ */
+export class OpeningWork {
+  readonly #tell: ((bytesDone: number, bytesTotal: number) => void) | undefined
+  readonly #signal: AbortSignal | undefined
+  #logBytes = 0
+  #snapshotBytes = 0
+  #done = 0
+  #turnAt = monotonicMs()
+
+  constructor(tell: ((bytesDone: number, bytesTotal: number) => void) | undefined, signal: AbortSignal | undefined) {
+    this.#tell = tell
+    this.#signal = signal
+  }
+
+  /** Told while the log is read. All of it may have to be replayed, as far as is known then. */
+  readonly logRead = (bytesDone: number, bytesTotal: number): void => {
+    this.#logBytes = bytesTotal
+    this.#advance(bytesDone, 2 * bytesTotal)
+  }
+
+  snapshot(bytes: number): LongWork {
+    this.#snapshotBytes = bytes
+    return this.#stage(this.#logBytes, bytes, this.#logBytes)
+  }
+
+  /** `share`: how much of the log is behind the snapshot, from 0 to 1. */
+  replay(share: number): LongWork {
+    return this.#stage(this.#logBytes + this.#snapshotBytes, Math.round(share * this.#logBytes), 0)
+  }
+
+  end(): void {
+    this.#advance(this.#done, this.#done)
+  }
+
+  #stage(before: number, bytes: number, behind: number): LongWork {
+    return {
+      step: (done, total) => {
+        if (monotonicMs() - this.#turnAt < MAX_STRETCH_MS) return undefined
+        const share = total === 0 ? 1 : Math.min(1, done / total)
+        return this.#turn(before + Math.round(share * bytes), before + bytes + behind)
+      },
+    }
+  }
+
+  async #turn(done: number, total: number): Promise<void> {
+    this.#advance(done, total)
+    await nextTurn()
+    if (this.#signal?.aborted) throw aborted(this.#signal.reason)
+    this.#turnAt = monotonicMs()
+  }
+
+  /** Never goes back, though beside a live writer the log may be read again. */
+  #advance(done: number, total: number): void {
+    this.#done = Math.max(this.#done, done)
+    this.#tell?.(this.#done, Math.max(this.#done, total))
+  }
+}
+
+const aborted = (cause: unknown): WalError =>
+  new WalError('WALV_ABORTED', 'Opening the index was aborted. Nothing that it holds is changed.', { cause })
+
+/** The part of a work from one share of it to another. */
+export const partOf = (work: LongWork, from: number, to: number): LongWork => ({
+  step: (done, total) => work.step(from + (total === 0 ? 1 : done / total) * (to - from), 1),
+})
