@@ -109,10 +109,28 @@ export class LogSession {
   }
 
   async end(transaction: Transaction, how: 'commit' | 'abort' | 'prepare'): Promise<void> {
-    if (transaction.state !== 'failed') await this.#submit(marker(how), transaction.id, () => transaction[how]())
+    if (how === 'abort' && transaction.state === 'open') await this.#abort(transaction)
+    else if (transaction.state !== 'failed') await this.#submit(marker(how), transaction.id, () => transaction[how]())
     // What the disk refused a record of is over.
     if (transaction.state === 'failed') await transaction.abort()
     this.transactions = this.transactions.filter(({ state }) => state === 'open' || state === 'prepared')
+  }
+
+  /** It ends whatever becomes of its record, of which nothing is known but what the log says of itself. */
+  async #abort(transaction: Transaction): Promise<void> {
+    const before = this.wal.lastSeq
+    await this.bear(async () => {
+      const ending = transaction.abort()
+      const seq = this.wal.lastSeq
+      if (seq > before) this.model.submit(seq, recordText(marker('abort'), transaction.id))
+      await ending
+      assert.equal(transaction.state, 'aborted')
+      if (this.wal.lastSeq < seq) {
+        this.model.fail(transaction.id)
+        this.model.refuse(this.wal.lastSeq)
+      }
+      this.model.vouch(this.wal.durableSeq)
+    })
   }
 
   async flush(): Promise<void> {

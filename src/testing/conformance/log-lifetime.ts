@@ -121,9 +121,12 @@ export const logLifetime: Checks<LogSubject> = {
     const again = await subject.reopen(log)
     await again.append(insert('a'))
     await refuses('WALV_CLOSED', () => open.append({ type: 'custom', kind: 'large', data: new Uint8Array(500_000) }))
-    for (const call of [() => open.prepare(), () => open.commit(), () => open.abort(), () => prepared.commit()]) {
+    for (const call of [() => open.prepare(), () => open.commit(), () => prepared.commit(), () => prepared.abort()]) {
       await refuses('WALV_CLOSED', call)
     }
+    // What has no end in the log has no effect: aborting it succeeds.
+    await open.abort()
+    assert.equal(open.state, 'aborted')
     await again.append(insert('b'))
     assert.deepEqual(await effectsIn(await subject.reopen(again)), ['a', 'b'])
   },
