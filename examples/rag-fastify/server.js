@@ -42,7 +42,7 @@ app.get('/ready', async (_request, reply) => {
 // What the client may try again is told apart from what it must not.
 app.setErrorHandler((error, _request, reply) => {
   if (!(error instanceof WalError)) return reply.send(error)
-  const status = { WALV_DISK_FULL: 507, WALV_BACKPRESSURE: 503, WALV_LIMIT: 413 }[error.code] ?? 500
+  const status = { WALV_DISK_FULL: 507, WALV_LIMIT: 413 }[error.code] ?? 500
   return reply.code(status).send({ code: error.code, message: error.message, fate: error.fate })
 })
 

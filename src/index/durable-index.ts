@@ -1,26 +1,24 @@
 import { resolve } from 'node:path'
 import { indexOpenTracing, traced } from '../diagnostics.ts'
-import type { BatchMember, CheckpointEntry, EntryInput, JsonValue, UpdateEntry, VectorInput } from '../entry.ts'
+import type { CheckpointEntry, EntryInput, JsonValue, UpdateEntry, VectorInput } from '../entry.ts'
 import { WalError } from '../errors.ts'
 import { type Health, type HealthCheck, type HealthOptions, healthOf, poisonCheck } from '../log/health.ts'
 import type { Log } from '../log/log.ts'
 import { DEFAULT_CLOSE_WAIT_MS, wholeNumber } from '../log/options.ts'
 import { SnapshotWatch } from '../log/snapshot-watch.ts'
-import type { Transaction } from '../log/transactions.ts'
 import type { Wal, WalStats } from '../log/wal.ts'
 import { checkOptions } from '../option-names.ts'
-import { Admission } from './admission.ts'
 import { ApplyQueue } from './apply-queue.ts'
-import { type ChangeInput, type ChangeRules, checkedEntry, checkedItem, checkUpdate } from './checked-change.ts'
+import { Changes } from './changes.ts'
+import { checkUpdate } from './checked-change.ts'
 import { type CheckpointFigures, Checkpointing } from './checkpointing.ts'
 import { DURABLE_INDEX_OPTIONS, type DurableIndexOptions, type IndexEntry } from './durable-index-types.ts'
 import { acceptorOf } from './filter/accept.ts'
 import type { Filter, FilterFunction } from './filter/filter.ts'
-import { InFlight } from './in-flight.ts'
 import { IndexReader } from './index-reader.ts'
-import { dataEntries, type IndexState } from './index-state.ts'
-import { IndexTransaction, type MetadataArgument } from './index-transaction.ts'
-import { type InsertManyItem, type InsertManyOptions, type InsertManyProgress, insertMany } from './insert-many.ts'
+import type { IndexState } from './index-state.ts'
+import type { IndexTransaction, MetadataArgument } from './index-transaction.ts'
+import type { InsertManyItem, InsertManyOptions, InsertManyProgress } from './insert-many.ts'
 import { checkSchema, type MetadataSchema } from './metadata-schema.ts'
 import { type IndexRecoveryReport, openRestored } from './restore.ts'
 import type { VectorIndex } from './vector-index.ts'
@@ -66,10 +64,8 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> extends IndexR
   readonly recovery: IndexRecoveryReport
   readonly #log: Log & { stats(): WalStats; health(options: HealthOptions): Promise<Health>; flush(): Promise<void> }
   readonly #state: IndexState
-  readonly #rules: ChangeRules
-  readonly #inFlight: InFlight
+  readonly #changes: Changes<Input>
   readonly #queue: ApplyQueue
-  readonly #admission: Admission
   readonly #checkpointing: Checkpointing
   #closed = false
 
@@ -84,13 +80,14 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> extends IndexR
     super(state)
     this.#log = log
     this.#state = state
-    this.#rules = { index: state.index, metadataSchema }
     this.recovery = recovery
-    this.#inFlight = new InFlight(state.catalog)
-    this.#queue = new ApplyQueue(state, log.directory, log.lastSeq)
-    this.#admission = new Admission(log, this.#queue)
+    const queue = new ApplyQueue(state, log.directory, log.lastSeq)
+    this.#queue = queue
     const watch = new SnapshotWatch(log.directory, closeWaitMs)
-    this.#checkpointing = new Checkpointing(log, state, this.#queue, interval, watch)
+    const checkpointing = new Checkpointing(log, state, queue, interval, watch)
+    this.#checkpointing = checkpointing
+    const needOpen = (): void => this.needOpen()
+    this.#changes = new Changes({ log, state, queue, checkpointing, metadataSchema, needOpen })
   }
 
   /**
@@ -150,7 +147,7 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> extends IndexR
 
   /** Adds a new id. @throws WALV_DUPLICATE_ID if it exists or is being inserted, and what `Wal.append` and validation throw */
   insert(id: string, vector: VectorInput, ...[metadata]: MetadataArgument<Input>): Promise<void> {
-    return this.#change({ type: 'insert', id, vector, metadata: metadata as JsonValue })
+    return this.#changes.add({ type: 'insert', id, vector, metadata: metadata as JsonValue })
   }
 
   /**
@@ -167,45 +164,28 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> extends IndexR
     items: Iterable<InsertManyItem<Input>> | AsyncIterable<InsertManyItem<Input>>,
     options: InsertManyOptions = {},
   ): Promise<InsertManyProgress> {
-    this.needOpen()
-    return insertMany(items, options, {
-      admission: this.#admission,
-      checked: (item, replace) => {
-        this.needOpen()
-        return checkedItem(item, replace, this.#rules)
-      },
-      append: (entry) => this.#append(entry),
-    })
+    return this.#changes.insertMany(items, options)
   }
 
   /** Sets vector and metadata of an id, new or not. */
   upsert(id: string, vector: VectorInput, ...[metadata]: MetadataArgument<Input>): Promise<void> {
-    return this.#change({ type: 'insert', id, vector, metadata: metadata as JsonValue, replace: true })
+    return this.#changes.add({ type: 'insert', id, vector, metadata: metadata as JsonValue, replace: true })
   }
 
   /** Changes vector, metadata or both of an id; metadata alone does not log the vector again. @throws WALV_NOT_FOUND */
   async update(id: string, change: { readonly vector?: VectorInput; readonly metadata?: Input }): Promise<void> {
     checkUpdate(change)
-    return this.#change({ type: 'update', id, ...change } as UpdateEntry<VectorInput>)
+    return this.#changes.add({ type: 'update', id, ...change } as UpdateEntry<VectorInput>)
   }
 
   /** Removes an id. Resolves to whether it existed; if not, nothing is logged. */
   async delete(id: string): Promise<boolean> {
-    this.needOpen()
-    const entry = checkedEntry({ type: 'delete', id }, this.#rules)
-    return this.#admission.enter(() => {
-      this.#inFlight.checkFree(id)
-      const existed = this.#inFlight.exists(id)
-      // Another call in flight may be what removes it. The answer holds if that one succeeds; if it
-      // is refused, so is what is logged behind it.
-      if (!existed && !this.#inFlight.decides(id)) return false
-      return this.#append(entry).then(() => existed)
-    })
+    return this.#changes.delete(id)
   }
 
   /** Applies several changes whole or not at all, in their order; a later one sees an earlier one. */
   batch(entries: readonly IndexEntry<Input>[]): Promise<void> {
-    return this.#change({ type: 'batch', entries: entries as readonly EntryInput[] })
+    return this.#changes.add({ type: 'batch', entries: entries as readonly EntryInput[] })
   }
 
   /**
@@ -218,21 +198,7 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> extends IndexR
   async deleteWhere(filter: Filter<Metadata> | FilterFunction<Metadata>): Promise<number> {
     this.needOpen()
     const accepts = acceptorOf(filter)
-    return this.#admission.enterToLook(() => this.#deleteAll(this.idsThatPass(accepts)))
-  }
-
-  #deleteAll(ids: readonly string[]): number | Promise<number> {
-    if (ids.length === 0) return 0
-    return this.#appendDeletes(ids).then(() => ids.length)
-  }
-
-  #appendDeletes(ids: readonly string[]): Promise<void> {
-    try {
-      return this.#append({ type: 'batch', entries: ids.map((id) => ({ type: 'delete', id })) })
-    } catch (error) {
-      if ((error as WalError).code !== 'WALV_LIMIT' || ids.length === 1) throw error
-      return this.#transact(this.#log.begin(), (transaction) => transaction.deleteAll(ids))
-    }
+    return this.#changes.deleteAll(() => this.idsThatPass(accepts))
   }
 
   /**
@@ -240,34 +206,7 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> extends IndexR
    * reserved for it until then: others' changes of them are refused with `WALV_CONFLICT`. Searches see its changes only after the commit.
    */
   async transaction<T>(work: (transaction: IndexTransaction<Input>) => Promise<T> | T): Promise<T> {
-    this.needOpen()
-    return this.#admission.enter(() => this.#transact(this.#log.begin(), work))
-  }
-
-  async #transact<T>(
-    transaction: Transaction,
-    work: (transaction: IndexTransaction<Input>) => Promise<T> | T,
-  ): Promise<T> {
-    const scope = new IndexTransaction<Input>(this.#rules, this.#inFlight, this.#admission, transaction)
-    try {
-      const result = await work(scope)
-      await scope.settled()
-      await this.#commit(scope, transaction)
-      return result
-    } catch (error) {
-      if (transaction.state === 'open' || transaction.state === 'failed') await transaction.abort().catch(() => {})
-      this.#state.logged.add(scope.entries)
-      throw error
-    } finally {
-      scope.end()
-    }
-  }
-
-  async #commit(scope: IndexTransaction<Input>, transaction: Transaction): Promise<void> {
-    this.needOpen()
-    const leave = this.#inFlight.enter(scope.outcome)
-    await this.#queue.add(transaction.commit(), scope.entries, leave)
-    this.#checkpointing.takeIfDue()
+    return this.#changes.transaction(work)
   }
 
   /** An order-independent hash of all ids, vectors and metadata: equal for equal contents. Kept up to date with every change. */
@@ -321,7 +260,7 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> extends IndexR
   /** Waits for what is under way and closes the log. Calling it again is harmless. */
   async close(): Promise<void> {
     this.#closed = true
-    await this.#admission.settled()
+    await this.#changes.settled()
     await this.#checkpointing.close()
     await this.#log.close()
     await this.#queue.settled()
@@ -329,29 +268,6 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> extends IndexR
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
-  }
-
-  async #change(input: ChangeInput): Promise<void> {
-    this.needOpen()
-    const entry = checkedEntry(input, this.#rules)
-    await this.#admission.enter(() => this.#append(entry))
-  }
-
-  /**
-   * Everything from here to the append is synchronous: what validation sees is what the log's order
-   * will be. What is refused is thrown.
-   */
-  #append(entry: BatchMember): Promise<void> {
-    this.#queue.needWhole()
-    const outcome = new Map<string, boolean>()
-    for (const change of dataEntries([entry])) {
-      this.#inFlight.checkFree(change.id)
-      this.#inFlight.checkPossible(change, outcome.get(change.id) ?? this.#inFlight.exists(change.id))
-      outcome.set(change.id, change.type !== 'delete')
-    }
-    const logged = this.#log.submit(entry)
-    const leave = this.#inFlight.enter(outcome)
-    return this.#queue.add(logged, [entry], leave).then(() => this.#checkpointing.takeIfDue())
   }
 
   protected override needOpen(): void {

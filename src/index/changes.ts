@@ -1,0 +1,148 @@
+import type { BatchMember, JsonValue } from '../entry.ts'
+import type { WalError } from '../errors.ts'
+import type { Log } from '../log/log.ts'
+import type { Transaction } from '../log/transactions.ts'
+import { Admission } from './admission.ts'
+import type { ApplyQueue } from './apply-queue.ts'
+import { type ChangeInput, type ChangeRules, checkedEntry, checkedItem } from './checked-change.ts'
+import type { Checkpointing } from './checkpointing.ts'
+import { InFlight } from './in-flight.ts'
+import { dataEntries, type IndexState } from './index-state.ts'
+import { IndexTransaction } from './index-transaction.ts'
+import { type InsertManyItem, type InsertManyOptions, type InsertManyProgress, insertMany } from './insert-many.ts'
+import type { MetadataSchema } from './metadata-schema.ts'
+
+/** What the changes of an index go through. */
+export interface ChangeWay {
+  readonly log: Log
+  readonly state: IndexState
+  readonly queue: ApplyQueue
+  readonly checkpointing: Checkpointing
+  readonly metadataSchema: MetadataSchema | undefined
+  /** @throws WALV_CLOSED, WALV_POISONED */
+  needOpen(): void
+}
+
+/**
+ * The writing side of an index: a change is checked and copied when it is asked for, let through to
+ * the log in its turn, and applied when it is durable.
+ */
+export class Changes<Input = JsonValue> {
+  readonly #way: ChangeWay
+  readonly #rules: ChangeRules
+  readonly #inFlight: InFlight
+  readonly #admission: Admission
+
+  constructor(way: ChangeWay) {
+    const { log, state, queue, metadataSchema } = way
+    this.#way = way
+    this.#rules = { index: state.index, metadataSchema }
+    this.#inFlight = new InFlight(state.catalog)
+    this.#admission = new Admission(log, queue)
+  }
+
+  async add(input: ChangeInput): Promise<void> {
+    this.#way.needOpen()
+    const entry = checkedEntry(input, this.#rules)
+    await this.#admission.enter(() => this.#append(entry))
+  }
+
+  async insertMany(
+    items: Iterable<InsertManyItem<Input>> | AsyncIterable<InsertManyItem<Input>>,
+    options: InsertManyOptions,
+  ): Promise<InsertManyProgress> {
+    this.#way.needOpen()
+    return insertMany(items, options, {
+      admission: this.#admission,
+      checked: (item, replace) => {
+        this.#way.needOpen()
+        return checkedItem(item, replace, this.#rules)
+      },
+      append: (entry) => this.#append(entry),
+    })
+  }
+
+  async delete(id: string): Promise<boolean> {
+    this.#way.needOpen()
+    const entry = checkedEntry({ type: 'delete', id }, this.#rules)
+    return this.#admission.enter(() => {
+      this.#inFlight.checkFree(id)
+      const existed = this.#inFlight.exists(id)
+      // Another call in flight may be what removes it. The answer holds if that one succeeds; if it
+      // is refused, so is what is logged behind it.
+      if (!existed && !this.#inFlight.decides(id)) return false
+      return this.#append(entry).then(() => existed)
+    })
+  }
+
+  /** Removes all ids that `idsOf` names when everything before is applied. Resolves to how many. */
+  async deleteAll(idsOf: () => readonly string[]): Promise<number> {
+    return this.#admission.enterToLook(() => {
+      const ids = idsOf()
+      return ids.length === 0 ? 0 : this.#appendDeletes(ids).then(() => ids.length)
+    })
+  }
+
+  async transaction<T>(work: (transaction: IndexTransaction<Input>) => Promise<T> | T): Promise<T> {
+    this.#way.needOpen()
+    return this.#admission.enter(() => this.#transact(this.#way.log.begin(), work))
+  }
+
+  /** Resolves when no call waits for room in the log. */
+  settled(): Promise<void> {
+    return this.#admission.settled()
+  }
+
+  /**
+   * Everything from here to the append is synchronous: what validation sees is what the log's order
+   * will be. What is refused is thrown.
+   */
+  #append(entry: BatchMember): Promise<void> {
+    const { log, queue, checkpointing } = this.#way
+    queue.needWhole()
+    const outcome = new Map<string, boolean>()
+    for (const change of dataEntries([entry])) {
+      this.#inFlight.checkFree(change.id)
+      this.#inFlight.checkPossible(change, outcome.get(change.id) ?? this.#inFlight.exists(change.id))
+      outcome.set(change.id, change.type !== 'delete')
+    }
+    const logged = log.submit(entry)
+    const leave = this.#inFlight.enter(outcome)
+    return queue.add(logged, [entry], leave).then(() => checkpointing.takeIfDue())
+  }
+
+  #appendDeletes(ids: readonly string[]): Promise<void> {
+    try {
+      return this.#append({ type: 'batch', entries: ids.map((id) => ({ type: 'delete', id })) })
+    } catch (error) {
+      if ((error as WalError).code !== 'WALV_LIMIT' || ids.length === 1) throw error
+      return this.#transact(this.#way.log.begin(), (transaction) => transaction.deleteAll(ids))
+    }
+  }
+
+  async #transact<T>(
+    transaction: Transaction,
+    work: (transaction: IndexTransaction<Input>) => Promise<T> | T,
+  ): Promise<T> {
+    const scope = new IndexTransaction<Input>(this.#rules, this.#inFlight, this.#admission, transaction)
+    try {
+      const result = await work(scope)
+      await scope.settled()
+      await this.#commit(scope, transaction)
+      return result
+    } catch (error) {
+      if (transaction.state === 'open' || transaction.state === 'failed') await transaction.abort().catch(() => {})
+      this.#way.state.logged.add(scope.entries)
+      throw error
+    } finally {
+      scope.end()
+    }
+  }
+
+  async #commit(scope: IndexTransaction<Input>, transaction: Transaction): Promise<void> {
+    this.#way.needOpen()
+    const leave = this.#inFlight.enter(scope.outcome)
+    await this.#way.queue.add(transaction.commit(), scope.entries, leave)
+    this.#way.checkpointing.takeIfDue()
+  }
+}
