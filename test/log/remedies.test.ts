@@ -69,7 +69,7 @@ const REMEDIES: ReadonlyMap<string, Pick<Remedy, 'files' | 'steps'>> = new Map([
     },
   ],
   ['no segment at all', { files: [], snapshot: 'snapshots/snapshot-0000000000000008', steps: BEGIN_ANEW }],
-  ['a damaged snapshot', { files: ['snapshots/snapshot-0000000000000007'], steps: [REPAIR, LEAVE_QUARANTINE] }],
+  ['a damaged snapshot', { files: ['snapshots/snapshot-0000000000000008'], steps: [REPAIR, LEAVE_QUARANTINE] }],
   [
     'a missing snapshot',
     {
@@ -80,9 +80,9 @@ const REMEDIES: ReadonlyMap<string, Pick<Remedy, 'files' | 'steps'>> = new Map([
   [
     'a damaged snapshot without what came before',
     {
-      files: ['segment-0000000016.walv', 'snapshots/snapshot-0000000000000059'],
+      files: ['segment-0000000016.walv', 'snapshots/snapshot-0000000000000060'],
       steps: [
-        'Look for a backup of snapshots/snapshot-0000000000000059: put in its place, it makes the log whole again. Or for one of all of the directory.',
+        'Look for a backup of snapshots/snapshot-0000000000000060: put in its place, it makes the log whole again. Or for one of all of the directory.',
         GIVE_UP,
         WRITE_AGAIN,
         LEAVE_QUARANTINE,
