@@ -32,6 +32,8 @@ export interface Disk {
   lock(path: string, owner: string): Promise<DiskLock | { readonly held: true; readonly owner: string }>
   /** Bytes that this process may still fill on the file system of a directory. Left out by a disk that cannot tell. */
   freeBytes?(directory: string): Promise<number>
+  /** Files and directories that can still be made there; Infinity without a limit. Left out by a disk that cannot tell. */
+  freeFiles?(directory: string): Promise<number>
 }
 
 export interface DiskFile {

@@ -207,6 +207,11 @@ async function freeBytes(directory: string): Promise<number> {
   return bavail * bsize
 }
 
+async function freeFiles(directory: string): Promise<number> {
+  const { files, ffree } = await fs.promises.statfs(directory)
+  return files === 0 ? Number.POSITIVE_INFINITY : ffree
+}
+
 /** What is answered of a directory, and by a file system that gives nothing a second name, such as FAT and some of those over a network. */
 const WITHOUT_LINKS = new Set(['EPERM', 'EACCES', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'])
 
@@ -235,4 +240,5 @@ export const nodeDisk: Disk = {
   syncDirectory,
   lock: lockFile,
   freeBytes,
+  freeFiles,
 }

@@ -113,7 +113,7 @@ const placeOf = ({ offset, lostFrom }: Spot): string => `${offset} ${lostFrom}`
 const changed = ({ name, path }: SegmentExtent, offset: number): WalError =>
   new WalError(
     'WALV_IO',
-    `${name} at offset ${offset}: what was read before cannot be read again. Nothing was changed; try again.`,
+    `${name} at offset ${offset}: what was read before cannot be read again. This file was not changed; try again.`,
     {
       file: path,
       offset,

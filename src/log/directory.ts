@@ -15,6 +15,7 @@ import {
   segmentNumber,
 } from '../format/segment.ts'
 import { MAX_SEQUENCE } from '../limits.ts'
+import { codeOf, ioError, isDiskFull } from './io-error.ts'
 
 /** Names within a log's directory. */
 export const LOCK_FILE = 'LOCK'
@@ -159,13 +160,15 @@ export function refuseDirectory(path: string, cause: unknown): never {
       { file: path, cause },
     )
   }
-  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') {
+  if (codeOf(cause as NodeJS.ErrnoException) === 'WALV_PERMISSION') {
     throw new WalError(
       'WALV_PERMISSION',
       `The directory ${path} does not allow this (${code}). Change its owner or mode, or open it with readOnly.`,
       { file: path, cause },
     )
   }
+  if (code !== undefined && isDiskFull(cause as NodeJS.ErrnoException))
+    throw ioError(cause, `The directory ${path} cannot be used`, path)
   throw new WalError('WALV_IO', `The directory ${path} cannot be used: ${(cause as Error).message}.`, {
     file: path,
     cause,
@@ -181,7 +184,7 @@ async function readSegmentFile(
   const path = join(directory, name)
   const file = await disk.open(path, 'read').catch((error) => {
     if (error.code === 'ENOENT') return undefined
-    throw new WalError('WALV_IO', `${name} cannot be opened: ${error.message}.`, { file: path, cause: error })
+    throw ioError(error, `${name} cannot be opened`, path)
   })
   if (file === undefined) return undefined
   try {

@@ -112,7 +112,7 @@ export async function diagnose(options: DiagnoseOptions, content?: ContentRules)
     const refusal = found.refusal ? undefined : await lockRefusal(disk, directory)
     return refusal ? { ...found, verdict: 'unusable', refusal, remedy: moveLock(directory) } : found
   } catch (error) {
-    refuseAborted(error, signal)
+    refuseAborted(error, signal, 'Examining the log was aborted. Nothing was changed.')
     throw ioError(error, `The log in ${directory} cannot be examined; nothing was changed`, directory)
   }
 }

@@ -101,6 +101,8 @@ export interface Vitals {
   readonly entriesSinceCheckpoint: number
   /** Why it cannot be told, where it cannot. */
   readonly freeBytes: number | string
+  /** Files that can still be made, where there is a limit. */
+  readonly freeFiles: number
   /** Of those that are open or prepared; undefined without one. */
   readonly oldestTransaction: OldestTransaction | undefined
 }
@@ -161,7 +163,22 @@ function checkpointCheck(vitals: Vitals, thresholds: Required<HealthOptions>): H
   return { name: 'checkpoint-age', level, message, value: ageMs, unit: 'ms' }
 }
 
-function spaceCheck({ freeBytes, directory }: Vitals, thresholds: Required<HealthOptions>): HealthCheck {
+/** A log needs a file for its next segment, and some for a snapshot. */
+const FREE_FILES_WARN = 1_000
+const FREE_FILES_FAIL = 100
+const SEVERITY: readonly HealthLevel[] = ['ok', 'warn', 'fail']
+
+/** Whether there is room for more: bytes, and inodes, which may run out first. */
+function spaceCheck(vitals: Vitals, thresholds: Required<HealthOptions>): HealthCheck {
+  const bytes = bytesCheck(vitals, thresholds)
+  const { freeFiles, directory } = vitals
+  const level = levelAbove(-freeFiles, -FREE_FILES_WARN, -FREE_FILES_FAIL)
+  if (SEVERITY.indexOf(level) <= SEVERITY.indexOf(bytes.level)) return bytes
+  const message = `Only ${freeFiles} more files can be made in ${directory}: the file system runs out of inodes (df -i). Appends are refused when the next segment cannot be made. Remove files.`
+  return { ...bytes, level, message }
+}
+
+function bytesCheck({ freeBytes, directory }: Vitals, thresholds: Required<HealthOptions>): HealthCheck {
   const base = { name: 'disk-space', unit: 'bytes' } as const
   if (typeof freeBytes === 'string') {
     const message = `How much space is left in ${directory} cannot be told: ${freeBytes}. Watch it by other means.`

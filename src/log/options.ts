@@ -64,7 +64,7 @@ export interface WalOptions {
    * go back, and is the total at the end.
    */
   readonly onProgress?: (bytesDone: number, bytesTotal: number) => void
-  /** Ends opening early; the directory is left as it was. */
+  /** Ends opening early, with `WALV_ABORTED`. Nothing that the log held is lost. */
   readonly signal?: AbortSignal
   /** The file system; for tests. */
   readonly disk?: Disk

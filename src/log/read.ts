@@ -17,6 +17,8 @@ export interface ReadRange {
   /** What the log is known to promise: tells damage from a torn tail. */
   readonly durableBefore: number
   readonly signal?: AbortSignal | undefined
+  /** What to do where retention overtakes the reading. */
+  readonly again: string
   /** Vectors and data are views of the reader's memory, valid until the next items are asked for. */
   readonly borrow?: boolean
 }
@@ -50,13 +52,13 @@ async function* readSegment(
     beforeReading: () => items.length > 0,
   }
   const walk = await SegmentWalk.open(disk, segment, visitor).catch((error) => {
-    throw refusal(error, segment, range.signal)
+    throw refusal(error, segment, range)
   })
   try {
     let reported = 0
     while (!walk.done) {
       await walk.run(range.signal).catch((error) => {
-        throw refusal(error, { path: segment.path, firstSeq: walk.expected }, range.signal)
+        throw refusal(error, { path: segment.path, firstSeq: walk.expected }, range)
       })
       for (; reported < walk.spots.length; reported++) {
         // Never null: a walk that is told where to stop knows how much each place lost.
@@ -74,14 +76,14 @@ async function* readSegment(
 function refusal(
   error: NodeJS.ErrnoException,
   { path, firstSeq }: Pick<SegmentExtent, 'path' | 'firstSeq'>,
-  signal: AbortSignal | undefined,
+  range: ReadRange,
 ): Error {
-  if (signal?.aborted) return new WalError('WALV_ABORTED', 'Reading the log was aborted.', { cause: error })
+  if (range.signal?.aborted) return new WalError('WALV_ABORTED', 'Reading the log was aborted.', { cause: error })
   if (error.code === 'ENOENT') {
-    const message = `Record ${firstSeq} and those behind it were let go while they were being read. Start again from the last snapshot, or from the oldest record.`
+    const message = `Record ${firstSeq} and those behind it were removed while they were being read, as a checkpoint does that covers them. ${range.again}`
     return new WalError('WALV_SEQUENCE_TRIMMED', message, { file: path, seq: firstSeq, cause: error })
   }
-  return ioError(error, `${path} cannot be read; try again`, path)
+  return ioError(error, `${path} cannot be read`, path)
 }
 
 /** A frame that verifies and makes no sense was written by something else than walv, or by a defect of it. */

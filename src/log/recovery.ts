@@ -302,8 +302,12 @@ export async function removeLeftovers(
 
 export const lockPath = (directory: string): string => join(directory, LOCK_FILE)
 
-/** Turns an abort into an error of ours. */
-export function refuseAborted(error: unknown, signal: AbortSignal | undefined): void {
-  if (signal?.aborted)
-    throw new WalError('WALV_ABORTED', 'Opening the log was aborted. The directory is as it was.', { cause: error })
+const OPENING_ABORTED = 'Opening the log was aborted. Nothing that it held is lost.'
+
+/**
+ * Turns an abort into an error of ours. Opening for writing may have gone on to a new segment by then, or have repaired
+ * some: nothing is lost by that.
+ */
+export function refuseAborted(error: unknown, signal: AbortSignal | undefined, what: string = OPENING_ABORTED): void {
+  if (signal?.aborted) throw new WalError('WALV_ABORTED', what, { cause: error })
 }

@@ -26,7 +26,7 @@ export async function* scanLog(options: ScanOptions): AsyncGenerator<LogItem, vo
   const { disk = nodeDisk, signal } = options
   const found = await survey(disk, await readDirectory(disk, resolve(options.directory)), options)
   const told = new Set<string>()
-  const range = { from: 0, before: found.endSeq, durableBefore: found.durableBefore, signal }
+  const range = { from: 0, before: found.endSeq, durableBefore: found.durableBefore, signal, again: 'Read it again.' }
   for (const segment of found.segments) {
     for await (const items of readItems(disk, [segment], range)) {
       for (const item of items) if ('damage' in item) told.add(placeOf(item.damage))

@@ -203,7 +203,7 @@ export class SnapshotStore {
     try {
       yield* this.#pieces(path)
     } catch (error) {
-      throw ioError(error, `The snapshot file ${path} cannot be read; try again`, path)
+      throw ioError(error, `The snapshot file ${path} cannot be read`, path)
     }
   }
 
@@ -303,5 +303,5 @@ function unusable(name: string, path: string, error: NodeJS.ErrnoException): Sna
   if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return { kind: 'missing', what: `${name} is not there` }
   if (error.code === 'EISDIR') return { kind: 'snapshot', what: `${name} is a directory` }
   if (error.code === 'EFTYPE') return { kind: 'snapshot', what: `${name} is not a regular file` }
-  throw ioError(error, `The snapshot file ${path} cannot be read; try again`, path)
+  throw ioError(error, `The snapshot file ${path} cannot be read`, path)
 }

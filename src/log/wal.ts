@@ -58,6 +58,11 @@ export interface WalStats {
   readonly lastUpkeepError: string | undefined
 }
 
+const READ_AGAIN = 'Read again, from the oldest record that is kept (without `from`), or replay from the last snapshot.'
+/** What was listed when it was opened is all that it ever reads. */
+const OPEN_AGAIN =
+  'This log was opened read-only, and lists what was there then: open it again, and read from the oldest record or the last snapshot.'
+
 /**
  * A write-ahead log in a directory. Every append is acknowledged only when it is durable at the level asked for. One process writes; any number may read
  * beside it with `readOnly`.
@@ -121,7 +126,7 @@ export class Wal implements Log {
       refuseAborted(error, settings.signal)
       throw ioError(
         error,
-        `The log in ${settings.directory} cannot be opened; nothing that it held is changed`,
+        `The log in ${settings.directory} cannot be opened; nothing that it held is lost`,
         settings.directory,
       )
     }
@@ -200,7 +205,8 @@ export class Wal implements Log {
     }
     const durableBefore = this.durableSeq + 1
     const { signal, borrow = false } = options
-    const items = readItems(this.#settings.disk, extents, { from, before, durableBefore, signal, borrow })
+    const again = this.#writing ? READ_AGAIN : OPEN_AGAIN
+    const items = readItems(this.#settings.disk, extents, { from, before, durableBefore, signal, borrow, again })
     return this.#readers.add(new RecordReader(items, this.directory, this.#settings.recovery === 'salvage'))
   }
 
@@ -299,6 +305,7 @@ export class Wal implements Log {
       openForMs: this.#openForMs,
       entriesSinceCheckpoint: lastSeq - (this.lastCheckpoint?.sequenceNumber ?? firstSeq - 1),
       freeBytes,
+      freeFiles: await this.#freeFiles(),
       oldestTransaction: this.#writing?.transactions.oldest,
     }
     return judgeHealth(vitals, thresholds)
@@ -316,6 +323,12 @@ export class Wal implements Log {
     const at = this.#lastCheckpointAt
     if (at === undefined) return undefined
     return this.#writing?.checkpoints.takenAgoMs ?? Math.max(this.#openForMs, this.#settings.clock() - at)
+  }
+
+  /** Not all file systems have a limit, and not all disks can tell. */
+  async #freeFiles(): Promise<number> {
+    const { disk } = this.#settings
+    return (await disk.freeFiles?.(this.directory).catch(() => undefined)) ?? Number.POSITIVE_INFINITY
   }
 
   async #freeBytes(): Promise<number | string> {

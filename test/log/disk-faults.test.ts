@@ -144,6 +144,7 @@ for (const [code, expected] of [
   ['ENOSPC', 'WALV_DISK_FULL'],
   ['EDQUOT', 'WALV_DISK_FULL'],
   ['EMFILE', 'WALV_IO'],
+  ['EACCES', 'WALV_PERMISSION'],
 ] as const) {
   test(`when the next segment cannot be made (${code}) the append is refused, and the log goes on when it can`, async (t) => {
     const { wal, disk, directory } = await logOn(t)

@@ -55,3 +55,32 @@ test('an append that the disk refused was not logged, and the error says when to
     /^Writing failed \(no code\)\./,
   )
 })
+
+/** An error as Node gives it, with the call and the file. */
+const called = (code: string, syscall: string): NodeJS.ErrnoException =>
+  Object.assign(errno(code), { syscall, path: '/data/segment' })
+
+test('what has no room for another file may lack inodes, and is not called a full disk', () => {
+  const making = ioError(called('ENOSPC', 'open'), 'The thing failed', '/file')
+  assert.equal(
+    making.message,
+    'The thing failed: no space or no inode is left for another file (see df and df -i) (ENOSPC: /data/segment). Make space and try again.',
+  )
+  assert.match(
+    refusal(called('ENOSPC', 'open'), 'A segment cannot be made')(5).message,
+    /^A segment cannot be made \(ENOSPC: \/data\/segment\)\. No space or no inode is left for another file/,
+  )
+  assert.match(ioError(called('ENOSPC', 'write'), 'Failed', '/file').message, /^Failed: the disk is full/)
+})
+
+test('what is not allowed is told with its file, and an append that is not is told so by its code', () => {
+  for (const code of ['EACCES', 'EPERM', 'EROFS']) {
+    const error = refusal(called(code, 'open'), 'A segment cannot be made')(5)
+    assert.deepEqual([error.code, error.fate, error.file], ['WALV_PERMISSION', 'not-logged', '/data/segment'])
+    assert.equal(
+      error.message,
+      `A segment cannot be made (${code}: /data/segment). This is not allowed. Change owner or mode, and append again. Nothing was logged.`,
+    )
+    assert.match(ioError(called(code, 'open'), 'Failed', '/file').message, new RegExp(`\\(${code}: /data/segment\\)`))
+  }
+})

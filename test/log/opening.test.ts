@@ -210,7 +210,7 @@ test('a sync of the last file that fails refuses to open, and the file is closed
   const before = await segmentsOn(disk)
   await assert.rejects(openOn(disk), {
     code: 'WALV_IO',
-    message: /^The log in \/data\/log cannot be opened; nothing that it held is changed \(EIO/,
+    message: /^The log in \/data\/log cannot be opened; nothing that it held is lost \(EIO/,
   })
   assert.deepEqual(await segmentsOn(disk), before)
   const kinds = (kind: string): number =>
@@ -674,7 +674,7 @@ test('an abort ends opening with an error of its own, before or while it reads',
   const disk = await crafted((seed) => [deletion(0, seed)])
   const before = await pictureOf(disk)
   const check = (error: WalError): boolean => {
-    assert.equal(error.message, 'Opening the log was aborted. The directory is as it was.')
+    assert.equal(error.message, 'Opening the log was aborted. Nothing that it held is lost.')
     assert.equal((error.cause as Error).message, 'enough')
     return refusal('WALV_ABORTED')(error)
   }

@@ -148,7 +148,7 @@ test('a file that cannot be opened or read any more is an error with its name; o
       {
         code: 'WALV_IO',
         file: segmentAt(3),
-        message: /^\/data\/log\/segment-0000000003\.walv cannot be read; try again \(EMFILE/,
+        message: /^\/data\/log\/segment-0000000003\.walv cannot be read \(EMFILE/,
       },
     )
     assert.deepEqual(found, [0, 1, 2, 3])
@@ -159,11 +159,35 @@ test('a file that cannot be opened or read any more is an error with its name; o
     assert.deepEqual([error.file, error.seq], [segmentAt(3), 4])
     assert.match(
       error.message,
-      /^Record 4 and those behind it were let go while they were being read\. Start again from the last snapshot/,
+      /^Record 4 and those behind it were removed while they were being read, as a checkpoint does that covers them\. This log was opened read-only, .*: open it again,/,
     )
     return refusal('WALV_SEQUENCE_TRIMMED')(error)
   })
   assert.deepEqual(seqsOf(await collect(wal.read({ from: 6 }))), [6, 7, 8, 9])
+})
+
+test('a reader that retention overtakes is told what then succeeds: the writer to read again, a read-only one to open again', async () => {
+  const disk = new SimulatedDisk()
+  const wal = await openOn(disk, { segmentMaxBytes: 64 * 1024, checkpointRetention: 1 })
+  const fill = async (): Promise<void> => {
+    for (let count = 0; count < 3; count++) await wal.append(customOf(300_000))
+  }
+  await fill()
+  const reader = await openOn(disk, { readOnly: true })
+  const begun = wal.read()
+  await fill()
+  await wal.checkpoint({ seq: wal.lastSeq, snapshot: async () => null })
+  await assert.rejects(collect(begun), {
+    code: 'WALV_SEQUENCE_TRIMMED',
+    message: /\. Read again, from the oldest record/,
+  })
+  assert.ok((await collect(wal.read())).length > 0)
+  for (let time = 0; time < 2; time++) {
+    const overtaken = { code: 'WALV_SEQUENCE_TRIMMED', message: /opened read-only, .*: open it again/ }
+    await assert.rejects(collect(reader.read()), overtaken)
+  }
+  assert.ok((await collect((await openOn(disk, { readOnly: true })).read())).length > 0)
+  await wal.close()
 })
 
 test('a signal ends a reading, at its beginning or later, and what was opened is closed', async () => {

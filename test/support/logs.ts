@@ -88,7 +88,7 @@ export const idsIn = async (wal: Wal): Promise<string[]> => (await collect(wal.r
 /** The same of a log that is opened for it, read-only. */
 export async function idsOf(directory: string, options: Partial<WalOptions> = {}): Promise<string[]> {
   await using wal = await Wal.open({ directory, readOnly: true, ...options })
-  return idsIn(wal)
+  return await idsIn(wal)
 }
 
 /** A log with an insert for each id, closed in order. */

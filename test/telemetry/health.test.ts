@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { statfs } from 'node:fs/promises'
 import { type TestContext, test } from 'node:test'
+import { nodeDisk } from '../../src/disk/real.ts'
 import { judgeHealth, thresholdsOf, type Vitals } from '../../src/log/health.ts'
 import {
   DurableIndex,
@@ -144,7 +145,14 @@ test('the defaults: a day, a week and 10 000 entries for checkpoints, gibibytes 
 test('the defaults for sizes and syncs', () => {
   const GIB = 1024 * MIB
   const levelsOf = (bytes: number, medianSyncMs: number): string[] => {
-    const vitals = { directory: DIRECTORY, poison: undefined, bytes, medianSyncMs, freeBytes: 3 * GIB }
+    const vitals = {
+      directory: DIRECTORY,
+      poison: undefined,
+      bytes,
+      medianSyncMs,
+      freeBytes: 3 * GIB,
+      freeFiles: 1_000,
+    }
     const times = { checkpointAgeMs: undefined, openForMs: 0, entriesSinceCheckpoint: 0 }
     return judgeHealth({ ...vitals, ...times, oldestTransaction: undefined }, thresholdsOf({})).checks.map(
       ({ level }) => level,
@@ -158,7 +166,14 @@ test('the defaults for sizes and syncs', () => {
 
 /** The checks of a log in which little is so, with these thresholds on top of switched-off ones. */
 function checksOf(vitals: Partial<Vitals>, options: HealthOptions = {}): Map<HealthCheck['name'], HealthCheck> {
-  const fresh = { directory: '/log', poison: undefined, bytes: 3 * MIB, medianSyncMs: undefined, freeBytes: 7 * MIB }
+  const fresh = {
+    directory: '/log',
+    poison: undefined,
+    bytes: 3 * MIB,
+    medianSyncMs: undefined,
+    freeBytes: 7 * MIB,
+    freeFiles: 1_000,
+  }
   const times = { checkpointAgeMs: undefined, openForMs: 0, entriesSinceCheckpoint: 2, oldestTransaction: undefined }
   const space = { diskFreeWarnBytes: 0, diskFreeFailBytes: 0 }
   const { checks } = judgeHealth({ ...fresh, ...times, ...vitals }, thresholdsOf({ ...space, ...options }))
@@ -265,6 +280,24 @@ test('why there is no newer checkpoint is said with its age', async (t) => {
     message,
     /Call checkpoint\(\)\. The last automatic one failed: no memory for a copy\. The next is tried with the first change after \d s\.$/,
   )
+})
+
+test('a file system that runs out of inodes is told, whatever space it has', async (t) => {
+  const directory = await temporaryDirectory(t)
+  let free = 999
+  const disk = { ...nodeDisk, freeBytes: async () => 1e12, freeFiles: async () => free }
+  const wal = await openWal(t, { directory, disk })
+  const check = async (): Promise<string> => {
+    const { level, message } = checkOf(await wal.health(), 'disk-space')
+    return `${level} ${/inodes \(df -i\)/.test(message)}`
+  }
+  assert.equal(await check(), 'warn true')
+  free = 99
+  assert.equal(await check(), 'fail true')
+  free = 1000
+  assert.equal(await check(), 'ok false')
+  free = Number.POSITIVE_INFINITY
+  assert.equal(await check(), 'ok false')
 })
 
 test('a disk that cannot tell its free space, or fails to, is a warning', async (t) => {

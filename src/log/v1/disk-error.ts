@@ -1,19 +1,11 @@
-import { WalError, type WalErrorCode } from '../../errors.ts'
-
-const CODES: Readonly<Record<string, WalErrorCode>> = {
-  EACCES: 'WALV_PERMISSION',
-  EPERM: 'WALV_PERMISSION',
-  EROFS: 'WALV_PERMISSION',
-  ENOSPC: 'WALV_DISK_FULL',
-  EDQUOT: 'WALV_DISK_FULL',
-  EFTYPE: 'WALV_NOT_A_FILE',
-}
+import { WalError } from '../../errors.ts'
+import { codeOf } from '../io-error.ts'
 
 /** Passes a `WalError` on and makes one of an error of the operating system; `doing` completes "… failed". */
 export function diskError(cause: unknown, doing: string, file: string): WalError {
   if (cause instanceof WalError) return cause
-  const { code, message } = cause as NodeJS.ErrnoException
-  return new WalError(CODES[code ?? ''] ?? 'WALV_IO', `${doing} ${file} failed: ${message}.`, { file, cause })
+  const system = cause as NodeJS.ErrnoException
+  return new WalError(codeOf(system), `${doing} ${file} failed: ${system.message}.`, { file, cause })
 }
 
 /** The same for the log's directory, which may be missing or no directory. */
