@@ -1,14 +1,7 @@
-/** When automatic checkpoints are due, and what becomes of those that fail. */
-
+/** What counts for automatic checkpoints, and what becomes of those that fail. */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import type { ApplyQueue } from '../../src/index/apply-queue.ts'
-import { Checkpointing } from '../../src/index/checkpointing.ts'
-import type { IndexState } from '../../src/index/index-state.ts'
-import { LoggedAmount } from '../../src/index/logged-amount.ts'
-import { RetryDelay } from '../../src/index/retry-delay.ts'
-import { SnapshotWatch } from '../../src/log/snapshot-watch.ts'
-import { type DurableIndex, type DurableIndexOptions, flat, type IndexEntry, type Log } from '../../src/mod.ts'
+import { type DurableIndex, type DurableIndexOptions, flat, type IndexEntry } from '../../src/mod.ts'
 import { FailingDisk } from '../support/failing-disk.ts'
 import { names, openIndex, temporaryDirectory, until } from '../support/logs.ts'
 
@@ -49,70 +42,6 @@ test('what is replayed counts like what was just logged', async (t) => {
   await until(() => index.stats().checkpoints === 1)
 })
 
-const MIB = 1024 * 1024
-
-/** A scheduler at work beside an index of so many vectors of 256 dimensions, and how often it took a checkpoint. */
-function scheduler(vectors: number, snapshotBytes: number): { logged: LoggedAmount; taken: () => Promise<number> } {
-  const logged = new LoggedAmount()
-  let taken = 0
-  const log = {
-    lastCheckpoint: { sequenceNumber: 0, snapshot: { files: [{ bytes: snapshotBytes }] } },
-    checkpoint: async () => {
-      taken++
-    },
-  } as unknown as Log
-  const freeze = (): object => ({ release: () => {} })
-  const state = { logged, catalog: { size: vectors }, index: { dimensions: 256 }, freeze } as unknown as IndexState
-  const checkpointing = new Checkpointing(
-    log,
-    state,
-    { appliedSeq: 1 } as ApplyQueue,
-    'auto',
-    new SnapshotWatch('/log', 1),
-  )
-  return {
-    logged,
-    taken: async () => {
-      checkpointing.takeIfDue()
-      await new Promise(setImmediate)
-      return taken
-    },
-  }
-}
-
-test('by itself one is taken when the log has as many changes as the index has vectors, and 10,000', async () => {
-  for (const [vectors, due] of [
-    [100, 10_000],
-    [25_000, 25_000],
-  ] as const) {
-    const { logged, taken } = scheduler(vectors, 0)
-    logged.changes = due - 1
-    assert.equal(await taken(), 0)
-    logged.changes++
-    assert.equal(await taken(), 1)
-    logged.changes += due - 1
-    assert.equal(await taken(), 1)
-    logged.changes++
-    assert.equal(await taken(), 2)
-  }
-})
-
-test('by itself one is taken when the log is twice as large as the index, and 64 MiB', async () => {
-  for (const [vectors, snapshotBytes, due] of [
-    [100, 0, 64 * MIB],
-    [50 * 1024, 0, 100 * MIB],
-    [0, 60 * MIB, 120 * MIB],
-  ] as const) {
-    const { logged, taken } = scheduler(vectors, snapshotBytes)
-    logged.bytes = due - 1
-    assert.equal(await taken(), 0)
-    logged.bytes++
-    assert.equal(await taken(), 1)
-    logged.bytes += due - 1
-    assert.equal(await taken(), 1)
-  }
-})
-
 test('what a change takes in the log is estimated', async (t) => {
   const index = await open(t, { index: flat({ dimensions: 768 }) })
   const metadata = { title: 'x'.repeat(500), tags: ['a', 'b'], n: 1 }
@@ -146,27 +75,4 @@ test('an automatic checkpoint that fails is not tried again at once, and health 
   assert.equal((await index.health()).checks.find(({ name }) => name === 'checkpoint-age')!.level, 'ok')
   await index.insert('next', [1])
   await until(() => index.stats().checkpoints === 2)
-})
-
-test('each failure doubles the time until the next try, up to 10 minutes; a success ends that', () => {
-  let now = 1000
-  const delay = new RetryDelay(() => now)
-  assert.deepEqual([delay.failures, delay.remainingMs], [0, 0])
-  const waits: number[] = []
-  for (let failure = 0; failure < 9; failure++) {
-    delay.failed()
-    waits.push(delay.remainingMs)
-    now += delay.remainingMs - 1
-    assert.equal(delay.remainingMs, 1)
-    now++
-    assert.equal(delay.remainingMs, 0)
-  }
-  assert.deepEqual(
-    waits,
-    [5, 10, 20, 40, 80, 160, 320, 600, 600].map((seconds) => seconds * 1000),
-  )
-  assert.equal(delay.failures, 9)
-  delay.succeeded()
-  delay.failed()
-  assert.equal(delay.remainingMs, 5000)
 })
