@@ -106,11 +106,11 @@ function fateOf({ inSnapshot, unsure, gone }: Loss): Fate | undefined {
 }
 
 /** What holds of all losses alike is said once. */
-function commonFate({ losses, recoverable }: Diagnosis): string | undefined {
+function commonFate({ losses, recoverable, remedy }: Diagnosis): string | undefined {
   const fates = new Set(losses.map(fateOf))
   if (fates.size !== 1) return undefined
   const they = isOne(losses.flatMap(({ damage }) => damage.seqs)) ? 'it' : 'they'
-  const seq = recoverable?.snapshotSeq
+  const seq = remedy.snapshot === undefined ? recoverable?.snapshotSeq : Number(remedy.snapshot.slice(-16))
   if (fates.has('kept')) return `What ${they} did is in the snapshot through record ${seq}: an index loses nothing.`
   if (!fates.has('gone')) return undefined
   const why = seq === undefined ? 'there is no snapshot that holds it' : `the snapshot through record ${seq} is older`

@@ -151,7 +151,7 @@ async function examineV2(settings: WalSettings): Promise<Omit<Diagnosis, 'writer
     refusal: refusalOf(directory, damage, policiesFor(found)),
     format: 'v2',
     damage,
-    recoverable: recoverableOf(surveyed, checkpoint?.sequenceNumber),
+    recoverable: recoverableOf(surveyed, judged.checkpoint?.sequenceNumber),
     snapshotProved: judged.proved,
     losses,
     remedy: await remedyFor({ disk, directory, damage: found.damage, senseless, surveyed, covered, rescue }),

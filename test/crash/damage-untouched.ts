@@ -65,9 +65,12 @@ export class Untouched {
   }
 
   hasSnapshot(name: string): boolean {
-    return [...this.original.files.keys()]
-      .filter((path) => path.includes(`/${name}/`))
-      .every((path) => this.hasFile(path))
+    return (
+      [...this.original.files.keys()]
+        // What a snapshot says of itself is needed only where the log does not.
+        .filter((path) => path.includes(`/${name}/`) && !path.endsWith('/.checkpoint.json'))
+        .every((path) => this.hasFile(path))
+    )
   }
 
   /** The file is not there, or is not that segment any more, or holds nothing: who looks at the others cannot tell that it ever was. */
