@@ -4,8 +4,6 @@ import { readdirSync, readlinkSync } from 'node:fs'
 import { type TestContext, test } from 'node:test'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { OpenReaders } from '../../src/log/open-readers.ts'
-import type { RecordReader } from '../../src/log/read.ts'
 import { scanLog } from '../../src/log/scan.ts'
 import { Wal } from '../../src/mod.ts'
 import { FailingDisk } from '../support/failing-disk.ts'
@@ -51,19 +49,6 @@ test("closing waits for the reading that is under way, whose answer is the log's
   assert.equal((await first).value?.seq, 0)
   await closing
   assert.equal(openFiles(disk), 0)
-})
-
-test('readers that have come to their end are not kept, however many there were; one that has not is closed', async () => {
-  const readers = new OpenReaders()
-  let closed = 0
-  const readerOf = (isOpen: boolean): RecordReader => {
-    const reader = { isOpen, close: async () => closed++ }
-    return readers.add(reader as unknown as RecordReader)
-  }
-  const held = [readerOf(true), ...Array.from({ length: 1000 }, () => readerOf(false)), readerOf(true)]
-  await readers.close()
-  assert.equal(held.length, 1002)
-  assert.ok(closed >= 2 && closed < 100, `${closed} of 1002 were closed`)
 })
 
 setFlagsFromString('--expose-gc')
