@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import { readdir, readFile } from 'node:fs/promises'
 import { type TestContext, test } from 'node:test'
-import { type DurableIndex, type DurableIndexOptions, flat, indexIdentity, type VectorIndex } from '../../src/mod.ts'
-import { collect, insert, names, openIndex, openWal, refusal, segmentsIn, temporaryDirectory } from '../support/logs.ts'
+import { type DurableIndex, type DurableIndexOptions, flat, type VectorIndex } from '../../src/mod.ts'
+import { insert, names, openIndex, openWal, refusal, segmentsIn, temporaryDirectory } from '../support/logs.ts'
 
 const open = (t: TestContext, directory: string, options: Partial<DurableIndexOptions> = {}): Promise<DurableIndex> =>
   openIndex(t, { directory, index: flat({ dimensions: 2, metric: 'l2' }), ...options })
@@ -36,24 +36,6 @@ for (const [what, [options, found, own]] of Object.entries(OTHERS)) {
     assert.deepEqual([again.model, again.size], ['first-embed', 1])
   })
 }
-
-test('the first record says what vectors the log holds, and an empty index says so too', async (t) => {
-  const directory = await temporaryDirectory(t)
-  await (await open(t, directory, { model: 'm' })).close()
-  const wal = await openWal(t, { directory, readOnly: true })
-  const [first] = await collect(wal.read())
-  const identity = { dimensions: 2, metric: 'l2', elementType: 'f32', model: 'm' }
-  assert.deepEqual([first!.seq, indexIdentity(first!.entry), wal.recovery.index], [0, identity, identity])
-  await assert.rejects(open(t, directory, { index: flat({ dimensions: 3, metric: 'l2' }) }), refusedNaming('2', '3'))
-})
-
-test('it is written once, and again only where the model becomes known', async (t) => {
-  const directory = await temporaryDirectory(t)
-  for (const options of [{}, {}, { model: 'm' }, { model: 'm' }, {}]) await (await open(t, directory, options)).close()
-  const wal = await openWal(t, { directory, readOnly: true })
-  const said = (await collect(wal.read())).map(({ entry }) => indexIdentity(entry)?.model)
-  assert.deepEqual(said, [undefined, 'm'])
-})
 
 test('a log that a bare Wal began takes the identity of the first opening for writing; reading takes what is given', async (t) => {
   const directory = await temporaryDirectory(t)
