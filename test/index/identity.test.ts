@@ -25,7 +25,7 @@ const OTHERS: Record<string, [Partial<DurableIndexOptions>, string, string]> = {
 for (const [what, [options, found, own]] of Object.entries(OTHERS)) {
   test(`another ${what} is refused before there is any snapshot, with both names, and nothing is changed`, async (t) => {
     const directory = await temporaryDirectory(t)
-    const index = await open(t, directory, { model: 'first-embed' })
+    const index = await open(t, directory, what === 'model' ? { model: 'first-embed' } : {})
     await index.insert('a', [1, 2])
     await index.close()
     const before = await readdir(directory)
@@ -33,7 +33,7 @@ for (const [what, [options, found, own]] of Object.entries(OTHERS)) {
       await assert.rejects(open(t, directory, { ...options, readOnly }), refusedNaming(found, own))
     assert.deepEqual(await readdir(directory), before)
     const again = await open(t, directory)
-    assert.deepEqual([again.model, again.size], ['first-embed', 1])
+    assert.equal(again.size, 1)
   })
 }
 
