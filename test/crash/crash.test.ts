@@ -7,7 +7,7 @@ import { WORKLOADS } from './workloads.ts'
 /** How many seeds of each workload, from 1 on; of those with large records or an engine, which take their time, fewer. More of them: `npm run crash`. */
 const SEEDS = 4
 const SEEDS_OF_SLOW = 1
-const SLOW = /large|sustained|usearch|hnswlib/
+const SLOW = /large|sustained|varied|usearch|hnswlib/
 const MIN_STATES = 20_000
 /** Seeds beyond those that found something once. */
 const FOUND: Readonly<Record<string, readonly number[]>> = {

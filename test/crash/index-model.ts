@@ -5,8 +5,8 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 
-/** A change of the map of ids to values: null removes. */
-export type Effect = readonly [id: string, value: Value | null]
+/** A change of the map of ids to values: null removes; what is a function goes by what was there. */
+export type Effect = readonly [id: string, value: Value | null | ((before: Value | undefined) => Value | null)]
 
 export interface Value {
   readonly vector: Float32Array
@@ -21,29 +21,49 @@ export interface IndexFacts {
   /** What was there before all that is submitted. */
   readonly base: Content
   readonly submitted: readonly (readonly Effect[])[]
-  /** How many of them, from the beginning, must be there. */
+  /** How many of them, from the beginning, must be there after the death of the process. */
   readonly acknowledged: number
+  /** And after a power cut. */
+  readonly durable: number
 }
 
-const NOTHING: IndexFacts = { base: new Map(), submitted: [], acknowledged: 0 }
+const NOTHING: IndexFacts = { base: new Map(), submitted: [], acknowledged: 0, durable: 0 }
 
 export class IndexModel {
   #facts: IndexFacts
   readonly #witness: (facts: IndexFacts) => void
+  readonly #syncsEach: boolean
 
-  constructor(witness: (facts: IndexFacts) => void, facts: IndexFacts = NOTHING) {
+  /** `syncsEach`: what is acknowledged is durable. */
+  constructor(witness: (facts: IndexFacts) => void, facts: IndexFacts = NOTHING, syncsEach = true) {
     this.#facts = facts
     this.#witness = witness
+    this.#syncsEach = syncsEach
     witness(facts)
+  }
+
+  get facts(): IndexFacts {
+    return this.#facts
+  }
+
+  /** What is there once all that was submitted has taken effect. */
+  get latest(): Content {
+    const state = new Map(this.#facts.base)
+    for (const unit of this.#facts.submitted) for (const effect of unit) apply(state, effect)
+    return state
   }
 
   /** Notes a unit just before it is handed over. */
   submit(effects: readonly Effect[]): SubmittedUnit {
     const submitted = [...this.#facts.submitted, effects]
+    const { base } = this.#facts
     this.#note({ submitted })
     return {
       acknowledge: () => {
-        this.#note({ acknowledged: Math.max(this.#facts.acknowledged, submitted.length) })
+        // Another life has begun meanwhile.
+        if (base !== this.#facts.base) return
+        const acknowledged = Math.max(this.#facts.acknowledged, submitted.length)
+        this.#note({ acknowledged, ...(this.#syncsEach && { durable: acknowledged }) })
       },
       refuse: () => {
         this.#note({ submitted: this.#facts.submitted.map((unit) => (unit === effects ? [] : unit)) })
@@ -51,21 +71,31 @@ export class IndexModel {
     }
   }
 
-  /** Fails unless `found` is the state after a prefix of what was submitted that holds all that was acknowledged. It is the truth from then on. */
-  settle(found: Content): void {
-    const { submitted, acknowledged } = this.#facts
+  /** What is acknowledged now is durable once `work` has resolved. */
+  async vouchAfter(work: Promise<unknown>): Promise<void> {
+    const { base, acknowledged } = this.#facts
+    await work
+    if (base === this.#facts.base) this.#note({ durable: Math.max(this.#facts.durable, acknowledged) })
+  }
+
+  /**
+   * Fails unless `found` is the state after a prefix of what was submitted that holds the first `through` of it, by default all that
+   * was acknowledged. It is the truth from then on.
+   */
+  settle(found: Content, through: number = this.#facts.acknowledged): void {
+    const { submitted } = this.#facts
     const wanted = textOf(found)
     const state = new Map(this.#facts.base)
     let place = 0
     for (const unit of [[], ...submitted]) {
       for (const effect of unit) apply(state, effect)
-      if (place >= acknowledged && textOf(state) === wanted) {
+      if (place >= through && textOf(state) === wanted) {
         this.#note({ ...NOTHING, base: found })
         return
       }
       place++
     }
-    assert.fail(`no prefix of ${submitted.length} units, ${acknowledged} of them acknowledged, gives ${wanted}`)
+    assert.fail(`no prefix of ${submitted.length} units, ${through} of them acknowledged, gives ${wanted}`)
   }
 
   #note(change: Partial<IndexFacts>): void {
@@ -80,7 +110,8 @@ export interface SubmittedUnit {
   refuse(): void
 }
 
-function apply(state: Map<string, Value>, [id, value]: Effect): void {
+function apply(state: Map<string, Value>, [id, change]: Effect): void {
+  const value = typeof change === 'function' ? change(state.get(id)) : change
   if (value === null) state.delete(id)
   else state.set(id, value)
 }

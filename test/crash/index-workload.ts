@@ -56,7 +56,7 @@ const opener =
     })
 
 /** What an index holds, after making sure that its fingerprint is of that. */
-function contentOf(index: DurableIndex): Content {
+export function contentOf(index: DurableIndex): Content {
   const content = new Map(
     [...index.ids()].map((id) => {
       const { vector, metadata } = index.get(id)!

@@ -1,4 +1,5 @@
 /** Timers and clocks that go on only when the work says so: a run then depends on nothing but its seed. */
+import { createRequire, syncBuiltinESMExports } from 'node:module'
 
 const START = 1_700_000_000_000
 
@@ -18,18 +19,25 @@ function add(callback: () => void, delayMs: number, intervalMs: number | undefin
   return timer
 }
 
-/** From here on, for all of this thread. */
+/**
+ * From here on, for all of this thread. walv keeps the clocks and timers that it finds when it is loaded: it must be
+ * loaded later.
+ */
 export function installVirtualTime(): void {
   const clear = (timer: unknown): void => {
     timers.delete(timer as Timer)
   }
-  Object.assign(globalThis, {
+  const virtual = {
     setTimeout: (callback: () => void, delayMs = 0) => add(callback, delayMs, undefined),
     setInterval: (callback: () => void, delayMs = 0) => add(callback, delayMs, delayMs),
     clearTimeout: clear,
     clearInterval: clear,
-  })
+  }
+  Object.assign(globalThis, virtual)
+  Object.assign(createRequire(import.meta.url)('node:timers'), virtual)
+  syncBuiltinESMExports()
   Date.now = () => now
+  performance.now = () => now
 }
 
 /** A new run begins: what the last one was waiting for never happens. */

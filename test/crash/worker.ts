@@ -1,13 +1,15 @@
 /** A thread that does one job after the other. */
+import './install-virtual-time.ts'
+import assert from 'node:assert/strict'
 import { parentPort } from 'node:worker_threads'
+import { clearTimeout } from '../../src/clock.ts'
 import { type Job, runJob } from './job.ts'
-import { installVirtualTime } from './virtual-time.ts'
-
-installVirtualTime()
 
 /** Promises whose rejection nobody waited for: a defect, whoever made them. */
 const unhandled: unknown[] = []
 process.on('unhandledRejection', (error) => unhandled.push(error))
+
+assert.equal(clearTimeout, globalThis.clearTimeout, 'walv was loaded before its timers were replaced')
 
 parentPort!.on('message', async (job: Job) => {
   const result = await runJob(job)

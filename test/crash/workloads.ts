@@ -6,6 +6,7 @@ import { indexWorkload } from './index-workload.ts'
 import { logWorkload, STREAMS } from './log-workload.ts'
 import { repairWorkload } from './repair-workload.ts'
 import { sustainedWorkload } from './sustained-workload.ts'
+import { variedIndexWorkload } from './varied-index-workload.ts'
 import type { Workload } from './workload.ts'
 
 export { DIRECTORY } from './workload.ts'
@@ -28,6 +29,8 @@ export const WORKLOADS: readonly Workload[] = [
   sustainedWorkload('sustained-log', 'none'),
   sustainedWorkload('failing-sustained-log', 'lasting'),
   logWorkload('lasting-large-log', 12, 'lasting', STREAMS),
+  variedIndexWorkload('varied-index', 'none'),
+  variedIndexWorkload('failing-varied-index', 'lasting'),
   repairWorkload('repair', 3),
   convertWorkload('convert', 1),
 ]

@@ -1,0 +1,4 @@
+/** To be imported before anything of `src`. */
+import { installVirtualTime } from './virtual-time.ts'
+
+installVirtualTime()
