@@ -70,13 +70,16 @@ test('a reader that nobody holds any more gives its file back when it is collect
   const directory = await temporaryDirectory(t)
   await writeLog(directory, IDS)
   const wal = await Wal.open({ directory, readOnly: true })
-  const begin = async (): Promise<void> => {
-    await wal.read().next()
-    await wal.replay().next()
-    await scanLog({ directory }).next()
+  // In a function of its own, whose variables are gone with it.
+  const openWhileHeld = async (): Promise<number> => {
+    const held: AsyncIterator<unknown>[] = []
+    for (let time = 0; time < 5; time++) held.push(wal.read(), wal.replay(), scanLog({ directory }))
+    for (const reader of held) await reader.next()
+    const open = descriptorsIn(directory)
+    await held[0]!.next()
+    return open
   }
-  for (let time = 0; time < 5; time++) await begin()
-  assert.equal(descriptorsIn(directory), 15)
+  assert.equal(await openWhileHeld(), 15)
   for (let turn = 0; turn < 1000 && descriptorsIn(directory) > 0; turn++) {
     collectGarbage()
     await new Promise(setImmediate)
