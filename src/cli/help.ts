@@ -25,7 +25,7 @@ export function programHelp(commands: readonly Pick<CommandSpec, 'name' | 'summa
     'walv: a crash-safe write-ahead log for vector indexes',
     'Usage: walv COMMAND [ARGUMENTS] [OPTIONS]',
     table(rows),
-    'More on one of them: walv COMMAND --help\n',
+    'More on one of them: walv COMMAND --help. Which walv this is: walv --version\n',
   ].join('\n\n')
 }
 

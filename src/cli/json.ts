@@ -1,6 +1,8 @@
 /**
- * The lines of `--json`: one object a record or a damage, without the line feed. Integers that have 64 bits on disk are decimal strings,
- * vectors and data are base64 (vectors of little-endian float32). The lines are put together from texts, so that no key of anybody's
+ * The lines of `--json`: one object a record or a damage, without the line feed. What has 64 bits on
+ * disk (sequence numbers, ids of transactions, times) is a decimal string in the output of every
+ * command, or null where there is none; counts, bytes, dimensions and durations are numbers. Vectors
+ * and data are base64 (vectors of little-endian float32). The lines are put together from texts, so that no key of anybody's
  * metadata, `__proto__` included, means anything here.
  */
 import { relative } from 'node:path'
@@ -11,6 +13,7 @@ import {
   indexIdentity,
   type JsonValue,
   type Loss,
+  type Recoverable,
   type RecoveryReport,
   type SequenceRange,
   type SnapshotReference,
@@ -60,7 +63,7 @@ export function diagnosisToJson(diagnosis: Diagnosis, lostIds: LostIds): string 
     format: format ?? null,
     refusal: refusal ?? null,
     damage: damage.map(plainDamage),
-    recoverable: recoverable ? { ...recoverable, snapshotSeq: recoverable.snapshotSeq ?? null } : null,
+    recoverable: recoverable ? plainRecoverable(recoverable) : null,
     ...(snapshotProved === false && { snapshotProved }),
     losses: losses.map((loss) => plainLoss(loss, lostIds.get(loss) ?? [])),
     writer: writer ?? null,
@@ -68,6 +71,27 @@ export function diagnosisToJson(diagnosis: Diagnosis, lostIds: LostIds): string 
   }
   return JSON.stringify({ diagnosis: plain })
 }
+
+function plainRecoverable(recoverable: Recoverable): JsonValue {
+  const { firstSeq, lastSeq, snapshotSeq, gaps, inDoubt, incompleteTransactions, ...figures } = recoverable
+  return {
+    ...figures,
+    firstSeq: seqOrNull(firstSeq),
+    lastSeq: seqOrNull(lastSeq),
+    snapshotSeq: seqOrNull(snapshotSeq),
+    gaps: gaps.map(gapToJson),
+    inDoubt: inDoubt.map(String),
+    incompleteTransactions: incompleteTransactions.map(String),
+  }
+}
+
+/** Null for none: undefined, or the -1 of an empty log. */
+export const seqOrNull = (seq: number | undefined): string | null => (seq === undefined || seq < 0 ? null : String(seq))
+
+export const gapToJson = ({ from, through }: { readonly from: number; readonly through: number }): JsonValue => ({
+  from: String(from),
+  through: String(through),
+})
 
 function plainLoss({ damage, inSnapshot, unsure, gone }: Loss, ids: readonly LostId[]): JsonValue {
   return {

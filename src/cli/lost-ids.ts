@@ -1,5 +1,6 @@
 /** What is left of the ids in lost records: in the snapshot, and in the records around the loss. */
-import { type BatchMember, type Diagnosis, type Loss, Wal, WalError } from '../mod.ts'
+import { type Diagnosis, type Loss, Wal, WalError } from '../mod.ts'
+import { cataloguedIds, changesIn, hasCatalog } from './live-ids.ts'
 
 /** One id of a loss. */
 export interface LostId {
@@ -13,9 +14,6 @@ export interface LostId {
 export type LostIds = ReadonlyMap<Loss, readonly LostId[]>
 
 type Target = { -readonly [K in keyof LostId]: LostId[K] } & { readonly from: number; readonly through: number }
-
-/** A snapshot of a durable index has this list of its ids, whatever the index: docs/format.md. */
-const CATALOG = 'catalog.jsonl'
 
 /**
  * Looks up the ids that could be read of what is gone. Reads the snapshot's list of ids and replays the log, in bounded memory. Empty where nothing is gone, and where
@@ -43,9 +41,8 @@ function targetsOf({ damage, gone }: Loss): Target[] {
 async function follow(directory: string, targets: readonly Target[]): Promise<void> {
   const wal = await Wal.open({ directory, readOnly: true, recovery: 'salvage' })
   const { snapshot, lastCheckpoint } = wal
-  if (snapshot?.reference.files.some(({ name }) => name === CATALOG)) {
-    const ids = new Set(targets.map(({ id }) => id))
-    for await (const id of catalogued(snapshot.read(CATALOG), ids)) {
+  if (snapshot && hasCatalog(snapshot)) {
+    for await (const id of cataloguedIds(snapshot)) {
       for (const target of targets) if (target.id === id) target.older = 'snapshot'
     }
   }
@@ -59,25 +56,4 @@ async function follow(directory: string, targets: readonly Target[]): Promise<vo
 function note(target: Target, seq: number, type: 'insert' | 'update' | 'delete'): void {
   if (seq < target.from) target.older = type === 'delete' ? undefined : seq
   else if (seq > target.through) target.newer ??= { seq, type }
-}
-
-function* changesIn(entries: readonly BatchMember[]): Generator<Exclude<BatchMember, { type: 'batch' | 'custom' }>> {
-  for (const entry of entries) {
-    if (entry.type === 'batch') yield* changesIn(entry.entries)
-    else if (entry.type !== 'custom') yield entry
-  }
-}
-
-/** Which of `ids` a catalog lists. */
-async function* catalogued(pieces: AsyncIterable<Uint8Array>, ids: ReadonlySet<string>): AsyncGenerator<string> {
-  const decoder = new TextDecoder()
-  let rest = ''
-  for await (const piece of pieces) {
-    const lines = (rest + decoder.decode(piece, { stream: true })).split('\n')
-    rest = lines.pop()!
-    for (const line of lines) {
-      const entry: unknown = JSON.parse(line)
-      if (Array.isArray(entry) && ids.has(entry[1])) yield entry[1]
-    }
-  }
 }

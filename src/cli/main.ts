@@ -2,6 +2,7 @@
 import { WalError } from '../mod.ts'
 import { findCommand, parseCommand } from './args.ts'
 import { type Command, type ExitCode, exitCodeOf } from './command.ts'
+import { checkpoint } from './commands/checkpoint.ts'
 import { convert } from './commands/convert.ts'
 import { demo } from './commands/demo.ts'
 import { doctor } from './commands/doctor.ts'
@@ -12,14 +13,30 @@ import { repair } from './commands/repair.ts'
 import { stats } from './commands/stats.ts'
 import { verify } from './commands/verify.ts'
 import { programHelp } from './help.ts'
+import { packageVersion } from './package.ts'
 
-const COMMANDS: readonly Command[] = [demo, log, verify, doctor, repair, stats, importVectors, query, convert]
+const COMMANDS: readonly Command[] = [
+  demo,
+  log,
+  verify,
+  doctor,
+  repair,
+  stats,
+  importVectors,
+  query,
+  checkpoint,
+  convert,
+]
 
 async function main([name, ...rest]: readonly string[]): Promise<ExitCode> {
   const specs = COMMANDS.map(({ spec }) => spec)
   if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
     process.stdout.write(programHelp(specs))
     return name === undefined ? 2 : 0
+  }
+  if (name === '--version' || name === '-v') {
+    process.stdout.write(`${packageVersion()}\n`)
+    return 0
   }
   const { run, spec } = COMMANDS[specs.indexOf(findCommand(specs, name))]!
   const parsed = parseCommand(spec, rest)

@@ -1,6 +1,8 @@
 /** What the commands ask of a directory before they use it. */
-import { readdir } from 'node:fs/promises'
-import { type BatchMember, type Metric, Wal, WalError } from '../mod.ts'
+import { readdir, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type BatchMember, type JsonValue, type Metric, Wal, WalError } from '../mod.ts'
+import { type Engine, isEngine } from './engines.ts'
 
 /** What kind of index a directory holds. */
 export interface IndexKind {
@@ -33,6 +35,25 @@ export async function openToLook(
   return wal
 }
 
+/** Snapshots as folders on the disk, and all their files. */
+export interface SnapshotFolders {
+  readonly count: number
+  readonly bytes: number
+}
+
+/** The snapshots that a directory has. */
+export async function snapshotsIn(directory: string): Promise<SnapshotFolders> {
+  const folder = join(directory, 'snapshots')
+  const names = (await readdir(folder).catch(() => [])).filter((name) => /^snapshot-\d+$/.test(name))
+  let bytes = 0
+  for (const name of names) {
+    // A writer beside it may let go of one meanwhile.
+    for (const file of await readdir(join(folder, name)).catch(() => []))
+      bytes += (await stat(join(folder, name, file)).catch(() => undefined))?.size ?? 0
+  }
+  return { count: names.length, bytes }
+}
+
 /** What vectors the directory holds: the log says, or its first vector. Undefined where there is no vector. */
 export async function indexKind(directory: string): Promise<IndexKind | undefined> {
   const wal = await Wal.open({ directory, readOnly: true })
@@ -43,6 +64,18 @@ export async function indexKind(directory: string): Promise<IndexKind | undefine
     if (vector) return { dimensions: vector.length, metric: undefined }
   }
   return undefined
+}
+
+/**
+ * The engine to write an index with: the one that was asked for, or the one of its last snapshot,
+ * whose graph would otherwise have to be built again, or `flat`.
+ */
+export async function engineOf(directory: string, asked: Engine | undefined): Promise<Engine> {
+  if (asked !== undefined) return asked
+  const wal = await Wal.open({ directory, readOnly: true })
+  const info = wal.lastCheckpoint?.snapshot?.info
+  const kind = (info as { readonly kind?: JsonValue } | null | undefined)?.kind
+  return isEngine(kind) ? kind : 'flat'
 }
 
 function firstVector(entries: readonly BatchMember[]): Float32Array | undefined {

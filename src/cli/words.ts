@@ -3,13 +3,13 @@
  * from. `data/README.md` specifies the file.
  */
 import { createHash } from 'node:crypto'
-import { existsSync, readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
-import { fileURLToPath, pathToFileURL } from 'node:url'
+import { pathToFileURL } from 'node:url'
 import { WalError } from '../mod.ts'
 import { floatsFromBytes } from './floats.ts'
+import { packageFolder } from './package.ts'
 import { openWinkEmbeddings } from './wink.ts'
 
 /** A word and its vector. */
@@ -91,18 +91,6 @@ function hashOf(bytes: Buffer): Buffer {
 
 function invalid(file: string, what: string, cause?: unknown): WalError {
   return new WalError('WALV_INVALID_FILE', `The demo's words ${file} ${what}. Install walv again.`, { file, cause })
-}
-
-/** The folder of walv's own package.json: compiled code lies at different depths below it, in a package and in a checkout. */
-function packageFolder(): string {
-  const start = dirname(fileURLToPath(import.meta.url))
-  for (let folder = start; folder !== dirname(folder); folder = dirname(folder)) {
-    const manifest = join(folder, 'package.json')
-    if (existsSync(manifest) && JSON.parse(readFileSync(manifest, 'utf8')).name === 'walv') return folder
-  }
-  throw new WalError('WALV_INVALID_FILE', `walv's package.json is not above ${start}. Install walv again.`, {
-    file: start,
-  })
 }
 
 function workingDirectory(): URL {

@@ -1,8 +1,11 @@
-import type { BatchMember, Wal, WalEntry } from '../../mod.ts'
+import type { BatchMember, IndexIdentity, Wal, WalEntry } from '../../mod.ts'
 import { defineCommand } from '../args.ts'
 import { type Command, command, type ExitCode, printJson, printLine } from '../command.ts'
-import { openToLook } from '../opening.ts'
+import { seqOrNull } from '../json.ts'
+import { countVectors } from '../live-ids.ts'
+import { openToLook, type SnapshotFolders, snapshotsIn } from '../opening.ts'
 import { formatBytes, formatCount, formatQuantity, table } from '../output.ts'
+import { cut, escapeControls, quote } from '../text.ts'
 
 const spec = defineCommand({
   name: 'stats',
@@ -15,42 +18,63 @@ const spec = defineCommand({
 
 export const stats: Command = command(spec, async ({ json }, { directory }): Promise<ExitCode> => {
   const wal = await openToLook(directory)
-  const { firstSeq, lastSeq, durableSeq, segments, bytes, checkpoints } = wal.stats()
-  const { entries, bytes: usedBytes, transactions, damage, closedInOrder } = wal.recovery
-  const { kinds, ids } = await count(wal)
-  const checkpoint = wal.lastCheckpoint
-  const exitCode = damage.every(({ kind }) => kind === 'torn-tail') ? 0 : 1
-  if (json) {
-    const figures = {
-      firstSeq,
-      lastSeq,
-      durableSeq,
-      segments,
-      bytes,
-      usedBytes,
-      entries,
-      kinds,
-      ids,
-      transactions,
-      checkpoints,
-    }
-    await printJson({
-      ...figures,
-      lastCheckpoint: checkpoint?.sequenceNumber ?? null,
-      info: checkpoint?.snapshot?.info ?? null,
-      damage: damage.length,
-      closedInOrder,
-    })
-    return exitCode
+  const figures = {
+    wal,
+    ...(await countRecords(wal)),
+    vectors: await countVectors(wal),
+    snapshots: await snapshotsIn(directory),
   }
-  const rows: [string, string][] = [
-    [
-      'records',
-      entries === 0
-        ? 'none'
-        : `${formatCount(entries)} (${firstSeq} to ${lastSeq}; promised durable through ${durableSeq})`,
-    ],
-    ...Object.entries(kinds).map(([kind, number]): [string, string] => [`  ${kind}`, formatCount(number)]),
+  if (json) await printJson(plain(figures))
+  else await printLine(table(rowsOf(figures)))
+  return wal.recovery.damage.every(({ kind }) => kind === 'torn-tail') ? 0 : 1
+})
+
+interface Figures {
+  readonly wal: Wal
+  /** How many records of each kind. */
+  readonly kinds: Readonly<Record<string, number>>
+  readonly ids: number
+  /** Undefined where the snapshot is no index's. */
+  readonly vectors: number | undefined
+  readonly snapshots: SnapshotFolders
+}
+
+function plain({ wal, kinds, ids, vectors, snapshots }: Figures): object {
+  const { firstSeq, lastSeq, durableSeq, segments, bytes, checkpoints } = wal.stats()
+  const { entries, bytes: usedBytes, transactions, damage, closedInOrder, index } = wal.recovery
+  const checkpoint = wal.lastCheckpoint
+  return {
+    vectors: vectors ?? null,
+    index: index ?? null,
+    firstSeq: entries === 0 ? null : seqOrNull(firstSeq),
+    lastSeq: seqOrNull(lastSeq),
+    durableSeq: seqOrNull(durableSeq),
+    segments,
+    bytes,
+    usedBytes,
+    entries,
+    kinds,
+    ids,
+    transactions: { ...transactions, inDoubt: transactions.inDoubt.map(String) },
+    checkpoints,
+    lastCheckpoint: seqOrNull(checkpoint?.sequenceNumber),
+    snapshots,
+    info: checkpoint?.snapshot?.info ?? null,
+    damage: damage.length,
+    closedInOrder,
+  }
+}
+
+function rowsOf({ wal, kinds, ids, vectors, snapshots }: Figures): string[][] {
+  const { firstSeq, lastSeq, durableSeq, segments, bytes, checkpoints } = wal.stats()
+  const { entries, bytes: usedBytes, transactions, damage, closedInOrder, index } = wal.recovery
+  const checkpoint = wal.lastCheckpoint
+  const held = `${snapshots.count} (${formatBytes(snapshots.bytes)})`
+  return [
+    ...(vectors === undefined ? [] : [['vectors', [formatCount(vectors), ...shapeOf(index)].join(' ')]]),
+    ['records', entries === 0 ? 'none' : `${formatCount(entries)} (${firstSeq} to ${lastSeq})`],
+    ...Object.entries(kinds).map(([kind, number]) => [`  ${kind}`, formatCount(number)]),
+    ['durable through', seqOrNull(durableSeq) ?? 'nothing yet'],
     ['distinct ids in them', formatCount(ids)],
     [
       'transactions',
@@ -58,15 +82,24 @@ export const stats: Command = command(spec, async ({ json }, { directory }): Pro
     ],
     ['segments', `${segments} (${formatBytes(bytes)} on disk, ${formatBytes(usedBytes)} of records)`],
     ['checkpoints', checkpoint ? `${checkpoints}, the last through record ${checkpoint.sequenceNumber}` : 'none'],
-    ['snapshot', checkpoint?.snapshot ? JSON.stringify(checkpoint.snapshot.info) : 'none'],
+    ['snapshots', snapshots.count === 0 ? 'none' : held],
+    ...(checkpoint?.snapshot
+      ? [['  the last says', escapeControls(cut(JSON.stringify(checkpoint.snapshot.info), 50))]]
+      : []),
     ['closed in order', closedInOrder ? 'yes' : 'no'],
     ['damage', damage.length === 0 ? 'none' : `${formatQuantity(damage.length, 'place')}; see walv verify`],
   ]
-  await printLine(table(rows))
-  return exitCode
-})
+}
 
-async function count(wal: Wal): Promise<{ kinds: Record<string, number>; ids: number }> {
+const shapeOf = (index: IndexIdentity | undefined): string[] =>
+  index === undefined
+    ? []
+    : [
+        `of ${formatQuantity(index.dimensions, 'dimension')}, metric ${index.metric}`,
+        ...(index.model === undefined ? [] : [`(model ${quote(index.model)})`]),
+      ]
+
+async function countRecords(wal: Wal): Promise<{ kinds: Record<string, number>; ids: number }> {
   const kinds: Record<string, number> = {}
   const ids = new Set<string>()
   for await (const { entry } of wal.read()) {

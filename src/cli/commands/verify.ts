@@ -3,7 +3,7 @@ import { type Damage, nodeDisk, type RecoveryReport, WalError } from '../../mod.
 import { readV1Directory } from '../../v1.ts'
 import { defineCommand } from '../args.ts'
 import { type Command, command, type ExitCode, printJson, printLine } from '../command.ts'
-import { damageToJson } from '../json.ts'
+import { damageToJson, gapToJson, seqOrNull } from '../json.ts'
 import { openToLook } from '../opening.ts'
 import { coloursFor, formatBytes, formatDuration, formatQuantity } from '../output.ts'
 import { startProgress } from '../progress.ts'
@@ -23,7 +23,7 @@ export const verify: Command = command(spec, async ({ json }, { directory }): Pr
   const found = await read(directory)
   for (const damage of found.damage) await printLine(json ? damageToJson(damage) : damageToText(damage))
   const fine = found.damage.every(({ kind }) => kind === 'torn-tail')
-  if (json) await printJson({ verified: { ...found.figures, damage: found.damage.length, intact: fine } })
+  if (json) await printJson({ verified: { ...plain(found.figures), damage: found.damage.length, intact: fine } })
   else await printLine(summary(found.figures, found.damage, fine))
   return fine ? 0 : 1
 })
@@ -33,10 +33,8 @@ interface Figures {
   readonly records: number
   readonly bytes: number
   readonly durationMs: number
-  /** These only of v2. */
-  readonly snapshotSeq?: number | null
-  readonly gaps?: RecoveryReport['gaps']
-  readonly incompleteTransactions?: readonly number[]
+  /** What was recovered of a log of v2. */
+  readonly report?: RecoveryReport
 }
 
 async function read(directory: string): Promise<{ damage: readonly Damage[]; figures: Figures }> {
@@ -51,32 +49,23 @@ async function read(directory: string): Promise<{ damage: readonly Damage[]; fig
 async function readV2(directory: string): Promise<{ damage: readonly Damage[]; figures: Figures }> {
   using progress = startProgress({ label: 'verifying', unit: 'bytes' })
   const wal = await openToLook(directory, (done) => progress.update(done))
-  const report = wal.recovery
-  return { damage: report.damage, figures: { format: 'v2', records: report.entries, ...figuresOf(report) } }
+  const { damage, entries, bytes, durationMs } = wal.recovery
+  return { damage, figures: { format: 'v2', records: entries, bytes, durationMs, report: wal.recovery } }
 }
 
-function figuresOf({
-  bytes,
-  durationMs,
-  segments,
-  lastSeq,
-  transactions,
-  checkpoints,
-  snapshotSeq,
-  gaps,
-  incompleteTransactions,
-  closedInOrder,
-}: RecoveryReport) {
+function plain({ report, durationMs, ...figures }: Figures): object {
+  const common = { ...figures, durationMs: Math.round(durationMs) }
+  if (report === undefined) return common
+  const { segments, lastSeq, transactions, checkpoints, snapshotSeq, closedInOrder } = report
   return {
-    bytes,
-    durationMs: Math.round(durationMs),
+    ...common,
     segments,
-    lastSeq,
-    transactions,
+    lastSeq: seqOrNull(lastSeq),
+    transactions: { ...transactions, inDoubt: transactions.inDoubt.map(String) },
     checkpoints,
-    snapshotSeq: snapshotSeq ?? null,
-    gaps,
-    incompleteTransactions,
+    snapshotSeq: seqOrNull(snapshotSeq),
+    gaps: report.gaps.map(gapToJson),
+    incompleteTransactions: report.incompleteTransactions.map(String),
     closedInOrder,
   }
 }
@@ -93,11 +82,11 @@ async function readV1(directory: string): Promise<{ damage: readonly Damage[]; f
       bytes += record.payload.length
     }
   }
-  return { damage, figures: { format: 'v1', records, bytes, durationMs: Math.round(monotonicMs() - started) } }
+  return { damage, figures: { format: 'v1', records, bytes, durationMs: monotonicMs() - started } }
 }
 
 function summary(
-  { format, records, bytes, durationMs, snapshotSeq, gaps = [] }: Figures,
+  { format, records, bytes, durationMs, report }: Figures,
   damage: readonly Damage[],
   fine: boolean,
 ): string {
@@ -106,7 +95,8 @@ function summary(
     bold(verdict(damage, fine)),
     `${formatQuantity(records, 'record')} (${formatBytes(bytes)}, format ${format}) read and checked in ${formatDuration(durationMs)}`,
   ]
-  if (snapshotSeq != null) sentences.push(`The snapshot through record ${snapshotSeq} verifies`)
+  if (report?.snapshotSeq !== undefined) sentences.push(`The snapshot through record ${report.snapshotSeq} verifies`)
+  const gaps = report?.gaps ?? []
   if (gaps.length > 0) sentences.push(`Lost before, and recorded by a repair: seq ${gaps.map(rangeToText).join(', ')}`)
   if (!fine) sentences.push('What to do: docs/operations.md')
   return `${sentences.join('. ')}.`

@@ -284,7 +284,7 @@ test('A loss is told in JSON with all that is known of it', async (t) => {
   assert.equal(refusal.code, 'WALV_DAMAGED')
   assert.deepEqual([damage.length, damage[0].seqs, damage[0].ids], [1, ['13'], ['doc-2']])
   assert.deepEqual([remedy.kind, remedy.files], ['repair', ['segment-0000000001.walv']])
-  assert.deepEqual([recoverable.records, recoverable.lastSeq, recoverable.snapshotSeq], [13, 13, 8])
+  assert.deepEqual([recoverable.records, recoverable.lastSeq, recoverable.snapshotSeq], [13, '13', '8'])
 })
 
 test('The words are written down for illnesses that there are', () => {

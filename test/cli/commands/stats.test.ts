@@ -12,12 +12,16 @@ test('The figures of a log, and nothing of it is touched', async (t) => {
   await assertUnchanged(directory, async () => {
     const [{ bytes, usedBytes, ...figures }, ...others] = await jsonLines(0, 'stats', directory)
     assert.deepEqual(others, [])
+    const snapshotBytes = figures.snapshots.bytes
+    assert.ok(snapshotBytes >= 'hello'.length && snapshotBytes < 1000)
     assert.equal(bytes, 256 * 1024)
     assert.ok(usedBytes > 18 * 40 && usedBytes < 18 * 200)
     assert.deepEqual(figures, {
-      firstSeq: 0,
-      lastSeq: 17,
-      durableSeq: 17,
+      vectors: null,
+      index: null,
+      firstSeq: '0',
+      lastSeq: '17',
+      durableSeq: '17',
       segments: 1,
       entries: 18,
       kinds: {
@@ -33,9 +37,10 @@ test('The figures of a log, and nothing of it is touched', async (t) => {
         checkpoint: 1,
       },
       ids: 4,
-      transactions: { committed: 1, aborted: 1, inDoubt: [14] },
+      transactions: { committed: 1, aborted: 1, inDoubt: ['14'] },
       checkpoints: 1,
-      lastCheckpoint: 4,
+      lastCheckpoint: '4',
+      snapshots: { count: 1, bytes: snapshotBytes },
       info: { mine: true },
       damage: 0,
       closedInOrder: true,
@@ -50,14 +55,20 @@ test('For people they are a table', async (t) => {
   assert.deepEqual(
     lines
       .filter((line) => !line.startsWith(' '))
-      .map((line) => line.replace(/ {2,}/, ': ').replace(/[\d.]+ KiB of/, 'N KiB of')),
+      .map((line) =>
+        line
+          .replace(/ {2,}/, ': ')
+          .replace(/[\d.]+ KiB of/, 'N KiB of')
+          .replace(/\d+ bytes/, 'N bytes'),
+      ),
     [
-      'records: 18 (0 to 17; promised durable through 17)',
+      'records: 18 (0 to 17)',
+      'durable through: 17',
       'distinct ids in them: 4',
       'transactions: 1 committed, 1 aborted, 1 in doubt',
       'segments: 1 (256 KiB on disk, N KiB of records)',
       'checkpoints: 1, the last through record 4',
-      'snapshot: {"mine":true}',
+      'snapshots: 1 (N bytes)',
       'closed in order: yes',
       'damage: none',
     ],
@@ -86,6 +97,44 @@ test('What kind of index it is stands in its checkpoint', async (t) => {
   await index.close()
   const [{ info }] = await jsonLines(0, 'stats', directory)
   assert.deepEqual([info.kind, info.dimensions, info.metric, info.size], ['flat', 2, 'l2', 1])
+})
+
+test('The vectors that an index comes back with are counted, from the snapshot and the log behind it', async (t) => {
+  const directory = await temporaryDirectory(t)
+  const engine = flat({ dimensions: 2, metric: 'l2' })
+  await using index = await DurableIndex.open({ directory, index: engine, model: 'tiny' })
+  for (const id of ['a', 'b', 'c', 'd']) await index.insert(id, [1, 2])
+  await index.checkpoint()
+  await index.delete('a')
+  await index.upsert('b', [3, 4])
+  await index.batch([
+    { type: 'insert', id: 'e', vector: [1, 1] },
+    { type: 'delete', id: 'c' },
+  ])
+  await index.close()
+  // Refused as a whole when it takes effect, since e exists.
+  await using wal = await Wal.open({ directory })
+  await wal.appendBatch([
+    { type: 'delete', id: 'd' },
+    { type: 'insert', id: 'e', vector: [2, 2] },
+  ])
+  await wal.close()
+  await using again = await DurableIndex.open({
+    directory,
+    readOnly: true,
+    index: flat({ dimensions: 2, metric: 'l2' }),
+  })
+  assert.equal(again.size, 3)
+  const [figures] = await jsonLines(0, 'stats', directory)
+  assert.equal(figures.vectors, 3)
+  assert.deepEqual(figures.index, { dimensions: 2, metric: 'l2', elementType: 'f32', model: 'tiny' })
+  assert.equal(figures.snapshots.count, 1)
+  const lines = await textLines(0, 'stats', directory)
+  assert.match(lines[0]!, /^vectors +3 of 2 dimensions, metric l2 \(model "tiny"\)$/)
+  assert.ok(
+    lines.every((line) => line.length <= 80),
+    lines.join('\n'),
+  )
 })
 
 test('Damage is counted, and the exit code is 1', async (t) => {

@@ -35,10 +35,10 @@ test('A whole log is intact, with its figures, and nothing of it is touched', as
       format: 'v2',
       records: EVERY_KIND.length,
       segments: 1,
-      lastSeq: 17,
-      transactions: { committed: 1, aborted: 1, inDoubt: [14] },
+      lastSeq: '17',
+      transactions: { committed: 1, aborted: 1, inDoubt: ['14'] },
       checkpoints: 1,
-      snapshotSeq: 4,
+      snapshotSeq: '4',
       gaps: [],
       incompleteTransactions: [],
       closedInOrder: true,
@@ -77,7 +77,7 @@ test('After a repair the log is intact, and still says what was lost', async (t)
   const [line] = await textLines(0, 'verify', directory)
   assert.match(line!, /^Intact\. 3 records .* Lost before, and recorded by a repair: seq 1\.$/)
   const [{ verified }] = await jsonLines(0, 'verify', directory)
-  assert.deepEqual(verified.gaps, [{ from: 1, through: 1 }])
+  assert.deepEqual(verified.gaps, [{ from: '1', through: '1' }])
   const [, gap] = await jsonLines(0, 'log', directory)
   assert.deepEqual([gap.seq, gap.type, gap.throughSeq], ['1', 'gap', '1'])
 })

@@ -149,7 +149,7 @@ test('A folder that is named like a segment is told as foreign, and left alone',
   await mkdir(join(index, 'segment-0000000007.walv'))
   const [{ damage }, { verified }] = await jsonLines(1, 'verify', index)
   assert.deepEqual([damage.kind, damage.file, damage.acknowledged], ['foreign', 'segment-0000000007.walv', false])
-  assert.equal(verified.records, 2)
+  assert.equal(verified.records, 3)
   await jsonLines(0, 'import', vectors, index)
 })
 
@@ -188,7 +188,18 @@ test('A v1 directory is refused by what needs a v2 log, with the command that co
 
 test('An unknown command, option or choice is refused, with what may be meant', async () => {
   await assertRefused(['imprt'], 2, 'WALV_USAGE', /There is no command "imprt"\. Did you mean `walv import`\?/)
-  for (const name of ['demo', 'log', 'verify', 'doctor', 'repair', 'stats', 'import', 'query', 'convert']) {
+  for (const name of [
+    'demo',
+    'log',
+    'verify',
+    'doctor',
+    'repair',
+    'stats',
+    'import',
+    'query',
+    'checkpoint',
+    'convert',
+  ]) {
     await assertRefused([name, '--nonsense'], 2, 'WALV_USAGE', /There is no option --nonsense\. See `walv/)
   }
   await assertRefused(['log', 'x', '--jsno'], 2, 'WALV_USAGE', /Did you mean --json\?/)
@@ -216,12 +227,31 @@ test('Without a command the help is shown, and the exit code is 2; asked for, 0'
   assert.deepEqual({ code: help.code, stderr: help.stderr }, { code: 0, stderr: '' })
   const bare = await walv()
   assert.deepEqual({ ...bare, peakBytes: 0 }, { ...help, code: 2, peakBytes: 0 })
-  for (const name of ['demo', 'log', 'verify', 'doctor', 'repair', 'stats', 'import', 'query', 'convert']) {
-    assert.ok(help.stdout.includes(`\n  ${name.padEnd(7)}  `), name)
+  for (const name of [
+    'demo',
+    'log',
+    'verify',
+    'doctor',
+    'repair',
+    'stats',
+    'import',
+    'query',
+    'checkpoint',
+    'convert',
+  ]) {
+    assert.ok(help.stdout.includes(`\n  ${name.padEnd(10)}  `), name)
     const { code, stdout, stderr } = await walv(name, '--help')
     assert.deepEqual({ code, stderr }, { code: 0, stderr: '' })
     assert.match(stdout, new RegExp(`^walv ${name}: .*\\n\\nUsage: walv ${name} `))
     for (const line of stdout.split('\n')) assert.ok(line.length <= 110, line)
+  }
+})
+
+test('The version is that of the package', async () => {
+  const { version } = JSON.parse(await readFile(new URL('../../../../package.json', import.meta.url), 'utf8'))
+  for (const option of ['--version', '-v']) {
+    const { code, stdout, stderr } = await walv(option)
+    assert.deepEqual({ code, stdout, stderr }, { code: 0, stdout: `${version}\n`, stderr: '' })
   }
 })
 

@@ -1,0 +1,13 @@
+/** The engines that the command line can write an index with. */
+import { hnswlib } from '../adapters/hnswlib.ts'
+import { usearch } from '../adapters/usearch.ts'
+import { type FlatOptions, flat, type VectorIndex } from '../mod.ts'
+
+export const ENGINES = ['flat', 'usearch', 'hnswlib'] as const
+export type Engine = (typeof ENGINES)[number]
+
+export const isEngine = (kind: unknown): kind is Engine => ENGINES.includes(kind as Engine)
+
+/** @throws WALV_ENGINE if its package is not installed */
+export const makeIndex = (engine: Engine, options: FlatOptions): VectorIndex =>
+  ({ flat, usearch, hnswlib })[engine](options)

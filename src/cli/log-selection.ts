@@ -1,0 +1,65 @@
+/** Which lines of a log are asked for. Damage always is. */
+import { type BatchMember, type WalEntry, WalError } from '../mod.ts'
+import type { V1Entry } from '../v1.ts'
+import { quote } from './text.ts'
+
+export interface LogSelection {
+  /** The first and the last sequence number. */
+  readonly from?: number | undefined
+  readonly to?: number | undefined
+  /** Milliseconds since the epoch. */
+  readonly since?: number | undefined
+  /** Records that change this id, those of batches too. */
+  readonly id?: string | undefined
+  readonly type?: string | undefined
+}
+
+/** A record of either format, as far as it is selected by. */
+export interface Selectable {
+  readonly seq: number | bigint
+  readonly timestampMs: number
+  readonly entry: WalEntry | V1Entry
+}
+
+export const RECORD_TYPES: readonly WalEntry['type'][] = [
+  'insert',
+  'update',
+  'delete',
+  'batch',
+  'custom',
+  'checkpoint',
+  'beginTransaction',
+  'prepareTransaction',
+  'commitTransaction',
+  'abortTransaction',
+  'gap',
+]
+
+export function isSelected({ seq, timestampMs, entry }: Selectable, selection: LogSelection): boolean {
+  const { from = 0, to = Number.POSITIVE_INFINITY, since = Number.NEGATIVE_INFINITY, id, type } = selection
+  if (seq < from || seq > to || timestampMs < since) return false
+  if (type !== undefined && entry.type !== type) return false
+  return id === undefined || names(entry, id)
+}
+
+function names(entry: WalEntry | BatchMember | V1Entry, id: string): boolean {
+  if (entry.type === 'batch') return entry.entries.some((member) => names(member, id))
+  return 'id' in entry && entry.id === id
+}
+
+const UNITS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+
+/**
+ * A time as people say it: `2026-11-30`, `2026-11-30T10:45:00Z`, or so long ago: `90s`, `15m`, `2h`, `7d`.
+ * @throws WALV_USAGE
+ */
+export function timeFrom(text: string, nowMs: number): number {
+  const [, count, unit] = /^(\d+)([smhd])$/.exec(text) ?? []
+  if (count !== undefined) return nowMs - Number(count) * UNITS[unit!]!
+  const time = /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text) : Number.NaN
+  if (!Number.isNaN(time)) return time
+  throw new WalError(
+    'WALV_USAGE',
+    `--since needs a time such as 2026-11-30T10:45:00Z or 15m, not ${quote(text)}. See \`walv log --help\`.`,
+  )
+}
