@@ -7,7 +7,7 @@ const { exports } = JSON.parse(readFileSync(new URL('../package.json', import.me
 const ENTRIES = Object.entries(exports)
   .filter(([, target]) => target.types)
   .map(([subpath, { types }]) => ({
-    source: types.slice('./dist/'.length, -'.d.ts'.length),
+    source: (types.default ?? types).slice('./dist/'.length, -'.d.ts'.length),
     name: subpath.replace('.', 'walv'),
   }))
 
@@ -33,6 +33,8 @@ export default {
   outputFileStrategy: 'members',
   readme: 'none',
   treatWarningsAsErrors: true,
+  // They compute what `Filter` says in words.
+  intentionallyNotExported: ['src/index/filter/filter.ts:Fields', 'src/index/filter/filter.ts:Ordered'],
   excludeInternal: true,
   disableSources: true,
   hidePageHeader: true,

@@ -57,7 +57,8 @@ export type { MetadataPolicy } from './langchain/documents.ts'
  */
 export type WalvFilter = ((document: DocumentInterface) => boolean) | Filter
 
-interface AddOptions {
+/** `ids`: one for each document, in their order. Without them: a document's own, else a new UUID. */
+export interface AddOptions {
   readonly ids?: readonly string[]
 }
 

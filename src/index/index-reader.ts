@@ -95,6 +95,7 @@ export abstract class IndexReader<Metadata = JsonValue> {
     return filter === undefined ? this.size : this.idsThatPass(acceptorOf(filter)).length
   }
 
+  /** @internal */
   protected idsThatPass(accepts: Accept): string[] {
     const passing: string[] = []
     for (const { id, metadata } of this.#catalog.entries()) if (accepts(metadata, id)) passing.push(id)
