@@ -3,7 +3,13 @@
  * that all of them exclude each other.
  */
 import { constants } from 'node:os'
-import type { NativeLock } from './native-lock.ts'
+
+/** A lock that belongs to the open file: of its kind there is one at a time, and closing the file or ending the process ends it. */
+export interface NativeLock {
+  /** Takes the lock without waiting. False if somebody else has it. */
+  tryLock(descriptor: number): boolean
+  unlock(descriptor: number): void
+}
 
 /** As much of libc as a lock takes. */
 export interface Libc {

@@ -10,7 +10,8 @@
 import * as fs from 'node:fs'
 import { delay } from '../clock.ts'
 import type { DiskLock } from './disk.ts'
-import { type NativeLock, nativeLock } from './native-lock.ts'
+import type { NativeLock } from './libc-lock.ts'
+import { nativeLock } from './native-lock.ts'
 import { asIrregular, NO_FOLLOW, NO_WAIT, refuseIrregular } from './regular-file.ts'
 
 const RETRY_MS = 5

@@ -3,14 +3,7 @@
  * not have, which ends the process; so it is never loaded there.
  */
 import { WalError } from '../errors.ts'
-import { type BunFfi, type DenoFfi, libcLock, libcOfBun, libcOfDeno } from './libc-lock.ts'
-
-/** A lock that belongs to the open file: of its kind there is one at a time, and closing the file or ending the process ends it. */
-export interface NativeLock {
-  /** Takes the lock without waiting. False if somebody else has it. */
-  tryLock(descriptor: number): boolean
-  unlock(descriptor: number): void
-}
+import { type BunFfi, type DenoFfi, libcLock, libcOfBun, libcOfDeno, type NativeLock } from './libc-lock.ts'
 
 /** Where we run. Tests replace it. */
 export interface Runtime {

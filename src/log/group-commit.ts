@@ -145,10 +145,7 @@ export class GroupCommit implements PipelineOwner {
     return this.#poison ?? this.#lock.lost
   }
 
-  /**
-   * Every record with a smaller sequence number has reached the level at which appends are
-   * acknowledged.
-   */
+  /** Every record before it has reached the level at which appends are acknowledged. */
   get acknowledgedBefore(): number {
     return this.#pipeline.acknowledgedBefore
   }

@@ -1,3 +1,4 @@
+import type { Disk } from '../disk/disk.ts'
 import { echo } from '../echo.ts'
 import { WalError } from '../errors.ts'
 import { MAX_OPEN_TRANSACTIONS } from '../limits.ts'
@@ -105,6 +106,17 @@ export interface Vitals {
   readonly freeFiles: number
   /** Of those that are open or prepared; undefined without one. */
   readonly oldestTransaction: OldestTransaction | undefined
+}
+
+/** What room a disk says that it has, for a log in a directory. */
+export async function roomOf(disk: Disk, directory: string): Promise<Pick<Vitals, 'freeBytes' | 'freeFiles'>> {
+  const freeBytes = await disk.freeBytes?.(directory).catch((error: Error) => error.message)
+  const freeFiles = await disk.freeFiles?.(directory).catch(() => undefined)
+  return {
+    freeBytes: freeBytes ?? 'this disk does not say',
+    // Not all file systems have a limit, and not all disks can tell.
+    freeFiles: freeFiles ?? Number.POSITIVE_INFINITY,
+  }
 }
 
 export const judgeHealth = (vitals: Vitals, thresholds: Required<HealthOptions>): Health =>

@@ -123,10 +123,22 @@ export async function recover(settings: WalSettings, snapshots: SnapshotStore): 
       refuseLoss(directory, surveyed.damage, [])
     }
   }
+  const report = {
+    ...reportOf(settings, { ...found, surveyed, judged }),
+    quarantined,
+    durationMs: monotonicMs() - started,
+  }
+  return { survey: surveyed, checkpoint: judged.checkpoint, checkpoints: judged.usable, report }
+}
+
+function reportOf(
+  { readOnly }: WalSettings,
+  { surveyed, judged, damage }: Found,
+): Omit<RecoveryReport, 'quarantined' | 'durationMs'> {
   const { tally } = surveyed
   const open = [...tally.open.values()]
   const index = identityOfLog(tally)
-  const report: RecoveryReport = {
+  return {
     entries: tally.entries,
     bytes: tally.bytes,
     segments: surveyed.segments.length,
@@ -142,14 +154,9 @@ export async function recover(settings: WalSettings, snapshots: SnapshotStore): 
     damage,
     gaps: tally.gaps,
     closedInOrder: surveyed.closed,
-    reproved: settings.readOnly
-      ? 0
-      : Math.max(0, surveyed.endSeq - Math.max(surveyed.durableBefore, surveyed.firstSeq)),
-    quarantined,
+    reproved: readOnly ? 0 : Math.max(0, surveyed.endSeq - Math.max(surveyed.durableBefore, surveyed.firstSeq)),
     ...(index && { index }),
-    durationMs: monotonicMs() - started,
   }
-  return { survey: surveyed, checkpoint: judged.checkpoint, checkpoints: judged.usable, report }
 }
 
 /** A snapshot that no checkpoint names may be all that is left of what is lost. Beside a log that is whole again the next opening would remove it. */

@@ -6,7 +6,7 @@ import { encodableInput } from '../format/encode.ts'
 import { checkOptions } from '../option-names.ts'
 import { closedError } from './append-error.ts'
 import { committedUnits } from './committed.ts'
-import { type Health, type HealthOptions, judgeHealth, thresholdsOf } from './health.ts'
+import { type Health, type HealthOptions, judgeHealth, roomOf, thresholdsOf } from './health.ts'
 import { ioError } from './io-error.ts'
 import {
   CHECKPOINT_REQUEST,
@@ -294,7 +294,6 @@ export class Wal implements Log {
   async health(options: HealthOptions = {}): Promise<Health> {
     this.#needOpen()
     const thresholds = thresholdsOf(options)
-    const freeBytes = await this.#freeBytes()
     const { bytes, medianSyncMs, checkpointAgeMs, firstSeq, lastSeq } = this.stats()
     const vitals = {
       directory: this.directory,
@@ -304,8 +303,7 @@ export class Wal implements Log {
       checkpointAgeMs,
       openForMs: this.#openForMs,
       entriesSinceCheckpoint: lastSeq - (this.lastCheckpoint?.sequenceNumber ?? firstSeq - 1),
-      freeBytes,
-      freeFiles: await this.#freeFiles(),
+      ...(await roomOf(this.#settings.disk, this.directory)),
       oldestTransaction: this.#writing?.transactions.oldest,
     }
     return judgeHealth(vitals, thresholds)
@@ -323,20 +321,6 @@ export class Wal implements Log {
     const at = this.#lastCheckpointAt
     if (at === undefined) return undefined
     return this.#writing?.checkpoints.takenAgoMs ?? Math.max(this.#openForMs, this.#settings.clock() - at)
-  }
-
-  /** Not all file systems have a limit, and not all disks can tell. */
-  async #freeFiles(): Promise<number> {
-    const { disk } = this.#settings
-    return (await disk.freeFiles?.(this.directory).catch(() => undefined)) ?? Number.POSITIVE_INFINITY
-  }
-
-  async #freeBytes(): Promise<number | string> {
-    try {
-      return (await this.#settings.disk.freeBytes?.(this.directory)) ?? 'this disk does not say'
-    } catch (error) {
-      return (error as Error).message
-    }
   }
 
   /**
