@@ -6,7 +6,7 @@ export const lockLost = (directory: string, found: string): WalError =>
   new WalError(
     'WALV_LOCK_LOST',
     `${found} Another process may write in ${directory} by now, so this log takes no more appends. ` +
-      'What it acknowledged is in the files that it has open, wherever those are now; what it acknowledged after another writer came in is lost where that has removed them. ' +
+      'What it acknowledged is in the files that it has open, wherever those are now, and whoever came in has read it. ' +
       `Stop every process that writes there, and run npx walv doctor ${directory} before opening it again.`,
     { file: directory },
   )

@@ -114,19 +114,14 @@ export class SegmentWriter {
   }
 
   /**
-   * Writes a group where it was planned to go; one that opens a segment into a new one, which then is the active one. Does not sync. Before a new segment, and before
-   * watermarks that stand alone, the lock is looked at.
+   * Writes a group where it was planned to go; one that opens a segment into a new one, which then is the active one. Does not sync. The lock is looked at
+   * before a new segment is made, and behind every write.
    */
   write(group: Group, durableBefore: number, createdAt: number): Promise<WriteTrouble | undefined> {
     const { lost } = this.#lock
     if (lost) return Promise.resolve(troubleOf(lost))
     if (group.opensSegment) return this.#writeIntoNext(group, durableBefore, createdAt)
-    if (group.nextSeq === group.firstSeq) return this.#writeAlone(group, durableBefore)
     return this.#writeBehind(group, durableBefore, 'write')
-  }
-
-  async #writeAlone(group: Group, durableBefore: number): Promise<WriteTrouble | undefined> {
-    return (await this.lookAtLock()) ?? this.#writeBehind(group, durableBefore, 'write')
   }
 
   /** Whether the directory is still this writer's. */
@@ -153,7 +148,16 @@ export class SegmentWriter {
       return this.#failed(error, this.#active, () => this.#invalidate(group))
     }
     this.#wrote(group, bytes)
-    return undefined
+    return this.#stillOwned()
+  }
+
+  /**
+   * Whoever takes the lock after this look reads what was written before it. What is acknowledged is therefore in
+   * the log that the next writer opens, though somebody takes the lock away at any moment.
+   */
+  async #stillOwned(): Promise<WriteTrouble | undefined> {
+    const failure = await this.lookAtLock()
+    return failure && { ...failure, refused: false }
   }
 
   async #writeIntoNext(group: Group, durableBefore: number, createdAt: number): Promise<WriteTrouble | undefined> {
@@ -195,7 +199,7 @@ export class SegmentWriter {
       rotationChannel.publish({ directory, file: target.path, segment: number, capacityBytes: capacity })
     }
     this.#wrote(group, bytes)
-    return undefined
+    return this.#stillOwned()
   }
 
   #wrote(group: Group, { length }: Buffer): void {

@@ -15,6 +15,7 @@ const FOUND: Readonly<Record<string, readonly number[]>> = {
   'failing-index': [196, 2037],
   'full-log': [338],
   'sustained-log': [4, 10],
+  'two-processes': [9, 11, 28],
   repair: [12, 141, 352, 354, 1111],
 }
 

@@ -6,6 +6,7 @@ import { indexWorkload } from './index-workload.ts'
 import { logWorkload, STREAMS } from './log-workload.ts'
 import { repairWorkload } from './repair-workload.ts'
 import { sustainedWorkload } from './sustained-workload.ts'
+import { twoProcessesWorkload } from './two-processes-workload.ts'
 import { variedIndexWorkload } from './varied-index-workload.ts'
 import type { Workload } from './workload.ts'
 
@@ -31,6 +32,7 @@ export const WORKLOADS: readonly Workload[] = [
   logWorkload('lasting-large-log', 12, 'lasting', STREAMS),
   variedIndexWorkload('varied-index', 'none'),
   variedIndexWorkload('failing-varied-index', 'lasting'),
+  twoProcessesWorkload('two-processes'),
   repairWorkload('repair', 3),
   convertWorkload('convert', 1),
 ]

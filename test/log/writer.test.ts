@@ -481,6 +481,7 @@ test('at the level os the records of a segment are synced before the next one pr
     'lockCheck LOCK',
     'write segment-0000000002.walv',
     'close segment-0000000001.walv',
+    'lockCheck LOCK',
   ])
   assert.equal(wal.durableSeq, wal.lastSeq - 1)
   await wal.close()
