@@ -56,7 +56,8 @@ test('doctor says acknowledged loss', async (t) => {
 test('two processes', async (t) => {
   const directory = mkdtempSync(join(tmpdir(), 'walv-story-'))
   t.after(() => rmSync(directory, { recursive: true }))
-  const { child } = await startWriter(t, { directory, count: 1 })
+  // As many records as an index of one vector has: the first says what the index holds.
+  const { child } = await startWriter(t, { directory, count: 2 })
   const asTold = (text: string) =>
     text.replace(/process \d+ on \S+?(,?) since [\dT:.-]+Z/, 'process 13010 on vm$1 since 2026-11-28T22:21:17.113Z')
 
