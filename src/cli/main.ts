@@ -6,6 +6,7 @@ import { checkpoint } from './commands/checkpoint.ts'
 import { convert } from './commands/convert.ts'
 import { demo } from './commands/demo.ts'
 import { doctor } from './commands/doctor.ts'
+import { exportVectors } from './commands/export.ts'
 import { importVectors } from './commands/import.ts'
 import { log } from './commands/log.ts'
 import { query } from './commands/query.ts'
@@ -23,6 +24,7 @@ const COMMANDS: readonly Command[] = [
   repair,
   stats,
   importVectors,
+  exportVectors,
   query,
   checkpoint,
   convert,

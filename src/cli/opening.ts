@@ -72,8 +72,11 @@ export async function indexKind(directory: string): Promise<IndexKind | undefine
  */
 export async function engineOf(directory: string, asked: Engine | undefined): Promise<Engine> {
   if (asked !== undefined) return asked
-  const wal = await Wal.open({ directory, readOnly: true })
-  const info = wal.lastCheckpoint?.snapshot?.info
+  const wal = await Wal.open({ directory, readOnly: true }).catch((error: unknown) => {
+    if (error instanceof WalError && error.code === 'WALV_NO_DIRECTORY') return undefined
+    throw error
+  })
+  const info = wal?.lastCheckpoint?.snapshot?.info
   const kind = (info as { readonly kind?: JsonValue } | null | undefined)?.kind
   return isEngine(kind) ? kind : 'flat'
 }

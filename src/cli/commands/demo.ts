@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DurableIndex, Wal } from '../../mod.ts'
 import { defineCommand } from '../args.ts'
+import { atEnd } from '../at-end.ts'
 import { type Command, command, type ExitCode, printLine } from '../command.ts'
 import { type CheckResult, check, newIndex } from '../demo/check.ts'
 import { Findings } from '../demo/findings.ts'
@@ -17,7 +18,7 @@ const spec = defineCommand({
   summary: 'write real word vectors, kill the writer again and again, and count what is lost',
   details:
     'A second process inserts English words with vectors of 100 dimensions into a durable index, 64 at a time, and reports each acknowledgement. It is killed with ' +
-    'SIGKILL at random moments, at least once in the middle of a checkpoint. After each kill the index is reopened and compared bit for bit. Exit code 1 if anything ' +
+    'SIGKILL at random moments, once as soon as a checkpoint begins. After each kill the index is reopened and compared bit for bit. Exit code 1 if anything ' +
     'acknowledged is missing or altered, or anything appears that was never written.',
   positionals: {},
   options: {
@@ -38,13 +39,11 @@ const colours = coloursFor(process.stdout)
 
 export const demo: Command = command(spec, async ({ full, kills, directory }): Promise<ExitCode> => {
   if (directory !== undefined) await prepare(directory)
-  const base = directory ?? mkdtempSync(join(tmpdir(), 'walv-demo-'))
-  const path = directory === undefined ? join(base, 'index') : base
-  try {
-    return await run(path, full, kills)
-  } finally {
-    if (directory === undefined) rmSync(base, { recursive: true, force: true })
-  }
+  if (directory !== undefined) return run(directory, full, kills)
+  const temporary = mkdtempSync(join(tmpdir(), 'walv-demo-'))
+  // Ctrl-C leaves nothing behind either; a writer that was killed just now may take a moment to end.
+  using _removal = atEnd(() => rmSync(temporary, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 }))
+  return await run(join(temporary, 'index'), full, kills)
 })
 
 /** Whatever was there already would look as if the demo had invented it. */
@@ -59,15 +58,18 @@ async function run(directory: string, full: boolean, kills: number): Promise<Exi
   for await (const word of await (full ? allWords() : demoWords())) words.push(word)
   await printLine(
     `${colours.bold('walv demo')}: ${formatQuantity(words.length, 'English word')}, ${words[0]!.vector.length} dimensions each, go into a durable index.\n` +
-      `Another process writes them, 64 at a time, and is killed with SIGKILL ${formatQuantity(kills, 'time')}.\n`,
+      `Another process writes them, 64 at a time, and is to be killed with SIGKILL ${formatQuantity(kills, 'time')}.\n`,
   )
   const acknowledged = new Set<number>()
   const bad = new Findings()
+  const killed = { rounds: 0, inCheckpoint: 0 }
   const checkpointRound = Math.ceil(kills / 2)
   for (let round = 1; round <= kills; round++) {
     const plan = planOf(words.length - acknowledged.size, kills - round + 1, round === checkpointRound)
     const result = await runRound({ directory, full, checkpointAfter: plan.checkpointAfter }, plan.kill)
     for (const rank of result.acknowledged) acknowledged.add(rank)
+    if (result.killed) killed.rounds++
+    if (result.killed && result.inCheckpoint) killed.inCheckpoint++
     const checked = await check(directory, words, acknowledged)
     bad.add(checked)
     await printRound(round, result, acknowledged.size, checked)
@@ -80,7 +82,7 @@ async function run(directory: string, full: boolean, kills: number): Promise<Exi
     `\nThen the writer may finish: ${formatCount(final.found)} of ${formatQuantity(words.length, 'word')} are in the index.\n`,
   )
   await printNeighbours(directory, words)
-  await printSummary(words.length, acknowledged.size, kills, final, bad)
+  await printSummary(words.length, acknowledged.size, killed, final, bad)
   return bad.isEmpty && final.found === words.length ? 0 : 1
 }
 
@@ -137,14 +139,14 @@ async function printNeighbours(directory: string, words: readonly Word[]): Promi
 async function printSummary(
   words: number,
   acknowledged: number,
-  kills: number,
+  killed: { readonly rounds: number; readonly inCheckpoint: number },
   final: CheckResult,
   bad: Findings,
 ): Promise<void> {
   const fine = bad.isEmpty && final.found === words
   const rows = [
     ['acknowledged', formatCount(acknowledged)],
-    ['killed', formatQuantity(kills, 'time')],
+    ['killed', `${formatQuantity(killed.rounds, 'time')}, ${killed.inCheckpoint} of them in a checkpoint`],
     ['recovered', `${formatCount(final.found)} (${formatBytes(final.recovery.bytes)} of log)`],
     ['lost', formatCount(bad.lost.size)],
     ['never written, but there', formatCount(bad.invented.size)],

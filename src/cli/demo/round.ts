@@ -3,6 +3,7 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { setTimeout } from '../../clock.ts'
 import { WalError } from '../../mod.ts'
+import { atEnd } from '../at-end.ts'
 import { ALL_WRITTEN, CHECKPOINT_BEGINS, CHECKPOINT_ENDS, type WriterTask } from './protocol.ts'
 
 /** When to kill the writing process: so many milliseconds after so many acknowledgements, or after its checkpoint began; or never. */
@@ -26,6 +27,7 @@ export interface RoundResult {
 export async function runRound(task: WriterTask, plan: KillPlan): Promise<RoundResult> {
   const writer = fileURLToPath(import.meta.resolve(import.meta.url.endsWith('.ts') ? './writer.ts' : './writer.js'))
   const child = spawn(process.execPath, [writer, JSON.stringify(task)], { stdio: ['ignore', 'pipe', 'pipe'] })
+  using _ended = atEnd(() => child.kill('SIGKILL'))
   let complaint = ''
   child.stderr.on('data', (text) => {
     complaint += text

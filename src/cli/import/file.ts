@@ -15,12 +15,15 @@ export interface VectorRow {
   readonly endOffset: number
 }
 
+/** The kinds of files, by the names that `--format` takes. */
+export type FileFormat = 'jsonl' | 'json' | 'csv' | 'npy' | 'npz' | 'fvecs'
+
 /** The stores of other libraries, by the names that `--from` takes. */
 export type StoreFormat = 'memory-vector-store' | 'hnswlib' | 'vectra'
 
 /** A file of vectors, opened and checked as far as its size and its beginning tell. */
 export interface VectorFile {
-  readonly format: 'fvecs' | 'npy' | 'jsonl' | StoreFormat
+  readonly format: FileFormat | StoreFormat
   readonly bytes: number
   /** How many vectors it holds, where that is known ahead. */
   readonly rows: number | undefined
@@ -41,7 +44,7 @@ const CHUNK_BYTES = 256 * 1024
  * A file's size.
  * @throws WalError `WALV_INVALID_FILE` if it is not there, not a regular file or empty; `WALV_PERMISSION`, `WALV_IO`.
  */
-export async function sizeOf(file: string, hint = 'Name a .fvecs, .npy or .jsonl file.'): Promise<number> {
+export async function sizeOf(file: string, hint = 'Name a file of vectors.'): Promise<number> {
   const found = await stat(file).catch((error: unknown) => {
     throw readError(file, error)
   })

@@ -1,6 +1,6 @@
 /**
- * `.npy`, what `numpy.save` writes: versions 1.0, 2.0 and 3.0, C order, elements `<f4`, `>f4` (kept bit for bit) or `<f8` (rounded to
- * float32; a number too large for that is refused). A two-dimensional array is one vector a row, a one-dimensional array is one vector.
+ * `.npy`, what `numpy.save` writes: versions 1.0, 2.0 and 3.0, C order, elements `f4` (kept bit for bit), `f2` (exact in float32) or `f8` (rounded to
+ * float32; a number too large for that is refused), in either byte order. A two-dimensional array is one vector a row, a one-dimensional array is one vector.
  * There are no ids: a vector's id is its row number, from 0.
  */
 import type { WalError } from '../../mod.ts'
@@ -11,8 +11,11 @@ const MAGIC = '\x93NUMPY'
 /** Longest header that is read, in bytes: numpy itself refuses more than 10 000 by default. */
 const MAX_HEADER_BYTES = 64 * 1024
 
+const ELEMENT_TYPES = ['<f2', '>f2', '<f4', '>f4', '<f8', '>f8'] as const
+type ElementType = (typeof ELEMENT_TYPES)[number]
+
 interface Array2d {
-  readonly elementType: '<f4' | '>f4' | '<f8'
+  readonly elementType: ElementType
   readonly rows: number
   readonly dimensions: number
   readonly dataOffset: number
@@ -41,7 +44,8 @@ async function* readRows(file: string, array: Array2d, bytes: number): AsyncGene
   let offset = array.dataOffset
   for await (const record of readRecords(file, array.dataOffset, recordBytes)) {
     const vector = toVector(array, record)
-    const tooLarge = array.elementType === '<f8' ? vector.findIndex((x, i) => !fits(x, record.readDoubleLE(i * 8))) : -1
+    const isDouble = elementBytes(array) === 8
+    const tooLarge = isDouble ? vector.findIndex((x, i) => !fits(x, doubleAt(array, record, i))) : -1
     if (tooLarge !== -1) {
       const what = `row ${row} holds a number that is too large for float32`
       throw invalidFile(file, offset + tooLarge * 8, what, 'Scale the vectors, or save them as float32.')
@@ -54,10 +58,27 @@ async function* readRows(file: string, array: Array2d, bytes: number): AsyncGene
 }
 
 function toVector(array: Array2d, record: Buffer): Float32Array {
-  if (array.elementType !== '<f8') return floatsFromBytes(record, array.elementType === '<f4' ? 'LE' : 'BE')
+  const isLittleEndian = array.elementType[0] === '<'
+  if (elementBytes(array) === 4) return floatsFromBytes(record, isLittleEndian ? 'LE' : 'BE')
   const vector = new Float32Array(array.dimensions)
-  for (let i = 0; i < vector.length; i++) vector[i] = record.readDoubleLE(i * 8)
+  for (let i = 0; i < vector.length; i++) {
+    if (elementBytes(array) === 8) vector[i] = doubleAt(array, record, i)
+    else vector[i] = fromHalf(isLittleEndian ? record.readUInt16LE(i * 2) : record.readUInt16BE(i * 2))
+  }
   return vector
+}
+
+const doubleAt = ({ elementType }: Array2d, record: Buffer, i: number): number =>
+  elementType === '<f8' ? record.readDoubleLE(i * 8) : record.readDoubleBE(i * 8)
+
+/** The number of binary16: a sign, 5 bits of exponent, 10 of fraction. */
+function fromHalf(bits: number): number {
+  const sign = bits & 0x8000 ? -1 : 1
+  const exponent = (bits >> 10) & 0x1f
+  const fraction = bits & 0x3ff
+  if (exponent === 0) return sign * fraction * 2 ** -24
+  if (exponent === 0x1f) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN
+  return sign * (1024 + fraction) * 2 ** (exponent - 25)
 }
 
 /** Whether rounding made no infinity out of a number. */
@@ -66,7 +87,7 @@ function fits(rounded: number, exact: number): boolean {
 }
 
 function elementBytes(array: Array2d): number {
-  return array.elementType === '<f8' ? 8 : 4
+  return Number(array.elementType[2])
 }
 
 function parseHeader(file: string, head: Buffer): Array2d {
@@ -89,13 +110,13 @@ function parseHeader(file: string, head: Buffer): Array2d {
 }
 
 /** The header is a Python dictionary such as `{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }`. */
-function parseElementType(file: string, text: string): Array2d['elementType'] {
+function parseElementType(file: string, text: string): ElementType {
   const descr = /(['"])descr\1\s*:\s*(?:(['"])(.*?)\2|(\[))/s.exec(text)
   if (descr === null) throw badHeader(file, "the header does not name 'descr'")
   const elementType = descr[4] === undefined ? descr[3] : 'a structure'
-  if (elementType !== '<f4' && elementType !== '>f4' && elementType !== '<f8') {
+  if (!isElementType(elementType)) {
     const hint = "Convert them: numpy.save(file, array.astype('<f4'))."
-    throw invalidFile(file, 0, `its elements are ${elementType}, not <f4, >f4 or <f8`, hint)
+    throw invalidFile(file, 0, `its elements are ${elementType}, not one of ${ELEMENT_TYPES.join(', ')}`, hint)
   }
   const order = /(['"])fortran_order\1\s*:\s*(True|False)/.exec(text)
   if (order === null) throw badHeader(file, "the header does not name 'fortran_order'")
@@ -105,6 +126,8 @@ function parseElementType(file: string, text: string): Array2d['elementType'] {
   }
   return elementType
 }
+
+const isElementType = (text: string | undefined): text is ElementType => ELEMENT_TYPES.includes(text as ElementType)
 
 function parseShape(file: string, text: string): { rows: number; dimensions: number } {
   const shape = /(['"])shape\1\s*:\s*\(([\d\s,L]*)\)/.exec(text)

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { open, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
@@ -33,6 +34,9 @@ test('After three kills nothing acknowledged is lost, and nothing is left of the
     lines.some((line) => /^ +nearest to king: +prince 0\.23 +queen 0\.25/.test(line)),
     lines.join('\n'),
   )
+  const times = lines.filter((line) => /^kill \d+ +killed /.test(line)).length
+  const inCheckpoint = lines.filter((line) => /^kill \d+ +killed in a checkpoint/.test(line)).length
+  const killed = `killed: ${times} time${times === 1 ? '' : 's'}, ${inCheckpoint} of them in a checkpoint`
   assert.deepEqual(
     lines.slice(-6).map((line) =>
       line
@@ -42,7 +46,7 @@ test('After three kills nothing acknowledged is lost, and nothing is left of the
     ),
     [
       'acknowledged',
-      'killed: 3 times',
+      killed,
       'recovered: 10,000 (N MiB of log)',
       'lost: 0',
       'never written, but there: 0',
@@ -50,6 +54,22 @@ test('After three kills nothing acknowledged is lost, and nothing is left of the
     ],
   )
 })
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  test(`The demo that is told to end by ${signal} ends, and its writer, and nothing is left of it`, async (t) => {
+    const temporary = await temporaryDirectory(t)
+    const child = spawn(process.execPath, [MAIN, 'demo'], {
+      stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+      env: { ...process.env, TMPDIR: temporary },
+    })
+    const ended = once(child, 'exit')
+    // The first kill is told: the second writer is about to start, or writes.
+    for await (const text of child.stdout!) if (/^kill 1 /m.test(String(text))) break
+    child.kill(signal)
+    assert.deepEqual(await ended, [null, signal])
+    assert.deepEqual(await readdir(temporary), [])
+  })
+}
 
 test('A log that is damaged between two kills ends the demo with exit code 1', async (t) => {
   const directory = join(await temporaryDirectory(t), 'index')

@@ -93,9 +93,9 @@ test('The vectors of an .fvecs, an .npy and a .jsonl file are in the index, bit 
 
 async function imported(...args: string[]): Promise<object> {
   const [{ imported }, ...others] = await jsonLines(0, 'import', ...args)
-  const { durationMs, ...figures } = imported
+  const { durationMs, duplicates, ...figures } = imported
   assert.deepEqual(others, [])
-  assert.ok(durationMs >= 0)
+  assert.ok(durationMs >= 0 && duplicates >= 0)
   return figures
 }
 
@@ -118,6 +118,16 @@ test('Of an id that a file has twice the later row holds', async (t) => {
     size: 1,
   })
   assert.deepEqual(await contents(directory), { a: [999, 0, 0] })
+})
+
+test('An id that comes twice is told, in figures and in a sentence', async (t) => {
+  const { directory, file } = await place(t)
+  const rows = ['a', 'b', 'a', 'a'].map((id) => ({ id, vector: [1, 2, 3] }))
+  const path = await file('v.jsonl', jsonl(rows))
+  const [{ imported }] = await jsonLines(0, 'import', path, directory)
+  assert.deepEqual([imported.rows, imported.added, imported.duplicates], [4, 2, 2])
+  const [, line] = await textLines(0, 'import', path, directory)
+  assert.equal(line, '2 rows have an id that comes again further down: the last of each holds.')
 })
 
 test('The metric of a new index is remembered; another is refused, and nothing is written', async (t) => {
@@ -302,7 +312,7 @@ test('A file that is not there, is none, is empty or of another kind is refused'
   await refused(join(folder, 'none.npy'), 'WALV_INVALID_FILE', /there is no such file\. Check the path/)
   await refused(await file('e.npy', ''), 'WALV_INVALID_FILE', /it is empty/)
   await refused(await file('e.jsonl', '\n\n'), 'WALV_INVALID_FILE', /it holds no vectors/)
-  await refused(await file('v.csv', '1,2'), 'WALV_USAGE', /ends in \.fvecs, \.npy, \.jsonl/)
+  await refused(await file('v.txt', '1,2'), 'WALV_USAGE', /ends in \.jsonl, \.json, \.csv, \.npy/)
   await refused(await file('v.npy', jsonl([{}])), 'WALV_INVALID_FILE', /does not begin as a \.npy file does/)
 })
 

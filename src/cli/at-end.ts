@@ -1,0 +1,42 @@
+/** What must be done also when the process is told to end, by Ctrl-C for example. */
+
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const
+
+/**
+ * Does `work`, which must be synchronous, once: when its scope ends, or when the process does, by
+ * itself or by a signal. Of several the last begun is done first.
+ */
+export function atEnd(work: () => void): Disposable {
+  pending.push(work)
+  if (pending.length === 1) {
+    process.on('exit', doAll)
+    for (const signal of SIGNALS) process.on(signal, interrupt)
+  }
+  return {
+    [Symbol.dispose]() {
+      const at = pending.indexOf(work)
+      if (at === -1) return
+      pending.splice(at, 1)
+      if (pending.length === 0) forget()
+      work()
+    },
+  }
+}
+
+const pending: (() => void)[] = []
+
+function doAll(): void {
+  for (let work = pending.pop(); work; work = pending.pop()) work()
+}
+
+function forget(): void {
+  process.off('exit', doAll)
+  for (const signal of SIGNALS) process.off(signal, interrupt)
+}
+
+/** Ends as the signal would have ended it. */
+function interrupt(signal: NodeJS.Signals): void {
+  doAll()
+  forget()
+  process.kill(process.pid, signal)
+}
