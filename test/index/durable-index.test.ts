@@ -424,20 +424,6 @@ test('closing waits for the checkpoint that waits', async (t) => {
   assert.equal((await open(t, directory)).recovery.fromSnapshot, 2)
 })
 
-test('closing beside an engine that never ends to save gives the checkpoint up, and gives the directory free', async (t) => {
-  const directory = await temporaryDirectory(t)
-  const stuck = flat({ dimensions: 2 })
-  const { freeze } = stuck
-  stuck.freeze = () => ({ ...freeze.call(stuck), save: () => new Promise(() => {}) })
-  const index = await openIndex(t, { directory, index: stuck, closeWaitMs: 20 })
-  await index.insert('a', [1, 1])
-  const given = assert.rejects(index.checkpoint(), { code: 'WALV_CLOSED' })
-  await index.close()
-  await given
-  const again = await open(t, directory)
-  assert.equal(again.size, 1)
-})
-
 test('a transaction that is open at a checkpoint takes effect at its commit, after opening too', async (t) => {
   const directory = await temporaryDirectory(t)
   const index = await open(t, directory)

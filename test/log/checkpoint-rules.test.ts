@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { type CheckpointEntry, type CheckpointRequest, type Wal, WalError } from '../../src/mod.ts'
 import { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
 import { FailingDisk } from '../support/failing-disk.ts'
-import { collect, customOf, idsIn, insert } from '../support/logs.ts'
+import { collect, customOf, insert } from '../support/logs.ts'
 import { DIRECTORY, namesOn, openOn, settled } from '../support/simulated-log.ts'
 
 const KIB = 1024
@@ -141,25 +141,6 @@ test('closing waits for the checkpoint that is being taken, well or badly', asyn
     await Promise.all([taking, closing])
     const again = await openOn(below)
     assert.equal(again.recovery.checkpoints, fails ? 0 : 1)
-    await again.close()
-  }
-})
-
-test('closing inside a snapshot function, or beside one that never ends, gives the checkpoint up and gives the directory free', async () => {
-  for (const inside of [true, false]) {
-    const { wal, below } = await log({ closeWaitMs: 10 })
-    await wal.append(insert('a'))
-    const taking = take(wal, 0, async () => {
-      if (inside) await wal.close()
-      return new Promise<never>(() => {})
-    })
-    const given = assert.rejects(taking, { code: 'WALV_CLOSED', message: /did nothing for 10 ms \(closeWaitMs\)/ })
-    await wal.close()
-    await given
-    assert.deepEqual(await namesOn(below, SNAPSHOTS), [])
-    const again = await openOn(below)
-    assert.deepEqual(again.recovery.damage, [])
-    assert.deepEqual(await idsIn(again), ['a'])
     await again.close()
   }
 })

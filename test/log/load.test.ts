@@ -6,7 +6,7 @@ import type { Durability, Wal, WalError } from '../../src/mod.ts'
 import { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
 import { FailingDisk } from '../support/failing-disk.ts'
 import { customOf, idsIn, insert, refusal } from '../support/logs.ts'
-import { openOn, settled } from '../support/simulated-log.ts'
+import { isSettled, openOn, settled } from '../support/simulated-log.ts'
 
 const SEGMENT = /segment-\d+\.walv$/
 const CALLERS = 4
@@ -43,17 +43,6 @@ async function logAt(durability: Durability): Promise<{ wal: Wal; disk: FailingD
   const below = new SimulatedDisk()
   const disk = new FailingDisk(below)
   return { wal: await openOn(below, { disk, durability }), disk, below }
-}
-
-/** Whether it is settled after some turns of the event loop. */
-async function isSettled(promise: Promise<unknown>): Promise<boolean> {
-  let done = false
-  const note = (): void => {
-    done = true
-  }
-  promise.then(note, note)
-  await settled()
-  return done
 }
 
 /** A log with a record that is durable, one that is not, and no frame that says so of the first: it would, once it is idle. */

@@ -78,3 +78,13 @@ test('opening puts a damaged snapshot aside where quarantine/ is on another file
   await again.close()
   assert.deepEqual(await contentOf(below, `${DIRECTORY}/quarantine/${SNAPSHOT}/state`), Buffer.from('other'))
 })
+
+test('a copy that an operator made of a snapshot, beside it, is left by the next opening', async () => {
+  const disk = await emptyDirectory()
+  const wal = await openOn(disk)
+  await checkpointed(wal)
+  await wal.close()
+  await putFile(disk, `${FOLDER}/${SNAPSHOT}.bak/state`, Buffer.from('state'))
+  await (await openOn(disk)).close()
+  assert.deepEqual(await namesOn(disk, FOLDER), [SNAPSHOT, `${SNAPSHOT}.bak`])
+})

@@ -6,6 +6,9 @@ export interface Ended {
   readonly output: string
 }
 
+/** Letters of an error that are repeated. */
+const MAX_SAID = 160
+
 /** What became of a test. `says`: what the failing one says first. */
 export interface TestOutcome {
   readonly isRed: boolean
@@ -45,7 +48,8 @@ export async function runNamedTest(directory: string, file: string, test: string
   const durationMs = performance.now() - started
   const lines = output.split('\n').map((line) => line.trim())
   const shown = test.replace(/[\\#]/g, '\\$&')
-  const place = lines.findIndex((line) => /^(not )?ok \d+ - /.test(line) && line.includes(` - ${shown}`))
+  // To its end: another one's name may begin like it, and that one is told as skipped.
+  const place = lines.findIndex((line) => /^(not )?ok \d+ - /.test(line) && line.endsWith(` - ${shown}`))
   if (place < 0)
     throw new Error(`${file} did not get to ${JSON.stringify(test)} (exit code ${code}):\n${output.slice(-2_000)}`)
   const isRed = lines[place]!.startsWith('not ok')
@@ -53,11 +57,11 @@ export async function runNamedTest(directory: string, file: string, test: string
   return { isRed, says: isRed ? sentenceOf(lines.slice(error)) : '', durationMs }
 }
 
-/** An error stands behind its key, or below it. */
+/** An error stands behind its key, or below it: its first lines, but for those that stand in each of its kind. */
 function sentenceOf([first = '', ...others]: readonly string[]): string {
   const own = first.replace(/^error: /, '').replace(/^['"]|['"]$/g, '')
-  const text = /^[|>]/.test(own)
-    ? (others.find((line) => /[a-z]{3}/.test(line) && !line.startsWith('Expected')) ?? '')
-    : own
-  return text.slice(0, 160)
+  if (!/^[|>]/.test(own)) return own.slice(0, MAX_SAID)
+  const below = others.slice(0, others.indexOf("code: 'ERR_ASSERTION'") >>> 0)
+  const telling = below.filter((line) => line !== '' && !/^(Expected|\+ actual - expected)/.test(line))
+  return telling.slice(0, 4).join(' ').slice(0, MAX_SAID)
 }

@@ -129,3 +129,14 @@ export async function framesOn(disk: SimulatedDisk, number: number): Promise<Fou
 export async function settled(): Promise<void> {
   for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate)
 }
+
+/** Whether it is settled after some turns of the event loop. */
+export async function isSettled(promise: Promise<unknown>): Promise<boolean> {
+  let done = false
+  const note = (): void => {
+    done = true
+  }
+  promise.then(note, note)
+  await settled()
+  return done
+}
