@@ -56,7 +56,7 @@ export class SnapshotWatch {
   }
 
   #wait(): void {
-    if (!this.#isClosing) return
+    if (!this.#isClosing || this.#giveUp === undefined) return
     clearTimeout(this.#timer)
     this.#timer = setTimeout(() => this.#giveUp?.(this.#stalledError()), this.#patienceMs)
   }

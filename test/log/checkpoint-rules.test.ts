@@ -345,3 +345,13 @@ test('a checkpoint that is durable has its transactions forgotten, and only thos
   assert.equal((await take(wal, 3)).replayFrom, 4)
   await wal.close()
 })
+
+test('a log that is closed keeps no timer, and so no process alive', async () => {
+  const timers = (): number => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
+  const before = timers()
+  const { wal } = await log()
+  await wal.append(insert('a'))
+  await take(wal)
+  await wal.close()
+  assert.equal(timers(), before)
+})

@@ -294,7 +294,9 @@ test('a segment made for a large record has room for two promises behind it, als
   await wal.close()
 })
 
-test('the records of a transaction are not written before its end, unless there is more than a group of them', async () => {
+test('the records of a transaction are not written before its end, unless there is more than a group of them', async (t) => {
+  // Nor does the log fall idle meanwhile.
+  t.mock.timers.enable({ apis: ['setTimeout'] })
   const disk = new SimulatedDisk()
   const wal = await openOn(disk)
   const transaction = wal.begin()

@@ -43,7 +43,7 @@ export async function runNamedTest(directory: string, file: string, test: string
   const started = performance.now()
   const pattern = `^${test.replace(/[^\w ]/g, '\\$&')}$`
   const path = file.replace(/^test/, 'build/test').replace(/\.ts$/, '.js')
-  const args = ['--test', '--test-reporter=tap', `--test-name-pattern=${pattern}`, path]
+  const args = ['--test-reporter=tap', `--test-name-pattern=${pattern}`, path]
   const { code, output } = await runNode(directory, args, maxMs)
   const durationMs = performance.now() - started
   const lines = output.split('\n').map((line) => line.trim())
