@@ -14,7 +14,6 @@ import {
   flat,
   type HealthOptions,
   nodeDisk,
-  repair,
   scanLog,
   Wal,
   WalError,
@@ -116,7 +115,8 @@ const CALLS: Record<string, readonly [names: string, call: (t: TestContext, odd:
   scanLog: ['directory, signal, onProgress, disk', (_, odd, directory) => scanLog({ directory, ...odd }).next()],
   repair: [
     WAL.replace('readOnly, ', '').replace('recovery, ', ''),
-    (_, odd, directory) => repair({ directory, ...odd }),
+    // Imported late: the commits of the track record that have this file's defects have no such function.
+    async (_, odd, directory) => (await import('../../src/mod.ts')).repair({ directory, ...odd }),
   ],
   insertMany: ['replace, onProgress, signal', async (t, odd) => (await smallIndex(t)).insertMany([], odd)],
   searchById: ['k, filter', async (t, odd) => (await smallIndex(t)).searchById('a', odd)],
