@@ -80,8 +80,15 @@ export class WritePipeline extends Pipeline {
     if (this.#goal === undefined || this.#isWriting || this.#syncing || this.hasFailed) return
     // A refusal may have taken back what was to be waited for.
     const goal = Math.min(this.#goal, this.owner.nextSeq)
-    if (goal <= this.durableBefore) this.#goal = undefined
+    if (goal <= this.durableBefore) this.#nextInTurn()
     else if (goal <= this.writtenBefore) this.#sync()
+  }
+
+  /** What a sync for something else has made durable already is no goal any more. */
+  #nextInTurn(): void {
+    this.#goal = this.#nextGoal
+    this.#nextGoal = undefined
+    this.#syncIfDue()
   }
 
   #sync(): Promise<boolean> {

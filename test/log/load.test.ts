@@ -315,3 +315,23 @@ test('a log that a failed sync has stopped writes nothing more when it is idle',
   assert.deepEqual(disk.calls.slice(length), [])
   await wal.close()
 })
+
+for (const ending of ['flush', 'close'] as const) {
+  test(`a ${ending} that is asked for while a new segment is begun, behind another flush, comes to its end`, async () => {
+    const { wal, disk } = await logAt('os')
+    await wal.append(insert('a'))
+    const sync = disk.hold('sync', SEGMENT)
+    const before = wal.flush()
+    await sync.reached
+    const opens = wal.append(customOf(300_000))
+    await settled()
+    const write = disk.hold('write', /0002\.walv$/)
+    sync.release()
+    await write.reached
+    const ended = wal[ending]()
+    write.release()
+    await Promise.all([before, opens])
+    assert.ok(await isSettled(ended), 'nothing else that anybody does is needed for it')
+    assert.equal(wal.durableSeq, 1)
+  })
+}
