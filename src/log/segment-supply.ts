@@ -1,5 +1,5 @@
 import type { Disk } from '../disk/disk.ts'
-import { ignoreMissing } from './directory.ts'
+import { ignoreMissing, segmentPath } from './directory.ts'
 import type { DirectoryLock } from './directory-lock.ts'
 import { createSegment, type OpenSegment } from './segments.ts'
 import { syncNames } from './sync-names.ts'
@@ -12,6 +12,8 @@ export class SegmentSupply {
   #prepared: Promise<OpenSegment | undefined> | undefined
   /** The number of the last segment that could not be prepared. */
   #failed: number | undefined
+  /** The number of a segment that nobody uses and that may still be there: no other of it can be made until it is gone. */
+  #remains: number | undefined
 
   constructor(disk: Disk, directory: string, lock: DirectoryLock) {
     this.#disk = disk
@@ -36,27 +38,42 @@ export class SegmentSupply {
   /** Into a directory that is another writer's by now, nothing is put. */
   async #prepare(number: number, capacity: number, zeroed: boolean): Promise<OpenSegment | undefined> {
     if (await this.#lock.look()) return undefined
-    return createSegment(this.#disk, this.#directory, number, capacity, { zeroed })
+    return this.#make(number, capacity, zeroed)
+  }
+
+  async #make(number: number, capacity: number, zeroed: boolean): Promise<OpenSegment> {
+    if (number === this.#remains) await this.#removeRemains(number)
+    const remains = (): void => {
+      this.#remains = number
+    }
+    return createSegment(this.#disk, this.#directory, number, capacity, { zeroed, remains })
+  }
+
+  async #removeRemains(number: number): Promise<void> {
+    const path = segmentPath(this.#directory, number)
+    await syncNames(this.#disk, this.#directory, () => this.#disk.remove(path).catch(ignoreMissing))
+    this.#remains = undefined
   }
 
   /** A segment of this number with at least this capacity. */
   async take(number: number, capacity: number): Promise<OpenSegment> {
     const prepared = await this.#prepared
-    if (prepared?.number === number && prepared.capacity >= capacity) {
+    // One that was closed to be removed is not used, though removing it has failed.
+    if (prepared?.number === number && prepared.capacity >= capacity && number !== this.#remains) {
       this.#prepared = undefined
       return prepared
     }
     await this.discard()
-    return createSegment(this.#disk, this.#directory, number, capacity, { zeroed: false })
+    return this.#make(number, capacity, false)
   }
 
   /** Removes what was prepared and not taken; not from a directory that is another writer's by now. */
   async discard(): Promise<void> {
     const prepared = await this.#prepared
     if (prepared) {
+      this.#remains = prepared.number
       await prepared.file.close()
-      if (!(await this.#lock.look()))
-        await syncNames(this.#disk, this.#directory, () => this.#disk.remove(prepared.path).catch(ignoreMissing))
+      if (!(await this.#lock.look())) await this.#removeRemains(prepared.number)
     }
     // Not before it is gone: as long as it is there, none of its number can be made.
     this.#prepared = undefined

@@ -35,6 +35,8 @@ export interface Making {
   readonly write?: (file: DiskFile) => Promise<void>
   /** There is one of this number already, which stays until the new one takes its name. */
   readonly replaces?: boolean
+  /** Told where it fails and what has its name by then cannot be removed again. */
+  readonly remains?: () => void
 }
 
 /**
@@ -47,7 +49,7 @@ export async function createSegment(
   directory: string,
   number: number,
   capacity: number,
-  { zeroed = true, write, replaces = false }: Making = {},
+  { zeroed = true, write, replaces = false, remains = () => {} }: Making = {},
 ): Promise<OpenSegment> {
   if (number > MAX_SEGMENT_NUMBER) {
     const message = `The log in ${directory} has used all segment numbers up to ${MAX_SEGMENT_NUMBER}. Start a new log.`
@@ -73,7 +75,7 @@ export async function createSegment(
     await file.close().catch(() => {})
     // A failed directory sync leaves it open under which name the file is: both go. Never one that was there before: it is another writer's.
     await disk.remove(temporary).catch(() => {})
-    if (isNamed && !isTaken) await disk.remove(path).catch(() => {})
+    if (isNamed && !isTaken) await disk.remove(path).catch(ignoreMissing).catch(remains)
     if (!isTaken) throw error
     throw lockLost(
       directory,
