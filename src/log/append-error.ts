@@ -46,13 +46,17 @@ export const poisonOf = (
   )
 }
 
-/** Of an append that was on its way to the disk when the log was poisoned. */
-export const fateUnknown = ({ message, cause }: WalError, seq: number): WalError =>
-  new WalError('WALV_IO', `${message} The fate of record ${seq} is unknown: look for it after reopening.`, {
-    seq,
-    fate: 'unknown',
-    cause,
-  })
+/** Of an append that was on its way to the disk when the log was poisoned, or lost its lock. */
+export const fateUnknown = ({ code, message, cause }: WalError, seq: number): WalError =>
+  new WalError(
+    code === 'WALV_POISONED' ? 'WALV_IO' : code,
+    `${message} The fate of record ${seq} is unknown: look for it after reopening.`,
+    {
+      seq,
+      fate: 'unknown',
+      cause,
+    },
+  )
 
 /** Of an append that waited behind those, or came later. */
 export const refusedBy = ({ code, message }: WalError, cause: unknown): WalError =>

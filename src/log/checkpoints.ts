@@ -93,9 +93,10 @@ export class Checkpoints {
   }
 
   async #publish(seq: number, replayFrom: number, write: CheckpointRequest['snapshot']): Promise<CheckpointEntry> {
-    await this.#writer.needLock()
     // A snapshot must not outlive what it was made from: one that reaches beyond the log's end, even half made, is proof of a loss.
     await this.#writer.flush()
+    // Behind the sync, which may take long: a log that was put in the place of this one has no such snapshot.
+    await this.#writer.needLock()
     const writeOwned: CheckpointRequest['snapshot'] = async (target) => {
       const info = await this.#watch.run(target, write)
       await this.#writer.needLock()

@@ -327,13 +327,14 @@ export class GroupCommit implements PipelineOwner {
    * Fail-stop: after a failed sync nothing that was written since the last good one can be trusted,
    * and no later sync can tell.
    */
-  failed(written: readonly (Group | undefined)[], { what, cause, lost }: WriteTrouble): void {
+  failed(written: readonly (Group | undefined)[], { what, cause, lost, isWritten }: WriteTrouble): void {
     const { durableBefore, acknowledgedBefore } = this
     const poison = lost ?? poisonOf(what, cause, this.#writer.active.path, durableBefore, acknowledgedBefore)
     this.#poison = poison
     if (poisonChannel.hasSubscribers) poisonChannel.publish({ directory: this.#settings.directory, error: poison })
     const behind = this.#takeAll()
-    for (const each of written) each?.reject((seq) => (lost ? refusedBy(lost, lost) : fateUnknown(poison, seq)))
+    const isRefused = lost && !isWritten
+    for (const each of written) each?.reject((seq) => (isRefused ? refusedBy(lost, lost) : fateUnknown(poison, seq)))
     for (const each of behind) each.reject(() => refusedBy(poison, cause))
     this.#tellDrained()
     this.#flushes.fail(poison)

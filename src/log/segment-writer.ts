@@ -21,8 +21,10 @@ export interface WriteTrouble {
   /** What was being done. */
   readonly what: string
   readonly cause: NodeJS.ErrnoException
-  /** Nothing of the group is in the log, and the log cannot go on: its directory is not its own any more. */
+  /** The log cannot go on: its directory is not its own any more. */
   readonly lost?: WalError
+  /** The group is in the file all the same: whoever has the directory now may have read it. */
+  readonly isWritten?: boolean
 }
 
 /** Where a writer goes on. */
@@ -157,7 +159,7 @@ export class SegmentWriter {
    */
   async #stillOwned(): Promise<WriteTrouble | undefined> {
     const failure = await this.lookAtLock()
-    return failure && { ...failure, refused: false }
+    return failure && { ...failure, refused: false, isWritten: true }
   }
 
   async #writeIntoNext(group: Group, durableBefore: number, createdAt: number): Promise<WriteTrouble | undefined> {

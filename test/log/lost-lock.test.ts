@@ -3,7 +3,8 @@ import assert from 'node:assert/strict'
 import { cp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { flat, type Wal } from '../../src/mod.ts'
+import { flat, type Wal, type WalError } from '../../src/mod.ts'
+import { FailingDisk } from '../support/failing-disk.ts'
 import {
   appendAll,
   customOf,
@@ -59,7 +60,7 @@ test('nothing is acknowledged that the writer that comes in has not read', async
     await appendAll(first, names('before', 3))
     await rm(join(directory, 'LOCK'))
     const second = await openWal(t, { directory, durability })
-    await assert.rejects(first.append(insert('written')), refusal('WALV_LOCK_LOST'))
+    await assert.rejects(first.append(insert('written')), refusal('WALV_LOCK_LOST', 'unknown'))
     await assert.rejects(first.append(insert('late')), stopped)
     assert.deepEqual(await idsIn(second), names('before', 3))
   }
@@ -149,4 +150,36 @@ test('closing tells a writer that its lock is lost, gives up its own, and leaves
   await assert.rejects(first.close(), refusal('WALV_LOCK_LOST'))
   assert.deepEqual(await readdir(directory), before)
   await second.append(insert('goes on'))
+})
+
+test('what was written before the lock was found lost may be in the log that goes on, and its refusal says so', async (t) => {
+  for (const durability of ['commit', 'os'] as const) {
+    const directory = join(await temporaryDirectory(t), 'log')
+    const first = await openWal(t, { directory, durability })
+    await appendAll(first, names('before', 3))
+    await rm(join(directory, 'LOCK'))
+    await assert.rejects(first.append(insert('written')), (error: WalError) => {
+      assert.equal(error.seq, 3, 'the record to look for')
+      return refusal('WALV_LOCK_LOST', 'unknown')(error)
+    })
+    const second = await openWal(t, { directory, durability })
+    assert.deepEqual(await idsIn(second), [...names('before', 3), 'written'])
+  }
+})
+
+test('a checkpoint that waits for a sync makes nothing in what takes the place of the directory meanwhile', async (t) => {
+  const directory = join(await temporaryDirectory(t), 'log')
+  const disk = new FailingDisk()
+  const first = await openWal(t, { directory, durability: 'os', disk })
+  await appendAll(first, names('before', 3))
+  const sync = disk.hold('sync', /\.walv$/)
+  const checkpoint = first.checkpoint({ seq: 2, snapshot: async () => null })
+  await sync.reached
+  await rename(directory, `${directory}-moved`)
+  const second = await openWal(t, { directory })
+  sync.release()
+  await assert.rejects(checkpoint, refusal('WALV_LOCK_LOST'))
+  assert.deepEqual(await readdir(directory), ['LOCK', 'segment-0000000001.walv'])
+  await second.close()
+  assert.deepEqual(await idsOf(directory), [])
 })
