@@ -1,9 +1,8 @@
 import { alignUp } from '../format/byte-buffer.ts'
 import { FRAME_HEADER_BYTES } from '../format/frame.ts'
-import { SECTOR_BYTES } from '../format/segment.ts'
+import { SECTOR_BYTES, SEGMENT_HEADER_BYTES } from '../format/segment.ts'
 import { Group, GroupMemory, type WritePosition } from './group.ts'
 import type { SegmentWriter } from './segment-writer.ts'
-import { HEADER_ROOM } from './segments.ts'
 
 /** Kept free at the end of a segment, so that two promises, in sectors of their own, always fit behind its last record. */
 const PROMISE_ROOM = 2 * (SECTOR_BYTES + FRAME_HEADER_BYTES)
@@ -101,9 +100,9 @@ export class GroupQueue {
 
   #planNextSegment(bytes: number): void {
     const { segment, capacity } = this.#planned
-    const needed = alignUp(HEADER_ROOM + bytes + PROMISE_ROOM, PAGE_BYTES)
+    const needed = alignUp(SEGMENT_HEADER_BYTES + bytes + PROMISE_ROOM, PAGE_BYTES)
     const nextCapacity = Math.max(this.#writer.nextCapacity(capacity), needed)
-    this.#planned = this.#writer.positionIn(segment + 1, nextCapacity, HEADER_ROOM)
+    this.#planned = this.#writer.positionIn(segment + 1, nextCapacity, SEGMENT_HEADER_BYTES)
     this.#mustRotate = false
   }
 }

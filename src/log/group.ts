@@ -1,8 +1,7 @@
 import { alignUp, type ByteBuffer, byteBuffer } from '../format/byte-buffer.ts'
 import type { Encodable } from '../format/encode.ts'
 import { FRAME_HEADER_BYTES, FRAME_TYPES, type FrameType, frameBytes, sealFrame, sealPromise } from '../format/frame.ts'
-import { encodeSegmentHeader, SECTOR_BYTES, type SegmentHeader } from '../format/segment.ts'
-import { HEADER_ROOM } from './segments.ts'
+import { encodeSegmentHeader, SECTOR_BYTES, SEGMENT_HEADER_BYTES, type SegmentHeader } from '../format/segment.ts'
 
 /** Most bytes of one group, unless a single record needs more. */
 export const GROUP_BYTES: number = 1024 * 1024
@@ -38,7 +37,7 @@ export class Group {
   readonly #resolves: Settle<number>[] = []
   readonly #rejects: Settle<Error>[] = []
   readonly #memory: ByteBuffer
-  #used: number = HEADER_ROOM
+  #used: number = SEGMENT_HEADER_BYTES
   #lastFrameAt = 0
 
   constructor(memory: ByteBuffer, position: WritePosition, opensSegment: boolean, firstSeq: number) {
@@ -57,7 +56,7 @@ export class Group {
   }
 
   get bytes(): number {
-    return this.#used - HEADER_ROOM
+    return this.#used - SEGMENT_HEADER_BYTES
   }
 
   get endOffset(): number {
@@ -97,13 +96,13 @@ export class Group {
 
   /** The last frame tells what is durable now that the group is about to be written. */
   promise(durableBefore: number): void {
-    const offset = this.position.offset + this.#lastFrameAt - HEADER_ROOM
+    const offset = this.position.offset + this.#lastFrameAt - SEGMENT_HEADER_BYTES
     sealPromise(this.#memory, this.#lastFrameAt, durableBefore, this.position.seed, offset)
   }
 
   /** What to write at `position.offset`. */
   frames(): Buffer {
-    return this.#memory.bytes.subarray(HEADER_ROOM, this.#used)
+    return this.#memory.bytes.subarray(SEGMENT_HEADER_BYTES, this.#used)
   }
 
   /** What to write at the start of a new segment: its header, then the frames. */
@@ -129,7 +128,7 @@ export class GroupMemory {
   static readonly #free: ByteBuffer[] = []
 
   take(frameBytesNeeded: number): ByteBuffer {
-    const bytes = HEADER_ROOM + frameBytesNeeded
+    const bytes = SEGMENT_HEADER_BYTES + frameBytesNeeded
     return bytes > GROUP_BYTES ? byteBuffer(bytes) : (GroupMemory.#free.pop() ?? byteBuffer(GROUP_BYTES))
   }
 

@@ -5,9 +5,6 @@ import type { Reach } from './directory.ts'
 import { Tally } from './tally.ts'
 import { closes, type FrameVisitor, firstNumber, SegmentWalk, type Spot } from './walk.ts'
 
-/** Offset of the first frame of a segment. */
-export const FIRST_FRAME: number = SEGMENT_HEADER_BYTES
-
 export interface SurveyOptions {
   readonly signal?: AbortSignal | undefined
   readonly onProgress?: ((bytesDone: number, bytesTotal: number) => void) | undefined
@@ -67,9 +64,10 @@ export async function walkAll(
     if (segment.firstSeq > nextSeq) pass.spots.push(missing(segment, nextSeq))
     const walk = await walkWhole(disk, { ...segment, stopSeq: end }, visitor, options.signal)
     if (walk.metUnreadable) pass.unreadable.add(segment.number)
-    const empty = segment.bytes >= FIRST_FRAME && walk.usedBytes === FIRST_FRAME && walk.spots.length === 0
+    const empty =
+      segment.bytes >= SEGMENT_HEADER_BYTES && walk.usedBytes === SEGMENT_HEADER_BYTES && walk.spots.length === 0
     if (segment.headerValid || !empty) {
-      if (walk.usedBytes === FIRST_FRAME) closedAt = undefined
+      if (walk.usedBytes === SEGMENT_HEADER_BYTES) closedAt = undefined
       pass.live.push(segment)
       for (const spot of walk.spots) pass.spots.push(spot)
       pass.usedBytes.set(segment.number, walk.usedBytes)

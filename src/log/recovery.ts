@@ -6,18 +6,24 @@ import { type Disk, type DiskFile, writeFully } from '../disk/disk.ts'
 import type { CheckpointEntry, Damage, IndexIdentity } from '../entry.ts'
 import { WalError } from '../errors.ts'
 import { alignUp } from '../format/byte-buffer.ts'
-import { encodeSegmentHeader, LOG_ID_BYTES, type SegmentHeader, segmentNumber, segmentSeed } from '../format/segment.ts'
+import {
+  encodeSegmentHeader,
+  LOG_ID_BYTES,
+  SEGMENT_HEADER_BYTES,
+  type SegmentHeader,
+  segmentNumber,
+  segmentSeed,
+} from '../format/segment.ts'
 import { copyRecords, FrameSink } from './copy.ts'
 import { LOCK_FILE, refuseDirectory, TEMPORARY_SUFFIX } from './directory.ts'
 import { type Found, look, lookOnce } from './judge.ts'
 import { acceptLosses, isLoss, isTold, noteLosses } from './loss-notes.ts'
 import { makeDirectory } from './make-directory.ts'
 import type { RecoveryPolicy, WalSettings } from './options.ts'
-import { FIRST_FRAME } from './pass.ts'
 import { moveToQuarantine } from './quarantine.ts'
 import { repairSegments } from './repair.ts'
 import { beginAnew } from './rescue.ts'
-import { createSegment, FIRST_SEGMENT_BYTES, HEADER_ROOM, type OpenSegment, removeFiles } from './segments.ts'
+import { createSegment, FIRST_SEGMENT_BYTES, type OpenSegment, removeFiles } from './segments.ts'
 import type { SnapshotManifest } from './snapshot-manifest.ts'
 import type { SnapshotStore } from './snapshot-store.ts'
 import { refuseLoss, type Survey } from './survey.ts'
@@ -242,9 +248,9 @@ export async function continueLog(settings: WalSettings, { survey: found }: Reco
     createdAt: settings.clock(),
     previous: found.segments.findLast((segment) => segment.firstSeq < firstSeq)?.number ?? 0,
   }
-  let offset = FIRST_FRAME
+  let offset = SEGMENT_HEADER_BYTES
   const write = async (file: DiskFile): Promise<void> => {
-    const sink = new FrameSink(file, segmentSeed(logId, number), HEADER_ROOM)
+    const sink = new FrameSink(file, segmentSeed(logId, number), SEGMENT_HEADER_BYTES)
     for (const source of sources) {
       await copyRecords(disk, { ...source, stopSeq: found.endSeq }, firstSeq, sink, found.spots)
     }

@@ -1,10 +1,10 @@
 import { type Disk, type DiskFile, writeFully } from '../disk/disk.ts'
 import { alignUp } from '../format/byte-buffer.ts'
-import { encodeSegmentHeader, type SegmentHeader, segmentSeed } from '../format/segment.ts'
+import { encodeSegmentHeader, SEGMENT_HEADER_BYTES, type SegmentHeader, segmentSeed } from '../format/segment.ts'
 import type { LiveSegment } from './chain.ts'
 import { copyRecords, FrameSink } from './copy.ts'
 import { copyToQuarantine } from './quarantine.ts'
-import { createSegment, HEADER_ROOM } from './segments.ts'
+import { createSegment } from './segments.ts'
 import type { Survey } from './survey.ts'
 
 /** What gap records and alignment may add to a segment. */
@@ -42,7 +42,7 @@ async function rewrite(
   const header: SegmentHeader = { logId, number, firstSeq, capacity, durableBefore, createdAt: 0, previous }
   const source = { ...segment, stopSeq: found.endSeq }
   const write = async (target: DiskFile): Promise<void> => {
-    const sink = new FrameSink(target, segmentSeed(logId, number), HEADER_ROOM)
+    const sink = new FrameSink(target, segmentSeed(logId, number), SEGMENT_HEADER_BYTES)
     if (missing?.lostThrough != null) sink.addGap(missing.lostFrom, missing.lostThrough, 0)
     await copyRecords(disk, source, segment.firstSeq, sink, found.spots)
     await writeFully(target, encodeSegmentHeader(header), 0)

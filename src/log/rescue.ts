@@ -3,11 +3,11 @@ import type { Damage } from '../entry.ts'
 import { alignUp, byteBuffer } from '../format/byte-buffer.ts'
 import { encodable } from '../format/encode.ts'
 import { FRAME_HEADER_BYTES, frameBytes, sealFrame } from '../format/frame.ts'
-import { encodeSegmentHeader, type SegmentHeader, segmentSeed } from '../format/segment.ts'
+import { encodeSegmentHeader, SEGMENT_HEADER_BYTES, type SegmentHeader, segmentSeed } from '../format/segment.ts'
 import { type Reach, snapshotThrough } from './directory.ts'
 import type { WalSettings } from './options.ts'
 import { moveToQuarantine } from './quarantine.ts'
-import { createSegment, FIRST_SEGMENT_BYTES, HEADER_ROOM } from './segments.ts'
+import { createSegment, FIRST_SEGMENT_BYTES } from './segments.ts'
 import type { SnapshotManifest } from './snapshot-manifest.ts'
 import type { SnapshotStore } from './snapshot-store.ts'
 import type { Survey } from './survey.ts'
@@ -66,8 +66,8 @@ export async function beginAnew(
     const memory = byteBuffer(bytes)
     entry.write(memory, FRAME_HEADER_BYTES)
     const frame = { type: entry.type, payloadBytes: entry.bytes, seq, durableBefore: seq, timestamp, flags: 0 }
-    sealFrame(memory, 0, frame, segmentSeed(logId, number), HEADER_ROOM)
-    await writeFully(file, memory.bytes.subarray(0, bytes), HEADER_ROOM)
+    sealFrame(memory, 0, frame, segmentSeed(logId, number), SEGMENT_HEADER_BYTES)
+    await writeFully(file, memory.bytes.subarray(0, bytes), SEGMENT_HEADER_BYTES)
     await writeFully(file, encodeSegmentHeader(header), 0)
   }
   const { file } = await createSegment(disk, directory, number, capacity, { write })

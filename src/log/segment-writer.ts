@@ -4,13 +4,13 @@ import { rotationChannel } from '../diagnostics.ts'
 import { readFully, writeFully } from '../disk/disk.ts'
 import { WalError } from '../errors.ts'
 import { FRAME_HEADER_BYTES } from '../format/frame.ts'
-import { segmentSeed } from '../format/segment.ts'
+import { SEGMENT_HEADER_BYTES, segmentSeed } from '../format/segment.ts'
 import type { DirectoryLock } from './directory-lock.ts'
 import type { Group, WritePosition } from './group.ts'
 import { isDiskFull } from './io-error.ts'
 import type { WalSettings } from './options.ts'
 import { SegmentSupply } from './segment-supply.ts'
-import { HEADER_ROOM, type OpenSegment, type SegmentList } from './segments.ts'
+import type { OpenSegment, SegmentList } from './segments.ts'
 import { syncNames } from './sync-names.ts'
 import { SyncTimes } from './sync-times.ts'
 
@@ -93,7 +93,10 @@ export class SegmentWriter {
 
   /** Whether the active segment has records and is older than segments may get. */
   get aged(): boolean {
-    return this.#offset > HEADER_ROOM && this.#settings.ageClock() - this.#activeSince >= this.#settings.segmentMaxAgeMs
+    return (
+      this.#offset > SEGMENT_HEADER_BYTES &&
+      this.#settings.ageClock() - this.#activeSince >= this.#settings.segmentMaxAgeMs
+    )
   }
 
   /** The capacity of a segment that follows one of this capacity. */
@@ -179,7 +182,7 @@ export class SegmentWriter {
     }
     const { capacity } = target
     // One without a record is superseded by the next.
-    const previous = this.#offset > HEADER_ROOM ? this.#active.number : this.#previous
+    const previous = this.#offset > SEGMENT_HEADER_BYTES ? this.#active.number : this.#previous
     const { firstSeq } = group
     const header = { logId: this.#logId, number, firstSeq, capacity, durableBefore, createdAt, previous }
     group.promise(durableBefore)

@@ -2,13 +2,7 @@ import { join } from 'node:path'
 import { retentionChannel } from '../diagnostics.ts'
 import { type Disk, type DiskFile, writeFully } from '../disk/disk.ts'
 import { WalError } from '../errors.ts'
-import {
-  MAX_SEGMENT_NUMBER,
-  SEGMENT_HEADER_BYTES,
-  type SegmentHeader,
-  segmentName,
-  segmentSeed,
-} from '../format/segment.ts'
+import { MAX_SEGMENT_NUMBER, type SegmentHeader, segmentName, segmentSeed } from '../format/segment.ts'
 import { ignoreMissing, segmentPath, TEMPORARY_SUFFIX } from './directory.ts'
 import { lockLost } from './directory-lock.ts'
 import { letGo } from './let-go.ts'
@@ -181,6 +175,3 @@ export async function removeFiles(disk: Disk, directory: string, names: readonly
     for (const name of names) await disk.remove(join(directory, name)).catch(ignoreMissing)
   })
 }
-
-/** Bytes in front of a group that opens a segment: its header goes there. */
-export const HEADER_ROOM: number = SEGMENT_HEADER_BYTES
