@@ -15,7 +15,7 @@ import type { RowOptions } from './row-parser.ts'
 import { openVectra } from './vectra.ts'
 
 export type { FileFormat, StoreFormat, VectorFile, VectorRow } from './file.ts'
-export { STANDARD_INPUT, TemporaryFolder } from './plain-file.ts'
+export { TemporaryFolder } from './plain-file.ts'
 export type { RowOptions } from './row-parser.ts'
 
 const openers: Readonly<
