@@ -3,6 +3,7 @@ import { cut, echo } from '../echo.ts'
 import type { IndexIdentity } from '../entry.ts'
 import { WalError, type WalErrorCode } from '../errors.ts'
 import { indexIdentity, indexRecord } from '../format/index-record.ts'
+import { isMissing } from '../log/io-error.ts'
 import type { WalOptions } from '../log/options.ts'
 import { type RecoveryReport, refuseAborted } from '../log/recovery.ts'
 import type { ContentRules, Snapshot } from '../log/snapshot-store.ts'
@@ -31,8 +32,7 @@ export interface Restored {
 /** How often to begin again beside a live writer, which may let go of what was found a moment ago. */
 const READ_ONLY_TRIES = 20
 
-const wasRetired = ({ code, cause }: WalError): boolean =>
-  code === 'WALV_SEQUENCE_TRIMMED' || (cause as NodeJS.ErrnoException | undefined)?.code === 'ENOENT'
+const wasRetired = (error: WalError): boolean => error.code === 'WALV_SEQUENCE_TRIMMED' || isMissing(error)
 
 /** Opens a log and fills an empty index with what it holds. If that fails, the index is empty again where it can be. */
 export async function openRestored(

@@ -15,6 +15,10 @@ export const codeOf = ({ code }: NodeJS.ErrnoException): WalErrorCode => CODES[c
 /** Whether there is no space, on the disk or in the quota. */
 export const isDiskFull = (cause: NodeJS.ErrnoException): boolean => codeOf(cause) === 'WALV_DISK_FULL'
 
+/** Whether a file was not there: what is read beside a live writer may be retired meanwhile. */
+export const isMissing = ({ code, cause }: NodeJS.ErrnoException): boolean =>
+  code === 'ENOENT' || (code === 'WALV_IO' && (cause as NodeJS.ErrnoException | undefined)?.code === 'ENOENT')
+
 /** Calls of the system that make a name: there may be no inode for it, though there is space. */
 const NAMING = new Set(['open', 'mkdir', 'link', 'rename'])
 

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import type { CheckpointEntry, Damage } from '../entry.ts'
 import { damageOf } from './damage.ts'
 import { type Reach, readDirectory, type SegmentFile } from './directory.ts'
+import { isMissing } from './io-error.ts'
 import { isTold, type LossNote, readLossNotes } from './loss-notes.ts'
 import type { WalSettings } from './options.ts'
 import { findRescue } from './rescue.ts'
@@ -36,7 +37,7 @@ export async function look(settings: WalSettings, snapshots: SnapshotStore): Pro
       if (tries === 1 || doubtful.length === 0 || digest === before) return found
       before = digest
     } catch (error) {
-      if (tries === 1 || (error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+      if (tries === 1 || !isMissing(error as NodeJS.ErrnoException)) throw error
     }
   }
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { diagnose, repair, Wal } from '../../src/mod.ts'
+import { FailingDisk } from '../support/failing-disk.ts'
 import { brief, insert, temporaryDirectory } from '../support/logs.ts'
 import { assertWhole, lied, open } from '../support/lying-indexes.ts'
 
@@ -22,4 +23,16 @@ test('doctor says that it did not load the snapshot of another program', async (
   await wal.close()
   const { verdict, snapshotProved } = await diagnose({ directory })
   assert.deepEqual([verdict, snapshotProved], ['healthy', false])
+})
+
+test('doctor looks again where a live writer has removed the snapshot whose content was being proved', async (t) => {
+  const directory = await temporaryDirectory(t)
+  const index = await open(t, directory)
+  await index.insert('a', [1, 2])
+  await index.checkpoint()
+  const disk = new FailingDisk()
+  // Its files are hashed first.
+  disk.fail({ operation: 'open', path: /catalog/, code: 'ENOENT', nth: 2 })
+  const { verdict, snapshotProved } = await diagnose({ directory, disk })
+  assert.deepEqual([verdict, snapshotProved], ['healthy', true])
 })
