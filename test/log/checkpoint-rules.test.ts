@@ -2,10 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type CheckpointEntry, type CheckpointRequest, type Wal, WalError } from '../../src/mod.ts'
-import { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
-import { FailingDisk } from '../support/failing-disk.ts'
 import { collect, customOf, insert } from '../support/logs.ts'
-import { DIRECTORY, namesOn, openOn, settled } from '../support/simulated-log.ts'
+import { DIRECTORY, failingLog, namesOn, openOn, settled } from '../support/simulated-log.ts'
 
 const KIB = 1024
 const SNAPSHOTS = `${DIRECTORY}/snapshots`
@@ -17,14 +15,6 @@ const take = (
   seq: number = wal.lastSeq,
   snapshot: CheckpointRequest['snapshot'] = empty,
 ): Promise<CheckpointEntry> => wal.checkpoint({ seq, snapshot })
-
-async function log(
-  options: Parameters<typeof openOn>[1] = {},
-): Promise<{ wal: Wal; disk: FailingDisk; below: SimulatedDisk }> {
-  const below = new SimulatedDisk()
-  const disk = new FailingDisk(below)
-  return { wal: await openOn(below, { disk, ...options }), disk, below }
-}
 
 const nameOf = (seq: number): string => `snapshot-${String(seq).padStart(16, '0')}`
 
@@ -38,7 +28,7 @@ async function refusalOf(promise: Promise<unknown>): Promise<string> {
 }
 
 test('a checkpoint is what it was asked for, what the snapshot is, and a record of the log', async () => {
-  const { wal } = await log()
+  const { wal } = await failingLog()
   await Promise.all(['a', 'b', 'c'].map((id) => wal.append(insert(id))))
   assert.deepEqual([wal.lastCheckpoint, wal.snapshot, wal.stats().checkpoints], [undefined, undefined, 0])
   const checkpoint = await take(wal, 1, async (target) => {
@@ -64,7 +54,7 @@ test('a checkpoint is what it was asked for, what the snapshot is, and a record 
 })
 
 test('a checkpoint must reach as far as the last one, as what opening found, and no further than what is acknowledged', async () => {
-  const { wal, below } = await log()
+  const { wal, below } = await failingLog()
   await wal.append(insert('a'))
   await wal.append(insert('b'))
   for (const seq of [-1, 0.5, Number.NaN, '1'])
@@ -90,7 +80,7 @@ test('a checkpoint must reach as far as the last one, as what opening found, and
 })
 
 test('an empty log has nothing to take a checkpoint of', async () => {
-  const { wal } = await log()
+  const { wal } = await failingLog()
   assert.match(await refusalOf(take(wal, 0)), /acknowledged only up to -1\./)
   assert.match(await refusalOf(take(wal, -1)), /at least record 0\./)
   await wal.append(insert('a'))
@@ -99,7 +89,7 @@ test('an empty log has nothing to take a checkpoint of', async () => {
 })
 
 test('one checkpoint at a time; the next may be taken once it is done, well or badly', async () => {
-  const { wal } = await log()
+  const { wal } = await failingLog()
   await wal.append(insert('a'))
   let finish = (): void => {}
   const first = take(wal, 0, () => new Promise((resolve) => (finish = () => resolve(null))))
@@ -119,7 +109,7 @@ test('one checkpoint at a time; the next may be taken once it is done, well or b
 
 test('closing waits for the checkpoint that is being taken, well or badly', async () => {
   for (const fails of [false, true]) {
-    const { wal, below } = await log()
+    const { wal, below } = await failingLog()
     await wal.append(insert('a'))
     let finish = (): void => {}
     const taking = take(
@@ -146,7 +136,7 @@ test('closing waits for the checkpoint that is being taken, well or badly', asyn
 })
 
 test('closing waits for a snapshot function as long as it writes, and what one that was given up writes later is refused', async () => {
-  const { wal, below } = await log({ closeWaitMs: 60 })
+  const { wal, below } = await failingLog({ closeWaitMs: 60 })
   await wal.append(insert('a'))
   async function* slowly(): AsyncGenerator<Buffer> {
     for (let piece = 0; piece < 8; piece++) {
@@ -183,7 +173,7 @@ test('closing waits for a snapshot function as long as it writes, and what one t
 })
 
 test('what the snapshot is made from is durable before the snapshot is written', async () => {
-  const { wal } = await log({ durability: 'os' })
+  const { wal } = await failingLog({ durability: 'os' })
   await wal.append(insert('a'))
   assert.equal(wal.durableSeq, -1)
   let durable = -1
@@ -197,7 +187,7 @@ test('what the snapshot is made from is durable before the snapshot is written',
 })
 
 test('a snapshot that cannot be written leaves everything as it was, and says so', async () => {
-  const { wal, disk, below } = await log()
+  const { wal, disk, below } = await failingLog()
   await wal.append(insert('a'))
   await take(wal)
   await wal.append(insert('b'))
@@ -216,7 +206,7 @@ test('a snapshot that cannot be written leaves everything as it was, and says so
 })
 
 test('a checkpoint whose record is refused is not one, and may be taken again', async () => {
-  const { wal, disk, below } = await log()
+  const { wal, disk, below } = await failingLog()
   await wal.append(insert('a'))
   disk.fail({ operation: 'write', path: /segment/, code: 'ENOSPC' })
   await assert.rejects(take(wal), { code: 'WALV_DISK_FULL', fate: 'not-logged' })
@@ -228,7 +218,7 @@ test('a checkpoint whose record is refused is not one, and may be taken again', 
 
 test('as many checkpoints are kept as are to be, with their snapshots and what of the log the oldest of them needs', async () => {
   for (const checkpointRetention of [1, 2, 3]) {
-    const { wal, below } = await log({ checkpointRetention, segmentMaxBytes: 64 * KIB })
+    const { wal, below } = await failingLog({ checkpointRetention, segmentMaxBytes: 64 * KIB })
     const seqs: number[] = []
     for (let round = 0; round < 5; round++) {
       await wal.append(customOf(200 * KIB))
@@ -249,7 +239,7 @@ test('as many checkpoints are kept as are to be, with their snapshots and what o
 
 test('nothing of the log is let go of before there are as many checkpoints as are to be kept', async () => {
   for (const checkpointRetention of [1, 2]) {
-    const { wal } = await log({ checkpointRetention })
+    const { wal } = await failingLog({ checkpointRetention })
     for (let count = 0; count < 3; count++) await wal.append(customOf(200 * KIB))
     await take(wal)
     assert.equal(wal.stats().firstSeq > 0, checkpointRetention === 1)
@@ -260,7 +250,7 @@ test('nothing of the log is let go of before there are as many checkpoints as ar
 })
 
 test('opening with a smaller retention keeps the newest checkpoints, and lets go of the rest at the next one', async () => {
-  const { wal, below } = await log({ checkpointRetention: 5 })
+  const { wal, below } = await failingLog({ checkpointRetention: 5 })
   for (let round = 0; round < 4; round++) {
     await wal.append(insert(`${round}`))
     await take(wal)
@@ -273,7 +263,7 @@ test('opening with a smaller retention keeps the newest checkpoints, and lets go
 })
 
 test('clean-up that fails is counted, told and tried again at the next checkpoint, which it does not fail', async () => {
-  const { wal, disk, below } = await log({ checkpointRetention: 1 })
+  const { wal, disk, below } = await failingLog({ checkpointRetention: 1 })
   assert.deepEqual([wal.stats().upkeepFailures, wal.stats().lastUpkeepError], [0, undefined])
   await wal.append(insert('a'))
   await take(wal)
@@ -291,7 +281,7 @@ test('clean-up that fails is counted, told and tried again at the next checkpoin
 })
 
 test('a snapshot of a checkpoint that never came to be is removed when the log is opened again', async () => {
-  const { wal, disk, below } = await log()
+  const { wal, disk, below } = await failingLog()
   await wal.append(insert('a'))
   await take(wal)
   await wal.append(insert('b'))
@@ -316,7 +306,7 @@ async function straddled(wal: Wal): Promise<void> {
 
 test('a checkpoint that fails makes no later one forget a transaction that it would have held', async () => {
   for (const fails of ['snapshot', 'record'] as const) {
-    const { wal, disk, below } = await log({ checkpointRetention: 1 })
+    const { wal, disk, below } = await failingLog({ checkpointRetention: 1 })
     await straddled(wal)
     if (fails === 'record') disk.fail({ operation: 'write', path: /segment/, code: 'ENOSPC' })
     const failing = take(wal, 3, async () => {
@@ -339,7 +329,7 @@ test('a checkpoint that fails makes no later one forget a transaction that it wo
 })
 
 test('a checkpoint that is durable has its transactions forgotten, and only those', async () => {
-  const { wal } = await log()
+  const { wal } = await failingLog()
   await straddled(wal)
   assert.equal((await take(wal, 2)).replayFrom, 0)
   assert.equal((await take(wal, 3)).replayFrom, 4)
@@ -349,7 +339,7 @@ test('a checkpoint that is durable has its transactions forgotten, and only thos
 test('a log that is closed keeps no timer, and so no process alive', async () => {
   const timers = (): number => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
   const before = timers()
-  const { wal } = await log()
+  const { wal } = await failingLog()
   await wal.append(insert('a'))
   await take(wal)
   await wal.close()

@@ -174,7 +174,7 @@ test('a bad place is one that was known only if segment, place and number are th
       file: segmentAt(1),
       offset: 1080,
       message:
-        'segment-0000000001.walv at offset 1080: what was read before cannot be read again. Nothing was changed; try again.',
+        'segment-0000000001.walv at offset 1080: what was read before cannot be read again. This file was not changed; try again.',
     })
   }
 })

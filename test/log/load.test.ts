@@ -3,10 +3,9 @@ import '../support/steerable-time.ts'
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import type { Durability, Wal, WalError } from '../../src/mod.ts'
-import { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
-import { FailingDisk } from '../support/failing-disk.ts'
+import type { FailingDisk } from '../support/failing-disk.ts'
 import { customOf, idsIn, insert, refusal } from '../support/logs.ts'
-import { isSettled, openOn, settled } from '../support/simulated-log.ts'
+import { failingLog, isSettled, openOn, settled } from '../support/simulated-log.ts'
 
 const SEGMENT = /segment-\d+\.walv$/
 const CALLERS = 4
@@ -39,15 +38,9 @@ function loadOn(t: TestContext, wal: Wal): Load {
   return { count: () => count, stop }
 }
 
-async function logAt(durability: Durability): Promise<{ wal: Wal; disk: FailingDisk; below: SimulatedDisk }> {
-  const below = new SimulatedDisk()
-  const disk = new FailingDisk(below)
-  return { wal: await openOn(below, { disk, durability }), disk, below }
-}
-
 /** A log with a record that is durable, one that is not, and no frame that says so of the first: it would, once it is idle. */
 async function logBehind(): Promise<{ wal: Wal; disk: FailingDisk }> {
-  const { wal, disk } = await logAt('os')
+  const { wal, disk } = await failingLog({ durability: 'os' })
   await wal.append(insert('a'))
   const sync = disk.hold('sync', SEGMENT)
   const flush = wal.flush()
@@ -63,7 +56,7 @@ const mockTimers = (t: TestContext): void => t.mock.timers.enable({ apis: ['setT
 
 test('under a steady load the level of an interval syncs at every interval what was acknowledged before it', async (t) => {
   mockTimers(t)
-  const { wal } = await logAt({ intervalMs: 50 })
+  const { wal } = await failingLog({ durability: { intervalMs: 50 } })
   const load = loadOn(t, wal)
   for (let interval = 1; interval <= 10; interval++) {
     await settled()
@@ -79,7 +72,7 @@ test('under a steady load the level of an interval syncs at every interval what 
 
 test('a sync that takes longer than the interval is followed by another at once', async (t) => {
   mockTimers(t)
-  const { wal, disk } = await logAt({ intervalMs: 50 })
+  const { wal, disk } = await failingLog({ durability: { intervalMs: 50 } })
   const load = loadOn(t, wal)
   await settled()
   const sync = disk.hold('sync', SEGMENT)
@@ -98,7 +91,7 @@ test('a sync that takes longer than the interval is followed by another at once'
 
 for (const durability of LEVELS) {
   test(`a flush under a steady load is answered after the sync under way and one more, at the level ${JSON.stringify(durability)}`, async (t) => {
-    const { wal, disk } = await logAt(durability)
+    const { wal, disk } = await failingLog({ durability: durability })
     const load = loadOn(t, wal)
     await settled()
     const sync = disk.hold('sync', SEGMENT)
@@ -121,7 +114,7 @@ for (const durability of LEVELS) {
   })
 
   test(`closing under a steady load ends, at the level ${JSON.stringify(durability)}`, async (t) => {
-    const { wal, below } = await logAt(durability)
+    const { wal, below } = await failingLog({ durability: durability })
     const load = loadOn(t, wal)
     await settled()
     const closing = wal.close()
@@ -135,7 +128,7 @@ for (const durability of LEVELS) {
 }
 
 test('a checkpoint does not wait for a steady load to end', async (t) => {
-  const { wal } = await logAt('os')
+  const { wal } = await failingLog({ durability: 'os' })
   const load = loadOn(t, wal)
   await settled()
   const seq = load.count() - 1
@@ -146,7 +139,7 @@ test('a checkpoint does not wait for a steady load to end', async (t) => {
 })
 
 test('flushes that are asked for all the time do not put each other off', async (t) => {
-  const { wal, disk } = await logAt('os')
+  const { wal, disk } = await failingLog({ durability: 'os' })
   const load = loadOn(t, wal)
   const waits: number[] = []
   const waiting = Array.from({ length: 200 }, async () => {
@@ -167,7 +160,7 @@ test('flushes that are asked for all the time do not put each other off', async 
 })
 
 test('at the level os an append does not wait for a sync that is under way', async () => {
-  const { wal, disk } = await logAt('os')
+  const { wal, disk } = await failingLog({ durability: 'os' })
   await wal.append(insert('a'))
   const sync = disk.hold('sync', SEGMENT)
   const flush = wal.flush()
@@ -182,7 +175,7 @@ test('at the level os an append does not wait for a sync that is under way', asy
 
 test('at the level os an append does not wait for the sync of what an idle log writes down', async (t) => {
   mockTimers(t)
-  const { wal, disk } = await logAt('os')
+  const { wal, disk } = await failingLog({ durability: 'os' })
   await wal.append(insert('a'))
   await wal.flush()
   const sync = disk.hold('sync', SEGMENT)
@@ -194,7 +187,7 @@ test('at the level os an append does not wait for the sync of what an idle log w
 })
 
 test('a flush does not wait for what is appended after it', async () => {
-  const { wal, disk } = await logAt('os')
+  const { wal, disk } = await failingLog({ durability: 'os' })
   const write = disk.hold('write', SEGMENT)
   const first = wal.append(insert('a'))
   const flush = wal.flush()
@@ -232,7 +225,7 @@ test('an idle log writes nothing down while a sync is under way, and closing wai
 })
 
 test('a flush behind the end of a segment waits for the segment after it', async () => {
-  const { wal, disk } = await logAt('os')
+  const { wal, disk } = await failingLog({ durability: 'os' })
   await wal.append(insert('a'))
   const sync = disk.hold('sync', SEGMENT)
   const first = wal.flush()
@@ -249,7 +242,7 @@ test('a flush behind the end of a segment waits for the segment after it', async
 })
 
 test('at the level os a sync that fails leaves open what was acknowledged since the last good one, and says so', async () => {
-  const { wal, disk } = await logAt('os')
+  const { wal, disk } = await failingLog({ durability: 'os' })
   await wal.append(insert('durable'))
   await wal.flush()
   await wal.append(insert('acknowledged'))
@@ -278,7 +271,7 @@ test('at the level os a sync that fails leaves open what was acknowledged since 
 
 for (const code of [undefined, 'EIO']) {
   test(`undoing what a full disk refused waits for the sync under way, which ${code ? 'fails' : 'succeeds'}`, async () => {
-    const { wal, disk } = await logAt('os')
+    const { wal, disk } = await failingLog({ durability: 'os' })
     await wal.append(insert('a'))
     if (code) disk.fail({ operation: 'sync', path: SEGMENT, code })
     const sync = disk.hold('sync', SEGMENT)
@@ -318,7 +311,7 @@ test('a log that a failed sync has stopped writes nothing more when it is idle',
 
 for (const ending of ['flush', 'close'] as const) {
   test(`a ${ending} that is asked for while a new segment is begun, behind another flush, comes to its end`, async () => {
-    const { wal, disk } = await logAt('os')
+    const { wal, disk } = await failingLog({ durability: 'os' })
     await wal.append(insert('a'))
     const sync = disk.hold('sync', SEGMENT)
     const before = wal.flush()

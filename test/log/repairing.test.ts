@@ -414,7 +414,7 @@ test('a place that is whole when a log is looked at, and not when it is copied, 
     file: segmentAt(2),
     offset: 1024,
     message:
-      'segment-0000000002.walv at offset 1024: what was read before cannot be read again. Nothing was changed; try again.',
+      'segment-0000000002.walv at offset 1024: what was read before cannot be read again. This file was not changed; try again.',
   })
   disk.flipBit(segmentAt(2), 1024 + 100)
   disk.onOperation = undefined

@@ -2,19 +2,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Wal } from '../../src/mod.ts'
-import { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
-import { FailingDisk } from '../support/failing-disk.ts'
+import type { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
 import { collect, customOf, insert, refusal } from '../support/logs.ts'
-import { DIRECTORY, namesOn, openOn, segmentAt, settled } from '../support/simulated-log.ts'
+import { DIRECTORY, failingLog, namesOn, openOn, segmentAt, settled } from '../support/simulated-log.ts'
 
 const NAMES = new RegExp(`^${DIRECTORY}$`)
 const SECOND = new RegExp(`^${segmentAt(2)}$`)
-
-async function logOn(): Promise<{ wal: Wal; disk: FailingDisk; below: SimulatedDisk }> {
-  const below = new SimulatedDisk()
-  const disk = new FailingDisk(below)
-  return { wal: await openOn(below, { disk }), disk, below }
-}
 
 async function goesOn(wal: Wal, below: SimulatedDisk): Promise<void> {
   const last = await wal.append(insert('goes on'))
@@ -29,7 +22,7 @@ async function goesOn(wal: Wal, below: SimulatedDisk): Promise<void> {
 }
 
 test('a segment that could neither be named durably nor be removed is not taken for that of another writer', async () => {
-  const { wal, disk, below } = await logOn()
+  const { wal, disk, below } = await failingLog()
   await wal.append(insert('before'))
   disk.fail({ operation: 'syncDirectory', path: NAMES, code: 'EIO' })
   disk.fail({ operation: 'remove', path: SECOND, code: 'EIO', times: 2 })
@@ -42,7 +35,7 @@ test('a segment that could neither be named durably nor be removed is not taken 
 })
 
 test('a prepared segment that was too small, and could not be removed, is not written to', async () => {
-  const { wal, disk, below } = await logOn()
+  const { wal, disk, below } = await failingLog()
   await wal.append(customOf(150_000))
   await settled()
   assert.ok((await namesOn(below)).includes('segment-0000000002.walv'), 'it is prepared')

@@ -3,23 +3,11 @@ import '../support/steerable-time.ts'
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { HealthCheck, Wal } from '../../src/mod.ts'
-import { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
-import { FailingDisk } from '../support/failing-disk.ts'
 import { collect, customOf, insert, refusal } from '../support/logs.ts'
-import { openOn, settled } from '../support/simulated-log.ts'
+import { failingLog, openOn, settled } from '../support/simulated-log.ts'
 
 const SEGMENT = /segment-\d+\.walv$/
 const HOUR_MS = 3_600_000
-
-async function logOn(options: Parameters<typeof openOn>[1] = {}): Promise<{
-  wal: Wal
-  disk: FailingDisk
-  below: SimulatedDisk
-}> {
-  const below = new SimulatedDisk()
-  const disk = new FailingDisk(below)
-  return { wal: await openOn(below, { disk, ...options }), disk, below }
-}
 
 /** Where the next opening has to begin to read, by a checkpoint at the end of the log. */
 async function replayFromEnd(wal: Wal): Promise<number> {
@@ -29,7 +17,7 @@ async function replayFromEnd(wal: Wal): Promise<number> {
 }
 
 test('a transaction whose abort a full disk refuses has ended: it keeps neither its place nor the log', async () => {
-  const { wal, disk, below } = await logOn()
+  const { wal, disk, below } = await failingLog()
   const transaction = wal.begin()
   transaction.insert('a', [1])
   await wal.flush()
@@ -51,7 +39,7 @@ test('a transaction whose abort a full disk refuses has ended: it keeps neither 
 })
 
 test('a transaction that lost a record to a full disk keeps neither its place nor the log, whether or not it is aborted', async () => {
-  const { wal, disk } = await logOn()
+  const { wal, disk } = await failingLog()
   const transaction = wal.begin()
   await wal.flush()
   transaction.insert('a', [1])
@@ -64,7 +52,7 @@ test('a transaction that lost a record to a full disk keeps neither its place no
 
 for (const end of ['commit', 'abort', 'prepare'] as const) {
   test(`a full buffer does not refuse the ${end} of a transaction`, async () => {
-    const { wal, disk } = await logOn({ maxPendingBytes: 1024 })
+    const { wal, disk } = await failingLog({ maxPendingBytes: 1024 })
     const transaction = wal.begin()
     transaction.insert('a', [1])
     await wal.flush()
@@ -84,7 +72,7 @@ for (const end of ['commit', 'abort', 'prepare'] as const) {
 }
 
 test('a full buffer does not refuse the record of a checkpoint', async () => {
-  const { wal, disk } = await logOn({ maxPendingBytes: 1024 })
+  const { wal, disk } = await failingLog({ maxPendingBytes: 1024 })
   const seq = await wal.append(insert('a'))
   let write = disk.hold('rename', /never/)
   const taking = wal.checkpoint({
@@ -103,7 +91,7 @@ test('a full buffer does not refuse the record of a checkpoint', async () => {
 })
 
 test('entries of an open transaction that fill the buffer do not stay there: what was refused is taken soon after', async () => {
-  const { wal } = await logOn({ maxPendingBytes: 1024 })
+  const { wal } = await failingLog({ maxPendingBytes: 1024 })
   const transaction = wal.begin()
   transaction.append(customOf(300))
   await settled()
@@ -117,7 +105,7 @@ test('entries of an open transaction that fill the buffer do not stay there: wha
 })
 
 test('a transaction of any size is written as it comes: with half the buffer full nothing waits for the other half', async () => {
-  const { wal } = await logOn({ maxPendingBytes: 4096 })
+  const { wal } = await failingLog({ maxPendingBytes: 4096 })
   const transaction = wal.begin()
   for (let count = 0; count < 50; count++) {
     transaction.append(customOf(1000))
@@ -130,7 +118,7 @@ test('a transaction of any size is written as it comes: with half the buffer ful
 
 test('entries of an open transaction are written once the log is idle, also where it was before', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] })
-  const { wal } = await logOn()
+  const { wal } = await failingLog()
   await wal.append(insert('a'))
   t.mock.timers.tick(100)
   await settled()
@@ -147,7 +135,7 @@ test('entries of an open transaction are written once the log is idle, also wher
 
 test('health tells of the oldest transaction that has not ended', async () => {
   let now = 0
-  const { wal, below } = await logOn({ clock: () => now })
+  const { wal, below } = await failingLog({ clock: () => now })
   const check = async (of: Wal): Promise<HealthCheck> =>
     (await of.health()).checks.find(({ name }) => name === 'open-transactions')!
   assert.deepEqual(await check(wal), {

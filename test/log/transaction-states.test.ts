@@ -1,17 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { MAX_OPEN_TRANSACTIONS, type Transaction, type Wal, type WalError } from '../../src/mod.ts'
-import { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
 import { bits } from '../support/entries.ts'
-import { FailingDisk } from '../support/failing-disk.ts'
 import { collect, customOf, insert, refusal } from '../support/logs.ts'
-import { openOn } from '../support/simulated-log.ts'
-
-async function log(): Promise<{ wal: Wal; disk: FailingDisk; below: SimulatedDisk }> {
-  const below = new SimulatedDisk()
-  const disk = new FailingDisk(below)
-  return { wal: await openOn(below, { disk }), disk, below }
-}
+import { failingLog, openOn } from '../support/simulated-log.ts'
 
 const STATES = ['open', 'prepared', 'committed', 'aborted'] as const
 
@@ -32,7 +24,7 @@ const ended = (id: number, why: string) => (error: WalError) => {
 
 for (const state of STATES) {
   test(`what a transaction that is ${state} may still do, and what it says to the rest`, async () => {
-    const { wal } = await log()
+    const { wal } = await failingLog()
     const may: readonly string[] = {
       open: ['append', 'prepare', 'commit', 'abort'],
       prepared: ['commit', 'abort'],
@@ -63,7 +55,7 @@ for (const state of STATES) {
 }
 
 test('a transaction logs what it is told, with its id, between its begin and its end', async () => {
-  const { wal } = await log()
+  const { wal } = await failingLog()
   await wal.append(insert('before'))
   const transaction = wal.begin()
   assert.equal(transaction.id, 1)
@@ -100,7 +92,7 @@ test('a transaction logs what it is told, with its id, between its begin and its
 })
 
 test('the open ones are counted from begin to end, prepared ones too', async () => {
-  const { wal } = await log()
+  const { wal } = await failingLog()
   const open = [wal.begin(), wal.begin(), wal.begin()]
   assert.equal(wal.stats().openTransactions, 3)
   await open[0]!.commit()
@@ -118,7 +110,7 @@ test('the open ones are counted from begin to end, prepared ones too', async () 
 })
 
 test('one transaction more than the limit is refused, and the refusal says what to do', async () => {
-  const { wal } = await log()
+  const { wal } = await failingLog()
   for (let count = 0; count < MAX_OPEN_TRANSACTIONS; count++) wal.begin()
   const last = wal.lastSeq
   assert.throws(
@@ -142,7 +134,7 @@ test('a marker that the full disk refused leaves the transaction as it was, to b
     ['prepared', 'commit'],
     ['prepared', 'abort'],
   ] as const) {
-    const { wal, disk } = await log()
+    const { wal, disk } = await failingLog()
     const transaction = await transactionIn(wal, state)
     await wal.flush()
     disk.fail({ operation: 'write', code: 'ENOSPC' })
@@ -159,7 +151,7 @@ test('a marker that the full disk refused leaves the transaction as it was, to b
 })
 
 test('a transaction is failed once one of its records was refused, and says what to do', async () => {
-  const { wal, disk } = await log()
+  const { wal, disk } = await failingLog()
   const transaction = wal.begin()
   transaction.insert('a', [1])
   await wal.flush()
@@ -179,7 +171,7 @@ test('a transaction is failed once one of its records was refused, and says what
 })
 
 test('a transaction whose begin was refused is gone; others are untouched', async () => {
-  const { wal, disk } = await log()
+  const { wal, disk } = await failingLog()
   const first = wal.begin()
   first.insert('a', [1])
   await wal.flush()
@@ -196,7 +188,7 @@ test('a transaction whose begin was refused is gone; others are untouched', asyn
 for (const end of ['commit', 'prepare'] as const) {
   test(`a transaction whose entries were refused together with its ${end} is failed, and is not ended by another ${end}`, async () => {
     for (const begun of [false, true]) {
-      const { wal, disk } = await log()
+      const { wal, disk } = await failingLog()
       const transaction = wal.begin()
       if (begun) await wal.flush()
       transaction.insert('a', [1])
@@ -213,7 +205,7 @@ for (const end of ['commit', 'prepare'] as const) {
 }
 
 test('aborting a transaction whose begin was refused does not touch another that has its number now', async () => {
-  const { wal, disk } = await log()
+  const { wal, disk } = await failingLog()
   const first = wal.begin()
   first.insert('a', [1])
   disk.fail({ operation: 'write', code: 'ENOSPC' })
@@ -236,7 +228,7 @@ test('aborting a transaction whose begin was refused does not touch another that
 })
 
 test('what a disk refuses later does not touch a transaction that has ended', async () => {
-  const { wal, disk } = await log()
+  const { wal, disk } = await failingLog()
   const [committed, aborted] = [await transactionIn(wal, 'committed'), await transactionIn(wal, 'aborted')]
   disk.fail({ operation: 'write', code: 'ENOSPC' })
   await assert.rejects(wal.append(insert('other')), refusal('WALV_DISK_FULL'))
@@ -245,7 +237,7 @@ test('what a disk refuses later does not touch a transaction that has ended', as
 })
 
 test('a commit whose fate is unknown fails the transaction', async () => {
-  const { wal, disk } = await log()
+  const { wal, disk } = await failingLog()
   const transaction = await transactionIn(wal, 'open')
   disk.fail({ operation: 'sync', code: 'EIO' })
   await assert.rejects(transaction.commit(), refusal('WALV_IO', 'unknown'))
@@ -254,7 +246,7 @@ test('a commit whose fate is unknown fails the transaction', async () => {
 })
 
 test('a replay on top of a snapshot begins with the oldest transaction that was open there, and else behind it', async () => {
-  const { wal } = await log()
+  const { wal } = await failingLog()
   const at = async (seq: number): Promise<number> =>
     (await wal.checkpoint({ seq, snapshot: async () => null })).replayFrom
   await wal.append(insert('0'))
@@ -276,7 +268,7 @@ test('a replay on top of a snapshot begins with the oldest transaction that was 
 })
 
 test('however many transactions have ended, a replay begins early enough', async () => {
-  const { wal } = await log()
+  const { wal } = await failingLog()
   const [early, late] = [wal.begin(), wal.begin()]
   await early.commit()
   const seq = await wal.append(insert('here'))
@@ -293,7 +285,7 @@ test('however many transactions have ended, a replay begins early enough', async
 })
 
 test('a transaction of a closed log takes nothing more, and says so', async () => {
-  const { wal } = await log()
+  const { wal } = await failingLog()
   const transaction = wal.begin()
   await wal.close()
   const closed = (error: WalError): boolean => {
@@ -308,7 +300,7 @@ test('a transaction of a closed log takes nothing more, and says so', async () =
 })
 
 test('transactions in doubt are found again by opening, and can be ended, each in its way', async () => {
-  const { wal, below } = await log()
+  const { wal, below } = await failingLog()
   const [first, second, third] = [wal.begin(), wal.begin(), wal.begin()]
   for (const transaction of [first, second, third]) {
     transaction.insert(`of-${transaction.id}`, [1])

@@ -2,26 +2,29 @@ import '../support/steerable-time.ts'
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { FRAME_HEADER_BYTES } from '../../src/format/frame.ts'
-import { type Wal, WalError } from '../../src/mod.ts'
+import { WalError, type WalOptions } from '../../src/mod.ts'
 import { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
 import { FailingDisk } from '../support/failing-disk.ts'
 import { customOf, idsIn, insert } from '../support/logs.ts'
-import { contentOf, framesOn, namesOn, openOn, segmentAt, settled } from '../support/simulated-log.ts'
+import {
+  contentOf,
+  type FailingLog,
+  failingLog,
+  framesOn,
+  namesOn,
+  openOn,
+  segmentAt,
+  settled,
+} from '../support/simulated-log.ts'
 
 const KIB = 1024
 
 /** A log with one record, on a disk that can be made to fail and to wait. */
-async function logWithOne(options: Parameters<typeof openOn>[1] = {}): Promise<{
-  wal: Wal
-  disk: FailingDisk
-  below: SimulatedDisk
-}> {
-  const below = new SimulatedDisk()
-  const disk = new FailingDisk(below)
-  const wal = await openOn(below, { disk, ...options })
-  await wal.append(insert('one', []))
+async function logWithOne(options: Partial<WalOptions> = {}): Promise<FailingLog> {
+  const log = await failingLog(options)
+  await log.wal.append(insert('one', []))
   await settled()
-  return { wal, disk, below }
+  return log
 }
 
 const rejectionOf = async (promise: Promise<unknown>): Promise<WalError> => {

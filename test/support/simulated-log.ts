@@ -12,6 +12,7 @@ import {
 } from '../../src/format/segment.ts'
 import { Wal, type WalOptions } from '../../src/mod.ts'
 import { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
+import { FailingDisk } from './failing-disk.ts'
 
 /** Where the logs of these tests are: in a folder of their own, so that the names above it can be looked at too. */
 export const DIRECTORY = '/data/log'
@@ -36,6 +37,20 @@ export async function emptyDirectory(): Promise<SimulatedDisk> {
 /** Opens a log on a simulated disk, by default under a clock that counts. */
 export const openOn = (disk: SimulatedDisk, options: Partial<WalOptions> = {}): Promise<Wal> =>
   Wal.open({ directory: DIRECTORY, disk, clock: countingClock(), ...options })
+
+export interface FailingLog {
+  readonly wal: Wal
+  /** The disk as the log sees it. */
+  readonly disk: FailingDisk
+  readonly below: SimulatedDisk
+}
+
+/** A new log on a disk that can be made to fail and to wait. */
+export async function failingLog(options: Partial<WalOptions> = {}): Promise<FailingLog> {
+  const below = new SimulatedDisk()
+  const disk = new FailingDisk(below)
+  return { wal: await openOn(below, { disk, ...options }), disk, below }
+}
 
 export const segmentAt = (number: number): string => join(DIRECTORY, segmentName(number))
 
