@@ -9,22 +9,22 @@ export function commandHelp(spec: CommandSpec): string {
   const usage = ['Usage: walv', spec.name, ...shown, '[OPTIONS]'].join(' ')
   const options = Object.entries(spec.options).map(([name, option]) => optionRow(name, option))
   const sections = [
-    `walv ${spec.name}: ${spec.summary}`,
+    wrap(`walv ${spec.name}: ${spec.summary}`, MAX_COLUMNS).join('\n'),
     usage,
     spec.details && wrap(spec.details, MAX_COLUMNS).join('\n'),
-    table(positionals.map(([name, { description }]) => [`  ${name.toUpperCase()}`, description])),
-    table([...options, optionRow('help', { type: 'boolean', short: 'h', description: 'Show this' })]),
+    described(positionals.map(([name, { description }]) => [`  ${name.toUpperCase()}`, description])),
+    described([...options, optionRow('help', { type: 'boolean', short: 'h', description: 'Show this' })]),
   ]
   return `${sections.filter(Boolean).join('\n\n')}\n`
 }
 
 /** What `walv --help` prints. */
 export function programHelp(commands: readonly Pick<CommandSpec, 'name' | 'summary'>[]): string {
-  const rows = commands.map(({ name, summary }) => [`  ${name}`, summary])
+  const rows = commands.map(({ name, summary }): Described => [`  ${name}`, summary])
   return [
     'walv: a crash-safe write-ahead log for vector indexes',
     'Usage: walv COMMAND [ARGUMENTS] [OPTIONS]',
-    table(rows),
+    described(rows),
     'More on one of them: walv COMMAND --help. Which walv this is: walv --version\n',
   ].join('\n\n')
 }
@@ -43,7 +43,18 @@ export function wrap(text: string, maxColumns: number): string[] {
   return lines
 }
 
-function optionRow(name: string, option: OptionSpec): string[] {
+/** A name and what it means. */
+type Described = [name: string, description: string]
+
+/** Names, and beside them their descriptions, which go on below where a line is too short. */
+function described(rows: readonly Described[]): string {
+  const columns = MAX_COLUMNS - 2 - Math.max(0, ...rows.map(([name]) => name.length))
+  return table(
+    rows.flatMap(([name, description]) => wrap(description, columns).map((line, at) => [at === 0 ? name : '', line])),
+  )
+}
+
+function optionRow(name: string, option: OptionSpec): Described {
   const short = option.short === undefined ? '    ' : `-${option.short}, `
   const value = option.type === 'boolean' ? '' : ` ${placeholder(option)}`
   const notes = noteOf(option)

@@ -93,3 +93,23 @@ test('A file that exists, one of another kind and one in no folder are refused',
   await refused('-', /leave out --json/, '--json')
   await assertRefused(['export', folder, join(folder, 'x.jsonl')], 1, 'WALV_NOT_FOUND', /There is no vector in /)
 })
+
+test('An import builds the graph of the engine that is named, and the next one keeps to it', async (t) => {
+  const { folder, directory } = await someIndex(t)
+  const file = join(folder, 'v.jsonl')
+  await jsonLines(0, 'export', directory, file)
+  const target = join(folder, 'graph')
+  const kind = async (): Promise<string> => (await jsonLines(0, 'stats', target))[0].info.kind
+  await jsonLines(0, 'import', file, target, '--index', 'usearch')
+  assert.equal(await kind(), 'usearch')
+  await jsonLines(0, 'import', file, target)
+  assert.equal(await kind(), 'usearch')
+  const { stdout } = await walv('query', target, 'a', '--json')
+  assert.equal(stdout.split('\n')[0], '{"id":"a","distance":0,"metadata":{"n":[1,null]}}')
+  await assertRefused(
+    ['import', file, target, '--from', 'vectra', '--format', 'json'],
+    2,
+    'WALV_USAGE',
+    /leave out --format/,
+  )
+})
