@@ -8,7 +8,7 @@ import { ROOT } from '../package/nodes.ts'
 test('every example asks for the walv of the clone, and examples/README.md names it with its command', () => {
   const readme = readFileSync(join(ROOT, 'examples', 'README.md'), 'utf8')
   const folders = readdirSync(join(ROOT, 'examples'), { withFileTypes: true }).filter((each) => each.isDirectory())
-  assert.ok(folders.length >= 6)
+  assert.ok(folders.length >= 5)
   for (const { name } of folders) {
     const row = readme.split('\n').find((line) => line.startsWith(`| [${name}](`))
     assert.match(row ?? '', /\| `[^`]*node examples\/|\| `[^`]*(node|npm) [a-z]/, `${name} has its command`)
