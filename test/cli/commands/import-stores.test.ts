@@ -34,7 +34,7 @@ for (const [from, name, metric] of [
   test(`The documents of ${name} can be searched by LangChain as they were, ids and all`, async (t) => {
     const directory = await target(t)
     const figures = await imported('--from', from, join(FIXTURES, name), directory)
-    assert.deepEqual(figures, { rows: 12, dimensions: 100, added: 12, size: 12 })
+    assert.deepEqual(figures, { rows: 12, dimensions: 100, added: 12, duplicates: 0, size: 12 })
     const store = await openStore(t, { directory, index: flat({ dimensions: 100, metric }) })
     assert.equal(store.index.recovery.fromSnapshot, 12, 'a checkpoint ends the import')
     for (const [i, { pageContent, metadata }] of documents.entries()) {
@@ -81,7 +81,7 @@ test('A store goes into an index of its own metric, of none yet, or of the one t
     /hnswlib-l2 has the metric l2, the index in .* has cosine\. .*--metric cosine .* Nothing was written\./
   await assertUnchanged(directory, () => assertRefused(['import', ...l2], 2, 'WALV_INDEX_MISMATCH', message))
   const figures = await imported(...l2, '--metric', 'cosine')
-  assert.deepEqual(figures, { rows: 12, dimensions: 100, added: 12, size: 24 })
+  assert.deepEqual(figures, { rows: 12, dimensions: 100, added: 12, duplicates: 0, size: 24 })
   // Of which the metric is not known, goes into any.
   await imported(
     '--from',
@@ -183,6 +183,7 @@ test("Plain vectors become documents of a LangChain store's, beside those that a
     rows: 3,
     dimensions: 100,
     added: 3,
+    duplicates: 0,
     size: 4,
   })
   const again = await openStore(t, { directory })
