@@ -41,9 +41,11 @@ function span(some: readonly SequenceRange[], more: readonly SequenceRange[]): r
   const [next] = more
   if (first === undefined || next === undefined) return first === undefined ? more : some
   const through = first.through === null || next.through === null ? null : larger(first.through, next.through)
-  return [{ from: next.from < first.from ? next.from : first.from, through }]
+  return [{ from: smaller(first.from, next.from), through }]
 }
 
+// Of numbers or bigints, which Math.min does not take.
+const smaller = <T extends number | bigint>(one: T, other: T): T => (one < other ? one : other)
 const larger = <T extends number | bigint>(one: T, other: T): T => (one > other ? one : other)
 
 function damageOfAll({ first, last, count, seqs }: Merged): Damage {
