@@ -19,11 +19,13 @@ import type { Survey } from './survey.ts'
 export async function findRescue(
   damage: readonly Damage[],
   reach: Reach | undefined,
-  { logId }: Survey,
+  { logId, endSeq }: Survey,
   snapshots: SnapshotStore,
 ): Promise<SnapshotManifest | undefined> {
+  // What can still be read behind the snapshot is worth more than what is lost before it.
+  if (reach === undefined || endSeq > reach.through + 1) return undefined
   const ranges = damage.filter(({ acknowledged }) => acknowledged).flatMap(({ seqs }) => seqs)
-  const lost = ranges.find(({ through }) => through === reach?.through)
+  const lost = ranges.find(({ through }) => through === reach.through)
   if (lost === undefined) return undefined
   const names = (await snapshots.names()).filter((name) => (snapshotThrough(name) ?? -1) >= lost.from)
   for (const name of names.toSorted().toReversed()) {

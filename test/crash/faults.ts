@@ -44,11 +44,15 @@ export async function failEachOperation({ name, steps, create }: FaultedWork, se
   return { runs, states, failures }
 }
 
-/** Once, in each way; and the first way also for as long as it takes to notice. */
+/**
+ * Once, in each way; and the first way also for as long as it takes to notice. But not reading: what cannot be read for
+ * long is lost to a repair, rightly.
+ */
 function waysToFail(operation: Operation): OneFault[] {
   const at = operation.number
+  const lasting = operation.kind === 'read' ? 0 : 1
   const once = [...faultsOf(operation), ...rareFaultsOf(operation)].map((fault) => ({ at, fault }))
-  return [...once, ...once.slice(0, 1).map((each) => ({ ...each, lasts: true }))]
+  return [...once, ...once.slice(0, lasting).map((each) => ({ ...each, lasts: true }))]
 }
 
 /** Returns the operations of the work itself. */

@@ -98,7 +98,7 @@ const CALLS: Record<string, readonly [WalErrorCode, Call]> = {
   'a query that is none': ['WALV_INVALID_VECTOR', (index) => index.search(any(undefined))],
   'a k of nothing': ['WALV_INVALID_OPTION', (index) => index.search(V, { k: 0 })],
   'a k that is no number': ['WALV_INVALID_OPTION', (index) => index.search(V, { k: any('10') })],
-  'a filter that is no function': ['WALV_INVALID_OPTION', (index) => index.search(V, { filter: any({}) })],
+  'a filter that is none': ['WALV_INVALID_OPTION', (index) => index.search(V, { filter: any(5) })],
 }
 
 /** Fails unless the error is one of ours, with this code, and a sentence. */

@@ -8,7 +8,7 @@ import { ROOT } from './nodes.ts'
 
 const KIB = 1024
 /** Raise one of these only with a reason in the commit: everybody who installs walv downloads it. */
-const BUDGET = { code: 1_100 * KIB, declarations: 340 * KIB, docs: 300 * KIB, data: 4_000 * KIB, tarball: 4_200 * KIB }
+const BUDGET = { code: 1_100 * KIB, declarations: 340 * KIB, docs: 330 * KIB, data: 4_000 * KIB, tarball: 4_200 * KIB }
 
 const KINDS: Record<string, RegExp> = {
   declarations: /^dist\/.+\.d\.c?ts$/,

@@ -195,7 +195,7 @@ test('an opening of an index is a span with that of its log in it, under what is
   assert.equal(whole!.attributes['walv.recovery.replayed'], 2)
   await index.checkpoint()
   const checkpoint = spansOf(directory).at(-1)!
-  assert.deepEqual([checkpoint.name, checkpoint.attributes['walv.seq']], ['walv.checkpoint', 1])
+  assert.deepEqual([checkpoint.name, checkpoint.attributes['walv.seq']], ['walv.checkpoint', 2])
   assert.equal(checkpoint.parentSpanContext, undefined)
 })
 

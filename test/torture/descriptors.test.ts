@@ -8,7 +8,7 @@ const CHILD = fileURLToPath(new URL('./descriptors-child.js', import.meta.url))
 
 test('without a file descriptor left, opening, rotation, reading and checkpoints fail with an error that says so, nothing is lost, and all works again later', async (t) => {
   const directory = await temporaryDirectory(t)
-  const command = ['-c', 'ulimit -n 64 && exec "$@"', 'sh', process.execPath, CHILD, directory]
+  const command = ['-c', 'ulimit -n 128 && exec "$@"', 'sh', process.execPath, CHILD, directory]
   const { status, stderr } = spawnSync('sh', command, { encoding: 'utf8', timeout: 60_000 })
   assert.equal(status, 0, stderr)
 })
