@@ -4,7 +4,7 @@ import { type Damage, type Wal, WalError, type WalOptions } from '../../src/mod.
 import { Random } from '../../src/testing/random.ts'
 import type { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
 import { contentOf, quarantined, rot, rotOrRemove, segmentsBut } from './decay.ts'
-import { contentText, foundRecord, LogModel, recordText } from './log-model.ts'
+import { contentText, foundRecord, LogModel, recordText, snapshotText } from './log-model.ts'
 import { type LogSettings, openLog, settingsOf } from './log-session.ts'
 import { LogWork } from './log-workload.ts'
 import { Trouble } from './trouble.ts'
@@ -25,7 +25,7 @@ export interface RepairFacts {
   readonly damagedFiles: readonly Buffer[]
   /** Whether a repair is done, so that the log is clean. */
   readonly isClean: boolean
-  /** Whether no header is left, so that nothing can be read, and a repair is refused. */
+  /** Whether no header is left, so that nothing can be read but a snapshot. */
   readonly isHopeless: boolean
 }
 
@@ -88,13 +88,13 @@ class RepairWork {
   /** Looks at a log that is damaged, repairs it, and goes on. Where the disk fails meanwhile, the next try must do. */
   async repair(): Promise<void> {
     await this.#twice(() => this.#lookAtDamage())
-    if (this.#facts.isHopeless) await this.#refusesRepair()
+    if (this.#facts.isHopeless) await this.#repairsHopeless()
     else await this.#twice(() => this.#repairAndGoOn())
   }
 
   /** Repairs what was left, or goes on with what was repaired; and a second time: that must change nothing. */
   async recover(): Promise<void> {
-    if (this.#facts.isHopeless) return this.#refusesRepair()
+    if (this.#facts.isHopeless) return this.#repairsHopeless()
     await this.#repairAndGoOn()
     const again = await this.#open({ readOnly: true })
     // A checkpoint stays in the log when its snapshot is gone, and what stands before a hole that a snapshot covers stays where it is.
@@ -103,9 +103,17 @@ class RepairWork {
     assert.deepEqual(await recordsOf(again), this.#facts.kept, 'a second opening finds something else')
   }
 
-  /** Nothing is made up in the place of a log that cannot be read. */
-  async #refusesRepair(): Promise<void> {
-    await assert.rejects(this.#open({ recovery: 'repair' }), { code: 'WALV_DAMAGED' })
+  /** Nothing is made up in the place of a log that cannot be read: it is begun anew from a snapshot, or the repair is refused. */
+  async #repairsHopeless(): Promise<void> {
+    const wal = await this.#open({ recovery: 'repair' }).catch((error: WalError) => {
+      assert.equal(error.code, 'WALV_DAMAGED')
+    })
+    if (wal === undefined) return
+    let state = ''
+    for await (const piece of wal.snapshot!.read('state')) state += Buffer.from(piece).toString()
+    assert.equal(state, snapshotText(wal.lastCheckpoint!.sequenceNumber), 'it is begun anew from something else')
+    await wal.close()
+    await (await this.#open({ recovery: 'strict' })).close()
   }
 
   async #twice(work: () => Promise<void>): Promise<void> {
