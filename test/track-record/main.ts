@@ -1,26 +1,26 @@
 /**
  * `npm run track-record [-- A1 A3b]`: the test of each defect must fail on the commit that had it, and pass now. The
- * old commit is built in a folder of its own with the tests of today.
+ * old commit is built in a folder of its own with the tests that were written for its defects.
  */
 import { execFileSync } from 'node:child_process'
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { runNamedTest, runNode } from '../support/named-test.ts'
-import { type Row, rowsOf } from './rows.ts'
+import { hasTest, type Row, rowsOf } from './rows.ts'
 
 const ROOT: string = fileURLToPath(new URL('../../../', import.meta.url))
 const MAX_TEST_MS = 120_000
 
 const git = (...words: string[]): string => execFileSync('git', ['-C', ROOT, ...words], { encoding: 'utf8' })
 
-/** Types are not checked: the tests of today may name what the old sources do not have. */
-async function treeOf(commit: string): Promise<string> {
+/** Types are not checked: the tests may name what the old sources do not have. */
+async function treeOf({ commit, testsOf }: Row): Promise<string> {
   const tree = join(mkdtempSync(join(tmpdir(), 'walv-track-record-')), 'tree')
   git('worktree', 'add', '--quiet', '--detach', tree, commit)
-  rmSync(join(tree, 'test'), { recursive: true })
-  cpSync(join(ROOT, 'test'), join(tree, 'test'), { recursive: true })
+  execFileSync('git', ['-C', tree, 'rm', '-r', '--quiet', 'test'])
+  execFileSync('git', ['-C', tree, 'checkout', '--quiet', testsOf, '--', 'test'])
   symlinkSync(join(ROOT, 'node_modules'), join(tree, 'node_modules'))
   for (const project of ['tsconfig.json', 'tsconfig.build.json']) {
     const args = ['node_modules/typescript/bin/tsc', '-p', project, '--noCheck']
@@ -35,8 +35,17 @@ function removeTree(tree: string): void {
   rmSync(join(tree, '..'), { recursive: true, force: true })
 }
 
+/** Where a test stood that may have been moved since. */
+function oldFileOf(tree: string, { file, test }: Row): string {
+  const found = readdirSync(join(tree, 'test'), { recursive: true, withFileTypes: true })
+    .filter(({ name }) => name.endsWith('.test.ts'))
+    .map(({ parentPath, name }) => relative(tree, join(parentPath, name)))
+    .filter((path) => hasTest(readFileSync(join(tree, path), 'utf8'), test))
+  return found.find((path) => path === file) ?? found[0] ?? file
+}
+
 /** A test that the old sources cannot even load, or that does not end there, shows the defect less well, but does. */
-async function outcomeIn(tree: string, { file, test }: Row): Promise<string> {
+async function outcomeIn(tree: string, file: string, test: string): Promise<string> {
   try {
     const { isRed, says } = await runNamedTest(tree, file, test, MAX_TEST_MS)
     return isRed ? `red (${says})` : 'green'
@@ -56,9 +65,11 @@ async function main(ids: readonly string[]): Promise<number> {
   let isRight = true
   try {
     for (const row of rows.filter(({ id }) => ids.length === 0 || ids.includes(id))) {
-      if (!trees.has(row.commit)) trees.set(row.commit, await treeOf(row.commit))
-      const before = await outcomeIn(trees.get(row.commit)!, row)
-      const now = await outcomeIn(ROOT, row)
+      const key = `${row.commit} ${row.testsOf}`
+      const tree = trees.get(key) ?? (await treeOf(row))
+      trees.set(key, tree)
+      const before = await outcomeIn(tree, oldFileOf(tree, row), row.test)
+      const now = await outcomeIn(ROOT, row.file, row.test)
       isRight &&= before !== 'green' && now === 'green'
       console.log(`${row.id}\n  ${row.commit}: ${before}\n  now: ${now}`)
     }
