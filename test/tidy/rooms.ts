@@ -1,0 +1,41 @@
+/**
+ * The rooms of `src`, from the ground up. Each imports only from itself and from those before it.
+ * A file belongs to the room with the longest name that it begins with.
+ */
+export const ROOMS: readonly (readonly string[])[] = [
+  ['src/clock', 'src/diagnostics', 'src/echo', 'src/entry', 'src/errors', 'src/limits', 'src/option-names'],
+  ['src/disk/'],
+  ['src/format/'],
+  ['src/log/log.', 'src/log/options', 'src/log/health', 'src/log/layout'],
+  ['src/log/segment/'],
+  ['src/log/write/'],
+  ['src/log/transaction/'],
+  ['src/log/checkpoint/'],
+  ['src/log/recover/'],
+  ['src/log/read/'],
+  ['src/log/'],
+  ['src/v1/'],
+  ['src/doctor/'],
+  ['src/index/'],
+  ['src/index/filter/'],
+  ['src/index/flat/'],
+  ['src/index/durable/'],
+  ['src/adapters/graph/'],
+  ['src/adapters/'],
+  ['src/testing/'],
+  ['src/cli/'],
+  ['src/mod.'],
+]
+
+/** The place of a file's room, from the ground; undefined for one that belongs to none. */
+export function roomOf(path: string): number | undefined {
+  let found: number | undefined
+  let longest = 0
+  for (const [place, names] of ROOMS.entries())
+    for (const name of names)
+      if (path.startsWith(name) && name.length > longest) {
+        found = place
+        longest = name.length
+      }
+  return found
+}
