@@ -14,7 +14,7 @@ export type {
   SyncMessage,
 } from './diagnostics.ts'
 export type { Disk, DiskEntry, DiskFile, DiskLock } from './disk/disk.ts'
-export { nodeDisk } from './disk/real.ts'
+export { nodeDisk } from './disk/node-disk.ts'
 export * from './entry.ts'
 export { WalError, type WalErrorCode, type WalErrorDetails } from './errors.ts'
 export { indexIdentity } from './format/index-record.ts'

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import type { Disk, DiskEntry, DiskFile } from '../disk/disk.ts'
+import { codeOf, ioError, isDiskFull } from '../disk/io-error.ts'
 import { readAround } from '../disk/read-around.ts'
 import type { Damage } from '../entry.ts'
 import { WalError } from '../errors.ts'
@@ -15,7 +16,6 @@ import {
   segmentNumber,
 } from '../format/segment.ts'
 import { MAX_SEQUENCE } from '../limits.ts'
-import { codeOf, ioError, isDiskFull } from './io-error.ts'
 
 /** Names within a log's directory. */
 export const LOCK_FILE = 'LOCK'

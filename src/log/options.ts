@@ -1,6 +1,6 @@
 import { epochMs, monotonicMs } from '../clock.ts'
 import type { Disk } from '../disk/disk.ts'
-import { nodeDisk } from '../disk/real.ts'
+import { nodeDisk } from '../disk/node-disk.ts'
 import { echo } from '../echo.ts'
 import { WalError } from '../errors.ts'
 import { DEFAULT_MAX_PENDING_BYTES } from '../limits.ts'

@@ -1,9 +1,9 @@
 import { basename, dirname, join } from 'node:path'
+import { ensureFolder } from '../disk/directories.ts'
 import { type Disk, type DiskEntry, writeFully } from '../disk/disk.ts'
+import { syncNames } from '../disk/names.ts'
 import { readAround } from '../disk/read-around.ts'
 import { ignoreMissing, listFolder, QUARANTINE_FOLDER, TEMPORARY_SUFFIX } from './directory.ts'
-import { ensureFolder } from './make-directory.ts'
-import { syncNames } from './sync-names.ts'
 
 const PIECE_BYTES = 1024 * 1024
 

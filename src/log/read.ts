@@ -1,10 +1,10 @@
 import { damageChannel } from '../diagnostics.ts'
 import type { Disk } from '../disk/disk.ts'
+import { ioError } from '../disk/io-error.ts'
 import type { Damage, WalRecord } from '../entry.ts'
 import { WalError } from '../errors.ts'
 import { decodeRecord } from '../format/decode.ts'
 import { damageOf } from './damage.ts'
-import { ioError } from './io-error.ts'
 import { type FrameVisitor, type SegmentExtent, SegmentWalk } from './walk.ts'
 
 /** What a range of the log holds, in order. */

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import type { Disk } from '../disk/disk.ts'
-import { nodeDisk } from '../disk/real.ts'
+import { nodeDisk } from '../disk/node-disk.ts'
 import type { Damage } from '../entry.ts'
 import { checkOptions, type OptionNames } from '../option-names.ts'
 import { readDirectory } from './directory.ts'

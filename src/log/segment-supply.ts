@@ -1,8 +1,8 @@
 import type { Disk } from '../disk/disk.ts'
+import { syncNames } from '../disk/names.ts'
 import { ignoreMissing, segmentPath } from './directory.ts'
 import type { DirectoryLock } from './directory-lock.ts'
 import { createSegment, type OpenSegment } from './segments.ts'
-import { syncNames } from './sync-names.ts'
 
 /** Makes the segments that a log goes on in, ahead of time where it can, so that no append waits for zeros to be written. */
 export class SegmentSupply {

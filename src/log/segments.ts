@@ -1,13 +1,13 @@
 import { join } from 'node:path'
 import { retentionChannel } from '../diagnostics.ts'
 import { type Disk, type DiskFile, writeFully } from '../disk/disk.ts'
+import { syncNames } from '../disk/names.ts'
+import { letGo } from '../disk/reclaim.ts'
 import { WalError } from '../errors.ts'
 import { MAX_SEGMENT_NUMBER, type SegmentHeader, segmentName, segmentSeed } from '../format/segment.ts'
 import { ignoreMissing, segmentPath, TEMPORARY_SUFFIX } from './directory.ts'
 import { lockLost } from './directory-lock.ts'
-import { letGo } from './let-go.ts'
 import { moveToQuarantine } from './quarantine.ts'
-import { syncNames } from './sync-names.ts'
 import type { SegmentExtent } from './walk.ts'
 
 /** The first segment of a log; each following one is twice as large as the one before, up to `segmentMaxBytes`. */

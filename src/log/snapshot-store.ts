@@ -1,6 +1,9 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
+import { ensureFolder } from '../disk/directories.ts'
 import { type Disk, type DiskFile, readFully, writeFully } from '../disk/disk.ts'
+import { ioError } from '../disk/io-error.ts'
+import { letGo } from '../disk/reclaim.ts'
 import { echo } from '../echo.ts'
 import type { IndexIdentity, JsonValue, SnapshotFile, SnapshotReference } from '../entry.ts'
 import { WalError } from '../errors.ts'
@@ -15,9 +18,6 @@ import {
   snapshotName,
   TEMPORARY_SUFFIX,
 } from './directory.ts'
-import { ioError } from './io-error.ts'
-import { letGo } from './let-go.ts'
-import { ensureFolder } from './make-directory.ts'
 import { moveToQuarantine } from './quarantine.ts'
 import { decodeManifest, MANIFEST_FILE, type SnapshotManifest } from './snapshot-manifest.ts'
 import type { FoundCheckpoint } from './tally.ts'

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import { checkpointTracing, closeChannel, openTracing, traced } from '../diagnostics.ts'
+import { ioError } from '../disk/io-error.ts'
 import type { CheckpointEntry, EntryInput, WalRecord } from '../entry.ts'
 import { WalError } from '../errors.ts'
 import { encodableInput } from '../format/encode.ts'
@@ -7,7 +8,6 @@ import { checkOptions } from '../option-names.ts'
 import { closedError } from './append-error.ts'
 import { committedUnits } from './committed.ts'
 import { type Health, type HealthOptions, judgeHealth, roomOf, thresholdsOf } from './health.ts'
-import { ioError } from './io-error.ts'
 import {
   CHECKPOINT_REQUEST,
   type CheckpointRequest,

@@ -1,7 +1,7 @@
 /** Defects of the original around limits. The numbers are those of the list of its defects. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { nodeDisk } from '../../src/disk/real.ts'
+import { nodeDisk } from '../../src/disk/node-disk.ts'
 import { FRAME_TYPES } from '../../src/format/frame.ts'
 import { type EntryInput, MAX_BATCH_NESTING } from '../../src/mod.ts'
 import { recoverV1 } from '../../src/v1.ts'

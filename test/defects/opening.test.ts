@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { mkdir, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { nodeDisk } from '../../src/disk/real.ts'
+import { nodeDisk } from '../../src/disk/node-disk.ts'
 import { type DurableIndex, flat, Wal } from '../../src/mod.ts'
 import { readV1Directory, recoverV1 } from '../../src/v1.ts'
 import {

@@ -7,7 +7,7 @@ import { createServer } from 'node:net'
 import { basename, join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { lockFile } from '../../src/disk/lock.ts'
-import { nodeDisk } from '../../src/disk/real.ts'
+import { nodeDisk } from '../../src/disk/node-disk.ts'
 import { DurableIndex, diagnose, flat, Wal } from '../../src/mod.ts'
 import {
   alter,

@@ -3,7 +3,7 @@ import { chmod, lstat, mkdir, mkdtemp, rm, stat, symlink } from 'node:fs/promise
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { ensureFolder } from '../../src/log/make-directory.ts'
+import { ensureFolder } from '../../src/disk/directories.ts'
 import type { Wal } from '../../src/mod.ts'
 import { FailingDisk } from '../support/failing-disk.ts'
 import { insert, openWal, temporaryDirectory } from '../support/logs.ts'

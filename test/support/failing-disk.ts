@@ -1,5 +1,5 @@
 import type { Disk, DiskEntry, DiskFile, DiskLock } from '../../src/disk/disk.ts'
-import { nodeDisk } from '../../src/disk/real.ts'
+import { nodeDisk } from '../../src/disk/node-disk.ts'
 
 /** The operations of `Disk` and `DiskFile`, by their names. */
 export type Operation = keyof Disk | keyof DiskFile

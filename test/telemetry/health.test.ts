@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { statfs } from 'node:fs/promises'
 import { type TestContext, test } from 'node:test'
-import { nodeDisk } from '../../src/disk/real.ts'
+import { nodeDisk } from '../../src/disk/node-disk.ts'
 import { judgeHealth, thresholdsOf, type Vitals } from '../../src/log/health.ts'
 import {
   DurableIndex,

@@ -1,5 +1,5 @@
 /** Reads and recovers a v1 directory and prints what that cost; run as a process of its own. */
-import { nodeDisk } from '../../src/disk/real.ts'
+import { nodeDisk } from '../../src/disk/node-disk.ts'
 import { readV1Directory } from '../../src/log/v1/reader.ts'
 import { recoverV1 } from '../../src/log/v1/recover.ts'
 

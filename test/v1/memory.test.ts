@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { nodeDisk } from '../../src/disk/real.ts'
+import { nodeDisk } from '../../src/disk/node-disk.ts'
 import { V1Writer } from '../../src/log/v1/writer.ts'
 import { FIXTURES, fixtureNames, header, insert, nth, rawFrame, segment, temporaryDirectory } from './helpers.ts'
 

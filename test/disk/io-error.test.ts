@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { ioError, isDiskFull, refusal } from '../../src/log/io-error.ts'
+import { ioError, isDiskFull, refusal } from '../../src/disk/io-error.ts'
 import { WalError } from '../../src/mod.ts'
 import { errno } from '../support/failing-disk.ts'
 

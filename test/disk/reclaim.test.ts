@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { letGo } from '../../src/log/let-go.ts'
+import { letGo } from '../../src/disk/reclaim.ts'
 import type { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
 import { contentOf, DIRECTORY, emptyDirectory, namesOn, putFile } from '../support/simulated-log.ts'
 

@@ -1,4 +1,4 @@
-import type { Disk } from '../disk/disk.ts'
+import type { Disk } from './disk.ts'
 
 /**
  * Removes files by `remove`, which makes that durable, and then gives their space back a piece at a time: a file system that frees a large file at once lets nobody sync meanwhile. Not before the

@@ -1,7 +1,7 @@
 import { basename, dirname } from 'node:path'
-import type { Disk } from '../disk/disk.ts'
-import { TEMPORARY_SUFFIX } from './directory.ts'
-import { syncNames } from './sync-names.ts'
+import { TEMPORARY_SUFFIX } from '../log/directory.ts'
+import type { Disk } from './disk.ts'
+import { syncNames } from './names.ts'
 
 /**
  * Makes a directory, its name durable. One whose sync fails is removed again, as no later sync could be trusted to make its name durable; and so is one

@@ -1,4 +1,4 @@
-import type { Disk } from '../disk/disk.ts'
+import type { Disk } from './disk.ts'
 
 const NOTHING = async (): Promise<void> => {}
 /** The last step in each directory that has one under way. */

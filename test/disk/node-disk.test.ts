@@ -3,7 +3,7 @@ import fs from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, test } from 'node:test'
-import { nodeDisk } from '../../src/disk/real.ts'
+import { nodeDisk } from '../../src/disk/node-disk.ts'
 import { failure, replaceFs, restoreFs } from './replaced-fs.ts'
 
 let directory: string
