@@ -20,7 +20,7 @@ import {
   type WalEntry,
   type WalRecord,
 } from '../mod.ts'
-import type { V1Entry, V1Record } from '../v1.ts'
+import type { V1Entry, V1Record } from '../v1/mod.ts'
 import { floatsToBytes } from './floats.ts'
 import type { LostId, LostIds } from './lost-ids.ts'
 

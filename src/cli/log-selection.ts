@@ -1,6 +1,6 @@
 /** Which lines of a log are asked for. Damage always is. */
 import { type BatchMember, type WalEntry, WalError } from '../mod.ts'
-import type { V1Entry } from '../v1.ts'
+import type { V1Entry } from '../v1/mod.ts'
 import { quote } from './text.ts'
 
 export interface LogSelection {

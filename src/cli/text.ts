@@ -8,7 +8,7 @@ import {
   type WalEntry,
   type WalRecord,
 } from '../mod.ts'
-import type { V1Entry, V1Record } from '../v1.ts'
+import type { V1Entry, V1Record } from '../v1/mod.ts'
 import { formatBytes, formatQuantity } from './output.ts'
 
 const MAX_STRING_CHARACTERS = 60

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { damageToJson, recordToJson, v1RecordToJson } from '../../src/cli/json.ts'
 import type { Damage, JsonValue, WalEntry, WalRecord } from '../../src/entry.ts'
-import type { V1Entry, V1Record } from '../../src/format/v1/entry.ts'
+import type { V1Entry, V1Record } from '../../src/v1/format/entry.ts'
 
 const vector = new Float32Array([1, -2.5])
 const VECTOR = 'AACAPwAAIMA='

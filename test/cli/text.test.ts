@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { damageToText, recordToText, v1RecordToText } from '../../src/cli/text.ts'
 import type { Damage, WalEntry } from '../../src/entry.ts'
-import type { V1Entry } from '../../src/format/v1/entry.ts'
+import type { V1Entry } from '../../src/v1/format/entry.ts'
 
 const vector = new Float32Array(100)
 

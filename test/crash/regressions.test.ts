@@ -5,7 +5,7 @@ import { FRAME_TYPES, readFrameHeader, sealFrame } from '../../src/format/frame.
 import { Wal, type WalError } from '../../src/mod.ts'
 import type { Operation } from '../../src/testing/operations.ts'
 import { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
-import { convertToV2, V1Writer } from '../../src/v1.ts'
+import { convertToV2, V1Writer } from '../../src/v1/mod.ts'
 import { DIRECTORY } from './workloads.ts'
 
 const SEED = 12_345

@@ -5,7 +5,7 @@ import { basename } from 'node:path'
 import { test } from 'node:test'
 import { decodeSegmentHeader, encodeSegmentHeader } from '../../src/format/segment.ts'
 import { type Damage, Wal, type WalError } from '../../src/mod.ts'
-import { recoverV1 } from '../../src/v1.ts'
+import { recoverV1 } from '../../src/v1/mod.ts'
 import {
   alter,
   brief,

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { nodeDisk } from '../../src/disk/node-disk.ts'
 import { type DurableIndex, flat, Wal } from '../../src/mod.ts'
-import { readV1Directory, recoverV1 } from '../../src/v1.ts'
+import { readV1Directory, recoverV1 } from '../../src/v1/mod.ts'
 import {
   appendAll,
   brief,

@@ -20,7 +20,7 @@ import {
   type WalOptions,
 } from '../../src/mod.ts'
 import { explore, SimulatedDisk, vectorIndexConformance } from '../../src/testing/mod.ts'
-import { convertToV1, convertToV2, readV1Directory, recoverV1, V1Writer } from '../../src/v1.ts'
+import { convertToV1, convertToV2, readV1Directory, recoverV1, V1Writer } from '../../src/v1/mod.ts'
 import { embeddings } from '../langchain/stores.ts'
 import { openIndex, openWal, refusal, temporaryDirectory } from '../support/logs.ts'
 

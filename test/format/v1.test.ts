@@ -1,15 +1,15 @@
 /** Format v1, byte for byte. What it promises of whole entries is in `test/v1/format.test.ts`. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { decodeV1Entry } from '../../src/format/v1/decode.ts'
-import { encodeV1Entry } from '../../src/format/v1/encode.ts'
+import { decodeV1Entry } from '../../src/v1/format/decode.ts'
+import { encodeV1Entry } from '../../src/v1/format/encode.ts'
 import {
   MAX_V1_INTEGER,
   MAX_V1_ITEMS,
   MAX_V1_PAYLOAD_BYTES,
   V1_VARIANTS,
   type V1Entry,
-} from '../../src/format/v1/entry.ts'
+} from '../../src/v1/format/entry.ts'
 import {
   encodeV1Header,
   isRepeatedV1Header,
@@ -19,8 +19,8 @@ import {
   V1_MAGIC,
   v1HeaderState,
   v1SegmentName,
-} from '../../src/format/v1/segment.ts'
-import { MAX_VARINT_BYTES, readVarint, writeVarint } from '../../src/format/v1/varint.ts'
+} from '../../src/v1/format/segment.ts'
+import { MAX_VARINT_BYTES, readVarint, writeVarint } from '../../src/v1/format/varint.ts'
 import { hex } from './frames.ts'
 
 const view = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)

@@ -4,9 +4,9 @@ import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import fc from 'fast-check'
-import type { V1Entry } from '../../src/format/v1/entry.ts'
-import { type ConvertOptions, convertToV1, convertToV2 } from '../../src/log/v1/convert.ts'
-import { readV1Directory } from '../../src/log/v1/reader.ts'
+import type { BatchMember, Wal, WalError, WalRecord } from '../../src/mod.ts'
+import { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
+import { type ConvertOptions, convertToV1, convertToV2 } from '../../src/v1/convert/convert.ts'
 import {
   decodeNote,
   encodeNote,
@@ -14,9 +14,9 @@ import {
   entryToV2,
   timestampToV1,
   timestampToV2,
-} from '../../src/log/v1/translate.ts'
-import type { BatchMember, Wal, WalError, WalRecord } from '../../src/mod.ts'
-import { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
+} from '../../src/v1/convert/translate.ts'
+import type { V1Entry } from '../../src/v1/format/entry.ts'
+import { readV1Directory } from '../../src/v1/read/reader.ts'
 import { bits } from '../support/entries.ts'
 import { FailingDisk, type Hold } from '../support/failing-disk.ts'
 import { collect, refusal, temporaryDirectory, until } from '../support/logs.ts'

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 // Loaded before the first opening, so that opening is no longer than in a process that has run for a while.
 import 'fs-native-extensions'
 import { DurableIndex, flat } from '../../src/mod.ts'
-import { convertToV1, convertToV2 } from '../../src/v1.ts'
+import { convertToV1, convertToV2 } from '../../src/v1/mod.ts'
 import { DIMENSIONS } from './stream.ts'
 import { tell, tellFacts } from './told.ts'
 import { watchedDisk } from './watched-disk.ts'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { V1Entry } from '../../src/format/v1/entry.ts'
-import { readV1Directory } from '../../src/log/v1/reader.ts'
+import type { V1Entry } from '../../src/v1/format/entry.ts'
+import { readV1Directory } from '../../src/v1/read/reader.ts'
 import { collect, type Found, files, frame, header, insert, nth, segment } from './helpers.ts'
 import { MemoryDisk } from './memory-disk.ts'
 

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { MAX_V1_INTEGER, type V1Entry } from '../../src/format/v1/entry.ts'
+import { MAX_V1_INTEGER, type V1Entry } from '../../src/v1/format/entry.ts'
 
 /** Integers around the places where their encoding changes, and any others. */
 export const u64: fc.Arbitrary<bigint> = fc.oneof(

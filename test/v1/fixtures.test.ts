@@ -3,8 +3,8 @@ import * as fs from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { nodeDisk } from '../../src/disk/node-disk.ts'
-import { encodeV1Entry } from '../../src/format/v1/encode.ts'
-import { readV1Directory } from '../../src/log/v1/reader.ts'
+import { encodeV1Entry } from '../../src/v1/format/encode.ts'
+import { readV1Directory } from '../../src/v1/read/reader.ts'
 import { bits, brief, collect, fixtureNames, loadFixture, watched } from './helpers.ts'
 
 /** What is wrong with each damaged directory, as far as v1 can show it. What is not listed shows no damage. */

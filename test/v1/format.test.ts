@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { decodeV1Entry, type V1DecodeFailure } from '../../src/format/v1/decode.ts'
-import { encodeV1Entry } from '../../src/format/v1/encode.ts'
+import { decodeV1Entry, type V1DecodeFailure } from '../../src/v1/format/decode.ts'
+import { encodeV1Entry } from '../../src/v1/format/encode.ts'
 import {
   MAX_V1_BATCH_NESTING,
   MAX_V1_ITEMS,
   MAX_V1_PAYLOAD_BYTES,
   type V1DataEntry,
   type V1Entry,
-} from '../../src/format/v1/entry.ts'
-import { readVarint, writeVarint } from '../../src/format/v1/varint.ts'
+} from '../../src/v1/format/entry.ts'
+import { readVarint, writeVarint } from '../../src/v1/format/varint.ts'
 import { entries, u64 } from './arbitraries.ts'
 import { bits, insert } from './helpers.ts'
 

@@ -5,10 +5,10 @@ import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import type { Disk } from '../../src/disk/disk.ts'
 import type { Damage } from '../../src/entry.ts'
-import { encodeV1Entry } from '../../src/format/v1/encode.ts'
-import type { V1Entry, V1Record } from '../../src/format/v1/entry.ts'
-import { encodeV1Header } from '../../src/format/v1/segment.ts'
-import type { V1Item } from '../../src/log/v1/reader.ts'
+import { encodeV1Entry } from '../../src/v1/format/encode.ts'
+import type { V1Entry, V1Record } from '../../src/v1/format/entry.ts'
+import { encodeV1Header } from '../../src/v1/format/segment.ts'
+import type { V1Item } from '../../src/v1/read/reader.ts'
 
 export const FIXTURES: string = fileURLToPath(new URL('../../../test/fixtures/v1', import.meta.url))
 

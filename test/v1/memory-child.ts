@@ -1,7 +1,7 @@
 /** Reads and recovers a v1 directory and prints what that cost; run as a process of its own. */
 import { nodeDisk } from '../../src/disk/node-disk.ts'
-import { readV1Directory } from '../../src/log/v1/reader.ts'
-import { recoverV1 } from '../../src/log/v1/recover.ts'
+import { readV1Directory } from '../../src/v1/read/reader.ts'
+import { recoverV1 } from '../../src/v1/recover/recover.ts'
 
 const directories = process.argv.slice(2)
 let records = 0

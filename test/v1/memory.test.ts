@@ -6,7 +6,7 @@ import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { nodeDisk } from '../../src/disk/node-disk.ts'
-import { V1Writer } from '../../src/log/v1/writer.ts'
+import { V1Writer } from '../../src/v1/writer.ts'
 import { FIXTURES, fixtureNames, header, insert, nth, rawFrame, segment, temporaryDirectory } from './helpers.ts'
 
 const CHILD = fileURLToPath(new URL('./memory-child.js', import.meta.url))

@@ -3,9 +3,9 @@ import * as fs from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { nodeDisk } from '../../src/disk/node-disk.ts'
-import { encodeV1Entry } from '../../src/format/v1/encode.ts'
-import type { V1Entry } from '../../src/format/v1/entry.ts'
-import { readV1Directory } from '../../src/log/v1/reader.ts'
+import { encodeV1Entry } from '../../src/v1/format/encode.ts'
+import type { V1Entry } from '../../src/v1/format/entry.ts'
+import { readV1Directory } from '../../src/v1/read/reader.ts'
 import {
   brief,
   collect,

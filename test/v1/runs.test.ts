@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { Chains } from '../../src/log/v1/chains.ts'
-import type { V1Section } from '../../src/log/v1/record-index.ts'
-import { runsOf } from '../../src/log/v1/runs.ts'
-import { TakenPlaces } from '../../src/log/v1/taken-places.ts'
+import type { V1Section } from '../../src/v1/recover/record-index.ts'
+import { runsOf } from '../../src/v1/recover/runs.ts'
+import { Chains } from '../../src/v1/recover/stretch-chains.ts'
+import { TakenPlaces } from '../../src/v1/recover/taken-places.ts'
 
 const MOST = 2n ** 64n - 1n
 

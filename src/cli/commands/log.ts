@@ -1,6 +1,6 @@
 import { epochMs } from '../../clock.ts'
 import { type Damage, nodeDisk, scanLog, type WalEntry, WalError, type WalRecord } from '../../mod.ts'
-import { readV1Directory, recoverV1, type V1Record } from '../../v1.ts'
+import { readV1Directory, recoverV1, type V1Record } from '../../v1/mod.ts'
 import { defineCommand } from '../args.ts'
 import { type Command, command, type ExitCode, printLine } from '../command.ts'
 import { damageToJson, recordToJson, v1RecordToJson } from '../json.ts'

@@ -1,6 +1,6 @@
 import { monotonicMs } from '../../clock.ts'
 import { type Damage, nodeDisk, type RecoveryReport, WalError } from '../../mod.ts'
-import { readV1Directory } from '../../v1.ts'
+import { readV1Directory } from '../../v1/mod.ts'
 import { defineCommand } from '../args.ts'
 import { type Command, command, type ExitCode, printJson, printLine } from '../command.ts'
 import { damageToJson, gapToJson, seqOrNull } from '../json.ts'

@@ -1,5 +1,5 @@
 import type { Damage, SequenceRange } from '../../entry.ts'
-import type { V1Piece } from './walk.ts'
+import type { V1Piece } from './pieces.ts'
 
 /** The log's numbers, as far as they are read. */
 export class Numbering {

@@ -4,11 +4,11 @@ import { echo } from '../../echo.ts'
 import type { Damage } from '../../entry.ts'
 import { WalError } from '../../errors.ts'
 import { checkOptions, type OptionNames } from '../../option-names.ts'
-import { FileWindow, LEAPING_BYTES } from './file-window.ts'
+import { FileWindow, LEAPING_BYTES } from '../read/file-window.ts'
+import { recordAt } from '../read/pieces.ts'
+import { readV1Directory, type V1Item, type V1ReadOptions } from '../read/reader.ts'
 import { recoveryOrder } from './order.ts'
-import { readV1Directory, type V1Item, type V1ReadOptions } from './reader.ts'
 import { RecordIndex } from './record-index.ts'
-import { recordAt } from './walk.ts'
 
 export interface V1RecoverOptions extends V1ReadOptions {
   /**

@@ -1,12 +1,6 @@
-import { decodeV1Entry } from '../../format/v1/decode.ts'
-import { MAX_V1_PAYLOAD_BYTES, type V1Entry } from '../../format/v1/entry.ts'
-import {
-  isRepeatedV1Header,
-  V1_FRAME_BYTES,
-  V1_HEADER_BYTES,
-  V1_MAGIC,
-  v1HeaderState,
-} from '../../format/v1/segment.ts'
+import { decodeV1Entry } from '../format/decode.ts'
+import { MAX_V1_PAYLOAD_BYTES, type V1Entry } from '../format/entry.ts'
+import { isRepeatedV1Header, V1_FRAME_BYTES, V1_HEADER_BYTES, V1_MAGIC, v1HeaderState } from '../format/segment.ts'
 import type { FileWindow } from './file-window.ts'
 
 /** A stretch of a file: `bytes` from `offset` on. Together the pieces of a file cover it. */

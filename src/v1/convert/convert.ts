@@ -8,13 +8,14 @@ import type { EntryInput, WalRecord } from '../../entry.ts'
 import { assert, WalError } from '../../errors.ts'
 import { encodableInput } from '../../format/encode.ts'
 import { INDEX_KIND } from '../../format/index-record.ts'
-import { encodeV1Entry } from '../../format/v1/encode.ts'
-import type { V1Entry, V1Record } from '../../format/v1/entry.ts'
+import { ignoreMissing, refuseDirectory } from '../../log/directory.ts'
+import type { Transaction } from '../../log/transactions.ts'
+import { Wal } from '../../log/wal.ts'
 import { checkOptions, type OptionNames } from '../../option-names.ts'
-import { ignoreMissing, refuseDirectory } from '../directory.ts'
-import type { Transaction } from '../transactions.ts'
-import { Wal } from '../wal.ts'
-import { readV1Directory } from './reader.ts'
+import { encodeV1Entry } from '../format/encode.ts'
+import type { V1Entry, V1Record } from '../format/entry.ts'
+import { readV1Directory } from '../read/reader.ts'
+import { V1Writer } from '../writer.ts'
 import {
   decodeNote,
   encodeNote,
@@ -26,7 +27,6 @@ import {
   timestampToV1,
   timestampToV2,
 } from './translate.ts'
-import { V1Writer } from './writer.ts'
 
 export interface ConvertOptions {
   readonly from: string

@@ -1,14 +1,14 @@
 import { dirname, join, resolve } from 'node:path'
-import { epochMs } from '../../clock.ts'
-import { type Disk, type DiskFile, writeFully } from '../../disk/disk.ts'
-import { syncNames } from '../../disk/names.ts'
-import { echo } from '../../echo.ts'
-import { WalError } from '../../errors.ts'
-import { encodeV1Entry } from '../../format/v1/encode.ts'
-import { MAX_V1_INTEGER, MAX_V1_PAYLOAD_BYTES, type V1Entry } from '../../format/v1/entry.ts'
-import { encodeV1Header, isV1SegmentName, V1_FRAME_BYTES, v1SegmentName } from '../../format/v1/segment.ts'
-import { checkOptions, type OptionNames } from '../../option-names.ts'
+import { epochMs } from '../clock.ts'
+import { type Disk, type DiskFile, writeFully } from '../disk/disk.ts'
+import { syncNames } from '../disk/names.ts'
+import { echo } from '../echo.ts'
+import { WalError } from '../errors.ts'
+import { checkOptions, type OptionNames } from '../option-names.ts'
 import { directoryError, diskError } from './disk-error.ts'
+import { encodeV1Entry } from './format/encode.ts'
+import { MAX_V1_INTEGER, MAX_V1_PAYLOAD_BYTES, type V1Entry } from './format/entry.ts'
+import { encodeV1Header, isV1SegmentName, V1_FRAME_BYTES, v1SegmentName } from './format/segment.ts'
 
 const BUFFER_BYTES = 1024 * 1024
 

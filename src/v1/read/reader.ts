@@ -1,14 +1,14 @@
 import { join } from 'node:path'
 import type { Disk, DiskEntry } from '../../disk/disk.ts'
 import type { Damage } from '../../entry.ts'
-import type { V1Record } from '../../format/v1/entry.ts'
-import { isV1SegmentName, V1_HEADER_BYTES } from '../../format/v1/segment.ts'
+import { cannotBeFile } from '../../log/directory.ts'
 import { checkOptions, type OptionNames } from '../../option-names.ts'
-import { cannotBeFile } from '../directory.ts'
+import { directoryError } from '../disk-error.ts'
+import type { V1Record } from '../format/entry.ts'
+import { isV1SegmentName, V1_HEADER_BYTES } from '../format/segment.ts'
 import { type BadPiece, closedBefore, findingOf, isOpen, looksTorn, Numbering } from './damage.ts'
-import { directoryError } from './disk-error.ts'
 import { aborted, FileWindow } from './file-window.ts'
-import { type V1Piece, walkV1Segment } from './walk.ts'
+import { type V1Piece, walkV1Segment } from './pieces.ts'
 
 /** A record, or a place where something is wrong. */
 export type V1Item =

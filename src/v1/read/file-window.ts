@@ -1,7 +1,7 @@
 import { type Disk, type DiskFile, readFully } from '../../disk/disk.ts'
 import { WalError } from '../../errors.ts'
-import { isRepeatedV1Header, V1_HEADER_BYTES, V1_MAGIC } from '../../format/v1/segment.ts'
-import { diskError } from './disk-error.ts'
+import { diskError } from '../disk-error.ts'
+import { isRepeatedV1Header, V1_HEADER_BYTES, V1_MAGIC } from '../format/segment.ts'
 
 const WINDOW_BYTES = 1024 * 1024
 /** For who leaps about: so much is read where nothing was read before it, twice as much each time that reading goes on. So little is read in vain. */

@@ -1,7 +1,7 @@
 import { echo } from '../../echo.ts'
 import type { BatchMember, DataEntry, EntryInput, JsonValue, WalRecord } from '../../entry.ts'
 import { WalError } from '../../errors.ts'
-import type { V1DataEntry, V1Entry, V1Record } from '../../format/v1/entry.ts'
+import type { V1DataEntry, V1Entry, V1Record } from '../format/entry.ts'
 
 /**
  * Metadata that v1 cannot hold, whose metadata is strings under strings, stands as JSON text under this one key.

@@ -1,5 +1,5 @@
-import { Chains } from './chains.ts'
 import type { V1Section } from './record-index.ts'
+import { Chains } from './stretch-chains.ts'
 import { TakenPlaces } from './taken-places.ts'
 
 /** From a section's first number to its last. */

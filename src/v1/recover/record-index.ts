@@ -1,4 +1,4 @@
-import type { V1Entry, V1Record } from '../../format/v1/entry.ts'
+import type { V1Entry, V1Record } from '../format/entry.ts'
 
 export interface V1Marker {
   readonly type: 'beginTransaction' | 'commitTransaction' | 'abortTransaction'
