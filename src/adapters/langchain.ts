@@ -18,7 +18,7 @@ import { compileFilter } from '../index/filter/compile.ts'
 import type { Filter, FilterFunction } from '../index/filter/filter.ts'
 import { flat } from '../index/flat.ts'
 import type { Metric, VectorIndex } from '../index/vector-index.ts'
-import { readDirectory } from '../log/directory.ts'
+import { readDirectory } from '../log/recover/directory.ts'
 import { checkOptions, type OptionNames } from '../option-names.ts'
 import {
   documentOf,

@@ -1,5 +1,5 @@
 import { basename, dirname } from 'node:path'
-import { TEMPORARY_SUFFIX } from '../log/directory.ts'
+import { TEMPORARY_SUFFIX } from '../log/recover/directory.ts'
 import type { Disk } from './disk.ts'
 import { syncNames } from './names.ts'
 

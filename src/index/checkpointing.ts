@@ -1,6 +1,6 @@
 import type { CheckpointEntry } from '../entry.ts'
+import type { SnapshotWatch } from '../log/checkpoint/snapshot-watch.ts'
 import type { Log } from '../log/log.ts'
-import type { SnapshotWatch } from '../log/snapshot-watch.ts'
 import type { ApplyQueue } from './apply-queue.ts'
 import type { IndexState } from './index-state.ts'
 import type { Amount } from './logged-amount.ts'

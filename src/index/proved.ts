@@ -3,7 +3,7 @@
 import { type DiagnoseOptions, type Diagnosis, diagnose as diagnoseLog } from '../log/doctor.ts'
 import type { WalOptions } from '../log/options.ts'
 import { WAL_OPTIONS } from '../log/options.ts'
-import type { RecoveryReport } from '../log/recovery.ts'
+import type { RecoveryReport } from '../log/recover/recover.ts'
 import { Wal } from '../log/wal.ts'
 import { checkOptions } from '../option-names.ts'
 import { PROVED } from './snapshot-proof.ts'

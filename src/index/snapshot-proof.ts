@@ -1,7 +1,7 @@
 import type { IndexIdentity, JsonValue } from '../entry.ts'
 import { WalError } from '../errors.ts'
 import { MAX_DIMENSIONS } from '../limits.ts'
-import type { ContentRules, Snapshot } from '../log/snapshot-store.ts'
+import type { ContentRules, Snapshot } from '../log/checkpoint/snapshot-store.ts'
 import { CATALOG_FILE, Catalog } from './catalog.ts'
 import { SetFingerprint } from './fingerprint.ts'
 import { decodeSnapshot, SNAPSHOT_FILE } from './flat-snapshot.ts'

@@ -1,8 +1,8 @@
 import type { CheckpointEntry, EntryInput, JsonValue, WalRecord } from '../entry.ts'
 import type { OptionNames } from '../option-names.ts'
-import type { RecoveryReport } from './recovery.ts'
-import type { Snapshot, SnapshotTarget } from './snapshot-store.ts'
-import type { CommittedUnit, Transaction } from './transactions.ts'
+import type { Snapshot, SnapshotTarget } from './checkpoint/snapshot-store.ts'
+import type { RecoveryReport } from './recover/recover.ts'
+import type { CommittedUnit, Transaction } from './transaction/transactions.ts'
 
 /** A checkpoint to be taken. */
 export interface CheckpointRequest {

@@ -5,7 +5,7 @@ import { echo } from '../echo.ts'
 import { WalError } from '../errors.ts'
 import { DEFAULT_MAX_PENDING_BYTES } from '../limits.ts'
 import { checkOptions, type OptionNames } from '../option-names.ts'
-import type { ContentRules } from './snapshot-store.ts'
+import type { ContentRules } from './checkpoint/snapshot-store.ts'
 
 /**
  * When an append is acknowledged, and so what a crash can take.

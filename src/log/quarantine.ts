@@ -3,7 +3,7 @@ import { ensureFolder } from '../disk/directories.ts'
 import { type Disk, type DiskEntry, writeFully } from '../disk/disk.ts'
 import { syncNames } from '../disk/names.ts'
 import { readAround } from '../disk/read-around.ts'
-import { ignoreMissing, listFolder, QUARANTINE_FOLDER, TEMPORARY_SUFFIX } from './directory.ts'
+import { ignoreMissing, listFolder, QUARANTINE_FOLDER, TEMPORARY_SUFFIX } from './recover/directory.ts'
 
 const PIECE_BYTES = 1024 * 1024
 

@@ -2,10 +2,10 @@ import { hostname } from 'node:os'
 import { delay, isoTime, monotonicMs } from '../clock.ts'
 import { cut } from '../echo.ts'
 import { WalError } from '../errors.ts'
-import { lockIsNoFile, refuseDirectory } from './directory.ts'
 import { DirectoryLock } from './directory-lock.ts'
 import type { WalSettings } from './options.ts'
-import { lockPath } from './recovery.ts'
+import { lockIsNoFile, refuseDirectory } from './recover/directory.ts'
+import { lockPath } from './recover/recover.ts'
 
 /** As much of each thing that a holder says of itself is repeated; names of machines have 64 at most. */
 const OWNER_CHARACTERS = 64

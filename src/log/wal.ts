@@ -5,8 +5,7 @@ import type { CheckpointEntry, EntryInput, WalRecord } from '../entry.ts'
 import { WalError } from '../errors.ts'
 import { encodableInput } from '../format/encode.ts'
 import { checkOptions } from '../option-names.ts'
-import { closedError } from './append-error.ts'
-import { committedUnits } from './committed.ts'
+import { type ContentRules, type Snapshot, SnapshotStore } from './checkpoint/snapshot-store.ts'
 import { type Health, type HealthOptions, judgeHealth, roomOf, thresholdsOf } from './health.ts'
 import {
   CHECKPOINT_REQUEST,
@@ -17,14 +16,15 @@ import {
   type ReadOptions,
   type ReplayOptions,
 } from './log.ts'
-import { OpenReaders } from './open-readers.ts'
-import { openForWriting, type Writing } from './open-writing.ts'
+import { openForWriting, type Writing } from './open.ts'
 import { settingsOf, type WalOptions, type WalSettings, wholeNumber } from './options.ts'
-import { RecordReader, readItems } from './read.ts'
-import { type Recovered, type RecoveryReport, recover, refuseAborted } from './recovery.ts'
-import { type ContentRules, type Snapshot, SnapshotStore } from './snapshot-store.ts'
-import type { CommittedUnit, Transaction } from './transactions.ts'
-import type { SegmentExtent } from './walk.ts'
+import { OpenReaders } from './read/open-readers.ts'
+import { RecordReader, readItems } from './read/record-reader.ts'
+import { committedUnits } from './read/replay.ts'
+import { type Recovered, type RecoveryReport, recover, refuseAborted } from './recover/recover.ts'
+import type { SegmentExtent } from './segment/segment-scan.ts'
+import type { CommittedUnit, Transaction } from './transaction/transactions.ts'
+import { closedError } from './write/append-error.ts'
 
 /** Figures of an open log. Counters run from opening. */
 export interface WalStats {

@@ -27,9 +27,9 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'sync forgotten',
     edits: [
-      { file: 'src/log/segment-writer.ts', find: 'await this.#active.file.sync()', replace: '' },
+      { file: 'src/log/write/segment-writer.ts', find: 'await this.#active.file.sync()', replace: '' },
       {
-        file: 'src/log/segment-writer.ts',
+        file: 'src/log/write/segment-writer.ts',
         find: "await this.#writeBehind(group, durableBefore, 'writeSynced')",
         replace: "await this.#writeBehind(group, durableBefore, 'write')",
       },
@@ -40,7 +40,7 @@ export const BUGS: readonly Bug[] = [
     name: 'directory sync forgotten',
     edits: [
       {
-        file: 'src/log/segments.ts',
+        file: 'src/log/segment/segments.ts',
         find: 'await syncNames(disk, directory, () => name(temporary, path))',
         replace: 'await name(temporary, path)',
       },
@@ -51,7 +51,7 @@ export const BUGS: readonly Bug[] = [
     name: 'promise too early',
     edits: [
       {
-        file: 'src/log/segment-writer.ts',
+        file: 'src/log/write/segment-writer.ts',
         find: 'group.promise(durableBefore)\n    const bytes = group.frames()',
         replace: 'group.promise(Math.max(durableBefore, group.nextSeq - 1))\n    const bytes = group.frames()',
       },
@@ -76,7 +76,7 @@ export const BUGS: readonly Bug[] = [
     name: 'transaction applied at begin',
     edits: [
       {
-        file: 'src/log/committed.ts',
+        file: 'src/log/read/replay.ts',
         find: 'if (transactionId === undefined) {',
         replace: 'if (transactionId === undefined || seq >= 0) {',
       },
@@ -87,7 +87,7 @@ export const BUGS: readonly Bug[] = [
     name: 'tail not re-proved',
     edits: [
       {
-        file: 'src/log/recovery.ts',
+        file: 'src/log/recover/recover.ts',
         find: 'const unproved = Math.min(Math.max(found.durableBefore, found.firstSeq), found.endSeq)',
         replace: 'const unproved = found.endSeq',
       },
@@ -98,7 +98,7 @@ export const BUGS: readonly Bug[] = [
     name: 'retention off by one',
     edits: [
       {
-        file: 'src/log/segments.ts',
+        file: 'src/log/segment/segments.ts',
         find: 'this.#extents[0]!.limitSeq <= floorSeq',
         replace: 'this.#extents[0]!.limitSeq <= floorSeq + 1',
       },
@@ -123,7 +123,7 @@ export const BUGS: readonly Bug[] = [
     name: 'poison not sticky',
     edits: [
       {
-        file: 'src/log/group-commit.ts',
+        file: 'src/log/write/group-commit.ts',
         find: 'if (this.poison) throw refusedBy(this.poison, this.poison)',
         replace:
           'const poison = this.#poison\n    this.#poison = undefined\n    if (poison) throw refusedBy(poison, poison)',
@@ -135,12 +135,12 @@ export const BUGS: readonly Bug[] = [
     name: 'rename before sync',
     edits: [
       {
-        file: 'src/log/segments.ts',
+        file: 'src/log/segment/segments.ts',
         find: 'await write?.(file)\n    await file.sync()',
         replace: 'await write?.(file)',
       },
       {
-        file: 'src/log/segments.ts',
+        file: 'src/log/segment/segments.ts',
         find: '() => name(temporary, path))',
         replace: '() => name(temporary, path).then(() => file.sync()))',
       },
@@ -165,7 +165,7 @@ export const BUGS: readonly Bug[] = [
     name: 'transaction keeps borrowed memory',
     edits: [
       {
-        file: 'src/log/committed.ts',
+        file: 'src/log/read/replay.ts',
         find: 'vector: entry.vector.slice() }',
         replace: 'vector: entry.vector }',
       },
@@ -179,7 +179,7 @@ export const BUGS: readonly Bug[] = [
     name: 'undo beside a sync',
     edits: [
       {
-        file: 'src/log/segment-writer.ts',
+        file: 'src/log/write/segment-writer.ts',
         find: 'const lost = await this.#synced',
         replace: 'const lost = this.#lock.lost',
       },

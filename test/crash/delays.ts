@@ -2,7 +2,7 @@
  * Random delays in the code under test, as FoundationDB's buggify puts them there: groups are
  * answered late, and so in another order than they were written.
  */
-import { Group } from '../../src/log/group.ts'
+import { Group } from '../../src/log/write/group.ts'
 import type { Random } from '../../src/testing/random.ts'
 import { turn } from './virtual-time.ts'
 

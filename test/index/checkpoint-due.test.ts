@@ -6,7 +6,7 @@ import { Checkpointing } from '../../src/index/checkpointing.ts'
 import type { IndexState } from '../../src/index/index-state.ts'
 import { LoggedAmount } from '../../src/index/logged-amount.ts'
 import { RetryDelay } from '../../src/index/retry-delay.ts'
-import { SnapshotWatch } from '../../src/log/snapshot-watch.ts'
+import { SnapshotWatch } from '../../src/log/checkpoint/snapshot-watch.ts'
 import type { Log } from '../../src/mod.ts'
 
 const MIB = 1024 * 1024

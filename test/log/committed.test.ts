@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { committedUnits } from '../../src/log/committed.ts'
+import { committedUnits } from '../../src/log/read/replay.ts'
 import type { BatchMember, CommittedUnit, WalEntry, WalRecord } from '../../src/mod.ts'
 import { collect } from '../support/logs.ts'
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { DamageList } from '../../src/log/damage-list.ts'
+import { DamageList } from '../../src/log/recover/damage-list.ts'
 import type { Damage } from '../../src/mod.ts'
 
 const lost = (seq: number, fields: Partial<Damage> = {}): Damage => ({

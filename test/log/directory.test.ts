@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { encodeSegmentHeader, segmentName } from '../../src/format/segment.ts'
-import { ignoreMissing, readDirectory, refuseDirectory, segmentPath } from '../../src/log/directory.ts'
+import { ignoreMissing, readDirectory, refuseDirectory, segmentPath } from '../../src/log/recover/directory.ts'
 import { WalError } from '../../src/mod.ts'
 import { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
 import { errno, FailingDisk } from '../support/failing-disk.ts'

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { DiskFile } from '../../src/disk/disk.ts'
 import { type FrameHeader, frameBytes } from '../../src/format/frame.ts'
-import { FrameWindow, isZero } from '../../src/log/frame-window.ts'
+import { FrameWindow, isZero } from '../../src/log/segment/frame-reader.ts'
 import { errno } from '../support/failing-disk.ts'
 import { frameOfEntry, move, placed, promiseOf } from '../support/frames.ts'
 

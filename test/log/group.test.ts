@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { byteBuffer } from '../../src/format/byte-buffer.ts'
 import { encodable } from '../../src/format/encode.ts'
 import { SEGMENT_HEADER_BYTES } from '../../src/format/segment.ts'
-import { GROUP_BYTES, Group, GroupMemory } from '../../src/log/group.ts'
+import { GROUP_BYTES, Group, GroupMemory } from '../../src/log/write/group.ts'
 
 const POSITION = { segment: 1, capacity: 262_144, seed: 7, offset: 1024 }
 

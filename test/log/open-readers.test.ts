@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { OpenReaders } from '../../src/log/open-readers.ts'
-import type { RecordReader } from '../../src/log/read.ts'
+import { OpenReaders } from '../../src/log/read/open-readers.ts'
+import type { RecordReader } from '../../src/log/read/record-reader.ts'
 
 test('readers that have come to their end are not kept, however many there were; one that has not is closed', async () => {
   const readers = new OpenReaders()

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { byteBuffer } from '../../src/format/byte-buffer.ts'
 import { FLAG_IN_TRANSACTION, FRAME_TYPES, readFrameHeader } from '../../src/format/frame.ts'
-import { gapThrough, Tally, transactionOf } from '../../src/log/tally.ts'
+import { gapThrough, Tally, transactionOf } from '../../src/log/recover/tally.ts'
 import { frameOfEntry, frameOfPayload } from '../support/frames.ts'
 
 /** What a tally is handed for a frame, which stands somewhere in a larger memory. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import type { WalSettings } from '../../src/log/options.ts'
-import { SyncTimes } from '../../src/log/sync-times.ts'
+import { SyncTimes } from '../../src/log/write/sync-times.ts'
 import type { SlowSyncMessage, Wal } from '../../src/mod.ts'
 import { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
 import { closing, insert, until } from '../support/logs.ts'

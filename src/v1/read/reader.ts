@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import type { Disk, DiskEntry } from '../../disk/disk.ts'
 import type { Damage } from '../../entry.ts'
-import { cannotBeFile } from '../../log/directory.ts'
+import { cannotBeFile } from '../../log/recover/directory.ts'
 import { checkOptions, type OptionNames } from '../../option-names.ts'
 import { directoryError } from '../disk-error.ts'
 import type { V1Record } from '../format/entry.ts'

@@ -1,0 +1,307 @@
+import { createHash } from 'node:crypto'
+import { join } from 'node:path'
+import { ensureFolder } from '../../disk/directories.ts'
+import { type Disk, type DiskFile, readFully, writeFully } from '../../disk/disk.ts'
+import { ioError } from '../../disk/io-error.ts'
+import { letGo } from '../../disk/reclaim.ts'
+import { echo } from '../../echo.ts'
+import type { IndexIdentity, JsonValue, SnapshotFile, SnapshotReference } from '../../entry.ts'
+import { WalError } from '../../errors.ts'
+import { SNAPSHOT_FILE_NAME } from '../../format/decode.ts'
+import { ownSnapshotInfo } from '../../format/metadata.ts'
+import { moveToQuarantine } from '../quarantine.ts'
+import {
+  ignoreMissing,
+  isSnapshotName,
+  listFolder,
+  QUARANTINE_FOLDER,
+  SNAPSHOT_FOLDER,
+  snapshotName,
+  TEMPORARY_SUFFIX,
+} from '../recover/directory.ts'
+import type { FoundCheckpoint } from '../recover/tally.ts'
+import { decodeManifest, MANIFEST_FILE, type SnapshotManifest } from './snapshot-manifest.ts'
+
+const PIECE_BYTES = 1024 * 1024
+
+/** Where a snapshot is written to. Hashing, syncing and renaming are done around it. */
+export interface SnapshotTarget {
+  /** Writes a file from pieces. `name` is a plain file name. */
+  write(name: string, pieces: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<void>
+  /** For what writes files itself: registers `name` and gives the path to write to. */
+  path(name: string): string
+}
+
+/** A snapshot that has been verified, to be read. */
+export interface Snapshot {
+  readonly reference: SnapshotReference
+  /** The file in pieces of at most 1 MiB; a piece is valid until the next is asked for. */
+  read(name: string): AsyncIterable<Uint8Array>
+  path(name: string): string
+}
+
+/** `missing`: a file of it is not there. `unreadable`: the disk cannot read it, now. */
+export interface SnapshotProblem {
+  readonly kind: 'snapshot' | 'missing' | 'unreadable'
+  readonly what: string
+}
+
+/** Of whoever opens a log and knows what is in its records and snapshots. */
+export interface ContentRules {
+  /** Told what vectors the log says that it holds, before anything is changed; undefined where it does not say. Throws to refuse the log. */
+  accept?(found: IndexIdentity | undefined): void
+  /**
+   * Tries a snapshot whose hashes are right by what it holds. Answers whether that was proved, or false where
+   * nothing is known of it; `problem` if it is not what was saved, so that another has to be used.
+   */
+  tryOut(snapshot: Snapshot): Promise<boolean | { readonly problem: string }>
+}
+
+/** The folder of snapshots of one log. */
+export class SnapshotStore {
+  readonly #disk: Disk
+  readonly #directory: string
+  readonly #folder: string
+  /** Of each snapshot that was made here, the files that walv itself wrote. An engine reads its own in its own way, and would not be told that one was cut. */
+  readonly #ownFiles = new Map<string, readonly string[]>()
+
+  constructor(disk: Disk, directory: string) {
+    this.#disk = disk
+    this.#directory = directory
+    this.#folder = join(directory, SNAPSHOT_FOLDER)
+  }
+
+  /**
+   * Writes a snapshot so that a crash leaves either all of it, durable, under its name, or nothing that anyone looks at: into a temporary folder,
+   * every file synced and hashed, folder synced, renamed, parent synced.
+   * @param describe what is to stand beside the files, of what their checkpoint is going to say
+   */
+  async publish(
+    seq: number,
+    write: (target: SnapshotTarget) => Promise<JsonValue>,
+    describe?: (reference: SnapshotReference) => Buffer,
+  ): Promise<SnapshotReference> {
+    const name = snapshotName(seq)
+    const temporary = join(this.#folder, name + TEMPORARY_SUFFIX)
+    await ensureFolder(this.#disk, this.#folder)
+    await this.#disk.remove(temporary).catch(ignoreMissing)
+    await this.#disk.makeDirectory(temporary)
+    try {
+      const { info, files, own } = await this.#fill(temporary, write)
+      if (describe) await this.#writeFile(temporary, MANIFEST_FILE, [describe({ name, files, info })])
+      await this.#disk.syncDirectory(temporary)
+      // One that this process did not make was found beside a loss, and may be all that is left of what is lost.
+      if (this.#ownFiles.has(name)) await this.#disk.remove(join(this.#folder, name)).catch(ignoreMissing)
+      else await this.quarantine(name)
+      await this.#disk.renameNew(temporary, join(this.#folder, name))
+      this.#ownFiles.set(name, own)
+      await this.#disk.syncDirectory(this.#folder)
+      return { name, files, info }
+    } catch (error) {
+      if ((error as WalError).code !== 'WALV_LOCK_LOST') await this.#disk.remove(temporary).catch(() => {})
+      throw error
+    }
+  }
+
+  async #fill(
+    folder: string,
+    write: (target: SnapshotTarget) => Promise<JsonValue>,
+  ): Promise<{ info: JsonValue; files: SnapshotFile[]; own: string[] }> {
+    const files: SnapshotFile[] = []
+    const foreign: string[] = []
+    const info = await write({
+      write: async (name, pieces) => {
+        files.push(await this.#writeFile(folder, plain(name), pieces))
+      },
+      path: (name) => {
+        foreign.push(plain(name))
+        return join(folder, name)
+      },
+    })
+    const own = files.map(({ name }) => name)
+    for (const name of foreign) {
+      files.push({ name, ...(await this.#hash(join(folder, name))) })
+      await this.#sync(join(folder, name))
+    }
+    return { info: ownSnapshotInfo(info), files, own }
+  }
+
+  async #writeFile(
+    folder: string,
+    name: string,
+    pieces: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+  ): Promise<SnapshotFile> {
+    const file = await this.#disk.open(join(folder, name), 'create')
+    const hash = createHash('sha256')
+    // An append that is synced meanwhile then waits for a piece to reach the disk, and not for the whole file.
+    const how = file.writeSynced ? 'writeSynced' : 'write'
+    let bytes = 0
+    try {
+      for await (const piece of pieces) {
+        hash.update(piece)
+        await writeFully(file, piece, bytes, how)
+        bytes += piece.length
+      }
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    return { name, bytes, sha256: hash.digest('hex') }
+  }
+
+  async #sync(path: string): Promise<void> {
+    const file = await this.#disk.open(path, 'write')
+    await file.sync().finally(() => file.close())
+  }
+
+  /**
+   * What is wrong with a snapshot, or undefined if every file of it is as its checkpoint says.
+   * @throws what the operating system says that is no fault of the snapshot, such as too many open files
+   */
+  async problem(reference: SnapshotReference): Promise<SnapshotProblem | undefined> {
+    for (const { name, bytes, sha256 } of reference.files) {
+      const path = join(this.#folder, reference.name, name)
+      const found = await this.#hash(path, bytes).catch((error: NodeJS.ErrnoException) => unusable(name, path, error))
+      if ('kind' in found) return found
+      if (found.bytes !== bytes)
+        return { kind: 'snapshot', what: `${name} has ${found.bytes} bytes instead of ${bytes}` }
+      if (found.sha256 !== sha256) return { kind: 'snapshot', what: `the content of ${name} does not match its hash` }
+    }
+    return undefined
+  }
+
+  /** With `expectedBytes`, a file of another size is not read through: its hash is left out. */
+  async #hash(path: string, expectedBytes?: number): Promise<{ bytes: number; sha256: string }> {
+    const file = await this.#disk.open(path, 'read')
+    try {
+      if (expectedBytes !== undefined) {
+        const found = await file.size()
+        if (found !== expectedBytes) return { bytes: found, sha256: '' }
+      }
+      const hash = createHash('sha256')
+      let bytes = 0
+      for await (const piece of piecesOf(file)) {
+        hash.update(piece)
+        bytes += piece.length
+      }
+      return { bytes, sha256: hash.digest('hex') }
+    } finally {
+      await file.close()
+    }
+  }
+
+  async *#pieces(path: string): AsyncGenerator<Uint8Array, void, void> {
+    const file = await this.#disk.open(path, 'read')
+    try {
+      yield* piecesOf(file)
+    } finally {
+      await file.close()
+    }
+  }
+
+  async *#readable(path: string): AsyncGenerator<Uint8Array, void, void> {
+    try {
+      yield* this.#pieces(path)
+    } catch (error) {
+      throw ioError(error, `The snapshot file ${path} cannot be read`, path)
+    }
+  }
+
+  open(reference: SnapshotReference): Snapshot {
+    const path = (name: string): string => join(this.#folder, reference.name, plain(name))
+    return { reference, path, read: (name) => this.#readable(path(name)) }
+  }
+
+  /** What a snapshot says of itself; undefined where it says nothing, or nothing that verifies. */
+  async manifest(name: string): Promise<SnapshotManifest | undefined> {
+    const pieces: Buffer[] = []
+    try {
+      for await (const piece of this.#pieces(join(this.#folder, name, MANIFEST_FILE))) pieces.push(Buffer.from(piece))
+    } catch (error) {
+      if (unusable(MANIFEST_FILE, name, error as NodeJS.ErrnoException)) return undefined
+    }
+    return decodeManifest(Buffer.concat(pieces))
+  }
+
+  /** The names of all that is there, what is not finished too. */
+  async names(): Promise<string[]> {
+    const entries = await listFolder(this.#disk, this.#folder)
+    return entries.map(({ name }) => name).filter(isSnapshotName)
+  }
+
+  /** The names of those that none of these checkpoints names. */
+  async unnamed(checkpoints: readonly FoundCheckpoint[]): Promise<string[]> {
+    const named = new Set(checkpoints.map(({ entry }) => entry.snapshot?.name))
+    return (await this.names()).filter((name) => !named.has(name))
+  }
+
+  /** Removes every snapshot but the named ones. */
+  async keepOnly(names: ReadonlySet<string>): Promise<void> {
+    const surplus = (await this.names()).filter((name) => !names.has(name))
+    for (const name of surplus) {
+      await this.#letGoOfOwn(name)
+      await this.#disk.remove(join(this.#folder, name))
+    }
+    if (surplus.length > 0) await this.#disk.syncDirectory(this.#folder)
+  }
+
+  /** Before the folder goes: not all file systems remove one that holds files that are open. */
+  async #letGoOfOwn(name: string): Promise<void> {
+    const folder = join(this.#folder, name)
+    const files = (this.#ownFiles.get(name) ?? []).map((file) => join(folder, file))
+    this.#ownFiles.delete(name)
+    if (files.length === 0) return
+    await letGo(this.#disk, files, async () => {
+      for (const path of files) await this.#disk.remove(path).catch(ignoreMissing)
+      await this.#disk.syncDirectory(folder)
+    })
+  }
+
+  /** Whether a snapshot was moved out of the way before. */
+  async isQuarantined(name: string): Promise<boolean> {
+    const entries = await listFolder(this.#disk, join(this.#directory, QUARANTINE_FOLDER))
+    return entries.some((entry) => entry.name === name || entry.name.startsWith(`${name}.`))
+  }
+
+  /** Notes in `quarantine/`, as an empty folder, that a snapshot is gone, so that this is not told again. */
+  async noteMissing(name: string): Promise<void> {
+    const folder = join(this.#directory, QUARANTINE_FOLDER)
+    await ensureFolder(this.#disk, folder)
+    await this.#disk.makeDirectory(join(folder, name))
+    await this.#disk.syncDirectory(folder)
+  }
+
+  /** Moves a snapshot out of the way, where it can still be looked at. Returns its new path; undefined if nothing of it is there. */
+  quarantine(name: string): Promise<string | undefined> {
+    return moveToQuarantine(this.#disk, this.#directory, join(SNAPSHOT_FOLDER, name))
+  }
+}
+
+/** Pieces of at most 1 MiB; each is valid until the next is asked for. */
+async function* piecesOf(file: DiskFile): AsyncGenerator<Uint8Array, void, void> {
+  const buffer = Buffer.allocUnsafeSlow(Math.min(PIECE_BYTES, (await file.size()) + 1))
+  let at = 0
+  let count: number
+  do {
+    count = await readFully(file, buffer, at)
+    if (count > 0) yield buffer.subarray(0, count)
+    at += count
+  } while (count === buffer.length)
+}
+
+function plain(name: string): string {
+  if (!SNAPSHOT_FILE_NAME.test(name))
+    throw new WalError(
+      'WALV_CHECKPOINT',
+      `${echo(name)} cannot be the name of a snapshot's file: use letters, digits, '_', '-' and '.'.`,
+    )
+  return name
+}
+
+function unusable(name: string, path: string, error: NodeJS.ErrnoException): SnapshotProblem {
+  if (error.code === 'EIO') return { kind: 'unreadable', what: `the disk cannot read ${name}` }
+  if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return { kind: 'missing', what: `${name} is not there` }
+  if (error.code === 'EISDIR') return { kind: 'snapshot', what: `${name} is a directory` }
+  if (error.code === 'EFTYPE') return { kind: 'snapshot', what: `${name} is not a regular file` }
+  throw ioError(error, `The snapshot file ${path} cannot be read`, path)
+}

@@ -1,0 +1,91 @@
+import type { BatchMember, WalRecord } from '../../entry.ts'
+import type { CommittedUnit } from '../transaction/transactions.ts'
+
+/** Bytes of open transactions' vectors held in memory; beyond, a transaction is read again at its commit. */
+const MAX_HELD_BYTES = 16 * 1024 * 1024
+
+interface Held {
+  entries: BatchMember[]
+  bytes: number
+  /** Too large to be held. */
+  spilled: boolean
+}
+
+/** An entry that may be kept, though what is read next takes the place of what it was read from. */
+function owned<E extends BatchMember>(entry: E): E {
+  if (entry.type === 'batch') return { ...entry, entries: entry.entries.map(owned) }
+  if (entry.type === 'custom') return { ...entry, data: Uint8Array.from(entry.data) }
+  return entry.type !== 'delete' && entry.vector ? { ...entry, vector: entry.vector.slice() } : entry
+}
+
+/**
+ * Turns records into what takes effect, in the order in which it does: a transaction's entries at its commit, nothing of one that does not commit, and nothing of
+ * one that was open where records are lost: they may have been its own.
+ * `readAgain` reads a range of records, for transactions too large to be held.
+ */
+export async function* committedUnits(
+  records: AsyncIterable<WalRecord>,
+  after: number,
+  readAgain: (from: number, through: number) => AsyncIterable<WalRecord>,
+): AsyncGenerator<CommittedUnit, void, void> {
+  const open = new Map<number, Held>()
+  let heldBytes = 0
+  let expected: number | undefined
+  const release = (id: number): Held | undefined => {
+    const held = open.get(id)
+    open.delete(id)
+    heldBytes -= held?.bytes ?? 0
+    return held
+  }
+  for await (const record of records) {
+    const { seq, timestamp, entry, transactionId } = record
+    if (entry.type === 'gap' || seq !== (expected ?? seq)) {
+      open.clear()
+      heldBytes = 0
+    }
+    expected = entry.type === 'gap' ? entry.throughSeq + 1 : seq + 1
+    if (entry.type === 'beginTransaction') {
+      open.set(seq, { entries: [], bytes: 0, spilled: false })
+    } else if (entry.type === 'commitTransaction') {
+      const held = release(transactionId!)
+      if (held === undefined || seq <= after) continue
+      const entries = held.spilled ? await collect(readAgain(transactionId!, seq), transactionId!) : held.entries
+      yield { seq, timestamp, entries, transactionId: transactionId! }
+    } else if (entry.type === 'abortTransaction') {
+      release(transactionId!)
+    } else if (isMember(entry)) {
+      if (transactionId === undefined) {
+        if (seq > after) yield { seq, timestamp, entries: [entry] }
+        continue
+      }
+      const held = open.get(transactionId)
+      if (held === undefined || held.spilled) continue
+      const bytes = sizeOf(entry)
+      heldBytes += bytes
+      held.bytes += bytes
+      held.entries.push(owned(entry))
+      if (heldBytes > MAX_HELD_BYTES) {
+        heldBytes -= held.bytes
+        open.set(transactionId, { entries: [], bytes: 0, spilled: true })
+      }
+    }
+  }
+}
+
+async function collect(records: AsyncIterable<WalRecord>, id: number): Promise<BatchMember[]> {
+  const entries: BatchMember[] = []
+  for await (const { entry, transactionId } of records) {
+    if (transactionId === id && isMember(entry)) entries.push(entry)
+  }
+  return entries
+}
+
+function isMember(entry: WalRecord['entry']): entry is BatchMember {
+  return ['insert', 'update', 'delete', 'batch', 'custom'].includes(entry.type)
+}
+
+function sizeOf(entry: BatchMember): number {
+  if (entry.type === 'batch') return entry.entries.reduce((sum, member) => sum + sizeOf(member), 64)
+  if (entry.type === 'custom') return 128 + entry.data.length
+  return 128 + 2 * entry.id.length + (entry.type === 'delete' ? 0 : (entry.vector?.byteLength ?? 0))
+}

@@ -1,0 +1,194 @@
+import type { Disk } from '../../disk/disk.ts'
+import type { Damage } from '../../entry.ts'
+import { WalError } from '../../errors.ts'
+import { SECTOR_BYTES, SEGMENT_HEADER_BYTES } from '../../format/segment.ts'
+import type { RecoveryPolicy } from '../options.ts'
+import type { Spot } from '../segment/segment-scan.ts'
+import { damageOf, fileDamage } from './damage.ts'
+import { DamageList } from './damage-list.ts'
+import type { LogDirectory } from './directory.ts'
+import { type Pass, type SurveyOptions, walkAll } from './log-scan.ts'
+import { chain, identityOf, type LiveSegment } from './segment-chain.ts'
+import type { Tally } from './tally.ts'
+
+/** What reading a whole log finds: its extent, what is promised, what is damaged. */
+export interface Survey {
+  readonly logId: Buffer | undefined
+  /** In order; only those that still hold a record of the log or may. */
+  readonly segments: readonly LiveSegment[]
+  /** Names of segment files that hold nothing of the log: superseded, or prepared and never used. */
+  readonly unusedSegments: readonly string[]
+  /** Those of them whose records a later segment holds: should that be damaged, these still have them. */
+  readonly supersededSegments: readonly string[]
+  readonly lastSegmentNumber: number
+  readonly firstSeq: number
+  /** One more than the last sequence number of the log. */
+  readonly endSeq: number
+  /** Every record with a smaller sequence number was promised to be durable. */
+  readonly durableBefore: number
+  readonly damage: readonly Damage[]
+  /** The bad places that `damage` tells of. The last may be the end of the log. */
+  readonly spots: readonly Spot[]
+  readonly tally: Tally
+  /** The last frame says that the log was closed in order. */
+  readonly closed: boolean
+  /** Bytes in use of each live segment, by number: where its last good frame ends. */
+  readonly usedBytes: ReadonlyMap<number, number>
+}
+
+/**
+ * Reads and verifies every frame. Once, but for two cases: where a segment's end has to be found without the header of the next; and where frames stand behind the end
+ * that the promises determine, so that nothing of them is counted.
+ */
+export async function survey(disk: Disk, directory: LogDirectory, options: SurveyOptions = {}): Promise<Survey> {
+  const logId = identityOf(directory.segments)
+  const { reach } = directory
+  const { live: found, unused, damage } = chain(directory, logId)
+  const open = await walkAll(disk, found, Number.POSITIVE_INFINITY, reach, options)
+  const live = logId ? endOpenEnds(found, open) : found
+  const first = live === found ? open : await walkAll(disk, live, Number.POSITIVE_INFINITY, reach, options)
+  const end = endOfLog(first)
+  const pass = end < first.nextSeq ? await walkAll(disk, live, end, reach, options) : first
+  const closed = pass.closedAt === end
+  const spots = first.spots
+    .filter((spot) => spot.lostFrom <= end)
+    .map((spot) => (closed ? nothingBehind(spot, end) : spot))
+  return {
+    logId,
+    segments: first.live.map((segment) => ({ ...segment, passUnreadable: first.unreadable.has(segment.number) })),
+    unusedSegments: [...unused, ...live.filter(({ number }) => !first.usedBytes.has(number)).map(({ name }) => name)],
+    supersededSegments: unused,
+    lastSegmentNumber: directory.lastNumber,
+    firstSeq: first.live[0]?.firstSeq ?? 0,
+    endSeq: end,
+    durableBefore: first.durableBefore,
+    damage: [
+      ...directory.damage,
+      ...damage,
+      ...first.live.flatMap((segment) => badHeader(segment, first)),
+      ...damagesOf(spots, first.durableBefore, end),
+      ...cutFiles(first.live, closed),
+    ],
+    spots,
+    tally: pass.tally,
+    closed,
+    usedBytes: pass.usedBytes,
+  }
+}
+
+function damagesOf(spots: readonly Spot[], durableBefore: number, end: number): Damage[] {
+  const list = new DamageList()
+  for (const spot of spots) list.add(damageOf(spot, durableBefore, end))
+  return list.all()
+}
+
+/**
+ * Where the next file is missing or has no header, a segment ends as the last one of a log would: at the first place that does not verify and that nothing up to
+ * there promised. What verifies behind it may be left over from before the next file was begun.
+ * @returns `segments` itself if nothing changes
+ */
+function endOpenEnds(segments: readonly LiveSegment[], { live, spots, promisedAt }: Pass): readonly LiveSegment[] {
+  const limits = new Map<number, number>()
+  const openEnded = new Set(live.slice(0, -1).flatMap((segment) => (segment.openEnded ? [segment.number] : [])))
+  for (const spot of spots) {
+    const { segment: number, lostFrom } = spot
+    if (!openEnded.has(number) || limits.has(number)) continue
+    if (breaksOff(spot) && lostFrom >= promisedAt.get(number)!) limits.set(number, lostFrom)
+  }
+  if (limits.size === 0) return segments
+  return segments.map((segment) => ({ ...segment, limitSeq: limits.get(segment.number) ?? segment.limitSeq }))
+}
+
+/** Whether a segment may end at a place in it: what is missing before it is no such place. */
+const breaksOff = ({ kind, lostFrom, lostThrough }: Spot): boolean =>
+  kind !== 'missing-segment' && (lostThrough === null || lostThrough >= lostFrom)
+
+/** Behind the end of a log that was closed in order nothing can have been, even if it cannot be read. */
+function nothingBehind(spot: Spot, end: number): Spot {
+  return spot.kind === 'unreadable' && spot.lostThrough === null ? { ...spot, lostThrough: end - 1 } : spot
+}
+
+/** A file is made in its full size before its header names it, so a shorter one was cut. Only in the last one can that hide a loss. */
+function cutFiles(live: readonly LiveSegment[], closed: boolean): Damage[] {
+  return live
+    .filter(({ bytes, capacity }) => bytes < capacity || bytes < SEGMENT_HEADER_BYTES)
+    .map((segment) => {
+      const hidden = segment === live.at(-1) && !closed
+      const made = Math.max(segment.capacity, SEGMENT_HEADER_BYTES)
+      const detail = `${segment.name} was made with ${made === segment.capacity ? made : `at least ${made}`} bytes and has ${segment.bytes}.`
+      return {
+        ...fileDamage(
+          segment,
+          'truncated',
+          hidden ? null : false,
+          hidden ? `${detail} Records at its end may be lost without a trace.` : detail,
+        ),
+        offset: segment.bytes,
+        bytes: made - segment.bytes,
+      }
+    })
+}
+
+/**
+ * Whether a bad header hides a loss, the frames tell; only a log of which no header is left cannot be read at all. At the end of the log it may be that the group that
+ * opens the segment was being written.
+ */
+function badHeader(segment: LiveSegment, { live, durableBefore }: Pass): Damage[] {
+  const { name, identified, firstSeq, badCopies } = segment
+  if (segment.bytes < SEGMENT_HEADER_BYTES) return []
+  if (!identified) {
+    return [
+      fileDamage(
+        segment,
+        'segment-header',
+        null,
+        `No segment has a valid header, so that nothing in ${name} can be verified.`,
+      ),
+    ]
+  }
+  const unfinished = segment === live.at(-1) && durableBefore <= firstSeq
+  const what = badCopies.length === 2 ? 'Neither copy' : 'One of the two copies'
+  const detail = unfinished
+    ? `${name} was being begun: its header is not whole. Nothing promised to be durable is lost.`
+    : `${what} of the header of ${name} ${badCopies.length === 2 ? 'verifies' : 'does not verify'}. No record is lost by this alone.`
+  return badCopies.map((copy) => ({
+    ...fileDamage(segment, unfinished ? 'torn-tail' : 'segment-header', false, detail),
+    offset: copy * SECTOR_BYTES,
+    bytes: SECTOR_BYTES,
+  }))
+}
+
+/** The log ends at the first record that is lost and was never promised, or behind its last one; and never before a promise. */
+function endOfLog({ spots, durableBefore, nextSeq }: Pass): number {
+  for (const spot of spots) {
+    const through = spot.lostThrough ?? Number.POSITIVE_INFINITY
+    if (through >= spot.lostFrom && through >= durableBefore) return Math.max(spot.lostFrom, durableBefore)
+  }
+  return Math.max(nextSeq, durableBefore)
+}
+
+/**
+ * Refuses a log that the survey cannot prove whole. `policies`: by which it opens.
+ * @throws WALV_DAMAGED with the damage list in `detail`
+ */
+export function refuseLoss(path: string, damage: readonly Damage[], policies: readonly RecoveryPolicy[]): void {
+  const losses = damage.filter(({ acknowledged }) => acknowledged !== false)
+  const [first] = losses
+  if (first === undefined) return
+  const more = losses.length > 1 ? ` (and ${losses.length - 1} more)` : ''
+  throw new WalError(
+    'WALV_DAMAGED',
+    `The log in ${path} has lost acknowledged records, or cannot prove that it has not: ${first.detail}${more} Nothing was changed. ` +
+      `See everything with: npx walv doctor ${path}. ${adviceFor(damage, policies)}`,
+    { file: first.file, offset: first.offset, detail: damage },
+  )
+}
+
+/** Only what works: where a policy refuses too, it is not named. */
+function adviceFor(damage: readonly Damage[], policies: readonly RecoveryPolicy[]): string {
+  if (damage.some(({ kind, acknowledged }) => kind === 'foreign' && acknowledged === null))
+    return 'It prints the commands that put its files where they belong; until then it opens under no policy.'
+  if (policies.length === 0) return 'It opens under no policy: restore a backup, or move the files away to start anew.'
+  const named = policies.map((policy) => `'${policy}'`).join(' or ')
+  return `To go on with what is left, open it with recovery: ${named}.`
+}

@@ -1,0 +1,147 @@
+import type { Disk } from '../../disk/disk.ts'
+import { SEGMENT_HEADER_BYTES } from '../../format/segment.ts'
+import { closes, type FrameVisitor, firstNumber, SegmentWalk, type Spot } from '../segment/segment-scan.ts'
+import type { Reach } from './directory.ts'
+import type { LiveSegment } from './segment-chain.ts'
+import { Tally } from './tally.ts'
+
+export interface SurveyOptions {
+  readonly signal?: AbortSignal | undefined
+  readonly onProgress?: ((bytesDone: number, bytesTotal: number) => void) | undefined
+}
+
+/** What one walk over every frame finds. */
+export interface Pass {
+  readonly spots: Spot[]
+  readonly tally: Tally
+  readonly durableBefore: number
+  readonly nextSeq: number
+  /** The last sequence number plus one, if the last frame says that the log was closed in order. */
+  readonly closedAt: number | undefined
+  readonly usedBytes: Map<number, number>
+  /** By number of segment: what was promised up to its end, records before which number. */
+  readonly promisedAt: Map<number, number>
+  /** Numbers of the segments with sectors that cannot be read. */
+  readonly unreadable: Set<number>
+  /** The segments with their first sequence number known, without those that were prepared and never used. */
+  readonly live: LiveSegment[]
+}
+
+export async function walkAll(
+  disk: Disk,
+  segments: readonly LiveSegment[],
+  end: number,
+  reach: Reach | undefined,
+  options: SurveyOptions,
+): Promise<Pass> {
+  const tally = new Tally()
+  const pass = {
+    spots: [] as Spot[],
+    live: [] as LiveSegment[],
+    usedBytes: new Map<number, number>(),
+    promisedAt: new Map<number, number>(),
+    unreadable: new Set<number>(),
+  }
+  const total = segments.reduce((sum, segment) => sum + segment.bytes, 0)
+  let durableBefore = 0
+  let nextSeq = segments[0] ? await beginning(disk, segments[0]) : 0
+  let closedAt: number | undefined
+  let done = 0
+  const visitor: FrameVisitor = {
+    record(window, at, header, bytes) {
+      tally.add(window.memory, at, header, bytes)
+      return false
+    },
+    frame: (header) => {
+      durableBefore = Math.max(durableBefore, header.durableBefore)
+      closedAt = closes(header) ? header.seq : undefined
+    },
+  }
+  for (const found of segments) {
+    // Without a header, a segment goes on where the one before ended.
+    const segment = found.headerValid ? found : { ...found, firstSeq: nextSeq }
+    durableBefore = Math.max(durableBefore, segment.durableBefore)
+    if (segment.firstSeq > nextSeq) pass.spots.push(missing(segment, nextSeq))
+    const walk = await walkWhole(disk, { ...segment, stopSeq: end }, visitor, options.signal)
+    if (walk.metUnreadable) pass.unreadable.add(segment.number)
+    const empty =
+      segment.bytes >= SEGMENT_HEADER_BYTES && walk.usedBytes === SEGMENT_HEADER_BYTES && walk.spots.length === 0
+    if (segment.headerValid || !empty) {
+      if (walk.usedBytes === SEGMENT_HEADER_BYTES) closedAt = undefined
+      pass.live.push(segment)
+      for (const spot of walk.spots) pass.spots.push(spot)
+      pass.usedBytes.set(segment.number, walk.usedBytes)
+      pass.promisedAt.set(segment.number, durableBefore)
+      nextSeq = Math.max(nextSeq, walk.expected)
+    }
+    done += segment.bytes
+    options.onProgress?.(done, total)
+  }
+  const told = reach && reach.through >= durableBefore ? reach : undefined
+  if (told) durableBefore = told.through + 1
+  const last = pass.live.at(-1)
+  if (last && durableBefore > nextSeq && pass.spots.at(-1)?.lostThrough !== null) {
+    pass.spots.push(lostAtEnd(last, pass.usedBytes.get(last.number)!, nextSeq, durableBefore - 1, told))
+  }
+  return { ...pass, tally, durableBefore, nextSeq, closedAt }
+}
+
+/** Where a log begins. What came before may be with a snapshot, even if the header does not tell. */
+async function beginning(disk: Disk, first: LiveSegment): Promise<number> {
+  if (first.headerValid) return first.firstSeq
+  const seq = Math.min((await firstNumber(disk, first)) ?? Number.POSITIVE_INFINITY, first.limitSeq)
+  return Number.isFinite(seq) ? seq : 0
+}
+
+/** Records that were promised, by a frame or by the name of a snapshot, and of which nothing is left but zeros. */
+function lostAtEnd(
+  { name: file, number: segment, bytes }: LiveSegment,
+  offset: number,
+  lostFrom: number,
+  lostThrough: number,
+  told: Reach | undefined,
+): Spot {
+  const reason = told
+    ? `the log ends here, and ${told.name} was made when it reached to record ${told.through}`
+    : 'promised records are missing at the end of the log'
+  return {
+    kind: 'corrupt',
+    file,
+    segment,
+    offset,
+    bytes: Math.max(0, bytes - offset),
+    lostFrom,
+    lostThrough,
+    ids: [],
+    reason,
+  }
+}
+
+async function walkWhole(
+  disk: Disk,
+  segment: LiveSegment,
+  visitor: FrameVisitor,
+  signal?: AbortSignal,
+): Promise<SegmentWalk> {
+  const walk = await SegmentWalk.open(disk, segment, visitor)
+  try {
+    while (!walk.done) await walk.run(signal)
+    return walk
+  } finally {
+    await walk.close()
+  }
+}
+
+function missing(segment: LiveSegment, from: number): Spot {
+  return {
+    kind: 'missing-segment',
+    file: segment.name,
+    segment: segment.number,
+    offset: 0,
+    bytes: 0,
+    lostFrom: from,
+    lostThrough: segment.firstSeq - 1,
+    ids: [],
+    reason: `what should stand before ${segment.name} is not there`,
+  }
+}

@@ -1,0 +1,326 @@
+import { randomBytes } from 'node:crypto'
+import { dirname, join } from 'node:path'
+import { monotonicMs } from '../../clock.ts'
+import { damageChannel } from '../../diagnostics.ts'
+import { makeDirectory } from '../../disk/directories.ts'
+import { type Disk, type DiskFile, writeFully } from '../../disk/disk.ts'
+import { syncNames } from '../../disk/names.ts'
+import type { CheckpointEntry, Damage, IndexIdentity } from '../../entry.ts'
+import { WalError } from '../../errors.ts'
+import { alignUp } from '../../format/byte-buffer.ts'
+import {
+  encodeSegmentHeader,
+  LOG_ID_BYTES,
+  SEGMENT_HEADER_BYTES,
+  type SegmentHeader,
+  segmentNumber,
+  segmentSeed,
+} from '../../format/segment.ts'
+import type { SnapshotManifest } from '../checkpoint/snapshot-manifest.ts'
+import type { SnapshotStore } from '../checkpoint/snapshot-store.ts'
+import type { RecoveryPolicy, WalSettings } from '../options.ts'
+import { moveToQuarantine } from '../quarantine.ts'
+import { copyRecords, FrameSink } from '../segment/frame-copy.ts'
+import { createSegment, FIRST_SEGMENT_BYTES, type OpenSegment, removeFiles } from '../segment/segments.ts'
+import { refuseLoss, type Survey } from './analysis.ts'
+import { LOCK_FILE, refuseDirectory, TEMPORARY_SUFFIX } from './directory.ts'
+import { acceptLosses, isLoss, isTold, noteLosses } from './loss-notes.ts'
+import { repairSegments } from './repair.ts'
+import { beginAnew } from './rescue.ts'
+import { type Found, look, lookOnce } from './snapshot-choice.ts'
+import { type FoundCheckpoint, identityOfLog } from './tally.ts'
+
+/** A last segment with less than this in it is carried over into the new one, so that opening often does not leave many small files. */
+const CARRY_BYTES = 64 * 1024
+
+/** What opening found and did. */
+export interface RecoveryReport {
+  /** Records read and verified, transactions' markers and checkpoints included. */
+  readonly entries: number
+  readonly bytes: number
+  readonly segments: number
+  /** −1 for an empty log. */
+  readonly lastSeq: number
+  readonly transactions: {
+    readonly committed: number
+    /** Aborted by their owner, or open when the process ended and therefore aborted now. */
+    readonly aborted: number
+    /** Prepared, waiting for a decision: their ids. */
+    readonly inDoubt: readonly number[]
+  }
+  /**
+   * Ids of transactions that committed, or were prepared, and were open where records are lost: some of their own may be among them, so nothing of them takes effect.
+   */
+  readonly incompleteTransactions: readonly number[]
+  readonly checkpoints: number
+  /** Through which sequence number the verified snapshot reaches that a replay starts from; undefined without one. */
+  readonly snapshotSeq: number | undefined
+  readonly damage: readonly Damage[]
+  /** Ranges that an earlier repair recorded as lost. */
+  readonly gaps: readonly { readonly from: number; readonly through: number }[]
+  readonly closedInOrder: boolean
+  /** Records at the end that no promise covered, written again and synced before anything else. */
+  readonly reproved: number
+  /** Paths of what was copied or moved to `quarantine/`. */
+  readonly quarantined: readonly string[]
+  /** What vectors the log says that it holds; absent where it does not say. */
+  readonly index?: IndexIdentity
+  readonly durationMs: number
+}
+
+/** A log as recovery leaves it. */
+export interface Recovered {
+  readonly survey: Survey
+  readonly checkpoint: CheckpointEntry | undefined
+  readonly checkpoints: readonly FoundCheckpoint[]
+  readonly report: RecoveryReport
+}
+
+/** Makes a directory and whatever of its path is missing, each name durable. */
+export async function ensureDirectory(disk: Disk, path: string): Promise<void> {
+  try {
+    await makeDirectory(disk, path)
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code
+    if (code === 'EEXIST') return
+    const parent = dirname(path)
+    if (code !== 'ENOENT' || parent === path) refuseDirectory(path, error)
+    await ensureDirectory(disk, parent)
+    await makeDirectory(disk, path).catch((second) => {
+      if (second.code !== 'EEXIST') refuseDirectory(path, second)
+    })
+  }
+}
+
+/**
+ * Reads, verifies and judges a log; repairs it where the policy says so. Changes nothing with `readOnly`.
+ * @throws WALV_DAMAGED under `'strict'`
+ */
+export async function recover(settings: WalSettings, snapshots: SnapshotStore): Promise<Recovered> {
+  const started = monotonicMs()
+  const { disk, directory } = settings
+  const found = await look(settings, snapshots)
+  const { damage, notes } = found
+  let { surveyed, judged } = found
+  if (damageChannel.hasSubscribers) for (const each of damage) damageChannel.publish({ directory, damage: each })
+  const quarantined: string[] = []
+  if (settings.recovery === 'strict') refuseLoss(directory, damage, policiesFor(found))
+  if (!settings.readOnly) {
+    const rescue = settings.recovery === 'repair' ? await soundRescue(settings, found, snapshots) : undefined
+    if (surveyed.logId === undefined && !rescue && damage.some(isLoss)) refuseUnreadable(found, settings)
+    refuseForeign(directory, damage)
+    const noted = notes.flatMap(({ losses }) => losses)
+    const losses = damage.filter((each) => isLoss(each) && !isTold(each, noted))
+    if (settings.recovery === 'repair' && notes.length > 0) await acceptLosses(disk, directory)
+    if (settings.recovery === 'salvage' && losses.length > 0)
+      await noteLosses(disk, directory, { endSeq: surveyed.endSeq, losses })
+    for (const name of judged.bad) {
+      const path = await snapshots.quarantine(name)
+      if (path !== undefined) quarantined.push(path)
+      else if (settings.recovery === 'repair') await snapshots.noteMissing(name)
+    }
+    if (settings.recovery === 'repair' && damage.some(({ kind }) => kind !== 'torn-tail')) {
+      if (damage.some(isLoss)) quarantined.push(...(await quarantineUnnamed({ ...found, rescue }, snapshots)))
+      const rewritten = rescue ? beginAnew(settings, surveyed, rescue) : repairSegments(disk, directory, surveyed)
+      quarantined.push(...(await rewritten))
+      const again = await lookOnce({ ...settings, content: found.rescue && settings.content }, snapshots)
+      surveyed = again.surveyed
+      if (found.rescue) judged = again.judged
+      refuseLoss(directory, surveyed.damage, [])
+    }
+  }
+  const report = {
+    ...reportOf(settings, { ...found, surveyed, judged }),
+    quarantined,
+    durationMs: monotonicMs() - started,
+  }
+  return { survey: surveyed, checkpoint: judged.checkpoint, checkpoints: judged.usable, report }
+}
+
+function reportOf(
+  { readOnly }: WalSettings,
+  { surveyed, judged, damage }: Found,
+): Omit<RecoveryReport, 'quarantined' | 'durationMs'> {
+  const { tally } = surveyed
+  const open = [...tally.open.values()]
+  const index = identityOfLog(tally)
+  return {
+    entries: tally.entries,
+    bytes: tally.bytes,
+    segments: surveyed.segments.length,
+    lastSeq: surveyed.endSeq - 1,
+    transactions: {
+      committed: tally.committed,
+      aborted: tally.aborted + open.filter(({ prepared }) => !prepared).length,
+      inDoubt: open.filter(({ prepared }) => prepared).map(({ id }) => id),
+    },
+    incompleteTransactions: tally.incomplete,
+    checkpoints: tally.checkpoints.length,
+    snapshotSeq: judged.checkpoint?.sequenceNumber,
+    damage,
+    gaps: tally.gaps,
+    closedInOrder: surveyed.closed,
+    reproved: readOnly ? 0 : Math.max(0, surveyed.endSeq - Math.max(surveyed.durableBefore, surveyed.firstSeq)),
+    ...(index && { index }),
+  }
+}
+
+/** A snapshot that no checkpoint names may be all that is left of what is lost. Beside a log that is whole again the next opening would remove it. */
+async function quarantineUnnamed({ surveyed, rescue }: Found, snapshots: SnapshotStore): Promise<string[]> {
+  const paths: string[] = []
+  for (const name of await snapshots.unnamed(surveyed.tally.checkpoints)) {
+    if (name === rescue?.checkpoint.snapshot?.name) continue
+    const path = await snapshots.quarantine(name)
+    if (path !== undefined) paths.push(path)
+  }
+  return paths
+}
+
+/** Tried out only now: what is loaded by that is what the log goes on with. */
+async function soundRescue(
+  { content }: WalSettings,
+  { rescue }: Found,
+  snapshots: SnapshotStore,
+): Promise<SnapshotManifest | undefined> {
+  if (rescue === undefined || content === undefined) return rescue
+  const outcome = await content.tryOut(snapshots.open(rescue.checkpoint.snapshot!))
+  return typeof outcome === 'boolean' ? rescue : undefined
+}
+
+/** By which policies a log that has lost something opens. Without a header nothing in a segment can be verified. */
+export function policiesFor({ surveyed, rescue }: Found): RecoveryPolicy[] {
+  if (surveyed.logId !== undefined) return ['salvage', 'repair']
+  return rescue ? ['repair'] : []
+}
+
+/** Going on would mean to start empty in the place of a log that may only have lost its headers. */
+function refuseUnreadable({ damage, rescue }: Found, { directory, recovery }: WalSettings): never {
+  const advice =
+    rescue && recovery !== 'repair'
+      ? `Restore a backup, or begin it anew from ${rescue.checkpoint.snapshot!.name} with recovery: 'repair'.`
+      : 'Restore a backup, or move the files away to start anew.'
+  const message = `No segment in ${directory} has a valid header, or none is there, so that nothing can be read. Nothing was changed. ${advice}`
+  throw new WalError('WALV_DAMAGED', message, { file: directory, detail: damage })
+}
+
+/** Which of two logs in one directory is the one to go on with, and what a link leads to, nobody but their owner can tell. */
+function refuseForeign(directory: string, damage: readonly Damage[]): void {
+  const foreign = damage.find(({ kind, acknowledged }) => kind === 'foreign' && acknowledged === null)
+  if (foreign === undefined) return
+  throw new WalError(
+    'WALV_FOREIGN_LOG',
+    `${directory} holds what may be of another log: ${foreign.detail} Nothing was changed.`,
+    { file: foreign.file, detail: damage },
+  )
+}
+
+/** The segment in which a recovered log goes on. */
+export interface Continuation {
+  readonly logId: Buffer
+  readonly segment: OpenSegment
+  readonly header: SegmentHeader
+  readonly offset: number
+  /** Names of files that hold nothing of the log any more. */
+  readonly superseded: readonly string[]
+}
+
+/**
+ * Goes on in a new segment, never in an old file: what no promise covers is written again and synced there before it counts, because a page that a
+ * failed sync left in the cache may never have reached the disk. The segment appears whole or not at all.
+ */
+export async function continueLog(settings: WalSettings, { survey: found }: Recovered): Promise<Continuation> {
+  const { disk, directory } = settings
+  const logId = found.logId ?? randomBytes(LOG_ID_BYTES)
+  const number = found.lastSegmentNumber + 1
+  const firstSeq = carryFrom(found)
+  const carries = firstSeq < found.endSeq
+  const sources = found.segments.filter(
+    (segment) => carries && segment.limitSeq > firstSeq && segment.firstSeq < found.endSeq,
+  )
+  const sourceBytes = sources.reduce((sum, segment) => sum + found.usedBytes.get(segment.number)!, 0)
+  const capacity = alignUp(FIRST_SEGMENT_BYTES + (sourceBytes > FIRST_SEGMENT_BYTES / 2 ? sourceBytes : 0), 4096)
+  const header: SegmentHeader = {
+    logId,
+    number,
+    firstSeq,
+    capacity,
+    durableBefore: found.endSeq,
+    createdAt: settings.clock(),
+    previous: found.segments.findLast((segment) => segment.firstSeq < firstSeq)?.number ?? 0,
+  }
+  let offset = SEGMENT_HEADER_BYTES
+  const write = async (file: DiskFile): Promise<void> => {
+    const sink = new FrameSink(file, segmentSeed(logId, number), SEGMENT_HEADER_BYTES)
+    for (const source of sources) {
+      await copyRecords(disk, { ...source, stopSeq: found.endSeq }, firstSeq, sink, found.spots)
+    }
+    await writeFully(file, encodeSegmentHeader(header), 0)
+    offset = sink.offset
+  }
+  const segment = await createSegment(disk, directory, number, capacity, { write })
+  const superseded = found.segments.filter((source) => source.firstSeq >= firstSeq).map(({ name }) => name)
+  return { logId, segment, header, offset, superseded: [...superseded, ...found.unusedSegments] }
+}
+
+/** The first record to be carried over: the first that is not promised; or all of a small, undamaged last segment. */
+function carryFrom(found: Survey): number {
+  const unproved = Math.min(Math.max(found.durableBefore, found.firstSeq), found.endSeq)
+  const last = found.segments.at(-1)
+  if (last === undefined || !last.headerValid || found.usedBytes.get(last.number)! >= CARRY_BYTES) return unproved
+  const damaged = found.damage.some(({ file, kind }) => file === last.name && kind !== 'torn-tail')
+  return damaged ? unproved : Math.min(unproved, last.firstSeq)
+}
+
+/**
+ * Syncs what is there before it is trusted: names that an earlier process did not get to sync, those of the directories above where the log is new, and the file that
+ * was written last.
+ */
+export async function syncFirst(disk: Disk, directory: string, found: Survey): Promise<void> {
+  await syncNames(disk, directory)
+  const last = found.segments.at(-1)
+  if (!last) {
+    await syncAncestors(disk, directory)
+    return
+  }
+  const file = await disk.open(last.path, 'write')
+  await file.sync().finally(() => file.close())
+}
+
+async function syncAncestors(disk: Disk, directory: string): Promise<void> {
+  let path = directory
+  do {
+    path = dirname(path)
+    try {
+      await syncNames(disk, path)
+    } catch (error) {
+      // A directory that we may not even look into is not one that we, or a process like us, made.
+      if (!['EACCES', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
+    }
+  } while (path !== dirname(path))
+}
+
+/** Removes what unfinished work of an earlier process left behind, and what is superseded: this goes to `quarantine/` where anything could still be read in it. */
+export async function removeLeftovers(
+  { disk, directory }: WalSettings,
+  superseded: readonly string[],
+  isEvidence: (name: string) => boolean,
+): Promise<void> {
+  for (const name of superseded.filter(isEvidence)) await moveToQuarantine(disk, directory, name)
+  const names = (await disk.list(directory)).filter(({ kind }) => kind === 'file').map(({ name }) => name)
+  const temporaries = names
+    .filter((name) => segmentNumber(name.replace(TEMPORARY_SUFFIX, '')) !== undefined)
+    .filter((name) => name.endsWith(TEMPORARY_SUFFIX))
+  await removeFiles(disk, directory, [...superseded.filter((name) => !isEvidence(name)), ...temporaries])
+}
+
+export const lockPath = (directory: string): string => join(directory, LOCK_FILE)
+
+const OPENING_ABORTED = 'Opening the log was aborted. Nothing that it held is lost.'
+
+/**
+ * Turns an abort into an error of ours. Opening for writing may have gone on to a new segment by then, or have repaired
+ * some: nothing is lost by that.
+ */
+export function refuseAborted(error: unknown, signal: AbortSignal | undefined, what: string = OPENING_ABORTED): void {
+  if (signal?.aborted) throw new WalError('WALV_ABORTED', what, { cause: error })
+}

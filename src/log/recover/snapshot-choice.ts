@@ -1,0 +1,215 @@
+import { createHash } from 'node:crypto'
+import { isMissing } from '../../disk/io-error.ts'
+import type { CheckpointEntry, Damage } from '../../entry.ts'
+import type { SnapshotManifest } from '../checkpoint/snapshot-manifest.ts'
+import type { ContentRules, SnapshotProblem, SnapshotStore } from '../checkpoint/snapshot-store.ts'
+import type { WalSettings } from '../options.ts'
+import type { Spot } from '../segment/segment-scan.ts'
+import { type Survey, survey } from './analysis.ts'
+import { damageOf } from './damage.ts'
+import { type Reach, readDirectory, type SegmentFile } from './directory.ts'
+import { isTold, type LossNote, readLossNotes } from './loss-notes.ts'
+import { findRescue } from './rescue.ts'
+import { type FoundCheckpoint, identityOfLog } from './tally.ts'
+
+/** How often to look again beside a live writer, where files and snapshots may be retired while we read. */
+const READ_ONLY_TRIES = 20
+
+/** What a log was found to be, with everything that is wrong with it. */
+export interface Found {
+  readonly surveyed: Survey
+  readonly judged: Judged
+  readonly damage: readonly Damage[]
+  /** What was passed over before. */
+  readonly notes: readonly LossNote[]
+  /** Where the end of the log is lost, or all of it: the snapshot to begin it anew from. */
+  readonly rescue: SnapshotManifest | undefined
+}
+
+/** Beside a live writer, what looks like damage may be a group that was written while we read: it counts only if it is still there at a second look. */
+export async function look(settings: WalSettings, snapshots: SnapshotStore): Promise<Found> {
+  let before: string | undefined
+  for (let tries = settings.readOnly ? READ_ONLY_TRIES : 1; ; tries--) {
+    try {
+      const found = await lookOnce(settings, snapshots)
+      const doubtful = found.damage.filter(({ kind }) => kind !== 'torn-tail')
+      const digest = digestOf(doubtful)
+      if (tries === 1 || doubtful.length === 0 || digest === before) return found
+      before = digest
+    } catch (error) {
+      if (tries === 1 || !isMissing(error as NodeJS.ErrnoException)) throw error
+    }
+  }
+}
+
+/** One by one: the text of all of them may be longer than a string can be. */
+function digestOf(damage: readonly Damage[]): string {
+  const hash = createHash('sha256')
+  for (const each of damage) hash.update(JSON.stringify(each))
+  return hash.digest('hex')
+}
+
+export async function lookOnce(
+  { disk, directory, content, ...options }: WalSettings,
+  snapshots: SnapshotStore,
+): Promise<Found> {
+  const listed = await readDirectory(disk, directory)
+  const found = await survey(disk, listed, options)
+  content?.accept?.(identityOfLog(found.tally))
+  const { surveyed, judged } = await judge(found, snapshots, content)
+  const damage = [...judged.damage, ...surveyed.damage]
+  const none = listed.segments.length === 0
+  if (none && listed.reach) damage.push(noSegment(listed.reach))
+  if (!none && surveyed.segments.length === 0) damage.push(noHeader(listed.segments[0]!))
+  const notes = await readLossNotes(disk, directory)
+  damage.push(...notes.flatMap(({ losses }) => losses).filter((loss) => !isTold(loss, damage)))
+  const rescue = await findRescue(damage, listed.reach, surveyed, snapshots)
+  return { surveyed, judged, damage, notes, rescue }
+}
+
+/** A segment that is prepared ahead has one before it that is in use. */
+const noHeader = ({ name, bytes }: SegmentFile): Damage => ({
+  kind: 'segment-header',
+  file: name,
+  offset: 0,
+  bytes,
+  acknowledged: null,
+  seqs: [],
+  ids: [],
+  detail: `No segment has a valid header, and ${name} holds nothing but zeros: what was in it is gone.`,
+})
+
+/** A log's first segment is there before its first snapshot, and a last one always. */
+const noSegment = ({ name, through }: Reach): Damage => ({
+  kind: 'missing-segment',
+  file: name,
+  offset: 0,
+  bytes: 0,
+  acknowledged: true,
+  seqs: [{ from: 0, through }],
+  ids: [],
+  detail: `There is not one segment: the log itself is gone. ${name} was made when it reached to record ${through}.`,
+})
+
+/**
+ * What lies before a missing segment is not needed if a verified snapshot holds it: then nothing is lost, and the log begins behind the hole. It is told, and the older files
+ * are left alone.
+ */
+async function judge(
+  found: Survey,
+  snapshots: SnapshotStore,
+  content: ContentRules | undefined,
+): Promise<{ surveyed: Survey; judged: Judged }> {
+  const hole = found.spots.findLast(({ kind }) => kind === 'missing-segment')
+  if (hole?.lostThrough != null) {
+    const surveyed = withoutRetired(found, hole.file, hole.lostThrough + 1)
+    const judged = await chooseSnapshot(surveyed, snapshots, content)
+    if (judged.checkpoint) return { surveyed, judged }
+  }
+  const judged = await chooseSnapshot(found, snapshots, content)
+  return { surveyed: judged.checkpoint ? found : withLostBeginning(found, judged), judged }
+}
+
+/** Without a snapshot that holds what came before the first record, that is lost. */
+function withLostBeginning(found: Survey, judged: Judged): Survey {
+  if (found.firstSeq === 0) return found
+  const first = found.segments[0]!
+  const why = judged.damage.some(({ kind }) => kind === 'unreadable')
+    ? 'the snapshot that holds what came before cannot be read now'
+    : 'no snapshot that verifies holds what came before'
+  const reason = `the log begins with record ${found.firstSeq}, and ${why}`
+  const spot: Spot = {
+    kind: 'missing-segment',
+    file: first.name,
+    segment: first.number,
+    offset: 0,
+    bytes: 0,
+    lostFrom: 0,
+    lostThrough: found.firstSeq - 1,
+    ids: [],
+    reason,
+  }
+  const damage = damageOf(spot, Math.max(found.durableBefore, found.firstSeq), found.endSeq)
+  return { ...found, spots: [spot, ...found.spots], damage: [...found.damage, damage] }
+}
+
+/** @param file the first behind the last hole: whatever is missing, is missing before it */
+function withoutRetired(found: Survey, file: string, firstSeq: number): Survey {
+  const needless = new Set(found.segments.filter((segment) => segment.limitSeq <= firstSeq).map(({ name }) => name))
+  const isBefore = (bad: { readonly file: string; readonly kind: string }): boolean =>
+    needless.has(bad.file) || bad.kind === 'missing-segment'
+  const hole: Damage = {
+    kind: 'missing-segment',
+    file,
+    offset: 0,
+    bytes: 0,
+    acknowledged: false,
+    seqs: [],
+    ids: [],
+    detail: `A segment before record ${firstSeq} is missing. A snapshot that verifies holds what it held: no vector is lost, but ${[...needless].join(', ')} can no longer be read.`,
+  }
+  return {
+    ...found,
+    firstSeq,
+    segments: found.segments.filter(({ name }) => !needless.has(name)),
+    spots: found.spots.filter((spot) => !isBefore(spot)),
+    damage: [...found.damage.filter((damage) => !isBefore(damage)), hole],
+  }
+}
+
+/** Which snapshot to start from. */
+export interface Judged {
+  readonly checkpoint: CheckpointEntry | undefined
+  readonly usable: readonly FoundCheckpoint[]
+  /** Names of snapshots that do not verify, without those that cannot be read now. */
+  readonly bad: readonly string[]
+  /** Whether the content of the snapshot was proved; undefined without a snapshot. */
+  readonly proved: boolean | undefined
+  readonly damage: readonly Damage[]
+}
+
+/** The newest checkpoint whose snapshot verifies and behind which the log is whole. Older snapshots are not looked at. What was quarantined was told then. */
+async function chooseSnapshot(
+  { tally, firstSeq }: Survey,
+  snapshots: SnapshotStore,
+  content: ContentRules = HASHES_ALONE,
+): Promise<Judged> {
+  const bad: string[] = []
+  const damage: Damage[] = []
+  const named = tally.checkpoints.filter(({ entry }) => entry.snapshot !== null)
+  // A folder that does not verify for a newer checkpoint is not what an older one had.
+  const seen = new Set<string>()
+  for (let index = named.length - 1; index >= 0; index--) {
+    const { entry } = named[index]!
+    if (entry.replayFrom < firstSeq) break
+    if (seen.has(entry.snapshot!.name)) continue
+    seen.add(entry.snapshot!.name)
+    let problem = await snapshots.problem(entry.snapshot!)
+    if (problem === undefined) {
+      const outcome = await content.tryOut(snapshots.open(entry.snapshot!))
+      if (typeof outcome === 'boolean') {
+        const usable = named.slice(0, index + 1).filter((found) => found.entry.replayFrom >= firstSeq)
+        return { checkpoint: entry, usable, bad, proved: outcome, damage }
+      }
+      problem = { kind: 'snapshot', what: outcome.problem }
+    }
+    if (problem.kind === 'missing' && (await snapshots.isQuarantined(entry.snapshot!.name))) continue
+    if (problem.kind !== 'unreadable') bad.push(entry.snapshot!.name)
+    damage.push(badSnapshot(entry, problem))
+  }
+  return { checkpoint: undefined, usable: [], bad, proved: undefined, damage }
+}
+
+/** For who does not know what snapshots hold. */
+const HASHES_ALONE: ContentRules = { tryOut: async () => false }
+
+const badSnapshot = ({ snapshot, sequenceNumber }: CheckpointEntry, { kind, what }: SnapshotProblem): Damage => ({
+  kind: kind === 'unreadable' ? kind : 'snapshot',
+  file: `snapshots/${snapshot!.name}`,
+  offset: 0,
+  bytes: snapshot!.files.reduce((sum, { bytes }) => sum + bytes, 0),
+  acknowledged: false,
+  seqs: [],
+  ids: [],
+  detail: `The snapshot through record ${sequenceNumber} does not verify: ${what}. An earlier snapshot, or the log alone, is used instead.`,
+})

@@ -1,0 +1,121 @@
+import { type Disk, type DiskFile, writeFully } from '../../disk/disk.ts'
+import { WalError } from '../../errors.ts'
+import type { ByteBuffer } from '../../format/byte-buffer.ts'
+import { byteBuffer, setUint64 } from '../../format/byte-buffer.ts'
+import { FRAME_HEADER_BYTES, FRAME_TYPES, type FrameHeader, frameBytes, sealFrame } from '../../format/frame.ts'
+import { type SegmentExtent, SegmentWalk, type Spot } from './segment-scan.ts'
+
+const SINK_BYTES = 1024 * 1024
+/** Mostly there is little to copy. */
+const FIRST_SINK_BYTES = 16 * 1024
+
+/** Frames on their way into another segment: sealed anew for it, written in large pieces. */
+export class FrameSink {
+  /** Where the next piece goes. */
+  offset: number
+  readonly #file: DiskFile
+  readonly #seed: number
+  #memory: ByteBuffer = byteBuffer(FIRST_SINK_BYTES)
+  #used = 0
+
+  constructor(file: DiskFile, seed: number, offset: number) {
+    this.#file = file
+    this.#seed = seed
+    this.offset = offset
+  }
+
+  get full(): boolean {
+    return this.#used >= SINK_BYTES / 2
+  }
+
+  /** Takes a verified frame over. */
+  add(source: ByteBuffer, at: number, header: FrameHeader): void {
+    const start = at + FRAME_HEADER_BYTES
+    const target = this.#reserve(header)
+    source.bytes.copy(this.#memory.bytes, target + FRAME_HEADER_BYTES, start, start + header.payloadBytes)
+    sealFrame(this.#memory, target, header, this.#seed, this.offset + target)
+  }
+
+  /** Says that a range of records is lost. */
+  addGap(fromSeq: number, throughSeq: number, timestamp: number): void {
+    const header: FrameHeader = {
+      type: FRAME_TYPES.gap,
+      payloadBytes: 8,
+      seq: fromSeq,
+      durableBefore: 0,
+      timestamp,
+      flags: 0,
+    }
+    const target = this.#reserve(header)
+    setUint64(this.#memory.view, target + FRAME_HEADER_BYTES, throughSeq)
+    sealFrame(this.#memory, target, header, this.#seed, this.offset + target)
+  }
+
+  async flush(): Promise<void> {
+    await writeFully(this.#file, this.#memory.bytes.subarray(0, this.#used), this.offset)
+    this.offset += this.#used
+    this.#used = 0
+  }
+
+  #reserve({ payloadBytes }: FrameHeader): number {
+    const at = this.#used
+    this.#used += frameBytes(payloadBytes)
+    if (this.#used > this.#memory.bytes.length) {
+      const larger = byteBuffer(Math.max(this.#used, SINK_BYTES))
+      this.#memory.bytes.copy(larger.bytes, 0, 0, at)
+      this.#memory = larger
+    }
+    return at
+  }
+}
+
+/**
+ * Copies the verified records of a segment from `fromSeq` on, up to its `stopSeq`, with a gap record in the place of each loss that is among the `known` spots.
+ * @throws WALV_IO at a bad place that is not: what was whole when the log was looked at is not given up
+ */
+export async function copyRecords(
+  disk: Disk,
+  segment: SegmentExtent,
+  fromSeq: number,
+  sink: FrameSink,
+  known: readonly Spot[],
+): Promise<void> {
+  const places = new Set(known.filter((spot) => spot.segment === segment.number).map(placeOf))
+  let timestamp = 0
+  const walk = await SegmentWalk.open(disk, segment, {
+    record(window, at, header) {
+      timestamp = header.timestamp
+      if (header.seq >= fromSeq) sink.add(window.memory, at, header)
+      return sink.full
+    },
+  })
+  try {
+    let seen = 0
+    while (!walk.done) {
+      await walk.run()
+      for (; seen < walk.spots.length; seen++) {
+        const { lostFrom, lostThrough, offset } = walk.spots[seen]!
+        if (!places.has(placeOf(walk.spots[seen]!))) throw changed(segment, offset)
+        // A walk that is told where to stop knows how much each place lost; it may be more than the log has.
+        const through = Math.min(lostThrough!, segment.stopSeq - 1)
+        const from = Math.max(lostFrom, fromSeq)
+        if (through >= from) sink.addGap(from, through, timestamp)
+      }
+      if (sink.full || walk.done) await sink.flush()
+    }
+  } finally {
+    await walk.close()
+  }
+}
+
+const placeOf = ({ offset, lostFrom }: Spot): string => `${offset} ${lostFrom}`
+
+const changed = ({ name, path }: SegmentExtent, offset: number): WalError =>
+  new WalError(
+    'WALV_IO',
+    `${name} at offset ${offset}: what was read before cannot be read again. This file was not changed; try again.`,
+    {
+      file: path,
+      offset,
+    },
+  )

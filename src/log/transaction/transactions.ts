@@ -1,0 +1,238 @@
+import type { BatchMember, EntryInput, JsonValue, TransactionMarker, VectorInput } from '../../entry.ts'
+import { WalError } from '../../errors.ts'
+import { encodable, encodableInput } from '../../format/encode.ts'
+import { MAX_OPEN_TRANSACTIONS } from '../../limits.ts'
+import type { OldestTransaction } from '../health.ts'
+import type { OpenTransaction } from '../recover/tally.ts'
+import type { GroupCommit } from '../write/group-commit.ts'
+
+/** Where a transaction stands. `failed`: the disk refused one of its records. */
+export type TransactionState = 'open' | 'prepared' | 'committed' | 'aborted' | 'failed'
+
+/**
+ * Entries that take effect together, at the place of the commit, or not at all. They are written as they come, without a sync of their own; the commit is
+ * synced. What is neither committed nor prepared when the process ends is aborted by the next open.
+ */
+export class Transaction {
+  /** The sequence number of its begin. */
+  readonly id: number
+  /** @internal By the clock for ages, its begin, or the opening of the log that found it. */
+  readonly since: number
+  readonly #table: TransactionTable
+  #state: TransactionState
+  /** Of its begin, or of its last entry. */
+  #lastSeq: number
+
+  /** @internal */
+  constructor(table: TransactionTable, id: number, state: 'open' | 'prepared', since: number) {
+    this.#table = table
+    this.id = id
+    this.since = since
+    this.#state = state
+    this.#lastSeq = id
+  }
+
+  get state(): TransactionState {
+    return this.#state
+  }
+
+  /** @internal Everything from this sequence number on was refused by the disk. Returns whether some of this was. */
+  refusedFrom(seq: number): boolean {
+    if (this.#lastSeq < seq) return false
+    this.#state = 'failed'
+    return true
+  }
+
+  insert(id: string, vector: VectorInput, metadata: JsonValue = null): void {
+    this.append({ type: 'insert', id, vector, metadata })
+  }
+
+  upsert(id: string, vector: VectorInput, metadata: JsonValue = null): void {
+    this.append({ type: 'insert', id, vector, metadata, replace: true })
+  }
+
+  update(id: string, change: { readonly vector?: VectorInput; readonly metadata?: JsonValue }): void {
+    this.append({ type: 'update', id, ...change })
+  }
+
+  delete(id: string): void {
+    this.append({ type: 'delete', id })
+  }
+
+  /**
+   * Adds an entry. Throws at once if it cannot be logged; then it is not part of the transaction.
+   * @throws WALV_TRANSACTION_ENDED, and what `Wal.append` rejects with
+   */
+  append(entry: EntryInput): void {
+    this.#need('open')
+    const seq = this.#table.append(this.id, entry)
+    this.#lastSeq = seq
+  }
+
+  /**
+   * First phase of two-phase commit: resolves when all entries are durable. From then on only `commit` or `abort` ends the transaction, also after a crash:
+   * it is found again in `Wal.inDoubt`.
+   */
+  async prepare(): Promise<void> {
+    this.#need('open')
+    await this.#mark('prepareTransaction', 'prepared')
+  }
+
+  /** Resolves to the commit's sequence number when the transaction is durable. */
+  async commit(): Promise<number> {
+    this.#need('open', 'prepared')
+    return this.#mark('commitTransaction', 'committed')
+  }
+
+  /**
+   * Ends the transaction without effect. One that is open ends in any case, also where a full disk or
+   * a closed log does not take the record of it: what has no end in the log has no effect, and the next
+   * opening ends it. One that is prepared ends when that record is durable, and may be tried again.
+   * @throws WALV_TRANSACTION_ENDED; of one that is prepared, what `commit` rejects with
+   */
+  async abort(): Promise<void> {
+    // Where its begin was refused, another may have its id: nothing is logged of it any more.
+    if (this.#state === 'failed') return
+    this.#need('open', 'prepared')
+    if (this.#state === 'prepared') {
+      await this.#mark('abortTransaction', 'aborted')
+      return
+    }
+    this.#state = 'aborted'
+    this.#table.forget(this)
+    await this.#table.mark(this.id, 'abortTransaction').catch(() => {})
+  }
+
+  async #mark(type: TransactionMarker['type'], state: TransactionState): Promise<number> {
+    const before = this.#state
+    this.#state = state
+    try {
+      const seq = await this.#table.mark(this.id, type)
+      if (state !== 'prepared') this.#table.ended(this, seq)
+      return seq
+    } catch (error) {
+      // A marker that was refused alone left no trace: the transaction may be ended again. Together with its entries it is failed by now. A failed disk ends everything.
+      const refused = error instanceof WalError && error.fate === 'not-logged'
+      if (this.state !== 'failed') this.#state = refused ? before : 'failed'
+      throw error
+    }
+  }
+
+  #need(...states: TransactionState[]): void {
+    if (states.includes(this.#state)) return
+    const why =
+      this.#state === 'failed'
+        ? 'one of its records was refused by the disk; abort it and begin again'
+        : `it is ${this.#state}`
+    throw new WalError(
+      'WALV_TRANSACTION_ENDED',
+      `Transaction ${this.id} takes no more of this: ${why}. Nothing was logged.`,
+      { fate: 'not-logged' },
+    )
+  }
+}
+
+/** Ranges of ended transactions are kept apart up to this many; beyond, the two oldest are taken together, which only makes a replay start earlier. */
+const ENDED_KEPT = 1024
+
+/** The transactions of an open log. */
+export class TransactionTable {
+  readonly #writer: GroupCommit
+  readonly #ageClock: () => number
+  /** Oldest first. */
+  readonly #open = new Map<number, Transaction>()
+  #ended: { readonly begin: number; readonly end: number }[] = []
+
+  constructor(writer: GroupCommit, found: Iterable<OpenTransaction>, ageClock: () => number) {
+    this.#writer = writer
+    this.#ageClock = ageClock
+    for (const { id } of found) this.#open.set(id, new Transaction(this, id, 'prepared', ageClock()))
+  }
+
+  get openCount(): number {
+    return this.#open.size
+  }
+
+  /** The one that began first of those that have not ended. */
+  get oldest(): OldestTransaction | undefined {
+    const [first] = this.#open.values()
+    if (first === undefined) return undefined
+    const state = first.state === 'prepared' ? 'prepared' : 'open'
+    return { id: first.id, state, ageMs: this.#ageClock() - first.since, count: this.#open.size }
+  }
+
+  /** Those that were prepared before the log was opened and not ended since. */
+  inDoubt(): Transaction[] {
+    return [...this.#open.values()].filter(({ state }) => state === 'prepared')
+  }
+
+  begin(): Transaction {
+    if (this.#open.size >= MAX_OPEN_TRANSACTIONS) {
+      throw new WalError(
+        'WALV_LIMIT',
+        `${MAX_OPEN_TRANSACTIONS} transactions are open already. Commit or abort some. Nothing was logged.`,
+        { fate: 'not-logged' },
+      )
+    }
+    const id = this.#writer.nextSeq
+    this.#appendLazily(encodable({ type: 'beginTransaction' }), id)
+    const transaction = new Transaction(this, id, 'open', this.#ageClock())
+    this.#open.set(id, transaction)
+    return transaction
+  }
+
+  append(id: number, entry: EntryInput): number {
+    return this.#appendLazily(encodableInput(entry), id)
+  }
+
+  /** A refusal reaches the transaction through `refusedFrom`, before its caller can commit. */
+  #appendLazily(entry: ReturnType<typeof encodable>, id: number): number {
+    const seq = this.#writer.nextSeq
+    this.#writer.append(entry, id, 'lazy').catch(() => {})
+    return seq
+  }
+
+  async mark(id: number, type: TransactionMarker['type']): Promise<number> {
+    return this.#writer.append(encodable({ type }), id, 'exempt')
+  }
+
+  ended(transaction: Transaction, seq: number): void {
+    this.forget(transaction)
+    this.#ended.push({ begin: transaction.id, end: seq })
+    if (this.#ended.length > ENDED_KEPT) {
+      const [first, second] = this.#ended.splice(0, 2)
+      this.#ended.unshift({ begin: Math.min(first!.begin, second!.begin), end: Math.max(first!.end, second!.end) })
+    }
+  }
+
+  forget(transaction: Transaction): void {
+    if (this.#open.get(transaction.id) === transaction) this.#open.delete(transaction.id)
+  }
+
+  /** Those that lost a record cannot commit any more: nothing is kept for them. */
+  refusedFrom(seq: number): void {
+    for (const transaction of this.#open.values()) {
+      if (transaction.refusedFrom(seq)) this.#open.delete(transaction.id)
+    }
+  }
+
+  /** Where a replay on top of the state at `seq` has to begin: the begin of the oldest transaction that ended later, or did not end. */
+  replayFrom(seq: number): number {
+    const later = this.#ended.filter(({ end }) => end > seq)
+    return Math.min(seq + 1, ...this.#open.keys(), ...later.map(({ begin }) => begin))
+  }
+
+  /** Forgets the transactions that ended by `seq`. Only for a durable checkpoint at `seq`: none that follows may reach less far, one that failed says nothing of the next. */
+  forgetEndedBy(seq: number): void {
+    this.#ended = this.#ended.filter(({ end }) => end > seq)
+  }
+}
+
+/** Entries that take effect together, at one place. */
+export interface CommittedUnit {
+  /** Where they take effect: the sequence number of the record, or of the commit. */
+  readonly seq: number
+  readonly timestamp: number
+  readonly entries: readonly BatchMember[]
+  readonly transactionId?: number
+}

@@ -1,0 +1,108 @@
+import { alignUp } from '../../format/byte-buffer.ts'
+import { FRAME_HEADER_BYTES } from '../../format/frame.ts'
+import { SECTOR_BYTES, SEGMENT_HEADER_BYTES } from '../../format/segment.ts'
+import { Group, GroupMemory, type WritePosition } from './group.ts'
+import type { SegmentWriter } from './segment-writer.ts'
+
+/** Kept free at the end of a segment, so that two promises, in sectors of their own, always fit behind its last record. */
+const PROMISE_ROOM = 2 * (SECTOR_BYTES + FRAME_HEADER_BYTES)
+const PAGE_BYTES = 4096
+
+/** The groups that are not yet handed to the writer, each planned to go behind the one before it: the last fills, the others wait. */
+export class GroupQueue {
+  readonly #writer: SegmentWriter
+  readonly #memory = new GroupMemory()
+  /** Where the next group goes once everything planned before it is written. */
+  #planned: WritePosition
+  /** The next frame opens a segment. */
+  #mustRotate = false
+  #filling: Group | undefined
+  #waiting: Group[] = []
+
+  constructor(writer: SegmentWriter) {
+    this.#writer = writer
+    this.#planned = writer.position
+  }
+
+  get isEmpty(): boolean {
+    return this.#filling === undefined
+  }
+
+  /** Whether there is a group to which nothing more is added. */
+  get hasWaiting(): boolean {
+    return this.#waiting.length > 0
+  }
+
+  get fillingBytes(): number {
+    return this.#filling?.bytes ?? 0
+  }
+
+  /** The next that `take` gives. */
+  get first(): Group | undefined {
+    return this.#waiting[0] ?? this.#filling
+  }
+
+  /** The group for a frame of so many bytes, whose record has this number. */
+  groupFor(bytes: number, seq: number): Group {
+    const offset = this.#filling?.endOffset ?? this.#planned.offset
+    const opens = this.#mustRotate || this.#aged() || offset + bytes > this.#planned.capacity - PROMISE_ROOM
+    if (this.#filling && !opens && this.#filling.fits(bytes)) return this.#filling
+    if (this.#filling) this.#waiting.push(this.#endFilling(this.#filling))
+    if (opens) this.#planNextSegment(bytes)
+    this.#filling = new Group(this.#memory.take(bytes + PROMISE_ROOM), this.#planned, opens, seq)
+    return this.#filling
+  }
+
+  /** A group for promises, behind everything that was planned; none if there is no room for it. */
+  groupForPromises(nextSeq: number): Group | undefined {
+    const { offset, capacity } = this.#planned
+    if (this.#writer.spoiled || offset + PROMISE_ROOM > capacity) return undefined
+    return new Group(this.#memory.take(PROMISE_ROOM), this.#planned, false, nextSeq)
+  }
+
+  /** The oldest group; nothing more is added to it. */
+  take(): Group | undefined {
+    return this.#waiting.shift() ?? (this.#filling && this.#endFilling(this.#filling))
+  }
+
+  takeAll(): Group[] {
+    const all = [...this.#waiting, this.#filling].filter((group) => group !== undefined)
+    this.#waiting = []
+    this.#filling = undefined
+    return all
+  }
+
+  /** What comes next goes behind this group. */
+  goOnBehind({ endOffset }: Group): void {
+    this.#planned = { ...this.#planned, offset: endOffset }
+  }
+
+  /** What was planned behind the end of what is written does not come. */
+  goOnBehindWritten(): void {
+    this.#planned = this.#writer.position
+    this.#mustRotate = this.#writer.spoiled
+  }
+
+  /** The group is done, and its memory is free. */
+  release({ memory }: Group): void {
+    this.#memory.give(memory)
+  }
+
+  #endFilling(group: Group): Group {
+    this.goOnBehind(group)
+    this.#filling = undefined
+    return group
+  }
+
+  #aged(): boolean {
+    return this.#planned.segment === this.#writer.active.number && this.#writer.aged
+  }
+
+  #planNextSegment(bytes: number): void {
+    const { segment, capacity } = this.#planned
+    const needed = alignUp(SEGMENT_HEADER_BYTES + bytes + PROMISE_ROOM, PAGE_BYTES)
+    const nextCapacity = Math.max(this.#writer.nextCapacity(capacity), needed)
+    this.#planned = this.#writer.positionIn(segment + 1, nextCapacity, SEGMENT_HEADER_BYTES)
+    this.#mustRotate = false
+  }
+}

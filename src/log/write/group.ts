@@ -1,0 +1,145 @@
+import { alignUp, type ByteBuffer, byteBuffer } from '../../format/byte-buffer.ts'
+import type { Encodable } from '../../format/encode.ts'
+import {
+  FRAME_HEADER_BYTES,
+  FRAME_TYPES,
+  type FrameType,
+  frameBytes,
+  sealFrame,
+  sealPromise,
+} from '../../format/frame.ts'
+import { encodeSegmentHeader, SECTOR_BYTES, SEGMENT_HEADER_BYTES, type SegmentHeader } from '../../format/segment.ts'
+
+/** Most bytes of one group, unless a single record needs more. */
+export const GROUP_BYTES: number = 1024 * 1024
+
+/** One that is synced, one that is written, one that fills, and one to spare. */
+const KEPT_GROUPS = 4
+
+/** Where in the log the next frame goes. */
+export interface WritePosition {
+  readonly segment: number
+  readonly capacity: number
+  readonly seed: number
+  readonly offset: number
+}
+
+export interface FrameFields {
+  readonly seq: number
+  readonly durableBefore: number
+  readonly timestamp: number
+  readonly flags: number
+}
+
+/** How a caller's promise is settled. */
+type Settle<T> = (value: T) => void
+
+/** The frames that are written with one call and synced once, encoded where they will be written from. */
+export class Group {
+  readonly firstSeq: number
+  readonly position: WritePosition
+  /** The group begins a new segment, whose header is written with it. */
+  readonly opensSegment: boolean
+  /** The records of a group have numbers in a row: a waiter's place is its record's. */
+  readonly #resolves: Settle<number>[] = []
+  readonly #rejects: Settle<Error>[] = []
+  readonly #memory: ByteBuffer
+  #used: number = SEGMENT_HEADER_BYTES
+  #lastFrameAt = 0
+
+  constructor(memory: ByteBuffer, position: WritePosition, opensSegment: boolean, firstSeq: number) {
+    this.#memory = memory
+    this.position = position
+    this.opensSegment = opensSegment
+    this.firstSeq = firstSeq
+  }
+
+  get nextSeq(): number {
+    return this.firstSeq + this.#resolves.length
+  }
+
+  get memory(): ByteBuffer {
+    return this.#memory
+  }
+
+  get bytes(): number {
+    return this.#used - SEGMENT_HEADER_BYTES
+  }
+
+  get endOffset(): number {
+    return this.position.offset + this.bytes
+  }
+
+  fits(bytes: number): boolean {
+    return this.#used + bytes <= this.#memory.bytes.length
+  }
+
+  /** Adds a record; its caller waits for the group. */
+  add(entry: Encodable, fields: FrameFields): Promise<number> {
+    entry.write(this.#memory, this.#used + FRAME_HEADER_BYTES)
+    this.#seal(entry.type, entry.bytes, fields)
+    return new Promise((resolve, reject) => {
+      this.#resolves.push(resolve)
+      this.#rejects.push(reject)
+    })
+  }
+
+  /**
+   * Adds a promise at the start of a sector, with zeros in front of it, so that no single sector that is lost takes a record together with the promise that would tell of
+   * it.
+   */
+  addPromise(fields: FrameFields): void {
+    const filler = alignUp(this.endOffset, SECTOR_BYTES) - this.endOffset
+    this.#memory.bytes.fill(0, this.#used, this.#used + filler)
+    this.#used += filler
+    this.#seal(FRAME_TYPES.promise, 0, fields)
+  }
+
+  #seal(type: FrameType, payloadBytes: number, fields: FrameFields): void {
+    sealFrame(this.#memory, this.#used, { type, payloadBytes, ...fields }, this.position.seed, this.endOffset)
+    this.#lastFrameAt = this.#used
+    this.#used += frameBytes(payloadBytes)
+  }
+
+  /** The last frame tells what is durable now that the group is about to be written. */
+  promise(durableBefore: number): void {
+    const offset = this.position.offset + this.#lastFrameAt - SEGMENT_HEADER_BYTES
+    sealPromise(this.#memory, this.#lastFrameAt, durableBefore, this.position.seed, offset)
+  }
+
+  /** What to write at `position.offset`. */
+  frames(): Buffer {
+    return this.#memory.bytes.subarray(SEGMENT_HEADER_BYTES, this.#used)
+  }
+
+  /** What to write at the start of a new segment: its header, then the frames. */
+  withHeader(header: SegmentHeader): Buffer {
+    encodeSegmentHeader(header).copy(this.#memory.bytes, 0)
+    return this.#memory.bytes.subarray(0, this.#used)
+  }
+
+  resolve(): void {
+    let seq = this.firstSeq
+    for (const resolve of this.#resolves) resolve(seq++)
+  }
+
+  reject(errorOf: (seq: number) => Error): void {
+    let seq = this.firstSeq
+    for (const reject of this.#rejects) reject(errorOf(seq++))
+  }
+}
+
+/** Memory for groups, handed out again when a group is done. */
+export class GroupMemory {
+  /** Shared by all logs of the process: those that are opened and closed again do not each make their own. */
+  static readonly #free: ByteBuffer[] = []
+
+  take(frameBytesNeeded: number): ByteBuffer {
+    const bytes = SEGMENT_HEADER_BYTES + frameBytesNeeded
+    return bytes > GROUP_BYTES ? byteBuffer(bytes) : (GroupMemory.#free.pop() ?? byteBuffer(GROUP_BYTES))
+  }
+
+  give(memory: ByteBuffer): void {
+    if (memory.bytes.length === GROUP_BYTES && GroupMemory.#free.length < KEPT_GROUPS) GroupMemory.#free.push(memory)
+  }
+}
