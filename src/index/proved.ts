@@ -1,6 +1,6 @@
 /** What the log's own tools find and do, with the content of snapshots proved too, as opening an index does. */
 
-import { type DiagnoseOptions, type Diagnosis, diagnose as diagnoseLog } from '../log/doctor.ts'
+import { type DiagnoseOptions, type Diagnosis, diagnose as diagnoseLog } from '../doctor/diagnose.ts'
 import type { WalOptions } from '../log/options.ts'
 import { WAL_OPTIONS } from '../log/options.ts'
 import type { RecoveryReport } from '../log/recover/recover.ts'

@@ -3,10 +3,10 @@ import type { Disk } from '../disk/disk.ts'
 import type { Damage } from '../entry.ts'
 import type { WalErrorCode } from '../errors.ts'
 import { segmentNumber } from '../format/segment.ts'
-import type { SnapshotManifest } from './checkpoint/snapshot-manifest.ts'
-import { isForeignSegment, type Move, movesHome, type Placed, placesOf } from './doctor-foreign.ts'
-import type { Survey } from './recover/analysis.ts'
-import { LOCK_FILE, QUARANTINE_FOLDER, SNAPSHOT_FOLDER } from './recover/directory.ts'
+import type { SnapshotManifest } from '../log/checkpoint/snapshot-manifest.ts'
+import type { Survey } from '../log/recover/analysis.ts'
+import { LOCK_FILE, QUARANTINE_FOLDER, SNAPSHOT_FOLDER } from '../log/recover/directory.ts'
+import { isForeignSegment, type Move, movesHome, type Placed, placesOf } from './misplaced.ts'
 
 /**
  * What to do. `none`: nothing. `open`: open it as usual. `repair`: `walv repair`. `rename-file`: segments have other names than their own. `move-file`: files are in
