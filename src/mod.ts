@@ -21,7 +21,18 @@ export type { WriterSign } from './doctor/writer-sign.ts'
 export * from './entry.ts'
 export { WalError, type WalErrorCode, type WalErrorDetails } from './errors.ts'
 export { indexIdentity } from './format/index-record.ts'
-export { DurableIndex, type DurableIndexStats } from './index/durable-index.ts'
+export { DurableIndex, type DurableIndexStats } from './index/durable/durable-index.ts'
+export type { IndexReader } from './index/durable/index-reader.ts'
+export type { IndexTransaction, MetadataArgument } from './index/durable/index-transaction.ts'
+export type {
+  InsertManyFailure,
+  InsertManyItem,
+  InsertManyOptions,
+  InsertManyProgress,
+} from './index/durable/insert-many.ts'
+export type { MetadataIssue, MetadataSchema, SchemaIssue, SchemaResult } from './index/durable/metadata-schema.ts'
+export { diagnose, repair } from './index/durable/proved.ts'
+export type { IndexRecoveryReport } from './index/durable/restore.ts'
 export type {
   DurableIndexOptions,
   Hit,
@@ -29,20 +40,9 @@ export type {
   SearchOptions,
   StoredVector,
   UpsertEntry,
-} from './index/durable-index-types.ts'
+} from './index/durable/types.ts'
 export type { Filter, FilterCondition, FilterFunction, FilterOperators } from './index/filter/filter.ts'
-export { type FlatOptions, flat } from './index/flat.ts'
-export type { IndexReader } from './index/index-reader.ts'
-export type { IndexTransaction, MetadataArgument } from './index/index-transaction.ts'
-export type {
-  InsertManyFailure,
-  InsertManyItem,
-  InsertManyOptions,
-  InsertManyProgress,
-} from './index/insert-many.ts'
-export type { MetadataIssue, MetadataSchema, SchemaIssue, SchemaResult } from './index/metadata-schema.ts'
-export { diagnose, repair } from './index/proved.ts'
-export type { IndexRecoveryReport } from './index/restore.ts'
+export { type FlatOptions, flat } from './index/flat/flat.ts'
 export type * from './index/vector-index.ts'
 export * from './limits.ts'
 export type { Snapshot, SnapshotTarget } from './log/checkpoint/snapshot-store.ts'

@@ -1,6 +1,6 @@
 import { assert } from '../errors.ts'
-import { squaredNorm } from '../index/distance.ts'
-import { FlatIndex } from '../index/flat-index.ts'
+import { squaredNorm } from '../index/flat/distance.ts'
+import { FlatIndex } from '../index/flat/flat-index.ts'
 import type { FrozenIndex, LongWork, Metric, Neighbour, SnapshotReader, VectorIndex } from '../index/vector-index.ts'
 import { Generations } from './generations.ts'
 import type { GraphEngine } from './graph.ts'

@@ -151,7 +151,7 @@ export const BUGS: readonly Bug[] = [
     name: 'answers applied as they come',
     edits: [
       {
-        file: 'src/index/apply-queue.ts',
+        file: 'src/index/durable/apply-queue.ts',
         find: 'item.answer = answer',
         replace: 'this.#waiting.first!.answer = answer',
       },

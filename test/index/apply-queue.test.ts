@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { ApplyQueue } from '../../src/index/apply-queue.ts'
-import { IndexState } from '../../src/index/index-state.ts'
+import { ApplyQueue } from '../../src/index/durable/apply-queue.ts'
+import { IndexState } from '../../src/index/durable/index-state.ts'
 import { type BatchMember, flat } from '../../src/mod.ts'
 import { Random } from '../../src/testing/random.ts'
 

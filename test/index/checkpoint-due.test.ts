@@ -1,11 +1,11 @@
 /** When an automatic checkpoint is due, and when one that failed is tried again. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { ApplyQueue } from '../../src/index/apply-queue.ts'
-import { Checkpointing } from '../../src/index/checkpointing.ts'
-import type { IndexState } from '../../src/index/index-state.ts'
-import { LoggedAmount } from '../../src/index/logged-amount.ts'
-import { RetryDelay } from '../../src/index/retry-delay.ts'
+import type { ApplyQueue } from '../../src/index/durable/apply-queue.ts'
+import { Checkpointing } from '../../src/index/durable/checkpointing.ts'
+import type { IndexState } from '../../src/index/durable/index-state.ts'
+import { LoggedAmount } from '../../src/index/durable/logged-amount.ts'
+import { RetryDelay } from '../../src/index/durable/retry-delay.ts'
 import { SnapshotWatch } from '../../src/log/checkpoint/snapshot-watch.ts'
 import type { Log } from '../../src/mod.ts'
 

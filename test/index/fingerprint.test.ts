@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { type FingerprintItem, SetFingerprint } from '../../src/index/fingerprint.ts'
+import { type FingerprintItem, SetFingerprint } from '../../src/index/durable/fingerprint.ts'
 
 const EMPTY = '0'.repeat(32)
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { type FlatOptions, flat } from '../../src/index/flat.ts'
-import { FlatStorage } from '../../src/index/flat-storage.ts'
+import { type FlatOptions, flat } from '../../src/index/flat/flat.ts'
+import { FlatStorage } from '../../src/index/flat/flat-storage.ts'
 import type { Metric, Neighbour, VectorIndex } from '../../src/index/vector-index.ts'
 import {
   bitsOf,

@@ -4,8 +4,8 @@
  */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import { ApplyQueue } from '../../src/index/apply-queue.ts'
-import { IndexState } from '../../src/index/index-state.ts'
+import { ApplyQueue } from '../../src/index/durable/apply-queue.ts'
+import { IndexState } from '../../src/index/durable/index-state.ts'
 import { type DurableIndex, flat } from '../../src/mod.ts'
 import { FailingDisk } from '../support/failing-disk.ts'
 import { names, openIndex, refusal, temporaryDirectory } from '../support/logs.ts'

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { partOf, TextMap } from '../../src/index/text-map.ts'
+import { partOf, TextMap } from '../../src/index/durable/text-map.ts'
 import { Random } from '../../src/testing/random.ts'
 
 /** Ids as people make them, and such as end alike. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { TopK } from '../../src/index/top-k.ts'
+import { TopK } from '../../src/index/flat/top-k.ts'
 import type { Neighbour } from '../../src/index/vector-index.ts'
 
 const distances = fc.oneof(

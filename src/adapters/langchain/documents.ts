@@ -6,7 +6,7 @@ import type { JsonValue } from '../../entry.ts'
 import { WalError } from '../../errors.ts'
 import { checkedIdBytes } from '../../format/encode.ts'
 import { encodeMetadata } from '../../format/metadata.ts'
-import type { Hit } from '../../index/durable-index-types.ts'
+import type { Hit } from '../../index/durable/types.ts'
 
 /** What becomes of metadata that JSON cannot hold. */
 export type MetadataPolicy = 'strict' | 'sanitize'

@@ -1,5 +1,5 @@
 import { closeChannel, indexOpenTracing, type LogMessage, type OpenMessage, openTracing } from '../../diagnostics.ts'
-import type { DurableIndexStats } from '../../index/durable-index.ts'
+import type { DurableIndexStats } from '../../index/durable/durable-index.ts'
 import type { WalStats } from '../../log/wal.ts'
 import type { Subscriptions } from './subscriptions.ts'
 

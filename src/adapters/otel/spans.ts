@@ -15,7 +15,7 @@ import {
   openTracing,
   type TypedTracing,
 } from '../../diagnostics.ts'
-import type { DurableIndex } from '../../index/durable-index.ts'
+import type { DurableIndex } from '../../index/durable/durable-index.ts'
 import type { Wal } from '../../log/wal.ts'
 import { errorType } from './metrics.ts'
 import type { Subscriptions } from './subscriptions.ts'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import type { JsonValue } from '../../entry.ts'
-import { DurableIndex } from '../../index/durable-index.ts'
-import type { DurableIndexOptions } from '../../index/durable-index-types.ts'
+import { DurableIndex } from '../../index/durable/durable-index.ts'
+import type { DurableIndexOptions } from '../../index/durable/types.ts'
 import type { Checks } from './case.ts'
 import { bitsOf, type IndexSubject, vectorsFor } from './index-subject.ts'
 

@@ -1,4 +1,4 @@
-import { assert } from '../errors.ts'
+import { assert } from '../../errors.ts'
 import { type Rows, squaredNorm } from './distance.ts'
 
 /** Bytes of vectors in one chunk: what one piece of a snapshot holds, and what an almost empty index takes. */

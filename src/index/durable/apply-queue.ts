@@ -1,7 +1,7 @@
-import { nextTurn } from '../clock.ts'
-import { poisonChannel } from '../diagnostics.ts'
-import type { BatchMember } from '../entry.ts'
-import { assert, WalError } from '../errors.ts'
+import { nextTurn } from '../../clock.ts'
+import { poisonChannel } from '../../diagnostics.ts'
+import type { BatchMember } from '../../entry.ts'
+import { assert, WalError } from '../../errors.ts'
 import { Fifo } from './fifo.ts'
 import type { IndexState } from './index-state.ts'
 

@@ -1,7 +1,7 @@
-import { echo } from '../echo.ts'
-import type { DataEntry } from '../entry.ts'
-import { WalError } from '../errors.ts'
-import { MAX_INDEX_VECTORS } from '../limits.ts'
+import { echo } from '../../echo.ts'
+import type { DataEntry } from '../../entry.ts'
+import { WalError } from '../../errors.ts'
+import { MAX_INDEX_VECTORS } from '../../limits.ts'
 import type { Catalog } from './catalog.ts'
 
 /** What is logged and not yet applied, as far as it decides whether an id exists. */

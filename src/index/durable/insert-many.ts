@@ -1,8 +1,8 @@
-import { nextTurn } from '../clock.ts'
-import { echo } from '../echo.ts'
-import type { BatchMember, InsertEntry, JsonValue, VectorInput } from '../entry.ts'
-import { WalError, type WalErrorCode } from '../errors.ts'
-import { checkOptions, type OptionNames } from '../option-names.ts'
+import { nextTurn } from '../../clock.ts'
+import { echo } from '../../echo.ts'
+import type { BatchMember, InsertEntry, JsonValue, VectorInput } from '../../entry.ts'
+import { WalError, type WalErrorCode } from '../../errors.ts'
+import { checkOptions, type OptionNames } from '../../option-names.ts'
 import { type Admission, isBackpressure } from './admission.ts'
 import { Fifo } from './fifo.ts'
 

@@ -1,9 +1,9 @@
-import type { CustomEntry, DeleteEntry, InsertEntry, JsonValue, UpdateEntry, VectorInput } from '../entry.ts'
-import { WAL_OPTIONS, type WalOptions } from '../log/options.ts'
-import type { OptionNames } from '../option-names.ts'
-import type { Filter, FilterFunction } from './filter/filter.ts'
+import type { CustomEntry, DeleteEntry, InsertEntry, JsonValue, UpdateEntry, VectorInput } from '../../entry.ts'
+import { WAL_OPTIONS, type WalOptions } from '../../log/options.ts'
+import type { OptionNames } from '../../option-names.ts'
+import type { Filter, FilterFunction } from '../filter/filter.ts'
+import type { VectorIndex } from '../vector-index.ts'
 import type { MetadataSchema } from './metadata-schema.ts'
-import type { VectorIndex } from './vector-index.ts'
 
 export interface DurableIndexOptions<Metadata = JsonValue, Input = Metadata> extends WalOptions {
   /**

@@ -1,7 +1,7 @@
-import type { JsonValue } from '../entry.ts'
-import { WalError } from '../errors.ts'
-import { LabelMap } from './label-map.ts'
-import { OF_NEWER_WALV } from './newer-walv.ts'
+import type { JsonValue } from '../../entry.ts'
+import { WalError } from '../../errors.ts'
+import { LabelMap } from '../label-map.ts'
+import { OF_NEWER_WALV } from '../newer-walv.ts'
 import { TextMap } from './text-map.ts'
 
 /** What an index keeps of an id beside its vector. Never changed, only replaced. */

@@ -1,12 +1,12 @@
-import type { IndexIdentity, JsonValue } from '../entry.ts'
-import { WalError } from '../errors.ts'
-import { MAX_DIMENSIONS } from '../limits.ts'
-import type { ContentRules, Snapshot } from '../log/checkpoint/snapshot-store.ts'
+import type { IndexIdentity, JsonValue } from '../../entry.ts'
+import { WalError } from '../../errors.ts'
+import { MAX_DIMENSIONS } from '../../limits.ts'
+import type { ContentRules, Snapshot } from '../../log/checkpoint/snapshot-store.ts'
+import { decodeSnapshot, SNAPSHOT_FILE } from '../flat/flat-snapshot.ts'
+import { isOfNewerWalv } from '../newer-walv.ts'
+import type { SnapshotReader } from '../vector-index.ts'
 import { CATALOG_FILE, Catalog } from './catalog.ts'
 import { SetFingerprint } from './fingerprint.ts'
-import { decodeSnapshot, SNAPSHOT_FILE } from './flat-snapshot.ts'
-import { isOfNewerWalv } from './newer-walv.ts'
-import type { SnapshotReader } from './vector-index.ts'
 
 /** What a checkpoint says of the index that its snapshot is of. */
 export interface SavedIndex extends IndexIdentity {

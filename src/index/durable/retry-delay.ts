@@ -1,4 +1,4 @@
-import { monotonicMs } from '../clock.ts'
+import { monotonicMs } from '../../clock.ts'
 
 const FIRST_MS = 5_000
 const LONGEST_MS = 600_000

@@ -1,7 +1,7 @@
-import { checkOptions, type OptionNames } from '../option-names.ts'
+import { checkOptions, type OptionNames } from '../../option-names.ts'
+import { checkShape, invalidOption } from '../index-options.ts'
+import type { Metric, VectorIndex } from '../vector-index.ts'
 import { FlatIndex } from './flat-index.ts'
-import { checkShape, invalidOption } from './index-options.ts'
-import type { Metric, VectorIndex } from './vector-index.ts'
 
 export interface FlatOptions {
   /** Elements of every vector: an integer from 0 to 65 535. */

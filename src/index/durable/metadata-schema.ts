@@ -1,6 +1,6 @@
-import { cut, echo } from '../echo.ts'
-import type { JsonValue } from '../entry.ts'
-import { WalError } from '../errors.ts'
+import { cut, echo } from '../../echo.ts'
+import type { JsonValue } from '../../entry.ts'
+import { WalError } from '../../errors.ts'
 
 /**
  * A Standard Schema (https://standardschema.dev), as Zod, Valibot, ArkType and others make them. Only what walv needs of one. Metadata is logged as `validate` returns it:

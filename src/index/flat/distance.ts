@@ -1,4 +1,4 @@
-import type { Metric } from './vector-index.ts'
+import type { Metric } from '../vector-index.ts'
 
 /**
  * The kernels of exact search. Every sum is kept in double precision and added in the order of the elements, so a distance is the same bits

@@ -1,4 +1,4 @@
-import type { Neighbour } from './vector-index.ts'
+import type { Neighbour } from '../vector-index.ts'
 
 /**
  * The `k` nearest of all that are offered, in bounded memory: a binary heap with the farthest one kept at its root. Nearer is a smaller

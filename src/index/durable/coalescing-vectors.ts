@@ -1,6 +1,6 @@
-import { monotonicMs } from '../clock.ts'
-import { assert, WalError } from '../errors.ts'
-import type { VectorIndex } from './vector-index.ts'
+import { monotonicMs } from '../../clock.ts'
+import { assert, WalError } from '../../errors.ts'
+import type { VectorIndex } from '../vector-index.ts'
 
 /** Where the vectors of a state are. */
 export type Vectors = Pick<VectorIndex, 'set' | 'get' | 'remove'>

@@ -1,5 +1,5 @@
-import type { WalError } from '../errors.ts'
-import type { Log } from '../log/log.ts'
+import type { WalError } from '../../errors.ts'
+import type { Log } from '../../log/log.ts'
 import type { ApplyQueue } from './apply-queue.ts'
 import { Fifo } from './fifo.ts'
 

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
-import { echo } from '../echo.ts'
-import { WalError } from '../errors.ts'
-import { swapUnlessLittleEndian } from './byte-order.ts'
+import { echo } from '../../echo.ts'
+import { WalError } from '../../errors.ts'
+import { swapUnlessLittleEndian } from '../byte-order.ts'
 
 /** One element of the set: an id with what it stands for. */
 export interface FingerprintItem {

@@ -1,4 +1,4 @@
-import type { BatchMember, JsonValue } from '../entry.ts'
+import type { BatchMember, JsonValue } from '../../entry.ts'
 
 /** What a change takes in the log beside what it holds, about. */
 const CHANGE_BYTES = 48

@@ -1,9 +1,5 @@
-import { assert } from '../errors.ts'
-import { measure } from './distance.ts'
-import { decodeSnapshot, encodeSnapshot, SNAPSHOT_FILE } from './flat-snapshot.ts'
-import { FlatStorage } from './flat-storage.ts'
-import { LabelMap } from './label-map.ts'
-import { TopK } from './top-k.ts'
+import { assert } from '../../errors.ts'
+import { LabelMap } from '../label-map.ts'
 import type {
   FrozenIndex,
   LongWork,
@@ -12,7 +8,11 @@ import type {
   SnapshotReader,
   SnapshotWriter,
   VectorIndex,
-} from './vector-index.ts'
+} from '../vector-index.ts'
+import { measure } from './distance.ts'
+import { decodeSnapshot, encodeSnapshot, SNAPSHOT_FILE } from './flat-snapshot.ts'
+import { FlatStorage } from './flat-storage.ts'
+import { TopK } from './top-k.ts'
 
 /** What `flat` makes; see there. */
 export class FlatIndex implements VectorIndex {
