@@ -3,10 +3,10 @@
 import { checkShape } from '../index/index-options.ts'
 import type { Metric, VectorIndex } from '../index/vector-index.ts'
 import { checkOptions, type OptionNames } from '../option-names.ts'
-import type { GraphEngine } from './graph.ts'
-import { GraphIndex } from './graph-index.ts'
+import type { GraphEngine } from './graph/graph.ts'
+import { GraphIndex } from './graph/graph-index.ts'
 
-export type { Graph, GraphEngine } from './graph.ts'
+export type { Graph, GraphEngine } from './graph/graph.ts'
 
 export interface GraphIndexOptions {
   /** Elements of every vector: an integer from 1 to 65 535. */

@@ -2,9 +2,9 @@ import { checkShape } from '../index/index-options.ts'
 import type { Metric, VectorIndex } from '../index/vector-index.ts'
 import { wholeNumber } from '../log/options.ts'
 import { checkOptions, type OptionNames } from '../option-names.ts'
-import type { Graph } from './graph.ts'
-import { GraphIndex } from './graph-index.ts'
-import { dimensionsIn, isWhole } from './hnswlib-file.ts'
+import type { Graph } from './graph/graph.ts'
+import { GraphIndex } from './graph/graph-index.ts'
+import { dimensionsIn, isWhole } from './graph/hnswlib-file.ts'
 import { loadPeer, type Peer } from './peer.ts'
 
 export interface HnswlibOptions {

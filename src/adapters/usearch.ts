@@ -2,8 +2,8 @@ import { checkOneOf, checkShape } from '../index/index-options.ts'
 import type { Metric, VectorIndex } from '../index/vector-index.ts'
 import { wholeNumber } from '../log/options.ts'
 import { checkOptions, type OptionNames } from '../option-names.ts'
-import type { Graph } from './graph.ts'
-import { GraphIndex } from './graph-index.ts'
+import type { Graph } from './graph/graph.ts'
+import { GraphIndex } from './graph/graph-index.ts'
 import { loadPeer, type Peer } from './peer.ts'
 
 export interface UsearchOptions {

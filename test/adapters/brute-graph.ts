@@ -1,5 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs'
-import type { Graph, GraphEngine } from '../../src/adapters/graph.ts'
+import type { Graph, GraphEngine } from '../../src/adapters/graph/graph.ts'
 
 /** A graph that finds the true nearest under l2, and fails when it is told to. */
 export class BruteGraph implements Graph {

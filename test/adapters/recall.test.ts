@@ -1,7 +1,7 @@
 /** How much of what is nearest the adapters find, among the 10 000 words of the demo. docs/adapters.md has the figures. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { demoWords } from '../../src/cli/words.ts'
+import { demoWords } from '../../src/cli/demo/words.ts'
 import { ENGINES, loaded, saved, Twins } from './engines.ts'
 
 const COUNT = 6_000

@@ -1,8 +1,8 @@
 /** The conversion of an old log: whatever a power cut leaves, the old one is untouched, and the new one whole or none. */
 import assert from 'node:assert/strict'
 import { type Disk, Wal, WalError } from '../../src/mod.ts'
+import type { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
 import { Random } from '../../src/testing/random.ts'
-import type { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
 import { convertToV1, convertToV2, readV1Directory, type V1Entry, V1Writer } from '../../src/v1/mod.ts'
 import { contentOf } from './decay.ts'
 import { Trouble } from './trouble.ts'

@@ -1,6 +1,6 @@
 /** Files as they are, damaged or not, under a disk that has no will of its own. Copying one costs nothing, so that each damage gets its own. */
 import type { Disk, DiskEntry, DiskFile, DiskLock } from '../../src/mod.ts'
-import { systemError } from '../../src/testing/operations.ts'
+import { systemError } from '../../src/testing/disk/operations.ts'
 
 export const DIRECTORY = '/data/log'
 export const SECTOR = 512

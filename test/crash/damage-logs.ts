@@ -5,7 +5,7 @@ import { byteBuffer } from '../../src/format/byte-buffer.ts'
 import { frameBytes, readFrameHeader, sealFrame } from '../../src/format/frame.ts'
 import { decodeSegmentHeader, encodeSegmentHeader, type SegmentHeader, segmentSeed } from '../../src/format/segment.ts'
 import { type CheckpointEntry, type EntryInput, Wal, type WalOptions, type WalRecord } from '../../src/mod.ts'
-import { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
+import { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
 import { type Frame, type Segment, segmentsOf } from './damage-anatomy.ts'
 import { DIRECTORY, type Files, FilesDisk, SECTOR } from './damage-disk.ts'
 

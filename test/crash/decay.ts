@@ -1,7 +1,7 @@
 /** What storage does to the files of a log in the course of time, and what its directory then holds. */
 import { basename } from 'node:path'
+import type { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
 import type { Random } from '../../src/testing/random.ts'
-import type { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
 import { DIRECTORY } from './workload.ts'
 
 const QUARANTINE = `${DIRECTORY}/quarantine`

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { readFully, writeFully } from '../../src/disk/disk.ts'
-import { type ExploreOptions, explore } from '../../src/testing/explore.ts'
-import { shrink } from '../../src/testing/shrink.ts'
-import type { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
+import type { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
+import { type ExploreOptions, explore } from '../../src/testing/explore/explore.ts'
+import { shrink } from '../../src/testing/explore/shrink.ts'
 
 const SECTOR_BYTES = 512
 

@@ -1,8 +1,9 @@
 /** Work on a disk one operation of which fails, and what must hold after it. */
-import { crashStates } from '../../src/testing/crash-states.ts'
-import type { Operation } from '../../src/testing/operations.ts'
+
+import type { Operation } from '../../src/testing/disk/operations.ts'
+import { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
+import { crashStates } from '../../src/testing/explore/crash-states.ts'
 import { Random } from '../../src/testing/random.ts'
-import { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
 import type { FaultedWork } from './faulted.ts'
 import { faultsOf, type OneFault, rareFaultsOf, Trouble } from './trouble.ts'
 import { resetTime, within } from './virtual-time.ts'

@@ -1,8 +1,8 @@
 /** Work on a durable index: changes of all kinds, many at one time, transactions, checkpoints, processes that end in order or die. */
 import assert from 'node:assert/strict'
 import { type Disk, DurableIndex, flat, type VectorIndex, WalError } from '../../src/mod.ts'
+import type { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
 import { Random } from '../../src/testing/random.ts'
-import type { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
 import {
   type Content,
   type Effect,

@@ -1,7 +1,7 @@
 /** The lives of one log: it is opened, closed, killed, poisoned and opened again, and what must hold across that. */
 import assert from 'node:assert/strict'
 import { type Wal, WalError, type WalErrorCode } from '../../src/mod.ts'
-import type { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
+import type { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
 import type { LogModel } from './log-model.ts'
 import { LogSession, type LogSettings, look, openLog } from './log-session.ts'
 import { Process } from './process.ts'

@@ -1,8 +1,8 @@
 /** Work on a raw log: everything that can be asked of it, in any order, while processes die, disks fail or fill. */
 import assert from 'node:assert/strict'
 import type { Damage, RecoveryReport } from '../../src/mod.ts'
+import type { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
 import { Random } from '../../src/testing/random.ts'
-import type { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
 import { anyBatch, anyEntry, fillers, largeEntry } from './log-entries.ts'
 import { LogLife } from './log-life.ts'
 import { type LogFacts, LogModel } from './log-model.ts'

@@ -1,8 +1,8 @@
 /** Logs that rot and are repaired: what a power cut during the repair, or after it, may leave. */
 import assert from 'node:assert/strict'
 import { type Damage, type Wal, WalError, type WalOptions } from '../../src/mod.ts'
+import type { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
 import { Random } from '../../src/testing/random.ts'
-import type { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
 import { contentOf, quarantined, rot, rotOrRemove, segmentsBut } from './decay.ts'
 import { contentText, foundRecord, LogModel, recordText, snapshotText } from './log-model.ts'
 import { type LogSettings, openLog, settingsOf } from './log-session.ts'

@@ -6,8 +6,8 @@
  */
 import assert from 'node:assert/strict'
 import type { Durability } from '../../src/mod.ts'
+import type { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
 import { Random } from '../../src/testing/random.ts'
-import type { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
 import { anyEntry } from './log-entries.ts'
 import { LogLife } from './log-life.ts'
 import { type LogFacts, LogModel } from './log-model.ts'

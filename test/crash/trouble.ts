@@ -2,9 +2,9 @@
  * What a disk does to a log: nothing, an operation that fails now and then, no space for a while; or any of it, for as
  * long as it lasts.
  */
-import type { Fault, Operation } from '../../src/testing/operations.ts'
+import type { Fault, Operation } from '../../src/testing/disk/operations.ts'
+import type { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
 import type { Random } from '../../src/testing/random.ts'
-import type { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
 
 export type TroubleKind = 'none' | 'faults' | 'full' | 'lasting'
 

@@ -5,8 +5,8 @@
  */
 import assert from 'node:assert/strict'
 import { Wal, WalError } from '../../src/mod.ts'
+import type { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
 import { Random } from '../../src/testing/random.ts'
-import type { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
 import { Process } from './process.ts'
 import { flow, passTime, timeNow } from './virtual-time.ts'
 import { DIRECTORY, seedOf, type Work, type Workload } from './workload.ts'

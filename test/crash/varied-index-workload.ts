@@ -16,8 +16,8 @@ import {
   WalError,
   type WalErrorCode,
 } from '../../src/mod.ts'
+import type { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
 import { Random } from '../../src/testing/random.ts'
-import type { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
 import { withLateAnswers } from './delays.ts'
 import { type Effect, type IndexFacts, IndexModel, type SubmittedUnit, type Value } from './index-model.ts'
 import { contentOf } from './index-workload.ts'

@@ -1,6 +1,6 @@
 /** What the explorer is given: work on a disk, decided by a seed, and what must hold of whatever a power cut leaves of it. */
-import type { OperationHook } from '../../src/testing/operations.ts'
-import type { SimulatedDisk, SimulatedDiskOptions } from '../../src/testing/simulated-disk.ts'
+import type { OperationHook } from '../../src/testing/disk/operations.ts'
+import type { SimulatedDisk, SimulatedDiskOptions } from '../../src/testing/disk/simulated-disk.ts'
 
 export interface Workload {
   readonly name: string

@@ -4,8 +4,8 @@ import { ensureFolder, makeDirectory } from '../../src/disk/directories.ts'
 import { syncNames } from '../../src/disk/names.ts'
 import { segmentName } from '../../src/format/segment.ts'
 import { createSegment } from '../../src/log/segment/segments.ts'
-import type { Fault, Operation } from '../../src/testing/operations.ts'
-import type { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
+import type { Fault, Operation } from '../../src/testing/disk/operations.ts'
+import type { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
 import { DIRECTORY, emptyDirectory, namesOn, putFile, segmentAt } from '../support/simulated-log.ts'
 
 const FOLDER = `${DIRECTORY}/snapshots`

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { letGo } from '../../src/disk/reclaim.ts'
-import type { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
+import type { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
 import { contentOf, DIRECTORY, emptyDirectory, namesOn, putFile } from '../support/simulated-log.ts'
 
 const ONE = `${DIRECTORY}/one`

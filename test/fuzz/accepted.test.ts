@@ -15,7 +15,7 @@ import {
   MAX_METADATA_NESTING,
   WalError,
 } from '../../src/mod.ts'
-import { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
+import { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
 import { bits } from '../support/entries.ts'
 import { refusal } from '../support/logs.ts'
 import { openOn } from '../support/simulated-log.ts'

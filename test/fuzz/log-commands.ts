@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { type BatchMember, type Transaction, Wal, type WalEntry, WalError } from '../../src/mod.ts'
-import type { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
+import type { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
 import { bits } from '../support/entries.ts'
 import { collect, refusal } from '../support/logs.ts'
 import { countingClock, DIRECTORY } from '../support/simulated-log.ts'

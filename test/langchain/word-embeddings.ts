@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import { Embeddings } from '@langchain/core/embeddings'
-import { readWordsFile } from '../../src/cli/words.ts'
+import { readWordsFile } from '../../src/cli/demo/words.ts'
 
 const WORDS = fileURLToPath(new URL('../../../data/words-10k.bin', import.meta.url))
 

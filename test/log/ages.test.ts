@@ -3,7 +3,7 @@ import '../support/steerable-time.ts'
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { type HealthCheck, Wal } from '../../src/mod.ts'
-import { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
+import { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
 import { collect, insert } from '../support/logs.ts'
 import { DIRECTORY, START } from '../support/simulated-log.ts'
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { BatchMember, Wal, WalRecord } from '../../src/mod.ts'
-import { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
+import { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
 import { collect, customOf, refusal } from '../support/logs.ts'
 import { alterOn, openOn, segmentAt } from '../support/simulated-log.ts'
 

@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import fc from 'fast-check'
 import type { BatchMember, Wal, WalError, WalRecord } from '../../src/mod.ts'
-import { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
+import { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
 import { type ConvertOptions, convertToV1, convertToV2 } from '../../src/v1/convert/convert.ts'
 import {
   decodeNote,

@@ -7,7 +7,7 @@ import { survey } from '../../src/log/recover/analysis.ts'
 import { readDirectory } from '../../src/log/recover/directory.ts'
 import { copyRecords, FrameSink } from '../../src/log/segment/frame-copy.ts'
 import type { Spot } from '../../src/log/segment/segment-scan.ts'
-import { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
+import { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
 import { frameOfEntry, placed, promiseOf, segmentOf } from '../support/frames.ts'
 import { DIRECTORY, putFile, segmentAt } from '../support/simulated-log.ts'
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type Damage, DurableIndex, diagnose, flat, type Wal, type WalError } from '../../src/mod.ts'
-import type { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
+import type { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
 import { segmentOf } from '../support/frames.ts'
 import { brief, customOf, insert } from '../support/logs.ts'
 import {

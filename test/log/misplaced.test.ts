@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type SnapshotTarget, Wal } from '../../src/mod.ts'
-import { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
+import { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
 import { brief, idsIn, insertOf, refusal } from '../support/logs.ts'
 import { alterOn, DIRECTORY, framesOn, namesOn, segmentAt } from '../support/simulated-log.ts'
 

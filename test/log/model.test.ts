@@ -2,7 +2,7 @@
 import { test } from 'node:test'
 import fc from 'fast-check'
 import type { BatchMember } from '../../src/mod.ts'
-import { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
+import { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
 import { Add, Append, Batch, Begin, Checkpoint, End, Look, openWal, type Real, Reopen } from '../fuzz/log-commands.ts'
 import type { Model } from '../fuzz/log-model.ts'
 import { anyEntry } from '../support/entries.ts'

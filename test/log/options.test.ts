@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { nodeDisk } from '../../src/disk/node-disk.ts'
 import { settingsOf } from '../../src/log/options.ts'
 import { Wal, WalError, type WalOptions } from '../../src/mod.ts'
-import { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
+import { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
 
 const MIB = 1024 * 1024
 

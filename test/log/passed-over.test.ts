@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type Damage, diagnose, type Wal, type WalError } from '../../src/mod.ts'
-import type { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
+import type { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
 import { brief, collect, customOf, insert } from '../support/logs.ts'
 import {
   alterOn,

@@ -6,8 +6,8 @@ import { DirectoryLock } from '../../src/log/directory-lock.ts'
 import type { SegmentExtent } from '../../src/log/segment/segment-scan.ts'
 import { SegmentSupply } from '../../src/log/segment/segment-supply.ts'
 import { createSegment, removeFiles, SegmentList } from '../../src/log/segment/segments.ts'
-import type { Operation } from '../../src/testing/operations.ts'
-import type { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
+import type { Operation } from '../../src/testing/disk/operations.ts'
+import type { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
 import { contentOf, DIRECTORY, emptyDirectory, namesOn, putFile, segmentAt, settled } from '../support/simulated-log.ts'
 
 const MIB = 1024 * 1024

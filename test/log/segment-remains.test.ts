@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Wal } from '../../src/mod.ts'
-import type { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
+import type { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
 import { collect, customOf, insert, refusal } from '../support/logs.ts'
 import { DIRECTORY, failingLog, namesOn, openOn, segmentAt, settled } from '../support/simulated-log.ts'
 

@@ -3,7 +3,7 @@ import '../support/steerable-time.ts'
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { DurableIndex, flat } from '../../src/mod.ts'
-import { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
+import { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
 import { idsIn, insert } from '../support/logs.ts'
 import { DIRECTORY, emptyDirectory, isSettled, namesOn, openOn, settled } from '../support/simulated-log.ts'
 

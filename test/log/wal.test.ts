@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Wal } from '../../src/mod.ts'
-import { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
+import { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
 import { FailingDisk } from '../support/failing-disk.ts'
 import { frameOfEntry, promiseOf, segmentOf } from '../support/frames.ts'
 import { brief, collect, insert, refusal } from '../support/logs.ts'

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { FRAME_HEADER_BYTES } from '../../src/format/frame.ts'
 import { WalError, type WalOptions } from '../../src/mod.ts'
-import { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
+import { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
 import { FailingDisk } from '../support/failing-disk.ts'
 import { customOf, idsIn, insert } from '../support/logs.ts'
 import {

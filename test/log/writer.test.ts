@@ -6,8 +6,8 @@ import type { DiskFile } from '../../src/disk/disk.ts'
 import { FRAME_TYPES, frameBytes } from '../../src/format/frame.ts'
 import { encodeSegmentHeader } from '../../src/format/segment.ts'
 import { type Durability, MAX_SEQUENCE, type Wal, type WalError } from '../../src/mod.ts'
-import type { Operation } from '../../src/testing/operations.ts'
-import { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
+import type { Operation } from '../../src/testing/disk/operations.ts'
+import { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
 import { collect, customOf, idsIn, insert, refusal } from '../support/logs.ts'
 import {
   contentOf,

@@ -11,7 +11,7 @@ import {
   segmentSeed,
 } from '../../src/format/segment.ts'
 import { Wal, type WalOptions } from '../../src/mod.ts'
-import { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
+import { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
 import { FailingDisk } from './failing-disk.ts'
 
 /** Where the logs of these tests are: in a folder of their own, so that the names above it can be looked at too. */

@@ -12,7 +12,7 @@ import {
   Wal,
   type WalError,
 } from '../../src/mod.ts'
-import { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
+import { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
 import { FailingDisk } from '../support/failing-disk.ts'
 import {
   appendAll,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import type { CrashChoice, UnsyncedChange } from '../../src/testing/crash-choice.ts'
-import { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
+import type { CrashChoice, UnsyncedChange } from '../../src/testing/disk/crash-choice.ts'
+import { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
 import { diskWith, picture, put, SECTOR, sectors, tree } from './disk-pictures.ts'
 
 describe('choices', () => {

@@ -6,8 +6,8 @@ import { test } from 'node:test'
 import { crc32 } from 'node:zlib'
 import type { Disk, DiskFile, DiskLock } from '../../src/disk/disk.ts'
 import { nodeDisk } from '../../src/disk/node-disk.ts'
+import { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
 import { Random } from '../../src/testing/random.ts'
-import { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
 
 /** Few names in three levels, so that operations meet; `/e/f` and `/f/a` go through what is mostly a file or not there. */
 const PATHS = ['d', 'e', 'f', 'g', 'd/f', 'd/g', 'd/d', 'd/d/f', 'd/d/e', 'e/f', 'e/d', 'f/a']

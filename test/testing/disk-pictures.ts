@@ -1,7 +1,7 @@
 /** A simulated disk as text, for tests that compare what is on it. */
 import assert from 'node:assert/strict'
 import { type DiskFile, readFully, writeFully } from '../../src/disk/disk.ts'
-import { SimulatedDisk, type SimulatedDiskOptions } from '../../src/testing/simulated-disk.ts'
+import { SimulatedDisk, type SimulatedDiskOptions } from '../../src/testing/disk/simulated-disk.ts'
 
 export const SECTOR = 512
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import type { Fault } from '../../src/testing/operations.ts'
+import type { Fault } from '../../src/testing/disk/operations.ts'
 import { bytesOf, diskWith, outcomes, picture, put, SECTOR, sectors, tree } from './disk-pictures.ts'
 
 describe('contents after a power cut', () => {

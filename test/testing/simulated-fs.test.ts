@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { crc32 } from 'node:zlib'
+import { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
+import { type SimulatedFs, simulatedFs } from '../../src/testing/disk/simulated-fs.ts'
 import { Random } from '../../src/testing/random.ts'
-import { SimulatedDisk } from '../../src/testing/simulated-disk.ts'
-import { type SimulatedFs, simulatedFs } from '../../src/testing/simulated-fs.ts'
 
 /** Few names, so that operations meet; `f/a` goes through what is mostly a file, `d/e/f` through what is mostly not there. */
 const PATHS = ['d', 'f', 'g', 'd/f', 'd/e', 'd/e/f', 'f/a']

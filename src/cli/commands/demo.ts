@@ -8,10 +8,10 @@ import { type Command, command, type ExitCode, printLine } from '../command.ts'
 import { type CheckResult, check, newIndex } from '../demo/check.ts'
 import { Findings } from '../demo/findings.ts'
 import { type KillPlan, type RoundResult, runRound } from '../demo/round.ts'
+import { allWords, demoWords, type Word } from '../demo/words.ts'
 import { needEmpty, UNWARNED } from '../opening.ts'
 import { coloursFor, formatBytes, formatCount, formatDuration, formatQuantity, table } from '../output.ts'
 import { shorten } from '../text.ts'
-import { allWords, demoWords, type Word } from '../words.ts'
 
 const spec = defineCommand({
   name: 'demo',

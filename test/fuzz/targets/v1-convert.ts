@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import type { WalErrorCode } from '../../../src/errors.ts'
-import { SimulatedDisk } from '../../../src/testing/simulated-disk.ts'
+import { SimulatedDisk } from '../../../src/testing/disk/simulated-disk.ts'
 import { convertToV1, convertToV2 } from '../../../src/v1/convert/convert.ts'
 import { readV1Directory } from '../../../src/v1/read/reader.ts'
 import { putFile } from '../../support/simulated-log.ts'

@@ -7,9 +7,9 @@ import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { WalError } from '../mod.ts'
-import { floatsFromBytes } from './floats.ts'
-import { packageFolder } from './package.ts'
+import { WalError } from '../../mod.ts'
+import { floatsFromBytes } from '../floats.ts'
+import { packageFolder } from '../package.ts'
 import { openWinkEmbeddings } from './wink.ts'
 
 /** A word and its vector. */

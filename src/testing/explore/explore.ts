@@ -1,9 +1,9 @@
-import { checkOptions, type OptionNames } from '../option-names.ts'
+import { checkOptions, type OptionNames } from '../../option-names.ts'
+import type { Operation, OperationHook } from '../disk/operations.ts'
+import { SimulatedDisk, type SimulatedDiskOptions } from '../disk/simulated-disk.ts'
+import { Random } from '../random.ts'
 import { crashStates, crashWith, type Landed, type LookedAt } from './crash-states.ts'
-import type { Operation, OperationHook } from './operations.ts'
-import { Random } from './random.ts'
 import { shrink } from './shrink.ts'
-import { SimulatedDisk, type SimulatedDiskOptions } from './simulated-disk.ts'
 
 /**
  * The crash explorer: runs work on a simulated disk, cuts the power before every operation that changes something, and lets `verify` look at what the machine may

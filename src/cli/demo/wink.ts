@@ -8,7 +8,7 @@
  */
 import { createReadStream } from 'node:fs'
 import { open } from 'node:fs/promises'
-import { WalError } from '../mod.ts'
+import { WalError } from '../../mod.ts'
 import type { Word, Words } from './words.ts'
 
 const CHUNK_BYTES = 1024 * 1024

@@ -1,4 +1,4 @@
-import { LabelMap } from '../index/label-map.ts'
+import { LabelMap } from '../../index/label-map.ts'
 import type { Graph } from './graph.ts'
 
 /** Below this a graph is not worth replacing. */

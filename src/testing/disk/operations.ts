@@ -1,6 +1,6 @@
 /** How a simulated disk is asked: every operation is numbered, written down and offered to a hook that may make it fail. */
-import { nextTurn } from '../clock.ts'
-import type { Random } from './random.ts'
+import { nextTurn } from '../../clock.ts'
+import type { Random } from '../random.ts'
 
 /** What was asked of the disk. */
 export interface Operation {

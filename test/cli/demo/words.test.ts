@@ -4,10 +4,10 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { pathToFileURL } from 'node:url'
-import { openWinkEmbeddings } from '../../src/cli/wink.ts'
-import { allWords, demoWords, readWordsFile, type Word } from '../../src/cli/words.ts'
-import { collect, isError } from './import/vector-files.ts'
-import { temporaryFile, temporaryFolder } from './temporary.ts'
+import { openWinkEmbeddings } from '../../../src/cli/demo/wink.ts'
+import { allWords, demoWords, readWordsFile, type Word } from '../../../src/cli/demo/words.ts'
+import { collect, isError } from '../import/vector-files.ts'
+import { temporaryFile, temporaryFolder } from '../temporary.ts'
 
 // Tests run in the folder of the package, as npm runs them.
 const dataFolder = join(process.cwd(), 'data')

@@ -12,12 +12,12 @@
  */
 
 import { sep } from 'node:path'
-import type { Disk, DiskEntry, DiskFile, DiskLock } from '../disk/disk.ts'
-import { checkOptions, type OptionNames } from '../option-names.ts'
+import type { Disk, DiskEntry, DiskFile, DiskLock } from '../../disk/disk.ts'
+import { checkOptions, type OptionNames } from '../../option-names.ts'
+import { Random } from '../random.ts'
 import { type Choose, type CrashChoice, chooser, everyChoice } from './crash-choice.ts'
 import { type Operation, type OperationHook, Operations, systemError } from './operations.ts'
 import { SECTOR_BYTES } from './pages.ts'
-import { Random } from './random.ts'
 import { SimulatedFile } from './simulated-file.ts'
 import { SimulatedHandle, type Standing } from './simulated-handle.ts'
 import { type NameAssignment, SimulatedDirectory, SimulatedNames, type SimulatedNode } from './simulated-names.ts'

@@ -1,4 +1,4 @@
-import type { DiskFile } from '../disk/disk.ts'
+import type { DiskFile } from '../../disk/disk.ts'
 import { type Effect, type Operation, type Operations, systemError } from './operations.ts'
 import type { SimulatedFile } from './simulated-file.ts'
 

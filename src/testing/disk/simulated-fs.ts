@@ -1,5 +1,5 @@
 import { dirname } from 'node:path'
-import type { Disk, DiskFile } from '../disk/disk.ts'
+import type { Disk, DiskFile } from '../../disk/disk.ts'
 import { systemError } from './operations.ts'
 import {
   bytesOf,

@@ -1,5 +1,5 @@
 /** What a power cut decides: of every change that was not synced, whether the disk has it. */
-import { Random } from './random.ts'
+import { Random } from '../random.ts'
 
 /**
  * A place on the disk whose content after a power cut is open. Its versions are numbered from 0, what the last sync left there, to the newest.

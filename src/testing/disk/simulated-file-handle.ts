@@ -1,5 +1,5 @@
 import { types } from 'node:util'
-import { type DiskFile, readFully, writeFully } from '../disk/disk.ts'
+import { type DiskFile, readFully, writeFully } from '../../disk/disk.ts'
 
 export type Data = string | Uint8Array
 

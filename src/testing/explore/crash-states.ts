@@ -1,7 +1,7 @@
 /** The states of a disk to look at after a power cut: all of them where they are few, else samples that differ in kind. */
-import { type Choose, everyChoice, type UnsyncedChange } from './crash-choice.ts'
-import type { Random } from './random.ts'
-import type { SimulatedDisk } from './simulated-disk.ts'
+import { type Choose, everyChoice, type UnsyncedChange } from '../disk/crash-choice.ts'
+import type { SimulatedDisk } from '../disk/simulated-disk.ts'
+import type { Random } from '../random.ts'
 
 /** One state that a power cut may leave. */
 export interface LookedAt {
