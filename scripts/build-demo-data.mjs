@@ -15,7 +15,7 @@ const PACKAGE_JSON_SHA256 = 'ee21d840774c8cdc31ac46695f51fd5052432c1605baa965c80
 const COUNT = 10_000
 const HEADER_BYTES = 64
 const HASH_OFFSET = 32
-const READER = new URL('../dist/cli/wink.js', import.meta.url).href
+const READER = new URL('../dist/cli/demo/wink.js', import.meta.url).href
 const TARGET = fileURLToPath(new URL('../data/words-10k.bin', import.meta.url))
 
 const { values: options } = parseArgs({ options: { write: { type: 'boolean' } } })

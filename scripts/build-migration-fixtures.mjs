@@ -16,7 +16,7 @@ const PACKAGES = [
   'vectra@0.15.0',
 ]
 const TARGET = fileURLToPath(new URL('../test/fixtures/migrate/', import.meta.url))
-const { demoWords } = await import(new URL('../dist/cli/words.js', import.meta.url).href)
+const { demoWords } = await import(new URL('../dist/cli/demo/words.js', import.meta.url).href)
 
 const documents = JSON.parse(readFileSync(join(TARGET, 'documents.json'), 'utf8'))
 const folder = mkdtempSync(join(tmpdir(), 'walv-migration-'))

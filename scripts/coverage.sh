@@ -1,12 +1,12 @@
 #!/bin/sh
-# Coverage of src/format, src/disk and src/log by the tests that are about them; fails below 100 % (.c8rc.json).
+# Coverage of src/format, src/disk, src/log, src/doctor and src/v1 by the tests that are about them; fails below 100 % (.c8rc.json).
 # With arguments, runs those test files or folders instead: scripts/coverage.sh test/format test/log/read.test.ts
 # BUILD names the folder to build into, for two at the same time.
 set -eu
 cd "$(dirname "$0")/.."
 build=${BUILD:-build-coverage}
 
-[ $# -gt 0 ] || set -- test/format test/disk test/log test/v1 test/golden test/telemetry test/errors.test.ts
+[ $# -gt 0 ] || set -- test/format test/disk test/log test/doctor test/v1 test/golden test/telemetry test/errors.test.ts
 node scripts/clean.mjs "$build"
 # Errors are the business of `npm run check`.
 npx tsc -p tsconfig.json --noCheck --outDir "$build" || true
