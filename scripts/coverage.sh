@@ -1,6 +1,6 @@
 #!/bin/sh
 # Coverage of src/format, src/disk, src/log, src/doctor and src/v1 by the tests that are about them; fails below 100 % (.c8rc.json).
-# With arguments, runs those test files or folders instead: scripts/coverage.sh test/format test/log/read.test.ts
+# With arguments, runs those test files or folders instead: scripts/coverage.sh test/format test/log/read/record-reader.test.ts
 # BUILD names the folder to build into, for two at the same time.
 set -eu
 cd "$(dirname "$0")/.."

@@ -3,7 +3,7 @@
  *
  *     node scripts/mutate.mjs                                      each folder below with its tests, one after the other
  *     node scripts/mutate.mjs src/format                           one of them
- *     node scripts/mutate.mjs src/log/segment/segment-scan.ts:10-20 test/log/read.test.ts test/crash   any file, lines or folder with any tests
+ *     node scripts/mutate.mjs src/log/segment/segment-scan.ts:10-20 test/log/read/record-reader.test.ts test/crash   any file, lines or folder with any tests
  *
  * Prints what survived; build-mutate/report.html and report.json hold all of it. BUILD names another folder, for two runs at the same
  * time. Fails if the score is below 90 %.

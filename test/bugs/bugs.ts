@@ -157,7 +157,7 @@ export const BUGS: readonly Bug[] = [
       },
     ],
     caughtBy: {
-      file: 'test/index/apply-queue.test.ts',
+      file: 'test/index/durable/apply-queue.test.ts',
       test: 'in whatever order the log answers, changes are applied in the order in which they were handed to it',
     },
   },
@@ -171,7 +171,7 @@ export const BUGS: readonly Bug[] = [
       },
     ],
     caughtBy: {
-      file: 'test/log/borrow.test.ts',
+      file: 'test/log/read/borrow.test.ts',
       test: 'a transaction is whole, though it was read long before its commit, from memory that was used again',
     },
   },
@@ -185,7 +185,7 @@ export const BUGS: readonly Bug[] = [
       },
     ],
     caughtBy: {
-      file: 'test/log/writer-failures.test.ts',
+      file: 'test/log/write/failures.test.ts',
       test: 'undoing a group waits for the sync under way, which alone is told what it lost',
     },
   },
