@@ -45,12 +45,20 @@ export type { Filter, FilterCondition, FilterFunction, FilterOperators } from '.
 export { type FlatOptions, flat } from './index/flat/flat.ts'
 export type * from './index/vector-index.ts'
 export * from './limits.ts'
-export type { Snapshot, SnapshotTarget } from './log/checkpoint/snapshot-store.ts'
 export type { Health, HealthCheck, HealthLevel, HealthOptions } from './log/health.ts'
-export type { CheckpointRequest, Log, ReadOptions, ReplayOptions } from './log/log.ts'
+export type {
+  CheckpointRequest,
+  CommittedUnit,
+  Log,
+  ReadOptions,
+  RecoveryReport,
+  ReplayOptions,
+  Snapshot,
+  SnapshotTarget,
+  Transaction,
+  TransactionState,
+} from './log/log.ts'
 export type { Durability, RecoveryPolicy, WalOptions } from './log/options.ts'
 export type { LogItem } from './log/read/record-reader.ts'
 export { type ScanOptions, scanLog } from './log/read/scan.ts'
-export type { RecoveryReport } from './log/recover/recover.ts'
-export type { CommittedUnit, Transaction, TransactionState } from './log/transaction/transactions.ts'
 export { Wal, type WalStats } from './log/wal.ts'

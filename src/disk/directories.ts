@@ -1,7 +1,6 @@
 import { basename, dirname } from 'node:path'
-import { TEMPORARY_SUFFIX } from '../log/recover/directory.ts'
-import type { Disk } from './disk.ts'
-import { syncNames } from './names.ts'
+import type { Disk, DiskEntry } from './disk.ts'
+import { syncNames, TEMPORARY_SUFFIX } from './names.ts'
 
 /**
  * Makes a directory, its name durable. One whose sync fails is removed again, as no later sync could be trusted to make its name durable; and so is one
@@ -57,4 +56,17 @@ async function renameThereAndBack(disk: Disk, path: string, aside: string): Prom
     throw error
   }
   await disk.rename(aside, path)
+}
+
+/** What is in a folder; nothing where there is none. */
+export async function listFolder(disk: Disk, path: string): Promise<DiskEntry[]> {
+  return disk.list(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT' && error.code !== 'ENOTDIR') throw error
+    return []
+  })
+}
+
+/** For removals: what is gone already needs no removing. */
+export function ignoreMissing(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'ENOENT') throw error
 }

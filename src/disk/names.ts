@@ -26,3 +26,6 @@ export async function syncNames(
     if (steps.get(directory) === step) steps.delete(directory)
   }
 }
+
+/** What is being written under such a name was never part of the log: it is removed by the next writer. */
+export const TEMPORARY_SUFFIX = '.tmp'

@@ -4,8 +4,8 @@ import { ioError } from '../disk/io-error.ts'
 import type { Damage, SequenceRange } from '../entry.ts'
 import { assert, WalError, type WalErrorCode } from '../errors.ts'
 import { decodeRecord } from '../format/decode.ts'
-import { type ContentRules, SnapshotStore } from '../log/checkpoint/snapshot-store.ts'
-import { type RecoveryPolicy, settingsOf, type WalSettings } from '../log/options.ts'
+import { SnapshotStore } from '../log/checkpoint/snapshot-store.ts'
+import { type ContentRules, type RecoveryPolicy, settingsOf, type WalSettings } from '../log/options.ts'
 import { refuseLoss, type Survey } from '../log/recover/analysis.ts'
 import { DamageList } from '../log/recover/damage-list.ts'
 import { isTold, type LossNote } from '../log/recover/loss-notes.ts'
@@ -245,7 +245,7 @@ function refusalOf(
 }
 
 function recoverableOf({ tally, ...found }: Survey, snapshotSeq: number | undefined): Recoverable {
-  const open = [...tally.open.values()]
+  const open = [...tally.transactions.open.values()]
   return {
     records: tally.entries,
     bytes: tally.bytes,
@@ -255,7 +255,7 @@ function recoverableOf({ tally, ...found }: Survey, snapshotSeq: number | undefi
     snapshotSeq,
     gaps: tally.gaps,
     inDoubt: open.filter(({ prepared }) => prepared).map(({ id }) => id),
-    incompleteTransactions: tally.incomplete,
+    incompleteTransactions: tally.transactions.incomplete,
     closedInOrder: found.closed,
   }
 }

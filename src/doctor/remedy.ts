@@ -4,8 +4,8 @@ import type { Damage } from '../entry.ts'
 import type { WalErrorCode } from '../errors.ts'
 import { segmentNumber } from '../format/segment.ts'
 import type { SnapshotManifest } from '../log/checkpoint/snapshot-manifest.ts'
+import { LOCK_FILE, QUARANTINE_FOLDER, SNAPSHOT_FOLDER } from '../log/layout.ts'
 import type { Survey } from '../log/recover/analysis.ts'
-import { LOCK_FILE, QUARANTINE_FOLDER, SNAPSHOT_FOLDER } from '../log/recover/directory.ts'
 import { isForeignSegment, type Move, movesHome, type Placed, placesOf } from './misplaced.ts'
 
 /**

@@ -3,8 +3,7 @@ import { epochMs } from '../clock.ts'
 import type { Disk } from '../disk/disk.ts'
 import { readFully } from '../disk/disk.ts'
 import type { WalError } from '../errors.ts'
-import { LOCK_FILE, lockIsNoFile } from '../log/recover/directory.ts'
-import { lockPath } from '../log/recover/recover.ts'
+import { LOCK_FILE, lockIsNoFile, lockPath } from '../log/layout.ts'
 
 /** What the lock file says of who has the log open for writing. It is written on opening and wiped on closing; a process that was killed leaves it. */
 export interface WriterSign {

@@ -213,3 +213,12 @@ const isFileName = (name: unknown): boolean => typeof name === 'string' && SNAPS
 
 const isVerifiable = ({ bytes, sha256 }: SnapshotFile): boolean =>
   Number.isSafeInteger(bytes) && bytes >= 0 && /^[0-9a-f]{64}$/.test(sha256)
+
+/** The transaction that a frame belongs to, or −1. */
+export function transactionOf(memory: ByteBuffer, at: number, header: FrameHeader): number {
+  const within = (header.flags & FLAG_IN_TRANSACTION) !== 0 && header.payloadBytes >= 8
+  return within ? getUint64(memory.view, at + FRAME_HEADER_BYTES) : -1
+}
+
+/** The last lost sequence number that a gap frame names. */
+export const gapThrough = (memory: ByteBuffer, at: number): number => getUint64(memory.view, at + FRAME_HEADER_BYTES)

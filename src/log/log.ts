@@ -1,8 +1,15 @@
-import type { CheckpointEntry, EntryInput, JsonValue, WalRecord } from '../entry.ts'
+import type {
+  BatchMember,
+  CheckpointEntry,
+  Damage,
+  EntryInput,
+  IndexIdentity,
+  JsonValue,
+  SnapshotReference,
+  VectorInput,
+  WalRecord,
+} from '../entry.ts'
 import type { OptionNames } from '../option-names.ts'
-import type { Snapshot, SnapshotTarget } from './checkpoint/snapshot-store.ts'
-import type { RecoveryReport } from './recover/recover.ts'
-import type { CommittedUnit, Transaction } from './transaction/transactions.ts'
 
 /** A checkpoint to be taken. */
 export interface CheckpointRequest {
@@ -60,4 +67,100 @@ export interface Log {
   replay(options?: ReplayOptions): AsyncIterable<CommittedUnit>
   checkpoint(request: CheckpointRequest): Promise<CheckpointEntry>
   close(): Promise<void>
+}
+
+/** What opening found and did. */
+export interface RecoveryReport {
+  /** Records read and verified, transactions' markers and checkpoints included. */
+  readonly entries: number
+  readonly bytes: number
+  readonly segments: number
+  /** −1 for an empty log. */
+  readonly lastSeq: number
+  readonly transactions: {
+    readonly committed: number
+    /** Aborted by their owner, or open when the process ended and therefore aborted now. */
+    readonly aborted: number
+    /** Prepared, waiting for a decision: their ids. */
+    readonly inDoubt: readonly number[]
+  }
+  /**
+   * Ids of transactions that committed, or were prepared, and were open where records are lost: some of their own may be among them, so nothing of them takes effect.
+   */
+  readonly incompleteTransactions: readonly number[]
+  readonly checkpoints: number
+  /** Through which sequence number the verified snapshot reaches that a replay starts from; undefined without one. */
+  readonly snapshotSeq: number | undefined
+  readonly damage: readonly Damage[]
+  /** Ranges that an earlier repair recorded as lost. */
+  readonly gaps: readonly { readonly from: number; readonly through: number }[]
+  readonly closedInOrder: boolean
+  /** Records at the end that no promise covered, written again and synced before anything else. */
+  readonly reproved: number
+  /** Paths of what was copied or moved to `quarantine/`. */
+  readonly quarantined: readonly string[]
+  /** What vectors the log says that it holds; absent where it does not say. */
+  readonly index?: IndexIdentity
+  readonly durationMs: number
+}
+
+/** Where a snapshot is written to. Hashing, syncing and renaming are done around it. */
+export interface SnapshotTarget {
+  /** Writes a file from pieces. `name` is a plain file name. */
+  write(name: string, pieces: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<void>
+  /** For what writes files itself: registers `name` and gives the path to write to. */
+  path(name: string): string
+}
+
+/** A snapshot that has been verified, to be read. */
+export interface Snapshot {
+  readonly reference: SnapshotReference
+  /** The file in pieces of at most 1 MiB; a piece is valid until the next is asked for. */
+  read(name: string): AsyncIterable<Uint8Array>
+  path(name: string): string
+}
+
+/** Where a transaction stands. `failed`: the disk refused one of its records. */
+export type TransactionState = 'open' | 'prepared' | 'committed' | 'aborted' | 'failed'
+
+/** Entries that take effect together, at one place. */
+export interface CommittedUnit {
+  /** Where they take effect: the sequence number of the record, or of the commit. */
+  readonly seq: number
+  readonly timestamp: number
+  readonly entries: readonly BatchMember[]
+  readonly transactionId?: number
+}
+
+/**
+ * Entries that take effect together, at the place of the commit, or not at all. They are written as they come, without a sync of their own; the commit is
+ * synced. What is neither committed nor prepared when the process ends is aborted by the next open.
+ */
+export interface Transaction {
+  /** The sequence number of its begin. */
+  readonly id: number
+  readonly state: TransactionState
+  insert(id: string, vector: VectorInput, metadata?: JsonValue): void
+  upsert(id: string, vector: VectorInput, metadata?: JsonValue): void
+  update(id: string, change: { readonly vector?: VectorInput; readonly metadata?: JsonValue }): void
+  delete(id: string): void
+  /**
+   * Adds an entry. Throws at once if it cannot be logged; then it is not part of the transaction.
+   * @throws WALV_TRANSACTION_ENDED, and what `Wal.append` rejects with
+   */
+  append(entry: EntryInput): void
+  /**
+   * First phase of two-phase commit: resolves when all entries are durable. From then on only `commit` or `abort` ends the transaction, also after a crash:
+   * it is found again in `Wal.inDoubt`.
+   */
+  prepare(): Promise<void>
+  /** Resolves to the commit's sequence number when the transaction is durable. */
+  commit(): Promise<number>
+  /**
+   * Ends the transaction without effect. One that is open ends in any case, also where a full disk or
+   * a closed log does not take the record of it: what has no end in the log has no effect, and the next
+   * opening ends it. One that is prepared ends when that record is durable, and may be tried again.
+   * @throws WALV_TRANSACTION_ENDED; of one that is prepared, what `commit` rejects with
+   */
+  abort(): Promise<void>
 }

@@ -2,8 +2,9 @@ import type { Damage } from '../entry.ts'
 import { Checkpoints } from './checkpoint/checkpoints.ts'
 import type { SnapshotStore } from './checkpoint/snapshot-store.ts'
 import type { DirectoryLock } from './directory-lock.ts'
+import { LOCK_FILE, refuseDirectory } from './layout.ts'
 import type { WalSettings } from './options.ts'
-import { LOCK_FILE, readDirectory, refuseDirectory } from './recover/directory.ts'
+import { readDirectory } from './recover/directory.ts'
 import { continueLog, ensureDirectory, type Recovered, recover, removeLeftovers, syncFirst } from './recover/recover.ts'
 import { SegmentList } from './segment/segments.ts'
 import { takeLock } from './take-lock.ts'
@@ -68,7 +69,7 @@ async function startWriting(
   // The writer and the table need each other: the writer tells of refusals only once it has been appended to.
   let transactions: TransactionTable
   const writer = new GroupCommit(settings, segments, start, (seq) => transactions.refusedFrom(seq))
-  const open = [...tally.open.values()]
+  const open = [...tally.transactions.open.values()]
   transactions = new TransactionTable(
     writer,
     open.filter(({ prepared }) => prepared),

@@ -2,10 +2,11 @@ import { epochMs, monotonicMs } from '../clock.ts'
 import type { Disk } from '../disk/disk.ts'
 import { nodeDisk } from '../disk/node-disk.ts'
 import { echo } from '../echo.ts'
+import type { IndexIdentity } from '../entry.ts'
 import { WalError } from '../errors.ts'
 import { DEFAULT_MAX_PENDING_BYTES } from '../limits.ts'
 import { checkOptions, type OptionNames } from '../option-names.ts'
-import type { ContentRules } from './checkpoint/snapshot-store.ts'
+import type { Snapshot } from './log.ts'
 
 /**
  * When an append is acknowledged, and so what a crash can take.
@@ -184,3 +185,14 @@ export function wholeNumber(name: string, value: unknown, min: number, max: numb
 
 const refused = (name: string, value: unknown, accepted: string): WalError =>
   new WalError('WALV_INVALID_OPTION', `The option ${name} must be ${accepted}, not ${echo(value)}.`)
+
+/** Of whoever opens a log and knows what is in its records and snapshots. */
+export interface ContentRules {
+  /** Told what vectors the log says that it holds, before anything is changed; undefined where it does not say. Throws to refuse the log. */
+  accept?(found: IndexIdentity | undefined): void
+  /**
+   * Tries a snapshot whose hashes are right by what it holds. Answers whether that was proved, or false where
+   * nothing is known of it; `problem` if it is not what was saved, so that another has to be used.
+   */
+  tryOut(snapshot: Snapshot): Promise<boolean | { readonly problem: string }>
+}

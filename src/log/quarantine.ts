@@ -1,9 +1,9 @@
 import { basename, dirname, join } from 'node:path'
-import { ensureFolder } from '../disk/directories.ts'
+import { ensureFolder, ignoreMissing, listFolder } from '../disk/directories.ts'
 import { type Disk, type DiskEntry, writeFully } from '../disk/disk.ts'
-import { syncNames } from '../disk/names.ts'
+import { syncNames, TEMPORARY_SUFFIX } from '../disk/names.ts'
 import { readAround } from '../disk/read-around.ts'
-import { ignoreMissing, listFolder, QUARANTINE_FOLDER, TEMPORARY_SUFFIX } from './recover/directory.ts'
+import { QUARANTINE_FOLDER } from './layout.ts'
 
 const PIECE_BYTES = 1024 * 1024
 

@@ -3,9 +3,8 @@ import { delay, isoTime, monotonicMs } from '../clock.ts'
 import { cut } from '../echo.ts'
 import { WalError } from '../errors.ts'
 import { DirectoryLock } from './directory-lock.ts'
+import { lockIsNoFile, lockPath, refuseDirectory } from './layout.ts'
 import type { WalSettings } from './options.ts'
-import { lockIsNoFile, refuseDirectory } from './recover/directory.ts'
-import { lockPath } from './recover/recover.ts'
 
 /** As much of each thing that a holder says of itself is repeated; names of machines have 64 at most. */
 const OWNER_CHARACTERS = 64

@@ -5,8 +5,9 @@ import type { CheckpointEntry, EntryInput, WalRecord } from '../entry.ts'
 import { WalError } from '../errors.ts'
 import { encodableInput } from '../format/encode.ts'
 import { checkOptions } from '../option-names.ts'
-import { type ContentRules, type Snapshot, SnapshotStore } from './checkpoint/snapshot-store.ts'
+import { SnapshotStore } from './checkpoint/snapshot-store.ts'
 import { type Health, type HealthOptions, judgeHealth, roomOf, thresholdsOf } from './health.ts'
+import type { CommittedUnit, Transaction } from './log.ts'
 import {
   CHECKPOINT_REQUEST,
   type CheckpointRequest,
@@ -14,16 +15,17 @@ import {
   READ_OPTIONS,
   REPLAY_OPTIONS,
   type ReadOptions,
+  type RecoveryReport,
   type ReplayOptions,
+  type Snapshot,
 } from './log.ts'
 import { openForWriting, type Writing } from './open.ts'
-import { settingsOf, type WalOptions, type WalSettings, wholeNumber } from './options.ts'
+import { type ContentRules, settingsOf, type WalOptions, type WalSettings, wholeNumber } from './options.ts'
 import { OpenReaders } from './read/open-readers.ts'
 import { RecordReader, readItems } from './read/record-reader.ts'
 import { committedUnits } from './read/replay.ts'
-import { type Recovered, type RecoveryReport, recover, refuseAborted } from './recover/recover.ts'
+import { type Recovered, recover, refuseAborted } from './recover/recover.ts'
 import type { SegmentExtent } from './segment/segment-scan.ts'
-import type { CommittedUnit, Transaction } from './transaction/transactions.ts'
 import { closedError } from './write/append-error.ts'
 
 /** Figures of an open log. Counters run from opening. */

@@ -6,7 +6,14 @@ export const ROOMS: readonly (readonly string[])[] = [
   ['src/clock', 'src/diagnostics', 'src/echo', 'src/entry', 'src/errors', 'src/limits', 'src/option-names'],
   ['src/disk/'],
   ['src/format/'],
-  ['src/log/log.', 'src/log/options', 'src/log/health', 'src/log/layout'],
+  [
+    'src/log/log.',
+    'src/log/options',
+    'src/log/health',
+    'src/log/layout',
+    'src/log/quarantine',
+    'src/log/directory-lock',
+  ],
   ['src/log/segment/'],
   ['src/log/write/'],
   ['src/log/transaction/'],
@@ -23,8 +30,8 @@ export const ROOMS: readonly (readonly string[])[] = [
   ['src/adapters/graph/'],
   ['src/adapters/'],
   ['src/testing/'],
-  ['src/cli/'],
   ['src/mod.'],
+  ['src/cli/'],
 ]
 
 /** The place of a file's room, from the ground; undefined for one that belongs to none. */

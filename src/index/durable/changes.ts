@@ -1,7 +1,6 @@
 import type { BatchMember, JsonValue } from '../../entry.ts'
 import type { WalError } from '../../errors.ts'
-import type { Log } from '../../log/log.ts'
-import type { Transaction } from '../../log/transaction/transactions.ts'
+import type { Log, Transaction } from '../../log/log.ts'
 import { Admission } from './admission.ts'
 import type { ApplyQueue } from './apply-queue.ts'
 import { type ChangeInput, type ChangeRules, checkedEntry, checkedItem } from './checked-change.ts'

@@ -1,5 +1,5 @@
 import type { BatchMember, EntryInput, JsonValue, UpdateEntry, VectorInput } from '../../entry.ts'
-import type { Transaction } from '../../log/transaction/transactions.ts'
+import type { Transaction } from '../../log/log.ts'
 import type { Admission } from './admission.ts'
 import { type ChangeRules, checkedEntry, checkUpdate } from './checked-change.ts'
 import type { InFlight } from './in-flight.ts'

@@ -1,9 +1,9 @@
 /** What the log's own tools find and do, with the content of snapshots proved too, as opening an index does. */
 
 import { type DiagnoseOptions, type Diagnosis, diagnose as diagnoseLog } from '../../doctor/diagnose.ts'
+import type { RecoveryReport } from '../../log/log.ts'
 import type { WalOptions } from '../../log/options.ts'
 import { WAL_OPTIONS } from '../../log/options.ts'
-import type { RecoveryReport } from '../../log/recover/recover.ts'
 import { Wal } from '../../log/wal.ts'
 import { checkOptions } from '../../option-names.ts'
 import { PROVED } from './snapshot-proof.ts'

@@ -1,60 +1,27 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
-import { ensureFolder } from '../../disk/directories.ts'
+import { ensureFolder, ignoreMissing, listFolder } from '../../disk/directories.ts'
 import { type Disk, type DiskFile, readFully, writeFully } from '../../disk/disk.ts'
 import { ioError } from '../../disk/io-error.ts'
+import { TEMPORARY_SUFFIX } from '../../disk/names.ts'
 import { letGo } from '../../disk/reclaim.ts'
 import { echo } from '../../echo.ts'
-import type { IndexIdentity, JsonValue, SnapshotFile, SnapshotReference } from '../../entry.ts'
+import type { JsonValue, SnapshotFile, SnapshotReference } from '../../entry.ts'
 import { WalError } from '../../errors.ts'
 import { SNAPSHOT_FILE_NAME } from '../../format/decode.ts'
 import { ownSnapshotInfo } from '../../format/metadata.ts'
+import { isSnapshotName, QUARANTINE_FOLDER, SNAPSHOT_FOLDER, snapshotName } from '../layout.ts'
+import type { Snapshot, SnapshotTarget } from '../log.ts'
 import { moveToQuarantine } from '../quarantine.ts'
-import {
-  ignoreMissing,
-  isSnapshotName,
-  listFolder,
-  QUARANTINE_FOLDER,
-  SNAPSHOT_FOLDER,
-  snapshotName,
-  TEMPORARY_SUFFIX,
-} from '../recover/directory.ts'
-import type { FoundCheckpoint } from '../recover/tally.ts'
+import type { FoundCheckpoint } from './found-checkpoint.ts'
 import { decodeManifest, MANIFEST_FILE, type SnapshotManifest } from './snapshot-manifest.ts'
 
 const PIECE_BYTES = 1024 * 1024
-
-/** Where a snapshot is written to. Hashing, syncing and renaming are done around it. */
-export interface SnapshotTarget {
-  /** Writes a file from pieces. `name` is a plain file name. */
-  write(name: string, pieces: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<void>
-  /** For what writes files itself: registers `name` and gives the path to write to. */
-  path(name: string): string
-}
-
-/** A snapshot that has been verified, to be read. */
-export interface Snapshot {
-  readonly reference: SnapshotReference
-  /** The file in pieces of at most 1 MiB; a piece is valid until the next is asked for. */
-  read(name: string): AsyncIterable<Uint8Array>
-  path(name: string): string
-}
 
 /** `missing`: a file of it is not there. `unreadable`: the disk cannot read it, now. */
 export interface SnapshotProblem {
   readonly kind: 'snapshot' | 'missing' | 'unreadable'
   readonly what: string
-}
-
-/** Of whoever opens a log and knows what is in its records and snapshots. */
-export interface ContentRules {
-  /** Told what vectors the log says that it holds, before anything is changed; undefined where it does not say. Throws to refuse the log. */
-  accept?(found: IndexIdentity | undefined): void
-  /**
-   * Tries a snapshot whose hashes are right by what it holds. Answers whether that was proved, or false where
-   * nothing is known of it; `problem` if it is not what was saved, so that another has to be used.
-   */
-  tryOut(snapshot: Snapshot): Promise<boolean | { readonly problem: string }>
 }
 
 /** The folder of snapshots of one log. */

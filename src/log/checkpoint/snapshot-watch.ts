@@ -1,6 +1,6 @@
 import { clearTimeout, setTimeout } from '../../clock.ts'
 import { WalError } from '../../errors.ts'
-import type { SnapshotTarget } from './snapshot-store.ts'
+import type { SnapshotTarget } from '../log.ts'
 
 /**
  * Runs snapshot functions so that closing ends. Once that has begun, one that for a while neither writes nor ends is

@@ -1,5 +1,6 @@
 import type { BatchMember, WalRecord } from '../../entry.ts'
-import type { CommittedUnit } from '../transaction/transactions.ts'
+import type { CommittedUnit } from '../log.ts'
+import { TransactionTracker } from '../transaction/tracker.ts'
 
 /** Bytes of open transactions' vectors held in memory; beyond, a transaction is read again at its commit. */
 const MAX_HELD_BYTES = 16 * 1024 * 1024
@@ -28,37 +29,31 @@ export async function* committedUnits(
   after: number,
   readAgain: (from: number, through: number) => AsyncIterable<WalRecord>,
 ): AsyncGenerator<CommittedUnit, void, void> {
-  const open = new Map<number, Held>()
+  const transactions = new TransactionTracker<Held>()
   let heldBytes = 0
-  let expected: number | undefined
-  const release = (id: number): Held | undefined => {
-    const held = open.get(id)
-    open.delete(id)
-    heldBytes -= held?.bytes ?? 0
-    return held
-  }
   for await (const record of records) {
     const { seq, timestamp, entry, transactionId } = record
-    if (entry.type === 'gap' || seq !== (expected ?? seq)) {
-      open.clear()
+    if (transactions.follow(seq)) heldBytes = 0
+    if (entry.type === 'gap') {
+      transactions.gap({ from: seq, through: entry.throughSeq })
       heldBytes = 0
-    }
-    expected = entry.type === 'gap' ? entry.throughSeq + 1 : seq + 1
-    if (entry.type === 'beginTransaction') {
-      open.set(seq, { entries: [], bytes: 0, spilled: false })
+    } else if (entry.type === 'beginTransaction') {
+      transactions.begin(seq, { entries: [], bytes: 0, spilled: false })
     } else if (entry.type === 'commitTransaction') {
-      const held = release(transactionId!)
+      const held = transactions.commit(transactionId!)?.held
+      heldBytes -= held?.bytes ?? 0
       if (held === undefined || seq <= after) continue
       const entries = held.spilled ? await collect(readAgain(transactionId!, seq), transactionId!) : held.entries
       yield { seq, timestamp, entries, transactionId: transactionId! }
     } else if (entry.type === 'abortTransaction') {
-      release(transactionId!)
+      heldBytes -= transactions.open.get(transactionId!)?.held.bytes ?? 0
+      transactions.abort(transactionId!)
     } else if (isMember(entry)) {
       if (transactionId === undefined) {
         if (seq > after) yield { seq, timestamp, entries: [entry] }
         continue
       }
-      const held = open.get(transactionId)
+      const held = transactions.open.get(transactionId)?.held
       if (held === undefined || held.spilled) continue
       const bytes = sizeOf(entry)
       heldBytes += bytes
@@ -66,7 +61,7 @@ export async function* committedUnits(
       held.entries.push(owned(entry))
       if (heldBytes > MAX_HELD_BYTES) {
         heldBytes -= held.bytes
-        open.set(transactionId, { entries: [], bytes: 0, spilled: true })
+        Object.assign(held, { entries: [], bytes: 0, spilled: true })
       }
     }
   }

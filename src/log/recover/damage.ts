@@ -1,8 +1,5 @@
 import { echo } from '../../echo.ts'
 import type { Damage, SequenceRange } from '../../entry.ts'
-import type { ByteBuffer } from '../../format/byte-buffer.ts'
-import { DATA_PREFIX_BYTES } from '../../format/encode.ts'
-import { FLAG_IN_TRANSACTION, FRAME_HEADER_BYTES, FRAME_TYPES, type FrameHeader } from '../../format/frame.ts'
 import type { Spot } from '../segment/segment-scan.ts'
 
 /**
@@ -55,23 +52,6 @@ function idText(ids: readonly string[]): string {
   if (ids.length === 0) return ''
   const more = ids.length > NAMED_IDS ? ` and ${ids.length - NAMED_IDS} more` : ''
   return ` (as far as readable: ${ids.slice(0, NAMED_IDS).map(echo).join(', ')}${more})`
-}
-
-/** The id in a payload that does not verify, if it looks like one. */
-export function readableId({ bytes, view }: ByteBuffer, at: number, header: FrameHeader): string[] {
-  if (header.type > FRAME_TYPES.delete) return []
-  const start = at + FRAME_HEADER_BYTES + ((header.flags & FLAG_IN_TRANSACTION) !== 0 ? 8 : 0)
-  const end = at + FRAME_HEADER_BYTES + header.payloadBytes
-  if (start + DATA_PREFIX_BYTES > end) return []
-  const idBytes = view.getUint16(start + 4, true)
-  const idAt = start + DATA_PREFIX_BYTES + view.getUint16(start + 6, true) * 4
-  if (idBytes === 0 || idAt + idBytes + view.getUint32(start, true) !== end) return []
-  try {
-    const id = new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(idAt, idAt + idBytes))
-    return /\p{Cc}/u.test(id) ? [] : [id]
-  } catch {
-    return []
-  }
 }
 
 /** Damage of a file as a whole. */

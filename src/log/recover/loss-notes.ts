@@ -1,10 +1,10 @@
 import { join } from 'node:path'
-import { ensureFolder } from '../../disk/directories.ts'
+import { ensureFolder, ignoreMissing, listFolder } from '../../disk/directories.ts'
 import { type Disk, readFully, writeFully } from '../../disk/disk.ts'
-import { syncNames } from '../../disk/names.ts'
+import { syncNames, TEMPORARY_SUFFIX } from '../../disk/names.ts'
 import type { Damage, SequenceRange } from '../../entry.ts'
+import { QUARANTINE_FOLDER } from '../layout.ts'
 import { freeName } from '../quarantine.ts'
-import { ignoreMissing, listFolder, QUARANTINE_FOLDER, TEMPORARY_SUFFIX } from './directory.ts'
 
 /**
  * What an opening with `'salvage'` passed over, in `quarantine/loss-N.json`: N is where the log ended then. It stays on record there when the damaged file is long gone, until

@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto'
-import { dirname, join } from 'node:path'
+import { dirname } from 'node:path'
 import { monotonicMs } from '../../clock.ts'
 import { damageChannel } from '../../diagnostics.ts'
 import { makeDirectory } from '../../disk/directories.ts'
 import { type Disk, type DiskFile, writeFully } from '../../disk/disk.ts'
-import { syncNames } from '../../disk/names.ts'
-import type { CheckpointEntry, Damage, IndexIdentity } from '../../entry.ts'
+import { syncNames, TEMPORARY_SUFFIX } from '../../disk/names.ts'
+import type { CheckpointEntry, Damage } from '../../entry.ts'
 import { WalError } from '../../errors.ts'
 import { alignUp } from '../../format/byte-buffer.ts'
 import {
@@ -16,57 +16,24 @@ import {
   segmentNumber,
   segmentSeed,
 } from '../../format/segment.ts'
+import type { FoundCheckpoint } from '../checkpoint/found-checkpoint.ts'
 import type { SnapshotManifest } from '../checkpoint/snapshot-manifest.ts'
 import type { SnapshotStore } from '../checkpoint/snapshot-store.ts'
+import { refuseDirectory } from '../layout.ts'
+import type { RecoveryReport } from '../log.ts'
 import type { RecoveryPolicy, WalSettings } from '../options.ts'
 import { moveToQuarantine } from '../quarantine.ts'
 import { copyRecords, FrameSink } from '../segment/frame-copy.ts'
 import { createSegment, FIRST_SEGMENT_BYTES, type OpenSegment, removeFiles } from '../segment/segments.ts'
 import { refuseLoss, type Survey } from './analysis.ts'
-import { LOCK_FILE, refuseDirectory, TEMPORARY_SUFFIX } from './directory.ts'
 import { acceptLosses, isLoss, isTold, noteLosses } from './loss-notes.ts'
 import { repairSegments } from './repair.ts'
 import { beginAnew } from './rescue.ts'
 import { type Found, look, lookOnce } from './snapshot-choice.ts'
-import { type FoundCheckpoint, identityOfLog } from './tally.ts'
+import { identityOfLog } from './tally.ts'
 
 /** A last segment with less than this in it is carried over into the new one, so that opening often does not leave many small files. */
 const CARRY_BYTES = 64 * 1024
-
-/** What opening found and did. */
-export interface RecoveryReport {
-  /** Records read and verified, transactions' markers and checkpoints included. */
-  readonly entries: number
-  readonly bytes: number
-  readonly segments: number
-  /** −1 for an empty log. */
-  readonly lastSeq: number
-  readonly transactions: {
-    readonly committed: number
-    /** Aborted by their owner, or open when the process ended and therefore aborted now. */
-    readonly aborted: number
-    /** Prepared, waiting for a decision: their ids. */
-    readonly inDoubt: readonly number[]
-  }
-  /**
-   * Ids of transactions that committed, or were prepared, and were open where records are lost: some of their own may be among them, so nothing of them takes effect.
-   */
-  readonly incompleteTransactions: readonly number[]
-  readonly checkpoints: number
-  /** Through which sequence number the verified snapshot reaches that a replay starts from; undefined without one. */
-  readonly snapshotSeq: number | undefined
-  readonly damage: readonly Damage[]
-  /** Ranges that an earlier repair recorded as lost. */
-  readonly gaps: readonly { readonly from: number; readonly through: number }[]
-  readonly closedInOrder: boolean
-  /** Records at the end that no promise covered, written again and synced before anything else. */
-  readonly reproved: number
-  /** Paths of what was copied or moved to `quarantine/`. */
-  readonly quarantined: readonly string[]
-  /** What vectors the log says that it holds; absent where it does not say. */
-  readonly index?: IndexIdentity
-  readonly durationMs: number
-}
 
 /** A log as recovery leaves it. */
 export interface Recovered {
@@ -142,7 +109,7 @@ function reportOf(
   { surveyed, judged, damage }: Found,
 ): Omit<RecoveryReport, 'quarantined' | 'durationMs'> {
   const { tally } = surveyed
-  const open = [...tally.open.values()]
+  const open = [...tally.transactions.open.values()]
   const index = identityOfLog(tally)
   return {
     entries: tally.entries,
@@ -154,7 +121,7 @@ function reportOf(
       aborted: tally.aborted + open.filter(({ prepared }) => !prepared).length,
       inDoubt: open.filter(({ prepared }) => prepared).map(({ id }) => id),
     },
-    incompleteTransactions: tally.incomplete,
+    incompleteTransactions: tally.transactions.incomplete,
     checkpoints: tally.checkpoints.length,
     snapshotSeq: judged.checkpoint?.sequenceNumber,
     damage,
@@ -312,8 +279,6 @@ export async function removeLeftovers(
     .filter((name) => name.endsWith(TEMPORARY_SUFFIX))
   await removeFiles(disk, directory, [...superseded.filter((name) => !isEvidence(name)), ...temporaries])
 }
-
-export const lockPath = (directory: string): string => join(directory, LOCK_FILE)
 
 const OPENING_ABORTED = 'Opening the log was aborted. Nothing that it held is lost.'
 

@@ -6,11 +6,12 @@ import { FRAME_HEADER_BYTES, frameBytes, sealFrame } from '../../format/frame.ts
 import { encodeSegmentHeader, SEGMENT_HEADER_BYTES, type SegmentHeader, segmentSeed } from '../../format/segment.ts'
 import type { SnapshotManifest } from '../checkpoint/snapshot-manifest.ts'
 import type { SnapshotStore } from '../checkpoint/snapshot-store.ts'
+import { snapshotThrough } from '../layout.ts'
 import type { WalSettings } from '../options.ts'
 import { moveToQuarantine } from '../quarantine.ts'
 import { createSegment, FIRST_SEGMENT_BYTES } from '../segment/segments.ts'
 import type { Survey } from './analysis.ts'
-import { type Reach, snapshotThrough } from './directory.ts'
+import type { Reach } from './directory.ts'
 
 /**
  * The snapshot that holds all that is left of a log whose end is lost, or which has no segment any more: one that verifies by what it says of itself, and that reaches into what

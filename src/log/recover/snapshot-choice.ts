@@ -1,16 +1,17 @@
 import { createHash } from 'node:crypto'
 import { isMissing } from '../../disk/io-error.ts'
 import type { CheckpointEntry, Damage } from '../../entry.ts'
+import type { FoundCheckpoint } from '../checkpoint/found-checkpoint.ts'
 import type { SnapshotManifest } from '../checkpoint/snapshot-manifest.ts'
-import type { ContentRules, SnapshotProblem, SnapshotStore } from '../checkpoint/snapshot-store.ts'
-import type { WalSettings } from '../options.ts'
+import type { SnapshotProblem, SnapshotStore } from '../checkpoint/snapshot-store.ts'
+import type { ContentRules, WalSettings } from '../options.ts'
 import type { Spot } from '../segment/segment-scan.ts'
 import { type Survey, survey } from './analysis.ts'
 import { damageOf } from './damage.ts'
 import { type Reach, readDirectory, type SegmentFile } from './directory.ts'
 import { isTold, type LossNote, readLossNotes } from './loss-notes.ts'
 import { findRescue } from './rescue.ts'
-import { type FoundCheckpoint, identityOfLog } from './tally.ts'
+import { identityOfLog } from './tally.ts'
 
 /** How often to look again beside a live writer, where files and snapshots may be retired while we read. */
 const READ_ONLY_TRIES = 20

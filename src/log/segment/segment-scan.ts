@@ -1,10 +1,10 @@
 import type { Disk, DiskFile } from '../../disk/disk.ts'
 import type { Damage } from '../../entry.ts'
+import { gapThrough } from '../../format/decode.ts'
 import { FLAG_CLOSED, FRAME_TYPES, type FrameHeader, takesSequence } from '../../format/frame.ts'
+import { readableId } from '../../format/readable-id.ts'
 import { SEGMENT_HEADER_BYTES } from '../../format/segment.ts'
 import { MAX_SEQUENCE } from '../../limits.ts'
-import { readableId } from '../recover/damage.ts'
-import { gapThrough } from '../recover/tally.ts'
 import { FrameWindow, type Step } from './frame-reader.ts'
 
 /** A place in a segment where a frame should stand and none verifies, or where records are missing. */

@@ -1,7 +1,8 @@
+import { ignoreMissing } from '../../disk/directories.ts'
 import type { Disk } from '../../disk/disk.ts'
 import { syncNames } from '../../disk/names.ts'
 import type { DirectoryLock } from '../directory-lock.ts'
-import { ignoreMissing, segmentPath } from '../recover/directory.ts'
+import { segmentPath } from '../layout.ts'
 import { createSegment, type OpenSegment } from './segments.ts'
 
 /** Makes the segments that a log goes on in, ahead of time where it can, so that no append waits for zeros to be written. */

@@ -1,13 +1,14 @@
 import { join } from 'node:path'
 import { retentionChannel } from '../../diagnostics.ts'
+import { ignoreMissing } from '../../disk/directories.ts'
 import { type Disk, type DiskFile, writeFully } from '../../disk/disk.ts'
-import { syncNames } from '../../disk/names.ts'
+import { syncNames, TEMPORARY_SUFFIX } from '../../disk/names.ts'
 import { letGo } from '../../disk/reclaim.ts'
 import { WalError } from '../../errors.ts'
 import { MAX_SEGMENT_NUMBER, type SegmentHeader, segmentName, segmentSeed } from '../../format/segment.ts'
 import { lockLost } from '../directory-lock.ts'
+import { segmentPath } from '../layout.ts'
 import { moveToQuarantine } from '../quarantine.ts'
-import { ignoreMissing, segmentPath, TEMPORARY_SUFFIX } from '../recover/directory.ts'
 import type { SegmentExtent } from './segment-scan.ts'
 
 /** The first segment of a log; each following one is twice as large as the one before, up to `segmentMaxBytes`. */

@@ -1,29 +1,22 @@
-import type { BatchMember, EntryInput, JsonValue, TransactionMarker, VectorInput } from '../../entry.ts'
+import type { EntryInput, JsonValue, TransactionMarker, VectorInput } from '../../entry.ts'
 import { WalError } from '../../errors.ts'
 import { encodable, encodableInput } from '../../format/encode.ts'
 import { MAX_OPEN_TRANSACTIONS } from '../../limits.ts'
 import type { OldestTransaction } from '../health.ts'
-import type { OpenTransaction } from '../recover/tally.ts'
+import type { Transaction, TransactionState } from '../log.ts'
 import type { GroupCommit } from '../write/group-commit.ts'
+import type { OpenTransaction } from './tracker.ts'
 
-/** Where a transaction stands. `failed`: the disk refused one of its records. */
-export type TransactionState = 'open' | 'prepared' | 'committed' | 'aborted' | 'failed'
-
-/**
- * Entries that take effect together, at the place of the commit, or not at all. They are written as they come, without a sync of their own; the commit is
- * synced. What is neither committed nor prepared when the process ends is aborted by the next open.
- */
-export class Transaction {
-  /** The sequence number of its begin. */
+/** A transaction of an open `Wal`. */
+export class WalTransaction implements Transaction {
   readonly id: number
-  /** @internal By the clock for ages, its begin, or the opening of the log that found it. */
+  /** By the clock for ages, its begin, or the opening of the log that found it. */
   readonly since: number
   readonly #table: TransactionTable
   #state: TransactionState
   /** Of its begin, or of its last entry. */
   #lastSeq: number
 
-  /** @internal */
   constructor(table: TransactionTable, id: number, state: 'open' | 'prepared', since: number) {
     this.#table = table
     this.id = id
@@ -36,7 +29,7 @@ export class Transaction {
     return this.#state
   }
 
-  /** @internal Everything from this sequence number on was refused by the disk. Returns whether some of this was. */
+  /** Everything from this sequence number on was refused by the disk. Returns whether some of this was. */
   refusedFrom(seq: number): boolean {
     if (this.#lastSeq < seq) return false
     this.#state = 'failed'
@@ -59,37 +52,22 @@ export class Transaction {
     this.append({ type: 'delete', id })
   }
 
-  /**
-   * Adds an entry. Throws at once if it cannot be logged; then it is not part of the transaction.
-   * @throws WALV_TRANSACTION_ENDED, and what `Wal.append` rejects with
-   */
   append(entry: EntryInput): void {
     this.#need('open')
     const seq = this.#table.append(this.id, entry)
     this.#lastSeq = seq
   }
 
-  /**
-   * First phase of two-phase commit: resolves when all entries are durable. From then on only `commit` or `abort` ends the transaction, also after a crash:
-   * it is found again in `Wal.inDoubt`.
-   */
   async prepare(): Promise<void> {
     this.#need('open')
     await this.#mark('prepareTransaction', 'prepared')
   }
 
-  /** Resolves to the commit's sequence number when the transaction is durable. */
   async commit(): Promise<number> {
     this.#need('open', 'prepared')
     return this.#mark('commitTransaction', 'committed')
   }
 
-  /**
-   * Ends the transaction without effect. One that is open ends in any case, also where a full disk or
-   * a closed log does not take the record of it: what has no end in the log has no effect, and the next
-   * opening ends it. One that is prepared ends when that record is durable, and may be tried again.
-   * @throws WALV_TRANSACTION_ENDED; of one that is prepared, what `commit` rejects with
-   */
   async abort(): Promise<void> {
     // Where its begin was refused, another may have its id: nothing is logged of it any more.
     if (this.#state === 'failed') return
@@ -140,13 +118,13 @@ export class TransactionTable {
   readonly #writer: GroupCommit
   readonly #ageClock: () => number
   /** Oldest first. */
-  readonly #open = new Map<number, Transaction>()
+  readonly #open = new Map<number, WalTransaction>()
   #ended: { readonly begin: number; readonly end: number }[] = []
 
   constructor(writer: GroupCommit, found: Iterable<OpenTransaction>, ageClock: () => number) {
     this.#writer = writer
     this.#ageClock = ageClock
-    for (const { id } of found) this.#open.set(id, new Transaction(this, id, 'prepared', ageClock()))
+    for (const { id } of found) this.#open.set(id, new WalTransaction(this, id, 'prepared', ageClock()))
   }
 
   get openCount(): number {
@@ -162,11 +140,11 @@ export class TransactionTable {
   }
 
   /** Those that were prepared before the log was opened and not ended since. */
-  inDoubt(): Transaction[] {
+  inDoubt(): WalTransaction[] {
     return [...this.#open.values()].filter(({ state }) => state === 'prepared')
   }
 
-  begin(): Transaction {
+  begin(): WalTransaction {
     if (this.#open.size >= MAX_OPEN_TRANSACTIONS) {
       throw new WalError(
         'WALV_LIMIT',
@@ -176,7 +154,7 @@ export class TransactionTable {
     }
     const id = this.#writer.nextSeq
     this.#appendLazily(encodable({ type: 'beginTransaction' }), id)
-    const transaction = new Transaction(this, id, 'open', this.#ageClock())
+    const transaction = new WalTransaction(this, id, 'open', this.#ageClock())
     this.#open.set(id, transaction)
     return transaction
   }
@@ -196,7 +174,7 @@ export class TransactionTable {
     return this.#writer.append(encodable({ type }), id, 'exempt')
   }
 
-  ended(transaction: Transaction, seq: number): void {
+  ended(transaction: WalTransaction, seq: number): void {
     this.forget(transaction)
     this.#ended.push({ begin: transaction.id, end: seq })
     if (this.#ended.length > ENDED_KEPT) {
@@ -205,7 +183,7 @@ export class TransactionTable {
     }
   }
 
-  forget(transaction: Transaction): void {
+  forget(transaction: WalTransaction): void {
     if (this.#open.get(transaction.id) === transaction) this.#open.delete(transaction.id)
   }
 
@@ -226,13 +204,4 @@ export class TransactionTable {
   forgetEndedBy(seq: number): void {
     this.#ended = this.#ended.filter(({ end }) => end > seq)
   }
-}
-
-/** Entries that take effect together, at one place. */
-export interface CommittedUnit {
-  /** Where they take effect: the sequence number of the record, or of the commit. */
-  readonly seq: number
-  readonly timestamp: number
-  readonly entries: readonly BatchMember[]
-  readonly transactionId?: number
 }

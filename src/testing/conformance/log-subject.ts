@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict'
 import type { EntryInput, InsertEntry, WalEntry, WalRecord } from '../../entry.ts'
 import type { WalErrorCode } from '../../errors.ts'
-import type { CheckpointRequest, Log } from '../../log/log.ts'
-import type { CommittedUnit } from '../../log/transaction/transactions.ts'
+import type { CheckpointRequest, CommittedUnit, Log } from '../../log/log.ts'
 
 /** Where one log is kept. */
 export interface LogPlace {

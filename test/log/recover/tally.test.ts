@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { byteBuffer } from '../../../src/format/byte-buffer.ts'
+import { gapThrough, transactionOf } from '../../../src/format/decode.ts'
 import { FLAG_IN_TRANSACTION, FRAME_TYPES, readFrameHeader } from '../../../src/format/frame.ts'
-import { gapThrough, Tally, transactionOf } from '../../../src/log/recover/tally.ts'
+import { Tally } from '../../../src/log/recover/tally.ts'
 import { frameOfEntry, frameOfPayload } from '../../support/frames.ts'
 
 /** What a tally is handed for a frame, which stands somewhere in a larger memory. */
@@ -35,13 +36,19 @@ test('records and their bytes are counted, and the latest timestamp is kept', ()
   const frames = [5, 9, 7].map((timestamp, seq) => frameOfEntry({ type: 'delete', id: 'a' }, { seq, timestamp }))
   const tally = tallyOf(...frames)
   assert.deepEqual([tally.entries, tally.bytes, tally.lastTimestamp], [3, 3 * 56, 9])
-  assert.deepEqual([tally.committed, tally.aborted, tally.open.size, tally.checkpoints, tally.gaps], [0, 0, 0, [], []])
+  assert.deepEqual(
+    [tally.committed, tally.aborted, tally.transactions.open.size, tally.checkpoints, tally.gaps],
+    [0, 0, 0, [], []],
+  )
 })
 
 test('a transaction is open from its begin to its end, and prepared in between if it says so', () => {
-  assert.deepEqual([...tallyOf(marker('beginTransaction', 4)).open.values()], [{ id: 4, prepared: false }])
+  assert.deepEqual(
+    [...tallyOf(marker('beginTransaction', 4)).transactions.open.values()],
+    [{ id: 4, prepared: false, held: undefined }],
+  )
   const prepared = tallyOf(marker('beginTransaction', 4), marker('prepareTransaction', 5, 4))
-  assert.deepEqual([...prepared.open], [[4, { id: 4, prepared: true }]])
+  assert.deepEqual([...prepared.transactions.open], [[4, { id: 4, prepared: true, held: undefined }]])
   assert.deepEqual([prepared.committed, prepared.aborted], [0, 0])
 })
 
@@ -56,7 +63,7 @@ test('commits and aborts are counted where their transaction is open, and end it
     marker('abortTransaction', 6, 2),
     marker('commitTransaction', 7, 77),
   )
-  assert.deepEqual([tally.committed, tally.aborted, [...tally.open.keys()]], [1, 1, [0]])
+  assert.deepEqual([tally.committed, tally.aborted, [...tally.transactions.open.keys()]], [1, 1, [0]])
 })
 
 test('checkpoints are kept with their place; one that makes no sense is passed over', () => {
@@ -103,7 +110,7 @@ test('a transaction that was open where records are lost is no longer open; if i
       marker('beginTransaction', 2),
       ...lost,
     ]
-    assert.deepEqual([...tallyOf(...before, deletion(5)).open.keys()], [])
+    assert.deepEqual([...tallyOf(...before, deletion(5)).transactions.open.keys()], [])
     const ended = tallyOf(
       ...before,
       marker('commitTransaction', 5, 0),
@@ -112,11 +119,14 @@ test('a transaction that was open where records are lost is no longer open; if i
       marker('beginTransaction', 8),
       marker('commitTransaction', 9, 8),
     )
-    assert.deepEqual([ended.incomplete, ended.committed, ended.aborted, [...ended.open]], [[0, 1], 1, 1, []])
+    assert.deepEqual(
+      [ended.transactions.incomplete, ended.committed, ended.aborted, [...ended.transactions.open]],
+      [[0, 1], 1, 1, []],
+    )
     const decided = tallyOf(...before, marker('prepareTransaction', 5, 1), marker('commitTransaction', 6, 1))
-    assert.deepEqual([decided.incomplete, decided.committed], [[1], 0])
+    assert.deepEqual([decided.transactions.incomplete, decided.committed], [[1], 0])
     const undone = tallyOf(...before, marker('prepareTransaction', 5, 1), marker('abortTransaction', 6, 1))
-    assert.deepEqual([undone.incomplete, undone.aborted], [[], 1])
+    assert.deepEqual([undone.transactions.incomplete, undone.aborted], [[], 1])
   }
 })
 
@@ -133,9 +143,9 @@ test('a transaction whose begin is lost is incomplete if it commits or is prepar
       [deletion(2), gap(3, 5), deletion(6)],
       [deletion(2), deletion(6)],
     ]) {
-      assert.deepEqual(tallyOf(...lost, marker('commitTransaction', 7, id)).incomplete, incomplete)
+      assert.deepEqual(tallyOf(...lost, marker('commitTransaction', 7, id)).transactions.incomplete, incomplete)
       const prepared = tallyOf(...lost, marker('prepareTransaction', 7, id))
-      assert.deepEqual([prepared.incomplete, prepared.open.size], [incomplete, 0])
+      assert.deepEqual([prepared.transactions.incomplete, prepared.transactions.open.size], [incomplete, 0])
     }
   }
 })
@@ -150,18 +160,18 @@ test('of several losses one is enough to have lost a begin', () => {
       deletion(6),
       marker('commitTransaction', 7, id),
     )
-    assert.deepEqual(tally.incomplete, [id])
+    assert.deepEqual(tally.transactions.incomplete, [id])
   }
 })
 
 test('what was prepared before records were lost stays prepared, and is incomplete', () => {
   const tally = tallyOf(marker('beginTransaction', 0), marker('prepareTransaction', 1, 0), gap(2, 2), deletion(3))
-  assert.deepEqual([tally.incomplete, [...tally.open]], [[0], []])
+  assert.deepEqual([tally.transactions.incomplete, [...tally.transactions.open]], [[0], []])
 })
 
 test('nothing is lost before the first record, nor between records in order', () => {
   const tally = tallyOf(marker('beginTransaction', 7), deletion(8, 7), marker('commitTransaction', 9, 7))
-  assert.deepEqual([tally.incomplete, tally.committed], [[], 1])
+  assert.deepEqual([tally.transactions.incomplete, tally.committed], [[], 1])
   const behind = tallyOf(gap(2, 5), marker('beginTransaction', 6), marker('commitTransaction', 7, 6))
-  assert.deepEqual([behind.incomplete, behind.committed, behind.gaps], [[], 1, [{ from: 2, through: 5 }]])
+  assert.deepEqual([behind.transactions.incomplete, behind.committed, behind.gaps], [[], 1, [{ from: 2, through: 5 }]])
 })
