@@ -1,4 +1,13 @@
-/** Commands as data: what each takes, and the parsing of a command line against that. */
+import type {
+  BooleanOption,
+  ChoiceOption,
+  CommandSpec,
+  NumberOption,
+  OptionSpec,
+  OptionSpecs,
+  PositionalSpecs,
+} from './spec.ts'
+/** Parses a command line against what a command takes. */
 
 import { parseArgs } from 'node:util'
 import { WalError } from '../mod.ts'
@@ -6,60 +15,6 @@ import { commandHelp } from './help.ts'
 import { formatBytes, formatCount } from './output.ts'
 import { suggest } from './suggest.ts'
 import { cut, quote } from './text.ts'
-
-interface OptionBase {
-  readonly description: string
-  /** One letter. */
-  readonly short?: string
-}
-
-interface BooleanOption extends OptionBase {
-  readonly type: 'boolean'
-}
-
-interface StringOption extends OptionBase {
-  readonly type: 'string'
-  /** Stands for the value in the help: `FILE`. */
-  readonly placeholder: string
-  readonly default?: string
-}
-
-interface ChoiceOption extends OptionBase {
-  readonly type: 'choice'
-  readonly choices: readonly string[]
-  readonly default?: string
-}
-
-/** `integer`: a whole number, not negative. `bytes`: the same with a unit: `4096`, `64MiB`, `1GB`. The limits are inclusive. */
-interface NumberOption extends OptionBase {
-  readonly type: 'integer' | 'bytes'
-  readonly placeholder: string
-  readonly min?: number
-  readonly max?: number
-  readonly default?: number
-}
-
-export type OptionSpec = BooleanOption | StringOption | ChoiceOption | NumberOption
-export type OptionSpecs = Readonly<Record<string, OptionSpec>>
-
-export interface PositionalSpec {
-  readonly description: string
-  /** Only after all that are not. */
-  readonly optional?: true
-}
-/** In the order of the command line; shown in capitals. */
-export type PositionalSpecs = Readonly<Record<string, PositionalSpec>>
-
-/** Every command also takes `--help`. */
-export interface CommandSpec<O extends OptionSpecs = OptionSpecs, P extends PositionalSpecs = PositionalSpecs> {
-  readonly name: string
-  /** What it does, in a phrase. */
-  readonly summary: string
-  /** Paragraphs for its help. */
-  readonly details?: string
-  readonly positionals: P
-  readonly options: O
-}
 
 type ValueOf<O extends OptionSpec> = O extends BooleanOption
   ? boolean
@@ -83,13 +38,6 @@ export type PositionalValues<P extends PositionalSpecs> = {
 export type Parsed<O extends OptionSpecs, P extends PositionalSpecs> =
   | { readonly help: string }
   | { readonly help?: never; readonly options: OptionValues<O>; readonly positionals: PositionalValues<P> }
-
-/** A command whose values get their types from the literals in `spec`. */
-export function defineCommand<const O extends OptionSpecs, const P extends PositionalSpecs>(
-  spec: CommandSpec<O, P>,
-): CommandSpec<O, P> {
-  return spec
-}
 
 /**
  * What the arguments behind the command's name say. With `--help` among them it is the help, whatever else is wrong.

@@ -1,6 +1,7 @@
 import type { WalErrorCode } from '../mod.ts'
 import { WalError } from '../mod.ts'
-import type { CommandSpec, OptionSpecs, OptionValues, PositionalSpecs, PositionalValues } from './args.ts'
+import type { OptionValues, PositionalValues } from './args.ts'
+import type { CommandSpec, OptionSpecs, PositionalSpecs } from './spec.ts'
 
 /** 0: fine. 1: damage, or a negative answer. 2: wrong use. */
 export type ExitCode = 0 | 1 | 2

@@ -1,6 +1,7 @@
 /** The help of the program and of its commands. */
-import type { CommandSpec, OptionSpec } from './args.ts'
+
 import { formatBytes, formatCount, table } from './output.ts'
+import type { CommandSpec, OptionSpec } from './spec.ts'
 
 /** What `walv COMMAND --help` prints. */
 export function commandHelp(spec: CommandSpec): string {

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { defineCommand, findCommand, type OptionValues, parseCommand } from '../../src/cli/args.ts'
+import { findCommand, type OptionValues, parseCommand } from '../../src/cli/args.ts'
 import { programHelp } from '../../src/cli/help.ts'
+import { defineCommand } from '../../src/cli/spec.ts'
 import { isError } from './import/vector-files.ts'
 
 const command = defineCommand({

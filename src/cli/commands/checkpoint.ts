@@ -1,11 +1,11 @@
 import { monotonicMs } from '../../clock.ts'
 import { DurableIndex, WalError } from '../../mod.ts'
-import { defineCommand } from '../args.ts'
 import { type Command, command, type ExitCode, printJson, printLine } from '../command.ts'
 import { ENGINES, type Engine, makeIndex } from '../engines.ts'
 import { seqOrNull } from '../json.ts'
 import { engineOf, indexKind, snapshotsIn, UNWARNED } from '../opening.ts'
 import { formatBytes, formatDuration, formatQuantity } from '../output.ts'
+import { defineCommand } from '../spec.ts'
 
 const spec = defineCommand({
   name: 'checkpoint',

@@ -1,10 +1,10 @@
 import { WalError } from '../../mod.ts'
 import { type ConvertOptions, type ConvertReport, convertToV1, convertToV2 } from '../../v1/mod.ts'
-import { defineCommand } from '../args.ts'
 import { type Command, command, type ExitCode, printJson, printLine } from '../command.ts'
 import { needEmpty, openToLook } from '../opening.ts'
 import { formatQuantity } from '../output.ts'
 import { startProgress } from '../progress.ts'
+import { defineCommand } from '../spec.ts'
 
 const spec = defineCommand({
   name: 'convert',

@@ -1,10 +1,10 @@
 import { diagnose } from '../../mod.ts'
-import { defineCommand } from '../args.ts'
 import { type Command, command, type ExitCode, printLine } from '../command.ts'
 import { findingsToText, stepsToText } from '../diagnosis.ts'
 import { diagnosisToJson } from '../json.ts'
 import { findLostIds } from '../lost-ids.ts'
 import { startProgress } from '../progress.ts'
+import { defineCommand } from '../spec.ts'
 
 const spec = defineCommand({
   name: 'doctor',

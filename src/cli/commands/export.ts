@@ -1,12 +1,12 @@
 import { extname } from 'node:path'
 import { monotonicMs } from '../../clock.ts'
 import { DurableIndex, flat, WalError } from '../../mod.ts'
-import { defineCommand } from '../args.ts'
 import { type Command, command, type ExitCode, printJson, printLine } from '../command.ts'
 import { type Entry, idLines, jsonLines, npyPieces } from '../export-formats.ts'
 import { NewFile } from '../new-file.ts'
 import { indexKind } from '../opening.ts'
 import { formatDuration, formatQuantity } from '../output.ts'
+import { defineCommand } from '../spec.ts'
 
 const spec = defineCommand({
   name: 'export',

@@ -1,6 +1,6 @@
 import { monotonicMs } from '../../clock.ts'
 import { DurableIndex, type FlatOptions, type InsertManyItem, MAX_ID_BYTES, type Metric, WalError } from '../../mod.ts'
-import { defineCommand, type OptionValues } from '../args.ts'
+import type { OptionValues } from '../args.ts'
 import { type Command, command, type ExitCode, printJson, printLine } from '../command.ts'
 import { ENGINES, type Engine, makeIndex } from '../engines.ts'
 import { asDocuments, isDocument, needAlike } from '../import/documents.ts'
@@ -18,6 +18,7 @@ import {
 import { engineOf, indexKind, metricFor, UNWARNED } from '../opening.ts'
 import { formatDuration, formatQuantity } from '../output.ts'
 import { startProgress } from '../progress.ts'
+import { defineCommand } from '../spec.ts'
 
 const spec = defineCommand({
   name: 'import',

@@ -1,11 +1,11 @@
 import { epochMs } from '../../clock.ts'
 import { type Damage, nodeDisk, scanLog, type WalEntry, WalError, type WalRecord } from '../../mod.ts'
 import { readV1Directory, recoverV1, type V1Record } from '../../v1/mod.ts'
-import { defineCommand } from '../args.ts'
 import { type Command, command, type ExitCode, printLine } from '../command.ts'
 import { damageToJson, recordToJson, v1RecordToJson } from '../json.ts'
 import { isSelected, type LogSelection, RECORD_TYPES, type Selectable, timeFrom } from '../log-selection.ts'
 import { openToLook } from '../opening.ts'
+import { defineCommand } from '../spec.ts'
 import { damageToText, quote, recordToText, v1RecordToText } from '../text.ts'
 
 const spec = defineCommand({

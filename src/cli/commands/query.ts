@@ -1,8 +1,8 @@
 import { DurableIndex, type Filter, flat, type Hit, type Metric, WalError } from '../../mod.ts'
-import { defineCommand } from '../args.ts'
 import { type Command, command, type ExitCode, printJson, printLine } from '../command.ts'
 import { indexKind, metricFor } from '../opening.ts'
 import { formatCount, table } from '../output.ts'
+import { defineCommand } from '../spec.ts'
 import { escapeControls, quote } from '../text.ts'
 
 const spec = defineCommand({

@@ -1,5 +1,4 @@
 import { type Diagnosis, diagnose, type RecoveryReport, repair as repairLog, WalError } from '../../mod.ts'
-import { defineCommand } from '../args.ts'
 import { canAsk, confirm } from '../ask.ts'
 import { type Command, command, type ExitCode, printLine } from '../command.ts'
 import { findingsToText, idsToText, inside, listToText, paragraph, recordsToText, stepsToText } from '../diagnosis.ts'
@@ -7,6 +6,7 @@ import { repairToJson } from '../json.ts'
 import { findLostIds } from '../lost-ids.ts'
 import { UNWARNED } from '../opening.ts'
 import { startProgress } from '../progress.ts'
+import { defineCommand } from '../spec.ts'
 
 const spec = defineCommand({
   name: 'repair',

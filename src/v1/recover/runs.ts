@@ -1,12 +1,7 @@
 import type { V1Section } from './record-index.ts'
+import type { Stretch } from './stretch-chains.ts'
 import { Chains } from './stretch-chains.ts'
 import { TakenPlaces } from './taken-places.ts'
-
-/** From a section's first number to its last. */
-export interface Stretch {
-  readonly from: bigint
-  readonly through: bigint
-}
 
 /** For every section, the run that it belongs to, in file order; `recoverV1` says by which rule. Takes n log n time, whatever the numbers are. */
 export function runsOf(sections: readonly V1Section[]): number[] {

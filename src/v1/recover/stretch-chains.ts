@@ -1,5 +1,3 @@
-import type { Stretch } from './runs.ts'
-
 /** The beginning of a stretch, what begins where that ends, and a leap over many such steps. */
 interface Link {
   readonly from: bigint
@@ -38,4 +36,10 @@ function linked(stretches: readonly Stretch[]): Map<bigint, Link> {
     links.set(from, { from, steps: next ? next.steps + 1 : 0, next, leap: isDouble ? over.leap : next })
   }
   return links
+}
+
+/** From a section's first number to its last. */
+export interface Stretch {
+  readonly from: bigint
+  readonly through: bigint
 }
