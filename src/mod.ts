@@ -54,7 +54,7 @@ export type {
   RecoveryReport,
   ReplayOptions,
   Snapshot,
-  SnapshotTarget,
+  SnapshotWriter,
   Transaction,
   TransactionState,
 } from './log/log.ts'

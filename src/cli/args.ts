@@ -1,3 +1,9 @@
+/** Parses a command line against what a command takes. */
+
+import { parseArgs } from 'node:util'
+import { WalError } from '../mod.ts'
+import { commandHelp } from './help.ts'
+import { formatBytes, formatCount } from './output.ts'
 import type {
   BooleanOption,
   ChoiceOption,
@@ -7,12 +13,6 @@ import type {
   OptionSpecs,
   PositionalSpecs,
 } from './spec.ts'
-/** Parses a command line against what a command takes. */
-
-import { parseArgs } from 'node:util'
-import { WalError } from '../mod.ts'
-import { commandHelp } from './help.ts'
-import { formatBytes, formatCount } from './output.ts'
 import { suggest } from './suggest.ts'
 import { cut, quote } from './text.ts'
 

@@ -1,15 +1,15 @@
 import { basename, dirname } from 'node:path'
 import type { Disk, DiskEntry } from './disk.ts'
-import { syncNames, TEMPORARY_SUFFIX } from './names.ts'
+import { changeNames, TEMPORARY_SUFFIX } from './names.ts'
 
 /**
  * Makes a directory, its name durable. One whose sync fails is removed again, as no later sync could be trusted to make its name durable; and so is one
  * that is there though the disk failed to make it. `EEXIST` if it was there before.
  */
-export async function makeDirectory(disk: Disk, path: string): Promise<void> {
+export async function createDirectory(disk: Disk, path: string): Promise<void> {
   let isMade = false
   try {
-    await syncNames(disk, dirname(path), async () => {
+    await changeNames(disk, dirname(path), async () => {
       await disk.makeDirectory(path)
       isMade = true
     })
@@ -32,19 +32,19 @@ const OPERATORS: ReadonlySet<string | undefined> = new Set(['EBUSY', 'EXDEV', 'E
  * name beside it and back: whoever made it may have been told that its name is not durable, and was killed before it was removed. It stays what it is, a link or of whatever mode, as an
  * operator may have made it; and what cannot be renamed no process of walv made.
  */
-export async function ensureFolder(disk: Disk, path: string): Promise<void> {
+export async function ensureDirectory(disk: Disk, path: string): Promise<void> {
   const aside = path + TEMPORARY_SUFFIX
   const names = (await disk.list(dirname(path))).map(({ name }) => name)
   try {
     if (!names.includes(basename(path)) && names.includes(basename(aside))) {
-      await syncNames(disk, dirname(path), () => disk.rename(aside, path))
+      await changeNames(disk, dirname(path), () => disk.rename(aside, path))
       return
     }
-    await makeDirectory(disk, path)
+    await createDirectory(disk, path)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
     const isEmpty = (await disk.list(path)).length === 0
-    await syncNames(disk, dirname(path), isEmpty ? () => renameThereAndBack(disk, path, aside) : undefined)
+    await changeNames(disk, dirname(path), isEmpty ? () => renameThereAndBack(disk, path, aside) : undefined)
   }
 }
 

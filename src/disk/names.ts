@@ -8,7 +8,7 @@ const stepsUnderWay = new WeakMap<Disk, Map<string, Promise<void>>>()
  * Changes names in a directory and makes them durable, one such step at a time in a directory. A sync that fails may drop every change that is not durable yet,
  * and a later one then succeeds without it. So no change waits for its sync where the sync of another can fail.
  */
-export async function syncNames(
+export async function changeNames(
   disk: Disk,
   directory: string,
   change: () => Promise<unknown> = NOTHING,

@@ -6,12 +6,12 @@ import { assert, WalError, type WalErrorCode } from '../errors.ts'
 import { decodeRecord } from '../format/decode.ts'
 import { SnapshotStore } from '../log/checkpoint/snapshot-store.ts'
 import { type ContentRules, type RecoveryPolicy, settingsOf, type WalSettings } from '../log/options.ts'
-import { refuseLoss, type Survey } from '../log/recover/analysis.ts'
+import { type Analysis, refuseLoss } from '../log/recover/analysis.ts'
 import { DamageList } from '../log/recover/damage-list.ts'
 import { isTold, type LossNote } from '../log/recover/loss-notes.ts'
 import { policiesFor, refuseAborted } from '../log/recover/recover.ts'
-import { type Found, look } from '../log/recover/snapshot-choice.ts'
-import { SegmentWalk } from '../log/segment/segment-scan.ts'
+import { examineLog, type LogFindings } from '../log/recover/snapshot-choice.ts'
+import { SegmentScan } from '../log/segment/segment-scan.ts'
 import { checkOptions, type OptionNames } from '../option-names.ts'
 import { readV1Directory } from '../v1/read/reader.ts'
 import { moveLock, type Remedy, remedyFor, remedyForRefusal } from './remedy.ts'
@@ -130,13 +130,13 @@ async function examine(settings: WalSettings): Promise<Omit<Diagnosis, 'writer'>
 }
 
 async function examineV2(settings: WalSettings): Promise<Omit<Diagnosis, 'writer'>> {
-  const { found, senseless } = await lookAtAll(settings)
-  const { surveyed, judged } = found
+  const { found, undecodable } = await lookAtAll(settings)
+  const { analysis, choice } = found
   const { disk, directory } = settings
   const { rescue } = found
-  const checkpoint = rescue?.checkpoint ?? judged.checkpoint
-  const damage = [...found.damage, ...senseless]
-  if (surveyed.segments.length === 0 && damage.length === 0) {
+  const checkpoint = rescue?.checkpoint ?? choice.checkpoint
+  const damage = [...found.damage, ...undecodable]
+  if (analysis.segments.length === 0 && damage.length === 0) {
     const none = new WalError('WALV_NOT_FOUND', `There is no log in ${directory}.`)
     return unusable(directory, none, { damage, format: undefined })
   }
@@ -151,10 +151,10 @@ async function examineV2(settings: WalSettings): Promise<Omit<Diagnosis, 'writer
     refusal: refusalOf(directory, damage, policiesFor(found)),
     format: 'v2',
     damage,
-    recoverable: recoverableOf(surveyed, judged.checkpoint?.sequenceNumber),
-    snapshotProved: judged.proved,
+    recoverable: recoverableOf(analysis, choice.checkpoint?.sequenceNumber),
+    snapshotProved: choice.proved,
     losses,
-    remedy: await remedyFor({ disk, directory, damage: found.damage, senseless, surveyed, covered, rescue }),
+    remedy: await remedyFor({ disk, directory, damage: found.damage, undecodable, analysis, covered, rescue }),
   }
 }
 
@@ -185,10 +185,10 @@ function unusable(
   }
 }
 
-async function lookAtAll(settings: WalSettings, tries = TRIES): Promise<{ found: Found; senseless: Damage[] }> {
-  const found = await look(settings, new SnapshotStore(settings.disk, settings.directory))
+async function lookAtAll(settings: WalSettings, tries = TRIES): Promise<{ found: LogFindings; undecodable: Damage[] }> {
+  const found = await examineLog(settings, new SnapshotStore(settings.disk, settings.directory))
   try {
-    return { found, senseless: await senselessRecords(settings, found.surveyed) }
+    return { found, undecodable: await senselessRecords(settings, found.analysis) }
   } catch (error) {
     if (tries === 1 || (error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
     return lookAtAll(settings, tries - 1)
@@ -196,12 +196,12 @@ async function lookAtAll(settings: WalSettings, tries = TRIES): Promise<{ found:
 }
 
 /** Records that verify and do not decode: something other than walv wrote them, or a defect of it. */
-async function senselessRecords({ disk, signal }: WalSettings, { segments, endSeq }: Survey): Promise<Damage[]> {
+async function senselessRecords({ disk, signal }: WalSettings, { segments, endSeq }: Analysis): Promise<Damage[]> {
   const list = new DamageList()
   for (const segment of segments) {
-    const walk = await SegmentWalk.open(
+    const scan = await SegmentScan.open(
       disk,
-      { ...segment, stopSeq: endSeq },
+      { ...segment, scanEnd: endSeq },
       {
         record({ memory, offset }, at, header, bytes) {
           const { seq } = header
@@ -215,9 +215,9 @@ async function senselessRecords({ disk, signal }: WalSettings, { segments, endSe
       },
     )
     try {
-      while (!walk.done) await walk.run(signal)
+      while (!scan.done) await scan.run(signal)
     } finally {
-      await walk.close()
+      await scan.close()
     }
   }
   return list.all()
@@ -244,7 +244,7 @@ function refusalOf(
   }
 }
 
-function recoverableOf({ tally, ...found }: Survey, snapshotSeq: number | undefined): Recoverable {
+function recoverableOf({ tally, ...found }: Analysis, snapshotSeq: number | undefined): Recoverable {
   const open = [...tally.transactions.open.values()]
   return {
     records: tally.entries,

@@ -5,7 +5,7 @@ import type { WalErrorCode } from '../errors.ts'
 import { segmentNumber } from '../format/segment.ts'
 import type { SnapshotManifest } from '../log/checkpoint/snapshot-manifest.ts'
 import { LOCK_FILE, QUARANTINE_FOLDER, SNAPSHOT_FOLDER } from '../log/layout.ts'
-import type { Survey } from '../log/recover/analysis.ts'
+import type { Analysis } from '../log/recover/analysis.ts'
 import { isForeignSegment, type Move, movesHome, type Placed, placesOf } from './misplaced.ts'
 
 /**
@@ -40,8 +40,8 @@ export interface Illness {
   /** What the survey and the snapshots showed. */
   readonly damage: readonly Damage[]
   /** Records that verify and do not decode. */
-  readonly senseless: readonly Damage[]
-  readonly surveyed: Survey
+  readonly undecodable: readonly Damage[]
+  readonly analysis: Analysis
   /** Whether a verified snapshot holds the effect of everything that is lost. */
   readonly covered: boolean
   /** The snapshot to begin the log anew from. */
@@ -50,16 +50,16 @@ export interface Illness {
 
 /** For a log that this walv can read. */
 export async function remedyFor(illness: Illness): Promise<Remedy> {
-  const { damage, senseless, surveyed, directory } = illness
+  const { damage, undecodable, analysis, directory } = illness
   const serious = damage.filter(({ kind }) => kind !== 'torn-tail')
   const needless = await beforeHole(illness)
   const files = [...rewrittenFiles(illness), ...(await badSnapshots(illness))]
   if (damage.some(isForeignSegment)) return foreignSegments(illness)
   if (illness.rescue) return beginAnewFrom(illness, illness.rescue)
-  if (surveyed.logId === undefined && serious.length > 0) return nothingReadable(directory)
+  if (analysis.logId === undefined && serious.length > 0) return nothingReadable(directory)
   if (files.length > 0 || damage.some(isPassedOver))
     return { kind: 'repair', files, steps: repairSteps(illness, serious) }
-  if (senseless.length > 0) return { kind: 'restore-backup', files: [], steps: senselessSteps(directory) }
+  if (undecodable.length > 0) return { kind: 'restore-backup', files: [], steps: senselessSteps(directory) }
   if (needless.length > 0) return moveNeedless(directory, needless)
   if (serious.some(isStray)) return moveStray(directory, serious.filter(isStray))
   if (serious.length > 0) return { kind: 'open', files: [], steps: [...unreadableSteps(serious), CHECKPOINT_STEP] }
@@ -95,11 +95,11 @@ const isPassedOver = ({ kind }: Damage): boolean => kind === 'passed-over'
 const isStray = ({ kind, acknowledged }: Damage): boolean => kind === 'foreign' && acknowledged === false
 
 /** Segments that a repair writes anew. */
-function rewrittenFiles({ damage, surveyed }: Illness): string[] {
+function rewrittenFiles({ damage, analysis }: Illness): string[] {
   const damaged = new Set(
     damage.filter((each) => each.kind !== 'torn-tail' && !isCoveredHole(each)).map(({ file }) => file),
   )
-  return surveyed.segments.map(({ name }) => name).filter((name) => damaged.has(name))
+  return analysis.segments.map(({ name }) => name).filter((name) => damaged.has(name))
 }
 
 /** Snapshots that do not verify and of which something is there. */
@@ -135,7 +135,7 @@ function repairSteps({ directory, covered }: Illness, damage: readonly Damage[])
   return damage.some(({ kind }) => kind === 'snapshot') ? [...steps, LEAVE_QUARANTINE_STEP] : steps
 }
 
-function beginAnewFrom({ surveyed, directory }: Illness, { checkpoint }: SnapshotManifest): Remedy {
+function beginAnewFrom({ analysis, directory }: Illness, { checkpoint }: SnapshotManifest): Remedy {
   const { sequenceNumber: through, replayFrom } = checkpoint
   const snapshot = `${SNAPSHOT_FOLDER}/${checkpoint.snapshot!.name}`
   const open = replayFrom > through ? '' : ', and what transactions did that were open then'
@@ -144,7 +144,7 @@ function beginAnewFrom({ surveyed, directory }: Illness, { checkpoint }: Snapsho
     `Without them, begin the log anew from ${snapshot}, which holds everything through record ${through}. What was logged after that is given up${open}. With the writer stopped:\nnpx walv repair ${quoted(directory)}`,
     `Then write again what came after record ${through}, from where it came.`,
   ]
-  return { kind: 'repair', files: surveyed.segments.map(({ name }) => name), steps, snapshot }
+  return { kind: 'repair', files: analysis.segments.map(({ name }) => name), steps, snapshot }
 }
 
 /** While the log names a snapshot, its remains in quarantine/ tell that the loss of it is known. */

@@ -25,20 +25,20 @@ export const FRAME_TYPES = {
   custom: 10,
   gap: 11,
   /** Carries only its header: what was durable when it was written. Takes no sequence number. */
-  promise: 12,
+  watermark: 12,
 } as const
 
 export type FrameType = (typeof FRAME_TYPES)[keyof typeof FRAME_TYPES]
 
 /** The payload starts with the u64 id of the transaction that the record belongs to. */
 export const FLAG_IN_TRANSACTION = 1
-/** On a promise: the log was closed in order, and nothing follows in this process. */
+/** On a watermark: the log was closed in order, and nothing follows in this process. */
 export const FLAG_CLOSED = 2
 const KNOWN_FLAGS = FLAG_IN_TRANSACTION | FLAG_CLOSED
 
 export interface FrameHeader {
   readonly payloadBytes: number
-  /** Sequence number of the record; of a promise, that of the next record. */
+  /** Sequence number of the record; of a watermark, that of the next record. */
   readonly seq: number
   /** Every record with a smaller sequence number was durable when this frame was written. */
   readonly durableBefore: number
@@ -48,7 +48,7 @@ export interface FrameHeader {
 }
 
 /** Whether a frame of this type is a record and takes a sequence number. */
-export const takesSequence = (type: FrameType): boolean => type < FRAME_TYPES.promise
+export const takesSequence = (type: FrameType): boolean => type < FRAME_TYPES.watermark
 
 const pieceCount = (payloadBytes: number): number =>
   Math.max(1, Math.ceil(alignUp(payloadBytes, FRAME_ALIGNMENT) / CRC_PIECE_BYTES))
@@ -79,11 +79,17 @@ export function sealFrame(target: ByteBuffer, at: number, header: FrameHeader, s
   view.setUint8(at + 30, header.type)
   view.setUint8(at + 31, header.flags)
   view.setUint32(at + 32, sealPieces(view, start, end, seed), true)
-  sealPromise(target, at, header.durableBefore, seed, offset)
+  sealWatermark(target, at, header.durableBefore, seed, offset)
 }
 
-/** Writes the promise of a frame, and its header's sum anew. */
-export function sealPromise(target: ByteBuffer, at: number, durableBefore: number, seed: number, offset: number): void {
+/** Writes the watermark of a frame, and its header's sum anew. */
+export function sealWatermark(
+  target: ByteBuffer,
+  at: number,
+  durableBefore: number,
+  seed: number,
+  offset: number,
+): void {
   setUint64(target.view, at + 16, durableBefore)
   target.view.setUint32(at + 36, headerSum(target.view, at, seed, offset), true)
 }
@@ -125,7 +131,7 @@ export function readFrameHeader(source: ByteBuffer, at: number, seed: number, of
     !Number.isNaN(header.seq) &&
     header.durableBefore <= header.seq &&
     header.type >= FRAME_TYPES.insert &&
-    header.type <= FRAME_TYPES.promise &&
+    header.type <= FRAME_TYPES.watermark &&
     (header.flags & ~KNOWN_FLAGS) === 0
   return sane ? header : undefined
 }

@@ -1,4 +1,5 @@
 import type { Metric } from '../entry.ts'
+import type { SnapshotWriter } from '../log/log.ts'
 import type { LongWork } from './opening-work.ts'
 
 /**
@@ -57,14 +58,6 @@ export interface FrozenIndex {
   save(files: SnapshotWriter): Promise<void>
   /** Lets go of what was frozen; always called, also after a failed save. */
   release(): void
-}
-
-/** A folder that is being written and becomes a snapshot. Hashing, syncing and renaming are the caller's. */
-export interface SnapshotWriter {
-  /** Writes a file from pieces; `name` is a plain file name. */
-  write(name: string, pieces: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<void>
-  /** For an engine that writes files itself: registers `name` and gives the path to write to. */
-  path(name: string): string
 }
 
 /** A verified snapshot folder. */

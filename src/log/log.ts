@@ -19,7 +19,7 @@ export interface CheckpointRequest {
    * Writes the snapshot's files. Called once, at once; may go on while the log is appended to. What it returns is found again as
    * `snapshot.reference.info`.
    */
-  readonly snapshot: (target: SnapshotTarget) => Promise<JsonValue>
+  readonly snapshot: (target: SnapshotWriter) => Promise<JsonValue>
 }
 
 export interface ReadOptions {
@@ -95,7 +95,7 @@ export interface RecoveryReport {
   /** Ranges that an earlier repair recorded as lost. */
   readonly gaps: readonly { readonly from: number; readonly through: number }[]
   readonly closedInOrder: boolean
-  /** Records at the end that no promise covered, written again and synced before anything else. */
+  /** Records at the end that no watermark covered, written again and synced before anything else. */
   readonly reproved: number
   /** Paths of what was copied or moved to `quarantine/`. */
   readonly quarantined: readonly string[]
@@ -105,7 +105,7 @@ export interface RecoveryReport {
 }
 
 /** Where a snapshot is written to. Hashing, syncing and renaming are done around it. */
-export interface SnapshotTarget {
+export interface SnapshotWriter {
   /** Writes a file from pieces. `name` is a plain file name. */
   write(name: string, pieces: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<void>
   /** For what writes files itself: registers `name` and gives the path to write to. */

@@ -5,14 +5,21 @@ import type { DirectoryLock } from './directory-lock.ts'
 import { LOCK_FILE, refuseDirectory } from './layout.ts'
 import type { WalSettings } from './options.ts'
 import { readDirectory } from './recover/directory.ts'
-import { continueLog, ensureDirectory, type Recovered, recover, removeLeftovers, syncFirst } from './recover/recover.ts'
+import {
+  continueLog,
+  ensureDirectoryPath,
+  type Recovered,
+  recover,
+  removeLeftovers,
+  syncFirst,
+} from './recover/recover.ts'
 import { SegmentList } from './segment/segments.ts'
 import { takeLock } from './take-lock.ts'
 import { TransactionTable } from './transaction/transactions.ts'
 import { GroupCommit } from './write/group-commit.ts'
 
 /** What only a log that is open for writing has. */
-export interface Writing {
+export interface OpenLog {
   readonly lock: DirectoryLock
   readonly writer: GroupCommit
   readonly transactions: TransactionTable
@@ -27,8 +34,8 @@ export interface Writing {
 export async function openForWriting(
   settings: WalSettings,
   snapshots: SnapshotStore,
-): Promise<{ readonly recovered: Recovered; readonly writing: Writing }> {
-  await ensureDirectory(settings.disk, settings.directory)
+): Promise<{ readonly recovered: Recovered; readonly writing: OpenLog }> {
+  await ensureDirectoryPath(settings.disk, settings.directory)
   await refuseUnlockable(settings)
   const lock = await takeLock(settings)
   try {
@@ -52,19 +59,19 @@ async function startWriting(
   recovered: Recovered,
   snapshots: SnapshotStore,
   lock: DirectoryLock,
-): Promise<Writing> {
+): Promise<OpenLog> {
   const { disk, directory } = settings
-  const { survey } = recovered
-  await syncFirst(disk, directory, survey)
+  const { analysis } = recovered
+  await syncFirst(disk, directory, analysis)
   const { logId, segment, header, offset, superseded } = await continueLog(settings, recovered)
-  const kept = survey.segments.filter(({ firstSeq }) => firstSeq < header.firstSeq)
-  const isWhole = recovered.report.damage.every(isHarmless) && survey.tally.undecodableCheckpoints === 0
+  const kept = analysis.segments.filter(({ firstSeq }) => firstSeq < header.firstSeq)
+  const isWhole = recovered.report.damage.every(isHarmless) && analysis.tally.undecodableCheckpoints === 0
   const damaged = settings.recovery === 'salvage' ? damagedFiles(recovered) : new Set<string>()
   const segments = new SegmentList(disk, directory, logId, kept, damaged)
   segments.add(segment, header)
   const isEvidence = (name: string): boolean =>
-    damaged.has(name) || (!isWhole && survey.supersededSegments.includes(name))
-  const { endSeq: nextSeq, tally } = survey
+    damaged.has(name) || (!isWhole && analysis.supersededSegments.includes(name))
+  const { endSeq: nextSeq, tally } = analysis
   const start = { lock, logId, segment, previous: header.previous, offset, nextSeq, lastTimestamp: tally.lastTimestamp }
   // The writer and the table need each other: the writer tells of refusals only once it has been appended to.
   let transactions: TransactionTable

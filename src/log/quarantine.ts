@@ -1,7 +1,7 @@
 import { basename, dirname, join } from 'node:path'
-import { ensureFolder, ignoreMissing, listFolder } from '../disk/directories.ts'
+import { ensureDirectory, ignoreMissing, listFolder } from '../disk/directories.ts'
 import { type Disk, type DiskEntry, writeFully } from '../disk/disk.ts'
-import { syncNames, TEMPORARY_SUFFIX } from '../disk/names.ts'
+import { changeNames, TEMPORARY_SUFFIX } from '../disk/names.ts'
 import { readAround } from '../disk/read-around.ts'
 import { QUARANTINE_FOLDER } from './layout.ts'
 
@@ -25,7 +25,7 @@ export async function moveToQuarantine(
   const folder = await quarantineIn(disk, directory)
   const target = await freePath(disk, folder, basename(from))
   try {
-    await syncNames(disk, dirname(from), async () => {
+    await changeNames(disk, dirname(from), async () => {
       await disk.rename(from, target)
       gone()
       await disk.syncDirectory(folder)
@@ -36,7 +36,7 @@ export async function moveToQuarantine(
     await copyInto(disk, from, target, found.kind)
     if (!(await isSame(disk, from, target, found.kind)))
       throw Object.assign(new Error(`EIO: ${target} is not what ${from} is`), { code: 'EIO' })
-    await syncNames(disk, dirname(from), async () => {
+    await changeNames(disk, dirname(from), async () => {
       await disk.remove(from)
       gone()
     })
@@ -67,7 +67,7 @@ export async function copyToQuarantine(disk: Disk, directory: string, name: stri
 
 async function quarantineIn(disk: Disk, directory: string): Promise<string> {
   const folder = join(directory, QUARANTINE_FOLDER)
-  await ensureFolder(disk, folder)
+  await ensureDirectory(disk, folder)
   return folder
 }
 

@@ -19,11 +19,11 @@ import {
   type ReplayOptions,
   type Snapshot,
 } from './log.ts'
-import { openForWriting, type Writing } from './open.ts'
+import { type OpenLog, openForWriting } from './open.ts'
 import { type ContentRules, settingsOf, type WalOptions, type WalSettings, wholeNumber } from './options.ts'
 import { OpenReaders } from './read/open-readers.ts'
 import { RecordReader, readItems } from './read/record-reader.ts'
-import { committedUnits } from './read/replay.ts'
+import { replayUnits } from './read/replay.ts'
 import { type Recovered, recover, refuseAborted } from './recover/recover.ts'
 import type { SegmentExtent } from './segment/segment-scan.ts'
 import { closedError } from './write/append-error.ts'
@@ -76,7 +76,7 @@ export class Wal implements Log {
   readonly #settings: WalSettings
   readonly #recovered: Recovered
   readonly #snapshots: SnapshotStore
-  readonly #writing: Writing | undefined
+  readonly #writing: OpenLog | undefined
   readonly #readers = new OpenReaders()
   readonly #openedAt: number
   #closing: Promise<void> | undefined
@@ -85,7 +85,7 @@ export class Wal implements Log {
     settings: WalSettings,
     recovered: Recovered,
     snapshots: SnapshotStore,
-    writing: Writing | undefined,
+    writing: OpenLog | undefined,
   ) {
     this.#settings = settings
     this.#recovered = recovered
@@ -97,7 +97,7 @@ export class Wal implements Log {
   }
 
   /**
-   * Opens a log, which is recovering it: reads and verifies all of it, cuts a torn tail, proves anew what no promise covers. Refuses what it cannot prove.
+   * Opens a log, which is recovering it: reads and verifies all of it, cuts a torn tail, proves anew what no watermark covers. Refuses what it cannot prove.
    * @throws WALV_INVALID_OPTION, WALV_NO_DIRECTORY, WALV_NOT_A_DIRECTORY, WALV_PERMISSION, WALV_LOCKED, WALV_DAMAGED, WALV_V1_DIRECTORY,
    * WALV_UNSUPPORTED_VERSION, WALV_UNSUPPORTED_FEATURE, WALV_DISK_FULL, WALV_IO, WALV_ABORTED
    */
@@ -135,12 +135,12 @@ export class Wal implements Log {
   }
 
   get lastSeq(): number {
-    return (this.#writing?.writer.nextSeq ?? this.#recovered.survey.endSeq) - 1
+    return (this.#writing?.writer.nextSeq ?? this.#recovered.analysis.endSeq) - 1
   }
 
-  /** The last sequence number known to be on stable storage; −1 if there is none. Read-only: the last that a promise in the log covers. */
+  /** The last sequence number known to be on stable storage; −1 if there is none. Read-only: the last that a watermark in the log covers. */
   get durableSeq(): number {
-    return (this.#writing?.writer.durableBefore ?? this.#recovered.survey.durableBefore) - 1
+    return (this.#writing?.writer.durableBefore ?? this.#recovered.analysis.durableBefore) - 1
   }
 
   /** The newest checkpoint whose snapshot is durable and verified. */
@@ -229,7 +229,7 @@ export class Wal implements Log {
           ? undefined
           : after + 1)
     const records = this.read({ from, signal, borrow })
-    return committedUnits(records, after, (begin, through) => until(this.read({ from: begin, signal }), through))
+    return replayUnits(records, after, (begin, through) => until(this.read({ from: begin, signal }), through))
   }
 
   /**
@@ -263,15 +263,15 @@ export class Wal implements Log {
   }
 
   stats(): WalStats {
-    const { survey } = this.#recovered
+    const { analysis } = this.#recovered
     const writing = this.#writing
     const counters = writing?.writer.counters
     return {
-      firstSeq: writing?.segments.firstSeq ?? survey.firstSeq,
+      firstSeq: writing?.segments.firstSeq ?? analysis.firstSeq,
       lastSeq: this.lastSeq,
       durableSeq: this.durableSeq,
-      segments: writing?.segments.count ?? survey.segments.length,
-      bytes: writing?.segments.bytes ?? survey.segments.reduce((sum, { bytes }) => sum + bytes, 0),
+      segments: writing?.segments.count ?? analysis.segments.length,
+      bytes: writing?.segments.bytes ?? analysis.segments.reduce((sum, { bytes }) => sum + bytes, 0),
       pendingBytes: writing?.writer.pendingBytes ?? 0,
       groups: counters?.groups ?? 0,
       syncs: counters?.syncs ?? 0,
@@ -364,14 +364,14 @@ export class Wal implements Log {
   #extent(): { extents: SegmentExtent[]; before: number } {
     if (this.#writing)
       return { extents: this.#writing.segments.extents(), before: this.#writing.writer.acknowledgedBefore }
-    return { extents: [...this.#recovered.survey.segments], before: this.#recovered.survey.endSeq }
+    return { extents: [...this.#recovered.analysis.segments], before: this.#recovered.analysis.endSeq }
   }
 
   #needOpen(): void {
     if (this.#closing) throw closedError(this.directory)
   }
 
-  #writable(): Writing {
+  #writable(): OpenLog {
     this.#needOpen()
     if (this.#writing) return this.#writing
     throw new WalError(

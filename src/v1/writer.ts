@@ -1,7 +1,7 @@
 import { dirname, join, resolve } from 'node:path'
 import { epochMs } from '../clock.ts'
 import { type Disk, type DiskFile, writeFully } from '../disk/disk.ts'
-import { syncNames } from '../disk/names.ts'
+import { changeNames } from '../disk/names.ts'
 import { echo } from '../echo.ts'
 import { WalError } from '../errors.ts'
 import { checkOptions, type OptionNames } from '../option-names.ts'
@@ -162,7 +162,7 @@ export class V1Writer {
 
 async function prepareDirectory(disk: Disk, directory: string): Promise<void> {
   try {
-    await syncNames(disk, dirname(directory), () => disk.makeDirectory(directory))
+    await changeNames(disk, dirname(directory), () => disk.makeDirectory(directory))
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw directoryError(error, dirname(directory))
   }

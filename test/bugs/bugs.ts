@@ -41,7 +41,7 @@ export const BUGS: readonly Bug[] = [
     edits: [
       {
         file: 'src/log/segment/segments.ts',
-        find: 'await syncNames(disk, directory, () => name(temporary, path))',
+        find: 'await changeNames(disk, directory, () => name(temporary, path))',
         replace: 'await name(temporary, path)',
       },
     ],
@@ -52,8 +52,8 @@ export const BUGS: readonly Bug[] = [
     edits: [
       {
         file: 'src/log/write/segment-writer.ts',
-        find: 'group.promise(durableBefore)\n    const bytes = group.frames()',
-        replace: 'group.promise(Math.max(durableBefore, group.nextSeq - 1))\n    const bytes = group.frames()',
+        find: 'group.setWatermark(durableBefore)\n    const bytes = group.frames()',
+        replace: 'group.setWatermark(Math.max(durableBefore, group.nextSeq - 1))\n    const bytes = group.frames()',
       },
     ],
     caughtBy: explorer('log'),
@@ -99,8 +99,8 @@ export const BUGS: readonly Bug[] = [
     edits: [
       {
         file: 'src/log/segment/segments.ts',
-        find: 'this.#extents[0]!.limitSeq <= floorSeq',
-        replace: 'this.#extents[0]!.limitSeq <= floorSeq + 1',
+        find: 'this.#extents[0]!.supersededFrom <= floorSeq',
+        replace: 'this.#extents[0]!.supersededFrom <= floorSeq + 1',
       },
     ],
     caughtBy: explorer('log'),

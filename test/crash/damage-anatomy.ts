@@ -5,7 +5,7 @@
 import type { Files } from './damage-disk.ts'
 
 const HEADER_BYTES = 512
-const FIRST_FRAME = 2 * HEADER_BYTES
+const SEGMENT_HEADER_BYTES = 2 * HEADER_BYTES
 const FRAME_HEADER_BYTES = 40
 const PIECE_BYTES = 8192
 const MAGIC = 0xfe5657f5
@@ -58,7 +58,7 @@ export function segmentsOf(files: Files): Segment[] {
 
 function framesIn(path: string, bytes: Buffer, limit: number): Frame[] {
   const frames: Frame[] = []
-  let at = FIRST_FRAME
+  let at = SEGMENT_HEADER_BYTES
   while (at + FRAME_HEADER_BYTES <= bytes.length) {
     if (bytes.readUInt32LE(at) !== MAGIC) {
       at += 8

@@ -5,7 +5,7 @@ import {
   type Disk,
   type Durability,
   type JsonValue,
-  type SnapshotTarget,
+  type SnapshotWriter,
   type Transaction,
   Wal,
   WalError,
@@ -203,7 +203,7 @@ export class LogSession {
 
 const ON_PURPOSE = new Error('failed on purpose')
 
-async function writeSnapshot(target: SnapshotTarget, seq: number): Promise<JsonValue> {
+async function writeSnapshot(target: SnapshotWriter, seq: number): Promise<JsonValue> {
   await target.write('state', [Buffer.from(snapshotText(seq))])
   await target.write('more', [])
   return { seq }

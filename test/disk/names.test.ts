@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { ensureFolder, makeDirectory } from '../../src/disk/directories.ts'
-import { syncNames } from '../../src/disk/names.ts'
+import { createDirectory, ensureDirectory } from '../../src/disk/directories.ts'
+import { changeNames } from '../../src/disk/names.ts'
 import { segmentName } from '../../src/format/segment.ts'
 import { createSegment } from '../../src/log/segment/segments.ts'
 import type { Fault, Operation } from '../../src/testing/disk/operations.ts'
@@ -32,7 +32,7 @@ test("a sync that fails takes no other's change of names with it, whenever the t
     failFirst(disk, 'syncDirectory', { code: 'EIO' })
     const making = createSegment(disk, DIRECTORY, 2, 4096)
     await turns(later)
-    const removing = syncNames(disk, DIRECTORY, () => disk.remove(segmentAt(1)))
+    const removing = changeNames(disk, DIRECTORY, () => disk.remove(segmentAt(1)))
     const [made, removed] = await Promise.allSettled([making, removing])
     assert.deepEqual([made.status, removed.status].sort(), ['fulfilled', 'rejected'], `${later} turns later`)
     const left = await namesOn(disk.crash('nothing'))
@@ -53,9 +53,9 @@ test('what fails in one step does not end the next one, and steps in two directo
   const held = new Promise<void>((resolve) => {
     release = resolve
   })
-  const failed = syncNames(disk, DIRECTORY, () => held.then(() => Promise.reject(new Error('on purpose'))))
-  const next = syncNames(disk, DIRECTORY, () => putFile(disk, segmentAt(1), Buffer.from('segment')))
-  await syncNames(disk, FOLDER)
+  const failed = changeNames(disk, DIRECTORY, () => held.then(() => Promise.reject(new Error('on purpose'))))
+  const next = changeNames(disk, DIRECTORY, () => putFile(disk, segmentAt(1), Buffer.from('segment')))
+  await changeNames(disk, FOLDER)
   await turns(20)
   assert.deepEqual(await namesOn(disk), ['snapshots'], 'the second step waits for the first')
   release()
@@ -68,7 +68,7 @@ test('steps that are asked for at different times come one after the other all t
   const disk = await emptyDirectory()
   let underWay = 0
   const step = (): Promise<void> =>
-    syncNames(disk, DIRECTORY, async () => {
+    changeNames(disk, DIRECTORY, async () => {
       assert.equal(++underWay, 1, 'two at a time')
       await turns(10)
       underWay--
@@ -88,20 +88,20 @@ for (const [what, kind, fault] of [
   test(`a folder that ${what} is not there, and the next try makes it durably`, async () => {
     const disk = await emptyDirectory()
     failFirst(disk, kind, fault)
-    await assert.rejects(ensureFolder(disk, FOLDER), { code: fault.code })
+    await assert.rejects(ensureDirectory(disk, FOLDER), { code: fault.code })
     assert.deepEqual(await namesOn(disk), [])
     failFirst(disk, 'syncDirectory', { code: 'EIO' })
-    await assert.rejects(syncNames(disk, DIRECTORY), { code: 'EIO' })
-    await ensureFolder(disk, FOLDER)
+    await assert.rejects(changeNames(disk, DIRECTORY), { code: 'EIO' })
+    await ensureDirectory(disk, FOLDER)
     assert.deepEqual(await namesOn(disk.crash('nothing')), ['snapshots'])
   })
 
 test('a folder that is there, or that cannot be made because its parent is not, is left as it is', async () => {
   const disk = await emptyDirectory()
   await disk.makeDirectory(FOLDER)
-  await assert.rejects(makeDirectory(disk, FOLDER), { code: 'EEXIST' })
+  await assert.rejects(createDirectory(disk, FOLDER), { code: 'EEXIST' })
   assert.deepEqual(await namesOn(disk), ['snapshots'])
-  await assert.rejects(makeDirectory(disk, `${DIRECTORY}/missing/folder`), { code: 'ENOENT' })
+  await assert.rejects(createDirectory(disk, `${DIRECTORY}/missing/folder`), { code: 'ENOENT' })
 })
 
 test('an empty folder whose sync failed for a process that was killed then gets its name anew, and one that is not empty is left', async () => {
@@ -110,9 +110,9 @@ test('an empty folder whose sync failed for a process that was killed then gets 
   failFirst(disk, 'syncDirectory', { code: 'EIO' })
   await assert.rejects(disk.syncDirectory(DIRECTORY), { code: 'EIO' })
   const next = disk.kill()
-  await ensureFolder(next, FOLDER)
+  await ensureDirectory(next, FOLDER)
   assert.deepEqual(await namesOn(next.crash('nothing')), ['snapshots'])
   await putFile(next, `${FOLDER}/kept`, Buffer.from('content'))
-  await ensureFolder(next, FOLDER)
+  await ensureDirectory(next, FOLDER)
   assert.deepEqual(await namesOn(next.crash('nothing'), FOLDER), ['kept'])
 })

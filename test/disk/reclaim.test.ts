@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { letGo } from '../../src/disk/reclaim.ts'
+import { removeAndReclaim } from '../../src/disk/reclaim.ts'
 import type { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
 import { contentOf, DIRECTORY, emptyDirectory, namesOn, putFile } from '../support/simulated-log.ts'
 
@@ -28,7 +28,7 @@ test('whatever a power cut leaves at whatever moment, a file that has its name h
     for (const state of disk.crashStates(200)) left.push(state.disk)
     return undefined
   }
-  await letGo(disk, [ONE, TWO], removeBoth(disk))
+  await removeAndReclaim(disk, [ONE, TWO], removeBoth(disk))
   disk.onOperation = undefined
   const found = new Set<string>()
   for (const state of left) {
@@ -47,7 +47,7 @@ test('a removal that fails leaves the files whole, and is told', async () => {
     const disk = await twoFiles()
     const file = await disk.open(ONE, 'read')
     disk.onOperation = (operation) => (operation.kind === kind ? { code: 'EIO' } : undefined)
-    await assert.rejects(letGo(disk, [ONE, TWO], removeBoth(disk)), { code: 'EIO' })
+    await assert.rejects(removeAndReclaim(disk, [ONE, TWO], removeBoth(disk)), { code: 'EIO' })
     assert.equal(await file.size(), 14)
     assert.equal(disk.ops.filter((operation) => operation.kind === 'close').length, 4, 'two were put, two let go of')
   }
@@ -57,7 +57,7 @@ test('a file that cannot be opened, or cut, or closed, is removed all the same',
   for (const kind of ['open', 'truncate', 'close'] as const) {
     const disk = await twoFiles()
     disk.onOperation = (operation) => (operation.kind === kind ? { code: 'EIO' } : undefined)
-    await letGo(disk, [ONE, TWO], removeBoth(disk))
+    await removeAndReclaim(disk, [ONE, TWO], removeBoth(disk))
     disk.onOperation = undefined
     assert.deepEqual(await namesOn(disk.crash('nothing')), [])
   }
@@ -71,7 +71,7 @@ test('a disk that has no use for it is not asked to', async () => {
     Object.defineProperty(file, 'discard', { value: undefined })
     return file
   }
-  await letGo(disk, [ONE], () => disk.remove(ONE))
+  await removeAndReclaim(disk, [ONE], () => disk.remove(ONE))
   assert.deepEqual(
     disk.ops.slice(-3).map(({ kind }) => kind),
     ['open', 'remove', 'close'],

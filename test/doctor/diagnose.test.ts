@@ -205,12 +205,12 @@ test('Of a writer that has signed it is told whether it lives, as far as can be 
   assert.deepEqual(await signed(`${JSON.stringify(before)}\n`), { ...before, alive: false })
   const elsewhere = { ...here, host: 'elsewhere.example' }
   assert.deepEqual(await signed(`${JSON.stringify(elsewhere)}\n`), { ...elsewhere, alive: null })
-  const senseless = [
+  const undecodable = [
     '{"pid":"1","host":"h","startedAt":"t"}',
     '{"pid":1,"host":5,"startedAt":"t"}',
     '{"pid":1,"host":"h","startedAt":5}',
   ]
-  for (const text of ['', '{"pid":1', 'null', '[1,2,3]', ...senseless]) assert.equal(await signed(text), undefined)
+  for (const text of ['', '{"pid":1', 'null', '[1,2,3]', ...undecodable]) assert.equal(await signed(text), undefined)
   // A process of another user lives, although it takes no signal from here.
   for (const [code, alive] of [
     ['EPERM', true],

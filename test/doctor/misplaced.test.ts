@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type SnapshotTarget, Wal } from '../../src/mod.ts'
+import { type SnapshotWriter, Wal } from '../../src/mod.ts'
 import { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
 import { brief, idsIn, insertOf, refusal } from '../support/logs.ts'
 import { alterOn, DIRECTORY, framesOn, namesOn, segmentAt } from '../support/simulated-log.ts'
@@ -124,7 +124,7 @@ test('a snapshot that was quarantined is told once', async () => {
   const disk = new SimulatedDisk({ seed: 1 })
   const wal = await open(disk)
   await wal.append(insertOf('a', 10))
-  const snapshot = async (target: SnapshotTarget): Promise<null> => {
+  const snapshot = async (target: SnapshotWriter): Promise<null> => {
     await target.write('state', [new Uint8Array(600)])
     return null
   }

@@ -4,7 +4,7 @@ import { basename, join } from 'node:path'
 import { test } from 'node:test'
 import { remedyFor, remedyForRefusal } from '../../src/doctor/remedy.ts'
 import type { Damage } from '../../src/entry.ts'
-import type { Survey } from '../../src/log/recover/analysis.ts'
+import type { Analysis } from '../../src/log/recover/analysis.ts'
 import { diagnose, type Remedy, Wal } from '../../src/mod.ts'
 import { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
 import { craftSegment } from '../support/crafted-log.ts'
@@ -225,9 +225,9 @@ test('a directory without a log, and one that this walv cannot read, are refused
 
 test('records that verify and make no sense are told one by one, and those around them are passed', async (t) => {
   const directory = await temporaryDirectory(t)
-  const senseless = { type: 1, payload: Buffer.from('nonsense') } as const
+  const undecodable = { type: 1, payload: Buffer.from('nonsense') } as const
   const sound = { type: 9, flags: 1, payload: Buffer.alloc(8) } as const
-  await craftSegment(directory, [sound, senseless, senseless])
+  await craftSegment(directory, [sound, undecodable, undecodable])
   const disk = new FailingDisk()
   const { damage } = await diagnose({ directory, disk })
   assert.deepEqual(
@@ -340,8 +340,8 @@ const damageOf = (kind: Damage['kind'], acknowledged: Damage['acknowledged'], mo
 async function remedyOf(damage: readonly Damage[], files: readonly string[] = [], logId: string | undefined = 'id') {
   const disk = new SimulatedDisk()
   for (const name of ['segment-0000000001.walv', ...files]) await putFile(disk, join('/log', name), Buffer.alloc(1))
-  const surveyed = { logId, segments: [{ name: 'segment-0000000001.walv' }] } as unknown as Survey
-  return remedyFor({ disk, directory: '/log', damage, senseless: [], surveyed, covered: false, rescue: undefined })
+  const analysis = { logId, segments: [{ name: 'segment-0000000001.walv' }] } as unknown as Analysis
+  return remedyFor({ disk, directory: '/log', damage, undecodable: [], analysis, covered: false, rescue: undefined })
 }
 
 test('a log of v1 is whole if nothing in it can be lost: a torn tail, what certainly lost nothing, both', () => {
@@ -356,9 +356,9 @@ test('a torn tail alone is no reason to give a log up whose headers cannot be re
   assert.equal((await remedyOf([damageOf('torn-tail', false)], [], '')).kind, 'open')
   const disk = new SimulatedDisk()
   await disk.makeDirectory('/log')
-  const illness = { disk, directory: '/log', senseless: [], covered: false, rescue: undefined }
-  const surveyed = { logId: undefined, segments: [] } as unknown as Survey
-  assert.equal((await remedyFor({ ...illness, surveyed, damage: [damageOf('torn-tail', false)] })).kind, 'open')
+  const illness = { disk, directory: '/log', undecodable: [], covered: false, rescue: undefined }
+  const analysis = { logId: undefined, segments: [] } as unknown as Analysis
+  assert.equal((await remedyFor({ ...illness, analysis, damage: [damageOf('torn-tail', false)] })).kind, 'open')
 })
 
 test('of several snapshots that one is copied that does not verify, and a stray file is no snapshot', async () => {

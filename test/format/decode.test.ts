@@ -98,7 +98,7 @@ const problems: [string, TypeName, string, string][] = [
   ['a replay from 2^53', 'checkpoint', '0000000000000000 0000000000002000 00000000 00000000', 'a number beyond 2^53'],
   ['a gap without room for its number', 'gap', '00000000000000', 'no room for a number'],
   ['a gap through 2^53', 'gap', '0000000000002000', 'a number beyond 2^53'],
-  ['a promise as a record', 'promise', '', 'an unknown entry type, 12'],
+  ['a promise as a record', 'watermark', '', 'an unknown entry type, 12'],
 ]
 
 function hex32(value: number): string {

@@ -10,7 +10,7 @@ import {
   type FrameType,
   frameBytes,
   readFrameHeader,
-  sealPromise,
+  sealWatermark,
   takesSequence,
   verifyPayload,
 } from '../../src/format/frame.ts'
@@ -112,7 +112,7 @@ test('a frame is read only where it was written, also far into a file', () => {
   for (const offset of [0, 8, OFFSET - 8, OFFSET + 8, OFFSET + 512, OFFSET + 2 ** 32])
     assert.equal(readFrameHeader(frameOf(payload(3)), AT, SEED, offset), undefined, `at ${offset}`)
   const memory = frameOf(payload(3))
-  sealPromise(memory, AT, 0, SEED, 2 ** 34 + 8)
+  sealWatermark(memory, AT, 0, SEED, 2 ** 34 + 8)
   assert.ok(readFrameHeader(memory, AT, SEED, 2 ** 34 + 8))
 })
 
@@ -138,14 +138,14 @@ test('a header with a right sum that says what walv never writes is no header', 
 test('every type is read, and all but a promise take a sequence number', () => {
   for (const [name, type] of Object.entries(FRAME_TYPES) as [string, FrameType][]) {
     assert.equal(readFrameHeader(frameOf(payload(3), { type }), AT, SEED, OFFSET)?.type, type)
-    assert.equal(takesSequence(type), name !== 'promise', name)
+    assert.equal(takesSequence(type), name !== 'watermark', name)
   }
 })
 
 test('a promise put into a sealed frame changes that and the sum, and nothing else', () => {
   const memory = frameOf(payload(3), { seq: 2 ** 40 + 5, durableBefore: 1 })
   const before = Buffer.from(memory.bytes)
-  sealPromise(memory, AT, 2 ** 40 + 4, SEED, OFFSET)
+  sealWatermark(memory, AT, 2 ** 40 + 4, SEED, OFFSET)
   assert.deepEqual(readFrameHeader(memory, AT, SEED, OFFSET), {
     ...readFrameHeader(memory, AT, SEED, OFFSET),
     seq: 2 ** 40 + 5,

@@ -106,7 +106,7 @@ for (const { title, entry, header, transactionId } of cases) {
 
 test("the page's example of a promise is what is written and read", () => {
   const header = {
-    type: FRAME_TYPES.promise,
+    type: FRAME_TYPES.watermark,
     payloadBytes: 0,
     seq: 12,
     durableBefore: 12,

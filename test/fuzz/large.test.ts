@@ -10,7 +10,7 @@ import { promisify } from 'node:util'
 import { byteBuffer } from '../../src/format/byte-buffer.ts'
 import { FRAME_MAGIC, FRAME_TYPES, sealFrame } from '../../src/format/frame.ts'
 import { encodeSegmentHeader, SEGMENT_HEADER_BYTES, segmentName, segmentSeed } from '../../src/format/segment.ts'
-import { survey } from '../../src/log/recover/analysis.ts'
+import { analyze } from '../../src/log/recover/analysis.ts'
 import { readDirectory } from '../../src/log/recover/directory.ts'
 import { scanLog } from '../../src/mod.ts'
 import { craftSegment, LOG_ID } from '../support/crafted-log.ts'
@@ -75,9 +75,9 @@ test('a segment with 130 000 damaged places is read to its end', async () => {
     memory.bytes.fill(0xcc, at + frameBytes, at + frameBytes + junkBytes)
   }
   const disk = new MeteredDisk([[PATH, memory.bytes]])
-  const { tally, spots } = await survey(disk, await readDirectory(disk, DIRECTORY))
+  const { tally, anomalies } = await analyze(disk, await readDirectory(disk, DIRECTORY))
   // What stands behind the last frame has no room for another.
-  assert.deepEqual([tally.entries, spots.length], [count, count - 1])
+  assert.deepEqual([tally.entries, anomalies.length], [count, count - 1])
 })
 
 test('a log among 150 000 files that are none of it is read', async () => {

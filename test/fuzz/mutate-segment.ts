@@ -109,7 +109,7 @@ function renumber(frames: readonly Frame[], firstSeq: number): void {
     writeInteger(fields, SEQ.at, SEQ.width, BigInt(next))
     if (readInteger(fields, DURABLE_BEFORE.at, 8) > next) writeInteger(fields, DURABLE_BEFORE.at, 8, BigInt(next))
     const type = fields[TYPE.at]!
-    if (type < FRAME_TYPES.promise) next++
+    if (type < FRAME_TYPES.watermark) next++
     if (type === FRAME_TYPES.gap && payload.length === 8) next = Math.max(next, Number(readInteger(payload, 0, 8)) + 1)
   }
 }

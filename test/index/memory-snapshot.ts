@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { setImmediate } from 'node:timers/promises'
-import type { SnapshotReader, SnapshotWriter } from '../../src/index/vector-index.ts'
+import type { SnapshotReader } from '../../src/index/vector-index.ts'
+import type { SnapshotWriter } from '../../src/log/log.ts'
 
 /**
  * A snapshot folder in memory, as strict as the contract allows: it lets other work run between two pieces, overwrites a piece once it is

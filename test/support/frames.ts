@@ -45,7 +45,7 @@ export function frameOfPayload(payload: Uint8Array, fields: FrameFields & Pick<F
 
 /** A promise: that every record before `seq` is durable. */
 export const promiseOf = (seq: number, seed = 0, flags = 0): Buffer =>
-  frameOfPayload(new Uint8Array(), { type: FRAME_TYPES.promise, seq, durableBefore: seq, flags }, seed)
+  frameOfPayload(new Uint8Array(), { type: FRAME_TYPES.watermark, seq, durableBefore: seq, flags }, seed)
 
 /** Frames, and whatever stands between them, back to back from an offset on: each frame sealed for its place. */
 export function placed(pieces: readonly Buffer[], from: number): Buffer {

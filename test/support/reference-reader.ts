@@ -179,7 +179,7 @@ interface Walked {
   expected: number
   closedAt: number
   /** What was promised up to the end of each file. */
-  readonly promisedAt: Map<string, number>
+  readonly watermarkAt: Map<string, number>
   /** With which number each file begins. */
   readonly startsAt: Map<string, number>
   /** Where the last file's last good frame ends. */
@@ -195,7 +195,7 @@ function walk(segments: readonly Segment[], logId: Buffer): Walked {
     promised: 0,
     expected: firstExpected(segments[0], logId),
     closedAt: -1,
-    promisedAt: new Map(),
+    watermarkAt: new Map(),
     startsAt: new Map(),
     used: HEADER_BYTES,
   }
@@ -212,9 +212,9 @@ function walk(segments: readonly Segment[], logId: Buffer): Walked {
     }
     const from = header?.firstSeq ?? walked.expected
     walked.startsAt.set(name, from)
-    walkSegment(segment, seedOf(logId, segment.number), from, walked)
+    scanSegment(segment, seedOf(logId, segment.number), from, walked)
     walked.files.push(name)
-    walked.promisedAt.set(name, walked.promised)
+    walked.watermarkAt.set(name, walked.promised)
   }
   return walked
 }
@@ -236,7 +236,7 @@ function firstExpected(first: Segment | undefined, logId: Buffer): number {
   return Number.isFinite(first.limit) ? first.limit : 0
 }
 
-function walkSegment({ name, content, limit, openEnded }: Segment, seed: number, from: number, walked: Walked): void {
+function scanSegment({ name, content, limit, openEnded }: Segment, seed: number, from: number, walked: Walked): void {
   let expected = from
   let offset = HEADER_BYTES
   let used = HEADER_BYTES
@@ -343,7 +343,7 @@ export function readReference(files: readonly ReferenceFile[]): Found | undefine
   let again = false
   for (const segment of segments) {
     if (!segment.openEnded || segment.name === last || !walked.files.includes(segment.name)) continue
-    const promised = walked.promisedAt.get(segment.name)!
+    const promised = walked.watermarkAt.get(segment.name)!
     const end = walked.badPlaces.find(
       (place) => place.file === segment.name && !place.missingFile && loses(place) && place.lostFrom >= promised,
     )

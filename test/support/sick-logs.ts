@@ -147,7 +147,7 @@ const tearIn =
     })
 
 /** A record of the right frame and sums whose payload is no insert. */
-async function senseless(directory: string): Promise<void> {
+async function undecodable(directory: string): Promise<void> {
   const frames = [
     { type: 9, flags: 1, payload: Buffer.alloc(8) } as const,
     { type: 1, payload: Buffer.from('nonsense') } as const,
@@ -263,7 +263,7 @@ export const ILLNESSES: readonly Illness[] = [
       await symlink('/dev/null', join(directory, 'LOCK'))
     }),
   },
-  { name: 'a record that makes no sense', verdict: 'loss', remedy: 'restore-backup', make: senseless },
+  { name: 'a record that makes no sense', verdict: 'loss', remedy: 'restore-backup', make: undecodable },
   { name: 'a newer version', verdict: 'unusable', remedy: 'upgrade', make: sick(small, patchHeader(4, 3)) },
   { name: 'an unknown feature', verdict: 'unusable', remedy: 'upgrade', make: sick(small, patchHeader(12, 0x8000)) },
   { name: 'format v1', verdict: 'unusable', remedy: 'convert', make: v1('basic_5_inserts') },

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { FRAME_TYPES } from '../../src/format/frame.ts'
 import { segmentName, segmentSeed } from '../../src/format/segment.ts'
-import { survey } from '../../src/log/recover/analysis.ts'
+import { analyze } from '../../src/log/recover/analysis.ts'
 import { readDirectory } from '../../src/log/recover/directory.ts'
 import type { Damage } from '../../src/mod.ts'
 import { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
@@ -21,7 +21,7 @@ export async function compareReaders(files: readonly ReferenceFile[], about: str
   }
   const expected = readReference(files)
   if (expected === undefined && files.some(({ unreadable }) => unreadable)) return
-  const found = await survey(disk, await readDirectory(disk, DIRECTORY))
+  const found = await analyze(disk, await readDirectory(disk, DIRECTORY))
   if (expected === undefined) {
     assert.equal(found.logId, undefined, about)
     return
@@ -38,7 +38,7 @@ export async function compareReaders(files: readonly ReferenceFile[], about: str
       records: found.tally.entries,
       read,
       damage: found.damage.filter(({ kind }) => kind !== 'foreign').map(inShort),
-      badPlaces: found.spots.map(({ kind, file, offset, bytes, lostFrom, lostThrough }) => ({
+      badPlaces: found.anomalies.map(({ kind, file, offset, bytes, lostFrom, lostThrough }) => ({
         file,
         offset,
         to: offset + bytes,

@@ -1,6 +1,7 @@
 import { cut } from '../../echo.ts'
 import { WalError } from '../../errors.ts'
-import type { SnapshotReader, SnapshotWriter } from '../../index/vector-index.ts'
+import type { SnapshotReader } from '../../index/vector-index.ts'
+import type { SnapshotWriter } from '../../log/log.ts'
 import { Generation } from './generation.ts'
 import type { GraphEngine } from './graph.ts'
 import { Scratch } from './scratch.ts'

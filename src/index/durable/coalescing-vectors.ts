@@ -12,7 +12,7 @@ const MAX_VECTORS = 65_536
  * What is set while a log is replayed, held back in bounded memory: the index is given only the last vector of each label, and nothing of a label
  * that was removed again. Building a graph costs far more than a copy.
  */
-export class HeldVectors implements Vectors {
+export class CoalescingVectors implements Vectors {
   /** How long the index has taken for what it was given. */
   spentMs = 0
   readonly #index: VectorIndex
@@ -39,7 +39,7 @@ export class HeldVectors implements Vectors {
     return this.#places.size
   }
 
-  /** Nothing new may be set before all is released. */
+  /** Nothing new may be set before all is flushed. */
   get isFull(): boolean {
     return this.#places.size === this.#maxHeld
   }
@@ -68,7 +68,7 @@ export class HeldVectors implements Vectors {
    * Gives the index all that is held; `turn` is awaited after each vector where it answers with a promise.
    * @throws WALV_INDEX_MISMATCH if it does not take a vector
    */
-  async release(turn: () => Promise<void> | undefined): Promise<void> {
+  async flush(turn: () => Promise<void> | undefined): Promise<void> {
     const places = [...this.#places]
     for (const [label, place] of places) {
       this.#give(label, place)

@@ -3,11 +3,12 @@ import { cut, echo } from '../../echo.ts'
 import type { BatchMember, DataEntry, IndexIdentity, JsonValue } from '../../entry.ts'
 import { WalError } from '../../errors.ts'
 import { identityOf } from '../../format/index-record.ts'
+import type { SnapshotWriter } from '../../log/log.ts'
 import { decodeSnapshot, SNAPSHOT_FILE } from '../flat/flat-snapshot.ts'
 import { type LongWork, partOf } from '../opening-work.ts'
-import type { SnapshotReader, SnapshotWriter, VectorIndex } from '../vector-index.ts'
+import type { SnapshotReader, VectorIndex } from '../vector-index.ts'
 import { CATALOG_FILE, Catalog, type CatalogEntry } from './catalog.ts'
-import { HeldVectors, type Vectors } from './coalescing-vectors.ts'
+import { CoalescingVectors, type Vectors } from './coalescing-vectors.ts'
 import { SetFingerprint } from './fingerprint.ts'
 import { LoggedAmount } from './logged-amount.ts'
 import { type SavedIndex, savedIndex } from './snapshot-proof.ts'
@@ -39,12 +40,12 @@ export class IndexState {
     turn: (held: number) => Promise<void> | undefined,
     work: (apply: (entries: readonly BatchMember[]) => Promise<boolean>) => Promise<T>,
   ): Promise<T> {
-    const held = new HeldVectors(this.index, this.catalog.nextLabel)
-    const release = (): Promise<void> => held.release(() => turn(held.count))
+    const held = new CoalescingVectors(this.index, this.catalog.nextLabel)
+    const flush = (): Promise<void> => held.flush(() => turn(held.count))
     this.#vectors = held
     try {
-      const result = await work((entries) => this.#applyInTurns(entries, held, release, turn))
-      await release()
+      const result = await work((entries) => this.#applyInTurns(entries, held, flush, turn))
+      await flush()
       return result
     } finally {
       this.#vectors = this.index
@@ -54,14 +55,14 @@ export class IndexState {
 
   async #applyInTurns(
     entries: readonly BatchMember[],
-    held: HeldVectors,
-    release: () => Promise<void>,
+    held: CoalescingVectors,
+    flush: () => Promise<void>,
     turn: (held: number) => Promise<void> | undefined,
   ): Promise<boolean> {
     const changes = this.#admitted(entries)
     for (const change of changes ?? []) {
       this.#applyOne(change)
-      if (held.isFull) await release()
+      if (held.isFull) await flush()
       const waiting = turn(held.count)
       if (waiting) await waiting
     }

@@ -1,14 +1,7 @@
 import { assert } from '../../errors.ts'
+import type { SnapshotWriter } from '../../log/log.ts'
 import { LabelMap } from '../label-map.ts'
-import type {
-  FrozenIndex,
-  LongWork,
-  Metric,
-  Neighbour,
-  SnapshotReader,
-  SnapshotWriter,
-  VectorIndex,
-} from '../vector-index.ts'
+import type { FrozenIndex, LongWork, Metric, Neighbour, SnapshotReader, VectorIndex } from '../vector-index.ts'
 import { measure } from './distance.ts'
 import { decodeSnapshot, encodeSnapshot, SNAPSHOT_FILE } from './flat-snapshot.ts'
 import { FlatStorage } from './flat-storage.ts'

@@ -1,17 +1,17 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
-import { ensureFolder, ignoreMissing, listFolder } from '../../disk/directories.ts'
+import { ensureDirectory, ignoreMissing, listFolder } from '../../disk/directories.ts'
 import { type Disk, type DiskFile, readFully, writeFully } from '../../disk/disk.ts'
 import { ioError } from '../../disk/io-error.ts'
 import { TEMPORARY_SUFFIX } from '../../disk/names.ts'
-import { letGo } from '../../disk/reclaim.ts'
+import { removeAndReclaim } from '../../disk/reclaim.ts'
 import { echo } from '../../echo.ts'
 import type { JsonValue, SnapshotFile, SnapshotReference } from '../../entry.ts'
 import { WalError } from '../../errors.ts'
 import { SNAPSHOT_FILE_NAME } from '../../format/decode.ts'
 import { ownSnapshotInfo } from '../../format/metadata.ts'
 import { isSnapshotName, QUARANTINE_FOLDER, SNAPSHOT_FOLDER, snapshotName } from '../layout.ts'
-import type { Snapshot, SnapshotTarget } from '../log.ts'
+import type { Snapshot, SnapshotWriter } from '../log.ts'
 import { moveToQuarantine } from '../quarantine.ts'
 import type { FoundCheckpoint } from './found-checkpoint.ts'
 import { decodeManifest, MANIFEST_FILE, type SnapshotManifest } from './snapshot-manifest.ts'
@@ -45,12 +45,12 @@ export class SnapshotStore {
    */
   async publish(
     seq: number,
-    write: (target: SnapshotTarget) => Promise<JsonValue>,
+    write: (target: SnapshotWriter) => Promise<JsonValue>,
     describe?: (reference: SnapshotReference) => Buffer,
   ): Promise<SnapshotReference> {
     const name = snapshotName(seq)
     const temporary = join(this.#folder, name + TEMPORARY_SUFFIX)
-    await ensureFolder(this.#disk, this.#folder)
+    await ensureDirectory(this.#disk, this.#folder)
     await this.#disk.remove(temporary).catch(ignoreMissing)
     await this.#disk.makeDirectory(temporary)
     try {
@@ -72,7 +72,7 @@ export class SnapshotStore {
 
   async #fill(
     folder: string,
-    write: (target: SnapshotTarget) => Promise<JsonValue>,
+    write: (target: SnapshotWriter) => Promise<JsonValue>,
   ): Promise<{ info: JsonValue; files: SnapshotFile[]; own: string[] }> {
     const files: SnapshotFile[] = []
     const foreign: string[] = []
@@ -218,7 +218,7 @@ export class SnapshotStore {
     const files = (this.#ownFiles.get(name) ?? []).map((file) => join(folder, file))
     this.#ownFiles.delete(name)
     if (files.length === 0) return
-    await letGo(this.#disk, files, async () => {
+    await removeAndReclaim(this.#disk, files, async () => {
       for (const path of files) await this.#disk.remove(path).catch(ignoreMissing)
       await this.#disk.syncDirectory(folder)
     })
@@ -233,7 +233,7 @@ export class SnapshotStore {
   /** Notes in `quarantine/`, as an empty folder, that a snapshot is gone, so that this is not told again. */
   async noteMissing(name: string): Promise<void> {
     const folder = join(this.#directory, QUARANTINE_FOLDER)
-    await ensureFolder(this.#disk, folder)
+    await ensureDirectory(this.#disk, folder)
     await this.#disk.makeDirectory(join(folder, name))
     await this.#disk.syncDirectory(folder)
   }

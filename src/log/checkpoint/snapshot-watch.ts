@@ -1,6 +1,6 @@
 import { clearTimeout, setTimeout } from '../../clock.ts'
 import { WalError } from '../../errors.ts'
-import type { SnapshotTarget } from '../log.ts'
+import type { SnapshotWriter } from '../log.ts'
 
 /**
  * Runs snapshot functions so that closing ends. Once that has begun, one that for a while neither writes nor ends is
@@ -19,7 +19,7 @@ export class SnapshotWatch {
   }
 
   /** One at a time. @throws WALV_CLOSED where it is given up */
-  async run<T>(target: SnapshotTarget, work: (target: SnapshotTarget) => Promise<T>): Promise<T> {
+  async run<T>(target: SnapshotWriter, work: (target: SnapshotWriter) => Promise<T>): Promise<T> {
     let givenUp: WalError | undefined
     const stalled = new Promise<never>((_, reject) => {
       this.#giveUp = (error) => {
@@ -31,7 +31,7 @@ export class SnapshotWatch {
       if (givenUp) throw givenUp
       this.#wait()
     }
-    const watched: SnapshotTarget = {
+    const watched: SnapshotWriter = {
       write: async (name, pieces) => {
         note()
         await target.write(name, noted(pieces, note))

@@ -5,7 +5,7 @@ import type { Damage, WalRecord } from '../../entry.ts'
 import { WalError } from '../../errors.ts'
 import { decodeRecord } from '../../format/decode.ts'
 import { damageOf } from '../recover/damage.ts'
-import { type FrameVisitor, type SegmentExtent, SegmentWalk } from '../segment/segment-scan.ts'
+import { type FrameVisitor, type SegmentExtent, SegmentScan } from '../segment/segment-scan.ts'
 
 /** What a range of the log holds, in order. */
 export type LogItem = { readonly record: WalRecord } | { readonly damage: Damage }
@@ -30,8 +30,8 @@ export async function* readItems(
   range: ReadRange,
 ): AsyncGenerator<readonly LogItem[], void, void> {
   for (const segment of segments) {
-    if (segment.limitSeq <= range.from || segment.firstSeq >= range.before) continue
-    yield* readSegment(disk, { ...segment, stopSeq: range.before }, range)
+    if (segment.supersededFrom <= range.from || segment.firstSeq >= range.before) continue
+    yield* readSegment(disk, { ...segment, scanEnd: range.before }, range)
   }
 }
 
@@ -46,30 +46,30 @@ async function* readSegment(
       if (header.seq < range.from) return false
       const decoding = decodeRecord(window.memory, at, header, range.borrow)
       if ('record' in decoding) items.push(decoding)
-      else items.push({ damage: senseless(segment.name, window.offset, bytes, header.seq, decoding.problem) })
+      else items.push({ damage: undecodable(segment.name, window.offset, bytes, header.seq, decoding.problem) })
       return false
     },
     beforeReading: () => items.length > 0,
   }
-  const walk = await SegmentWalk.open(disk, segment, visitor).catch((error) => {
+  const scan = await SegmentScan.open(disk, segment, visitor).catch((error) => {
     throw refusal(error, segment, range)
   })
   try {
     let reported = 0
-    while (!walk.done) {
-      await walk.run(range.signal).catch((error) => {
-        throw refusal(error, { path: segment.path, firstSeq: walk.expected }, range)
+    while (!scan.done) {
+      await scan.run(range.signal).catch((error) => {
+        throw refusal(error, { path: segment.path, firstSeq: scan.expected }, range)
       })
-      for (; reported < walk.spots.length; reported++) {
+      for (; reported < scan.anomalies.length; reported++) {
         // Never null: a walk that is told where to stop knows how much each place lost.
-        if (walk.spots[reported]!.lostThrough! < range.from) continue
-        items.push({ damage: damageOf(walk.spots[reported]!, range.durableBefore, range.before) })
+        if (scan.anomalies[reported]!.lostThrough! < range.from) continue
+        items.push({ damage: damageOf(scan.anomalies[reported]!, range.durableBefore, range.before) })
       }
       if (items.length > 0) yield items
       items = []
     }
   } finally {
-    await walk.close()
+    await scan.close()
   }
 }
 
@@ -87,7 +87,7 @@ function refusal(
 }
 
 /** A frame that verifies and makes no sense was written by something else than walv, or by a defect of it. */
-const senseless = (file: string, offset: number, bytes: number, seq: number, problem: string): Damage => ({
+const undecodable = (file: string, offset: number, bytes: number, seq: number, problem: string): Damage => ({
   kind: 'corrupt',
   file,
   offset,

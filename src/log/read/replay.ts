@@ -24,7 +24,7 @@ function owned<E extends BatchMember>(entry: E): E {
  * one that was open where records are lost: they may have been its own.
  * `readAgain` reads a range of records, for transactions too large to be held.
  */
-export async function* committedUnits(
+export async function* replayUnits(
   records: AsyncIterable<WalRecord>,
   after: number,
   readAgain: (from: number, through: number) => AsyncIterable<WalRecord>,

@@ -3,7 +3,7 @@ import type { Disk } from '../../disk/disk.ts'
 import { nodeDisk } from '../../disk/node-disk.ts'
 import type { Damage } from '../../entry.ts'
 import { checkOptions, type OptionNames } from '../../option-names.ts'
-import { survey } from '../recover/analysis.ts'
+import { analyze } from '../recover/analysis.ts'
 import { readDirectory } from '../recover/directory.ts'
 import { type LogItem, readItems } from './record-reader.ts'
 
@@ -24,7 +24,7 @@ const SCAN_OPTIONS: OptionNames<ScanOptions> = { directory: true, signal: true, 
 export async function* scanLog(options: ScanOptions): AsyncGenerator<LogItem, void, void> {
   checkOptions('scanLog', options, SCAN_OPTIONS)
   const { disk = nodeDisk, signal } = options
-  const found = await survey(disk, await readDirectory(disk, resolve(options.directory)), options)
+  const found = await analyze(disk, await readDirectory(disk, resolve(options.directory)), options)
   const told = new Set<string>()
   const range = { from: 0, before: found.endSeq, durableBefore: found.durableBefore, signal, again: 'Read it again.' }
   for (const segment of found.segments) {

@@ -3,16 +3,16 @@ import type { Damage } from '../../entry.ts'
 import { WalError } from '../../errors.ts'
 import { SECTOR_BYTES, SEGMENT_HEADER_BYTES } from '../../format/segment.ts'
 import type { RecoveryPolicy } from '../options.ts'
-import type { Spot } from '../segment/segment-scan.ts'
+import type { Anomaly } from '../segment/segment-scan.ts'
 import { damageOf, fileDamage } from './damage.ts'
 import { DamageList } from './damage-list.ts'
 import type { LogDirectory } from './directory.ts'
-import { type Pass, type SurveyOptions, walkAll } from './log-scan.ts'
+import { type AnalysisOptions, type LogScan, scanSegments } from './log-scan.ts'
 import { chain, identityOf, type LiveSegment } from './segment-chain.ts'
 import type { Tally } from './tally.ts'
 
 /** What reading a whole log finds: its extent, what is promised, what is damaged. */
-export interface Survey {
+export interface Analysis {
   readonly logId: Buffer | undefined
   /** In order; only those that still hold a record of the log or may. */
   readonly segments: readonly LiveSegment[]
@@ -28,7 +28,7 @@ export interface Survey {
   readonly durableBefore: number
   readonly damage: readonly Damage[]
   /** The bad places that `damage` tells of. The last may be the end of the log. */
-  readonly spots: readonly Spot[]
+  readonly anomalies: readonly Anomaly[]
   readonly tally: Tally
   /** The last frame says that the log was closed in order. */
   readonly closed: boolean
@@ -38,24 +38,24 @@ export interface Survey {
 
 /**
  * Reads and verifies every frame. Once, but for two cases: where a segment's end has to be found without the header of the next; and where frames stand behind the end
- * that the promises determine, so that nothing of them is counted.
+ * that the watermarks determine, so that nothing of them is counted.
  */
-export async function survey(disk: Disk, directory: LogDirectory, options: SurveyOptions = {}): Promise<Survey> {
+export async function analyze(disk: Disk, directory: LogDirectory, options: AnalysisOptions = {}): Promise<Analysis> {
   const logId = identityOf(directory.segments)
   const { reach } = directory
   const { live: found, unused, damage } = chain(directory, logId)
-  const open = await walkAll(disk, found, Number.POSITIVE_INFINITY, reach, options)
+  const open = await scanSegments(disk, found, Number.POSITIVE_INFINITY, reach, options)
   const live = logId ? endOpenEnds(found, open) : found
-  const first = live === found ? open : await walkAll(disk, live, Number.POSITIVE_INFINITY, reach, options)
+  const first = live === found ? open : await scanSegments(disk, live, Number.POSITIVE_INFINITY, reach, options)
   const end = endOfLog(first)
-  const pass = end < first.nextSeq ? await walkAll(disk, live, end, reach, options) : first
-  const closed = pass.closedAt === end
-  const spots = first.spots
-    .filter((spot) => spot.lostFrom <= end)
-    .map((spot) => (closed ? nothingBehind(spot, end) : spot))
+  const counted = end < first.nextSeq ? await scanSegments(disk, live, end, reach, options) : first
+  const closed = counted.closedAt === end
+  const anomalies = first.anomalies
+    .filter((anomaly) => anomaly.lostFrom <= end)
+    .map((anomaly) => (closed ? nothingBehind(anomaly, end) : anomaly))
   return {
     logId,
-    segments: first.live.map((segment) => ({ ...segment, passUnreadable: first.unreadable.has(segment.number) })),
+    segments: first.live.map((segment) => ({ ...segment, tolerateUnreadable: first.unreadable.has(segment.number) })),
     unusedSegments: [...unused, ...live.filter(({ number }) => !first.usedBytes.has(number)).map(({ name }) => name)],
     supersededSegments: unused,
     lastSegmentNumber: directory.lastNumber,
@@ -66,19 +66,19 @@ export async function survey(disk: Disk, directory: LogDirectory, options: Surve
       ...directory.damage,
       ...damage,
       ...first.live.flatMap((segment) => badHeader(segment, first)),
-      ...damagesOf(spots, first.durableBefore, end),
+      ...damagesOf(anomalies, first.durableBefore, end),
       ...cutFiles(first.live, closed),
     ],
-    spots,
-    tally: pass.tally,
+    anomalies,
+    tally: counted.tally,
     closed,
-    usedBytes: pass.usedBytes,
+    usedBytes: counted.usedBytes,
   }
 }
 
-function damagesOf(spots: readonly Spot[], durableBefore: number, end: number): Damage[] {
+function damagesOf(anomalies: readonly Anomaly[], durableBefore: number, end: number): Damage[] {
   const list = new DamageList()
-  for (const spot of spots) list.add(damageOf(spot, durableBefore, end))
+  for (const anomaly of anomalies) list.add(damageOf(anomaly, durableBefore, end))
   return list.all()
 }
 
@@ -87,25 +87,31 @@ function damagesOf(spots: readonly Spot[], durableBefore: number, end: number): 
  * there promised. What verifies behind it may be left over from before the next file was begun.
  * @returns `segments` itself if nothing changes
  */
-function endOpenEnds(segments: readonly LiveSegment[], { live, spots, promisedAt }: Pass): readonly LiveSegment[] {
+function endOpenEnds(
+  segments: readonly LiveSegment[],
+  { live, anomalies, watermarkAt }: LogScan,
+): readonly LiveSegment[] {
   const limits = new Map<number, number>()
   const openEnded = new Set(live.slice(0, -1).flatMap((segment) => (segment.openEnded ? [segment.number] : [])))
-  for (const spot of spots) {
-    const { segment: number, lostFrom } = spot
+  for (const anomaly of anomalies) {
+    const { segment: number, lostFrom } = anomaly
     if (!openEnded.has(number) || limits.has(number)) continue
-    if (breaksOff(spot) && lostFrom >= promisedAt.get(number)!) limits.set(number, lostFrom)
+    if (breaksOff(anomaly) && lostFrom >= watermarkAt.get(number)!) limits.set(number, lostFrom)
   }
   if (limits.size === 0) return segments
-  return segments.map((segment) => ({ ...segment, limitSeq: limits.get(segment.number) ?? segment.limitSeq }))
+  return segments.map((segment) => ({
+    ...segment,
+    supersededFrom: limits.get(segment.number) ?? segment.supersededFrom,
+  }))
 }
 
 /** Whether a segment may end at a place in it: what is missing before it is no such place. */
-const breaksOff = ({ kind, lostFrom, lostThrough }: Spot): boolean =>
+const breaksOff = ({ kind, lostFrom, lostThrough }: Anomaly): boolean =>
   kind !== 'missing-segment' && (lostThrough === null || lostThrough >= lostFrom)
 
 /** Behind the end of a log that was closed in order nothing can have been, even if it cannot be read. */
-function nothingBehind(spot: Spot, end: number): Spot {
-  return spot.kind === 'unreadable' && spot.lostThrough === null ? { ...spot, lostThrough: end - 1 } : spot
+function nothingBehind(anomaly: Anomaly, end: number): Anomaly {
+  return anomaly.kind === 'unreadable' && anomaly.lostThrough === null ? { ...anomaly, lostThrough: end - 1 } : anomaly
 }
 
 /** A file is made in its full size before its header names it, so a shorter one was cut. Only in the last one can that hide a loss. */
@@ -133,7 +139,7 @@ function cutFiles(live: readonly LiveSegment[], closed: boolean): Damage[] {
  * Whether a bad header hides a loss, the frames tell; only a log of which no header is left cannot be read at all. At the end of the log it may be that the group that
  * opens the segment was being written.
  */
-function badHeader(segment: LiveSegment, { live, durableBefore }: Pass): Damage[] {
+function badHeader(segment: LiveSegment, { live, durableBefore }: LogScan): Damage[] {
   const { name, identified, firstSeq, badCopies } = segment
   if (segment.bytes < SEGMENT_HEADER_BYTES) return []
   if (!identified) {
@@ -158,11 +164,11 @@ function badHeader(segment: LiveSegment, { live, durableBefore }: Pass): Damage[
   }))
 }
 
-/** The log ends at the first record that is lost and was never promised, or behind its last one; and never before a promise. */
-function endOfLog({ spots, durableBefore, nextSeq }: Pass): number {
-  for (const spot of spots) {
-    const through = spot.lostThrough ?? Number.POSITIVE_INFINITY
-    if (through >= spot.lostFrom && through >= durableBefore) return Math.max(spot.lostFrom, durableBefore)
+/** The log ends at the first record that is lost and was never promised, or behind its last one; and never before a watermark. */
+function endOfLog({ anomalies, durableBefore, nextSeq }: LogScan): number {
+  for (const anomaly of anomalies) {
+    const through = anomaly.lostThrough ?? Number.POSITIVE_INFINITY
+    if (through >= anomaly.lostFrom && through >= durableBefore) return Math.max(anomaly.lostFrom, durableBefore)
   }
   return Math.max(nextSeq, durableBefore)
 }

@@ -1,39 +1,39 @@
 import { echo } from '../../echo.ts'
 import type { Damage, SequenceRange } from '../../entry.ts'
-import type { Spot } from '../segment/segment-scan.ts'
+import type { Anomaly } from '../segment/segment-scan.ts'
 
 /**
- * Tells what a bad place means. Promised records that are gone are a loss; what no promise covers, at the end of the log, is a torn tail: it was
+ * Tells what a bad place means. Promised records that are gone are a loss; what no watermark covers, at the end of the log, is a torn tail: it was
  * never acknowledged, or its acknowledgement was never promised.
  */
-export function damageOf(spot: Spot, durableBefore: number, endSeq: number): Damage {
-  const lostBefore = Math.min(spot.lostThrough === null ? Number.POSITIVE_INFINITY : spot.lostThrough + 1, endSeq)
-  const base = { file: spot.file, offset: spot.offset, bytes: spot.bytes, ids: spot.ids }
-  const place = `${spot.file} at offset ${spot.offset}`
-  if (spot.lostThrough !== null && spot.lostThrough < spot.lostFrom) {
+export function damageOf(anomaly: Anomaly, durableBefore: number, endSeq: number): Damage {
+  const lostBefore = Math.min(anomaly.lostThrough === null ? Number.POSITIVE_INFINITY : anomaly.lostThrough + 1, endSeq)
+  const base = { file: anomaly.file, offset: anomaly.offset, bytes: anomaly.bytes, ids: anomaly.ids }
+  const place = `${anomaly.file} at offset ${anomaly.offset}`
+  if (anomaly.lostThrough !== null && anomaly.lostThrough < anomaly.lostFrom) {
     return {
       ...base,
-      kind: spot.kind,
+      kind: anomaly.kind,
       acknowledged: false,
       seqs: [],
-      detail: `${place}: ${spot.reason}; no record is lost.`,
+      detail: `${place}: ${anomaly.reason}; no record is lost.`,
     }
   }
-  if (spot.lostFrom >= durableBefore && spot.kind === 'unreadable') {
-    const detail = `${place}: ${spot.reason}. It may hold records from ${spot.lostFrom} on. ${TRY_AGAIN}`
-    return { ...base, kind: spot.kind, acknowledged: null, seqs: [], detail }
+  if (anomaly.lostFrom >= durableBefore && anomaly.kind === 'unreadable') {
+    const detail = `${place}: ${anomaly.reason}. It may hold records from ${anomaly.lostFrom} on. ${TRY_AGAIN}`
+    return { ...base, kind: anomaly.kind, acknowledged: null, seqs: [], detail }
   }
-  if (spot.lostFrom >= durableBefore) {
-    const detail = `${place}: the log was cut short while it was written, from record ${spot.lostFrom} on. Nothing promised to be durable is lost.`
+  if (anomaly.lostFrom >= durableBefore) {
+    const detail = `${place}: the log was cut short while it was written, from record ${anomaly.lostFrom} on. Nothing promised to be durable is lost.`
     return { ...base, kind: 'torn-tail', acknowledged: false, seqs: [], detail }
   }
-  const seqs: SequenceRange[] = [{ from: spot.lostFrom, through: lostBefore - 1 }]
-  const detail = `${place}: ${spot.reason}; acknowledged ${rangeText(spot.lostFrom, lostBefore - 1)}${idText(spot.ids)}.${unreadableText(spot, durableBefore)}`
-  return { ...base, kind: spot.kind, acknowledged: true, seqs, detail }
+  const seqs: SequenceRange[] = [{ from: anomaly.lostFrom, through: lostBefore - 1 }]
+  const detail = `${place}: ${anomaly.reason}; acknowledged ${rangeText(anomaly.lostFrom, lostBefore - 1)}${idText(anomaly.ids)}.${unreadableText(anomaly, durableBefore)}`
+  return { ...base, kind: anomaly.kind, acknowledged: true, seqs, detail }
 }
 
 /** What is promised to be there is known; what else is there is not. */
-function unreadableText({ kind, lostThrough }: Spot, durableBefore: number): string {
+function unreadableText({ kind, lostThrough }: Anomaly, durableBefore: number): string {
   if (kind !== 'unreadable') return ''
   const more = lostThrough === null || lostThrough >= durableBefore
   return more ? ` It may hold records from ${durableBefore} on, too. ${TRY_AGAIN}` : ` ${TRY_AGAIN}`

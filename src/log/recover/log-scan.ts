@@ -1,18 +1,18 @@
 import type { Disk } from '../../disk/disk.ts'
 import { SEGMENT_HEADER_BYTES } from '../../format/segment.ts'
-import { closes, type FrameVisitor, firstNumber, SegmentWalk, type Spot } from '../segment/segment-scan.ts'
+import { type Anomaly, closes, type FrameVisitor, firstNumber, SegmentScan } from '../segment/segment-scan.ts'
 import type { Reach } from './directory.ts'
 import type { LiveSegment } from './segment-chain.ts'
 import { Tally } from './tally.ts'
 
-export interface SurveyOptions {
+export interface AnalysisOptions {
   readonly signal?: AbortSignal | undefined
   readonly onProgress?: ((bytesDone: number, bytesTotal: number) => void) | undefined
 }
 
 /** What one walk over every frame finds. */
-export interface Pass {
-  readonly spots: Spot[]
+export interface LogScan {
+  readonly anomalies: Anomaly[]
   readonly tally: Tally
   readonly durableBefore: number
   readonly nextSeq: number
@@ -20,26 +20,26 @@ export interface Pass {
   readonly closedAt: number | undefined
   readonly usedBytes: Map<number, number>
   /** By number of segment: what was promised up to its end, records before which number. */
-  readonly promisedAt: Map<number, number>
+  readonly watermarkAt: Map<number, number>
   /** Numbers of the segments with sectors that cannot be read. */
   readonly unreadable: Set<number>
   /** The segments with their first sequence number known, without those that were prepared and never used. */
   readonly live: LiveSegment[]
 }
 
-export async function walkAll(
+export async function scanSegments(
   disk: Disk,
   segments: readonly LiveSegment[],
   end: number,
   reach: Reach | undefined,
-  options: SurveyOptions,
-): Promise<Pass> {
+  options: AnalysisOptions,
+): Promise<LogScan> {
   const tally = new Tally()
-  const pass = {
-    spots: [] as Spot[],
+  const logScan = {
+    anomalies: [] as Anomaly[],
     live: [] as LiveSegment[],
     usedBytes: new Map<number, number>(),
-    promisedAt: new Map<number, number>(),
+    watermarkAt: new Map<number, number>(),
     unreadable: new Set<number>(),
   }
   const total = segments.reduce((sum, segment) => sum + segment.bytes, 0)
@@ -61,35 +61,35 @@ export async function walkAll(
     // Without a header, a segment goes on where the one before ended.
     const segment = found.headerValid ? found : { ...found, firstSeq: nextSeq }
     durableBefore = Math.max(durableBefore, segment.durableBefore)
-    if (segment.firstSeq > nextSeq) pass.spots.push(missing(segment, nextSeq))
-    const walk = await walkWhole(disk, { ...segment, stopSeq: end }, visitor, options.signal)
-    if (walk.metUnreadable) pass.unreadable.add(segment.number)
+    if (segment.firstSeq > nextSeq) logScan.anomalies.push(missing(segment, nextSeq))
+    const scan = await scanWhole(disk, { ...segment, scanEnd: end }, visitor, options.signal)
+    if (scan.metUnreadable) logScan.unreadable.add(segment.number)
     const empty =
-      segment.bytes >= SEGMENT_HEADER_BYTES && walk.usedBytes === SEGMENT_HEADER_BYTES && walk.spots.length === 0
+      segment.bytes >= SEGMENT_HEADER_BYTES && scan.usedBytes === SEGMENT_HEADER_BYTES && scan.anomalies.length === 0
     if (segment.headerValid || !empty) {
-      if (walk.usedBytes === SEGMENT_HEADER_BYTES) closedAt = undefined
-      pass.live.push(segment)
-      for (const spot of walk.spots) pass.spots.push(spot)
-      pass.usedBytes.set(segment.number, walk.usedBytes)
-      pass.promisedAt.set(segment.number, durableBefore)
-      nextSeq = Math.max(nextSeq, walk.expected)
+      if (scan.usedBytes === SEGMENT_HEADER_BYTES) closedAt = undefined
+      logScan.live.push(segment)
+      for (const anomaly of scan.anomalies) logScan.anomalies.push(anomaly)
+      logScan.usedBytes.set(segment.number, scan.usedBytes)
+      logScan.watermarkAt.set(segment.number, durableBefore)
+      nextSeq = Math.max(nextSeq, scan.expected)
     }
     done += segment.bytes
     options.onProgress?.(done, total)
   }
   const told = reach && reach.through >= durableBefore ? reach : undefined
   if (told) durableBefore = told.through + 1
-  const last = pass.live.at(-1)
-  if (last && durableBefore > nextSeq && pass.spots.at(-1)?.lostThrough !== null) {
-    pass.spots.push(lostAtEnd(last, pass.usedBytes.get(last.number)!, nextSeq, durableBefore - 1, told))
+  const last = logScan.live.at(-1)
+  if (last && durableBefore > nextSeq && logScan.anomalies.at(-1)?.lostThrough !== null) {
+    logScan.anomalies.push(lostAtEnd(last, logScan.usedBytes.get(last.number)!, nextSeq, durableBefore - 1, told))
   }
-  return { ...pass, tally, durableBefore, nextSeq, closedAt }
+  return { ...logScan, tally, durableBefore, nextSeq, closedAt }
 }
 
 /** Where a log begins. What came before may be with a snapshot, even if the header does not tell. */
 async function beginning(disk: Disk, first: LiveSegment): Promise<number> {
   if (first.headerValid) return first.firstSeq
-  const seq = Math.min((await firstNumber(disk, first)) ?? Number.POSITIVE_INFINITY, first.limitSeq)
+  const seq = Math.min((await firstNumber(disk, first)) ?? Number.POSITIVE_INFINITY, first.supersededFrom)
   return Number.isFinite(seq) ? seq : 0
 }
 
@@ -100,7 +100,7 @@ function lostAtEnd(
   lostFrom: number,
   lostThrough: number,
   told: Reach | undefined,
-): Spot {
+): Anomaly {
   const reason = told
     ? `the log ends here, and ${told.name} was made when it reached to record ${told.through}`
     : 'promised records are missing at the end of the log'
@@ -117,22 +117,22 @@ function lostAtEnd(
   }
 }
 
-async function walkWhole(
+async function scanWhole(
   disk: Disk,
   segment: LiveSegment,
   visitor: FrameVisitor,
   signal?: AbortSignal,
-): Promise<SegmentWalk> {
-  const walk = await SegmentWalk.open(disk, segment, visitor)
+): Promise<SegmentScan> {
+  const scan = await SegmentScan.open(disk, segment, visitor)
   try {
-    while (!walk.done) await walk.run(signal)
-    return walk
+    while (!scan.done) await scan.run(signal)
+    return scan
   } finally {
-    await walk.close()
+    await scan.close()
   }
 }
 
-function missing(segment: LiveSegment, from: number): Spot {
+function missing(segment: LiveSegment, from: number): Anomaly {
   return {
     kind: 'missing-segment',
     file: segment.name,

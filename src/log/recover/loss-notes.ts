@@ -1,7 +1,7 @@
 import { join } from 'node:path'
-import { ensureFolder, ignoreMissing, listFolder } from '../../disk/directories.ts'
+import { ensureDirectory, ignoreMissing, listFolder } from '../../disk/directories.ts'
 import { type Disk, readFully, writeFully } from '../../disk/disk.ts'
-import { syncNames, TEMPORARY_SUFFIX } from '../../disk/names.ts'
+import { changeNames, TEMPORARY_SUFFIX } from '../../disk/names.ts'
 import type { Damage, SequenceRange } from '../../entry.ts'
 import { QUARANTINE_FOLDER } from '../layout.ts'
 import { freeName } from '../quarantine.ts'
@@ -75,7 +75,7 @@ const isPlausible = ({ acknowledged, seqs, ids, detail }: Damage): boolean =>
 /** Notes what is passed over, durably: before anything that tells of it may be let go of. */
 export async function noteLosses(disk: Disk, directory: string, { endSeq, losses }: LossNote): Promise<void> {
   const folder = join(directory, QUARANTINE_FOLDER)
-  await ensureFolder(disk, folder)
+  await ensureDirectory(disk, folder)
   const stems = (await disk.list(folder)).map(({ name }) => name.replace(/(\.accepted)?\.json$/, ''))
   const path = join(folder, `${freeName(`loss-${String(endSeq).padStart(16, '0')}`, new Set(stems))}.json`)
   const temporary = path + TEMPORARY_SUFFIX
@@ -87,7 +87,7 @@ export async function noteLosses(disk: Disk, directory: string, { endSeq, losses
   } finally {
     await file.close()
   }
-  await syncNames(disk, folder, () => disk.rename(temporary, path))
+  await changeNames(disk, folder, () => disk.rename(temporary, path))
 }
 
 /** Somebody knows now: the notes stay, under a name that asks for nothing. */
@@ -95,7 +95,7 @@ export async function acceptLosses(disk: Disk, directory: string): Promise<void>
   const folder = join(directory, QUARANTINE_FOLDER)
   const names = (await listFolder(disk, folder)).map(({ name }) => name).filter((name) => NOTE_NAME.test(name))
   if (names.length === 0) return
-  await syncNames(disk, folder, async () => {
+  await changeNames(disk, folder, async () => {
     for (const name of names)
       await disk.rename(join(folder, name), join(folder, name.replace(/\.json$/, '.accepted.json')))
   })

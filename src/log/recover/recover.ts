@@ -2,9 +2,9 @@ import { randomBytes } from 'node:crypto'
 import { dirname } from 'node:path'
 import { monotonicMs } from '../../clock.ts'
 import { damageChannel } from '../../diagnostics.ts'
-import { makeDirectory } from '../../disk/directories.ts'
+import { createDirectory } from '../../disk/directories.ts'
 import { type Disk, type DiskFile, writeFully } from '../../disk/disk.ts'
-import { syncNames, TEMPORARY_SUFFIX } from '../../disk/names.ts'
+import { changeNames, TEMPORARY_SUFFIX } from '../../disk/names.ts'
 import type { CheckpointEntry, Damage } from '../../entry.ts'
 import { WalError } from '../../errors.ts'
 import { alignUp } from '../../format/byte-buffer.ts'
@@ -25,11 +25,11 @@ import type { RecoveryPolicy, WalSettings } from '../options.ts'
 import { moveToQuarantine } from '../quarantine.ts'
 import { copyRecords, FrameSink } from '../segment/frame-copy.ts'
 import { createSegment, FIRST_SEGMENT_BYTES, type OpenSegment, removeFiles } from '../segment/segments.ts'
-import { refuseLoss, type Survey } from './analysis.ts'
+import { type Analysis, refuseLoss } from './analysis.ts'
 import { acceptLosses, isLoss, isTold, noteLosses } from './loss-notes.ts'
 import { repairSegments } from './repair.ts'
 import { beginAnew } from './rescue.ts'
-import { type Found, look, lookOnce } from './snapshot-choice.ts'
+import { examineLog, examineOnce, type LogFindings } from './snapshot-choice.ts'
 import { identityOfLog } from './tally.ts'
 
 /** A last segment with less than this in it is carried over into the new one, so that opening often does not leave many small files. */
@@ -37,23 +37,23 @@ const CARRY_BYTES = 64 * 1024
 
 /** A log as recovery leaves it. */
 export interface Recovered {
-  readonly survey: Survey
+  readonly analysis: Analysis
   readonly checkpoint: CheckpointEntry | undefined
   readonly checkpoints: readonly FoundCheckpoint[]
   readonly report: RecoveryReport
 }
 
 /** Makes a directory and whatever of its path is missing, each name durable. */
-export async function ensureDirectory(disk: Disk, path: string): Promise<void> {
+export async function ensureDirectoryPath(disk: Disk, path: string): Promise<void> {
   try {
-    await makeDirectory(disk, path)
+    await createDirectory(disk, path)
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code
     if (code === 'EEXIST') return
     const parent = dirname(path)
     if (code !== 'ENOENT' || parent === path) refuseDirectory(path, error)
-    await ensureDirectory(disk, parent)
-    await makeDirectory(disk, path).catch((second) => {
+    await ensureDirectoryPath(disk, parent)
+    await createDirectory(disk, path).catch((second) => {
       if (second.code !== 'EEXIST') refuseDirectory(path, second)
     })
   }
@@ -66,56 +66,56 @@ export async function ensureDirectory(disk: Disk, path: string): Promise<void> {
 export async function recover(settings: WalSettings, snapshots: SnapshotStore): Promise<Recovered> {
   const started = monotonicMs()
   const { disk, directory } = settings
-  const found = await look(settings, snapshots)
+  const found = await examineLog(settings, snapshots)
   const { damage, notes } = found
-  let { surveyed, judged } = found
+  let { analysis, choice } = found
   if (damageChannel.hasSubscribers) for (const each of damage) damageChannel.publish({ directory, damage: each })
   const quarantined: string[] = []
   if (settings.recovery === 'strict') refuseLoss(directory, damage, policiesFor(found))
   if (!settings.readOnly) {
     const rescue = settings.recovery === 'repair' ? await soundRescue(settings, found, snapshots) : undefined
-    if (surveyed.logId === undefined && !rescue && damage.some(isLoss)) refuseUnreadable(found, settings)
+    if (analysis.logId === undefined && !rescue && damage.some(isLoss)) refuseUnreadable(found, settings)
     refuseForeign(directory, damage)
     const noted = notes.flatMap(({ losses }) => losses)
     const losses = damage.filter((each) => isLoss(each) && !isTold(each, noted))
     if (settings.recovery === 'repair' && notes.length > 0) await acceptLosses(disk, directory)
     if (settings.recovery === 'salvage' && losses.length > 0)
-      await noteLosses(disk, directory, { endSeq: surveyed.endSeq, losses })
-    for (const name of judged.bad) {
+      await noteLosses(disk, directory, { endSeq: analysis.endSeq, losses })
+    for (const name of choice.bad) {
       const path = await snapshots.quarantine(name)
       if (path !== undefined) quarantined.push(path)
       else if (settings.recovery === 'repair') await snapshots.noteMissing(name)
     }
     if (settings.recovery === 'repair' && damage.some(({ kind }) => kind !== 'torn-tail')) {
       if (damage.some(isLoss)) quarantined.push(...(await quarantineUnnamed({ ...found, rescue }, snapshots)))
-      const rewritten = rescue ? beginAnew(settings, surveyed, rescue) : repairSegments(disk, directory, surveyed)
+      const rewritten = rescue ? beginAnew(settings, analysis, rescue) : repairSegments(disk, directory, analysis)
       quarantined.push(...(await rewritten))
-      const again = await lookOnce({ ...settings, content: found.rescue && settings.content }, snapshots)
-      surveyed = again.surveyed
-      if (found.rescue) judged = again.judged
-      refuseLoss(directory, surveyed.damage, [])
+      const again = await examineOnce({ ...settings, content: found.rescue && settings.content }, snapshots)
+      analysis = again.analysis
+      if (found.rescue) choice = again.choice
+      refuseLoss(directory, analysis.damage, [])
     }
   }
   const report = {
-    ...reportOf(settings, { ...found, surveyed, judged }),
+    ...reportOf(settings, { ...found, analysis, choice }),
     quarantined,
     durationMs: monotonicMs() - started,
   }
-  return { survey: surveyed, checkpoint: judged.checkpoint, checkpoints: judged.usable, report }
+  return { analysis: analysis, checkpoint: choice.checkpoint, checkpoints: choice.usable, report }
 }
 
 function reportOf(
   { readOnly }: WalSettings,
-  { surveyed, judged, damage }: Found,
+  { analysis, choice, damage }: LogFindings,
 ): Omit<RecoveryReport, 'quarantined' | 'durationMs'> {
-  const { tally } = surveyed
+  const { tally } = analysis
   const open = [...tally.transactions.open.values()]
   const index = identityOfLog(tally)
   return {
     entries: tally.entries,
     bytes: tally.bytes,
-    segments: surveyed.segments.length,
-    lastSeq: surveyed.endSeq - 1,
+    segments: analysis.segments.length,
+    lastSeq: analysis.endSeq - 1,
     transactions: {
       committed: tally.committed,
       aborted: tally.aborted + open.filter(({ prepared }) => !prepared).length,
@@ -123,19 +123,19 @@ function reportOf(
     },
     incompleteTransactions: tally.transactions.incomplete,
     checkpoints: tally.checkpoints.length,
-    snapshotSeq: judged.checkpoint?.sequenceNumber,
+    snapshotSeq: choice.checkpoint?.sequenceNumber,
     damage,
     gaps: tally.gaps,
-    closedInOrder: surveyed.closed,
-    reproved: readOnly ? 0 : Math.max(0, surveyed.endSeq - Math.max(surveyed.durableBefore, surveyed.firstSeq)),
+    closedInOrder: analysis.closed,
+    reproved: readOnly ? 0 : Math.max(0, analysis.endSeq - Math.max(analysis.durableBefore, analysis.firstSeq)),
     ...(index && { index }),
   }
 }
 
 /** A snapshot that no checkpoint names may be all that is left of what is lost. Beside a log that is whole again the next opening would remove it. */
-async function quarantineUnnamed({ surveyed, rescue }: Found, snapshots: SnapshotStore): Promise<string[]> {
+async function quarantineUnnamed({ analysis, rescue }: LogFindings, snapshots: SnapshotStore): Promise<string[]> {
   const paths: string[] = []
-  for (const name of await snapshots.unnamed(surveyed.tally.checkpoints)) {
+  for (const name of await snapshots.unnamed(analysis.tally.checkpoints)) {
     if (name === rescue?.checkpoint.snapshot?.name) continue
     const path = await snapshots.quarantine(name)
     if (path !== undefined) paths.push(path)
@@ -146,7 +146,7 @@ async function quarantineUnnamed({ surveyed, rescue }: Found, snapshots: Snapsho
 /** Tried out only now: what is loaded by that is what the log goes on with. */
 async function soundRescue(
   { content }: WalSettings,
-  { rescue }: Found,
+  { rescue }: LogFindings,
   snapshots: SnapshotStore,
 ): Promise<SnapshotManifest | undefined> {
   if (rescue === undefined || content === undefined) return rescue
@@ -155,13 +155,13 @@ async function soundRescue(
 }
 
 /** By which policies a log that has lost something opens. Without a header nothing in a segment can be verified. */
-export function policiesFor({ surveyed, rescue }: Found): RecoveryPolicy[] {
-  if (surveyed.logId !== undefined) return ['salvage', 'repair']
+export function policiesFor({ analysis, rescue }: LogFindings): RecoveryPolicy[] {
+  if (analysis.logId !== undefined) return ['salvage', 'repair']
   return rescue ? ['repair'] : []
 }
 
 /** Going on would mean to start empty in the place of a log that may only have lost its headers. */
-function refuseUnreadable({ damage, rescue }: Found, { directory, recovery }: WalSettings): never {
+function refuseUnreadable({ damage, rescue }: LogFindings, { directory, recovery }: WalSettings): never {
   const advice =
     rescue && recovery !== 'repair'
       ? `Restore a backup, or begin it anew from ${rescue.checkpoint.snapshot!.name} with recovery: 'repair'.`
@@ -192,17 +192,17 @@ export interface Continuation {
 }
 
 /**
- * Goes on in a new segment, never in an old file: what no promise covers is written again and synced there before it counts, because a page that a
+ * Goes on in a new segment, never in an old file: what no watermark covers is written again and synced there before it counts, because a page that a
  * failed sync left in the cache may never have reached the disk. The segment appears whole or not at all.
  */
-export async function continueLog(settings: WalSettings, { survey: found }: Recovered): Promise<Continuation> {
+export async function continueLog(settings: WalSettings, { analysis: found }: Recovered): Promise<Continuation> {
   const { disk, directory } = settings
   const logId = found.logId ?? randomBytes(LOG_ID_BYTES)
   const number = found.lastSegmentNumber + 1
   const firstSeq = carryFrom(found)
   const carries = firstSeq < found.endSeq
   const sources = found.segments.filter(
-    (segment) => carries && segment.limitSeq > firstSeq && segment.firstSeq < found.endSeq,
+    (segment) => carries && segment.supersededFrom > firstSeq && segment.firstSeq < found.endSeq,
   )
   const sourceBytes = sources.reduce((sum, segment) => sum + found.usedBytes.get(segment.number)!, 0)
   const capacity = alignUp(FIRST_SEGMENT_BYTES + (sourceBytes > FIRST_SEGMENT_BYTES / 2 ? sourceBytes : 0), 4096)
@@ -219,7 +219,7 @@ export async function continueLog(settings: WalSettings, { survey: found }: Reco
   const write = async (file: DiskFile): Promise<void> => {
     const sink = new FrameSink(file, segmentSeed(logId, number), SEGMENT_HEADER_BYTES)
     for (const source of sources) {
-      await copyRecords(disk, { ...source, stopSeq: found.endSeq }, firstSeq, sink, found.spots)
+      await copyRecords(disk, { ...source, scanEnd: found.endSeq }, firstSeq, sink, found.anomalies)
     }
     await writeFully(file, encodeSegmentHeader(header), 0)
     offset = sink.offset
@@ -230,7 +230,7 @@ export async function continueLog(settings: WalSettings, { survey: found }: Reco
 }
 
 /** The first record to be carried over: the first that is not promised; or all of a small, undamaged last segment. */
-function carryFrom(found: Survey): number {
+function carryFrom(found: Analysis): number {
   const unproved = Math.min(Math.max(found.durableBefore, found.firstSeq), found.endSeq)
   const last = found.segments.at(-1)
   if (last === undefined || !last.headerValid || found.usedBytes.get(last.number)! >= CARRY_BYTES) return unproved
@@ -242,8 +242,8 @@ function carryFrom(found: Survey): number {
  * Syncs what is there before it is trusted: names that an earlier process did not get to sync, those of the directories above where the log is new, and the file that
  * was written last.
  */
-export async function syncFirst(disk: Disk, directory: string, found: Survey): Promise<void> {
-  await syncNames(disk, directory)
+export async function syncFirst(disk: Disk, directory: string, found: Analysis): Promise<void> {
+  await changeNames(disk, directory)
   const last = found.segments.at(-1)
   if (!last) {
     await syncAncestors(disk, directory)
@@ -258,7 +258,7 @@ async function syncAncestors(disk: Disk, directory: string): Promise<void> {
   do {
     path = dirname(path)
     try {
-      await syncNames(disk, path)
+      await changeNames(disk, path)
     } catch (error) {
       // A directory that we may not even look into is not one that we, or a process like us, made.
       if (!['EACCES', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error

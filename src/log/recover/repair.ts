@@ -4,7 +4,7 @@ import { encodeSegmentHeader, SEGMENT_HEADER_BYTES, type SegmentHeader, segmentS
 import { copyToQuarantine } from '../quarantine.ts'
 import { copyRecords, FrameSink } from '../segment/frame-copy.ts'
 import { createSegment } from '../segment/segments.ts'
-import type { Survey } from './analysis.ts'
+import type { Analysis } from './analysis.ts'
 import type { LiveSegment } from './segment-chain.ts'
 
 /** What gap records and alignment may add to a segment. */
@@ -15,7 +15,7 @@ const SLACK_BYTES = 64 * 1024
  * the damaged file goes to `quarantine/` first. Each segment is replaced at once; a crash in between leaves the rest for the next repair.
  * @returns the paths of the copies
  */
-export async function repairSegments(disk: Disk, directory: string, found: Survey): Promise<string[]> {
+export async function repairSegments(disk: Disk, directory: string, found: Analysis): Promise<string[]> {
   const damaged = new Set(found.damage.filter(({ kind }) => kind !== 'torn-tail').map(({ file }) => file))
   const copies: string[] = []
   for (const segment of found.segments.filter(({ name }) => damaged.has(name))) {
@@ -31,20 +31,22 @@ async function rewrite(
   directory: string,
   logId: Buffer,
   segment: LiveSegment,
-  found: Survey,
+  found: Analysis,
 ): Promise<void> {
-  const missing = found.spots.find((spot) => spot.segment === segment.number && spot.kind === 'missing-segment')
+  const missing = found.anomalies.find(
+    (anomaly) => anomaly.segment === segment.number && anomaly.kind === 'missing-segment',
+  )
   const firstSeq = missing?.lostFrom ?? segment.firstSeq
   const capacity = alignUp(segment.bytes + SLACK_BYTES, 4096)
   const { durableBefore } = found
   const previous = found.segments.findLast(({ number }) => number < segment.number)?.number ?? 0
   const { number } = segment
   const header: SegmentHeader = { logId, number, firstSeq, capacity, durableBefore, createdAt: 0, previous }
-  const source = { ...segment, stopSeq: found.endSeq }
+  const source = { ...segment, scanEnd: found.endSeq }
   const write = async (target: DiskFile): Promise<void> => {
     const sink = new FrameSink(target, segmentSeed(logId, number), SEGMENT_HEADER_BYTES)
     if (missing?.lostThrough != null) sink.addGap(missing.lostFrom, missing.lostThrough, 0)
-    await copyRecords(disk, source, segment.firstSeq, sink, found.spots)
+    await copyRecords(disk, source, segment.firstSeq, sink, found.anomalies)
     await writeFully(target, encodeSegmentHeader(header), 0)
   }
   const { file } = await createSegment(disk, directory, number, capacity, { write, replaces: true })

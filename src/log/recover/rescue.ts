@@ -10,7 +10,7 @@ import { snapshotThrough } from '../layout.ts'
 import type { WalSettings } from '../options.ts'
 import { moveToQuarantine } from '../quarantine.ts'
 import { createSegment, FIRST_SEGMENT_BYTES } from '../segment/segments.ts'
-import type { Survey } from './analysis.ts'
+import type { Analysis } from './analysis.ts'
 import type { Reach } from './directory.ts'
 
 /**
@@ -20,7 +20,7 @@ import type { Reach } from './directory.ts'
 export async function findRescue(
   damage: readonly Damage[],
   reach: Reach | undefined,
-  { logId, endSeq }: Survey,
+  { logId, endSeq }: Analysis,
   snapshots: SnapshotStore,
 ): Promise<SnapshotManifest | undefined> {
   // What can still be read behind the snapshot is worth more than what is lost before it.
@@ -46,7 +46,7 @@ export async function findRescue(
  */
 export async function beginAnew(
   { disk, directory, clock }: WalSettings,
-  found: Survey,
+  found: Analysis,
   { logId, checkpoint }: SnapshotManifest,
 ): Promise<string[]> {
   const number = found.lastSegmentNumber + 1

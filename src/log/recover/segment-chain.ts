@@ -41,7 +41,7 @@ export function chain(directory: LogDirectory, logId: Buffer | undefined): Chain
   const live: LiveSegment[] = []
   const unused: string[] = []
   const damage: Damage[] = []
-  let limitSeq = Number.POSITIVE_INFINITY
+  let supersededFrom = Number.POSITIVE_INFINITY
   let following: SegmentFile | undefined
   for (const segment of directory.segments.toReversed()) {
     const { header } = segment
@@ -49,12 +49,12 @@ export function chain(directory: LogDirectory, logId: Buffer | undefined): Chain
       damage.push(
         fileDamage(segment, 'foreign', null, `${segment.name} belongs to another log. Move it out of this directory.`),
       )
-    } else if (header && header.firstSeq >= limitSeq) {
+    } else if (header && header.firstSeq >= supersededFrom) {
       unused.push(segment.name)
     } else {
       const openEnded = following !== undefined && following.header?.previous !== segment.number
-      live.push(liveSegment(segment, logId, limitSeq, openEnded))
-      limitSeq = header?.firstSeq ?? limitSeq
+      live.push(liveSegment(segment, logId, supersededFrom, openEnded))
+      supersededFrom = header?.firstSeq ?? supersededFrom
       following = segment
     }
   }
@@ -64,7 +64,7 @@ export function chain(directory: LogDirectory, logId: Buffer | undefined): Chain
 function liveSegment(
   segment: SegmentFile,
   logId: Buffer | undefined,
-  limitSeq: number,
+  supersededFrom: number,
   openEnded: boolean,
 ): LiveSegment {
   const { header, number, name, path, bytes } = segment
@@ -73,10 +73,10 @@ function liveSegment(
     name,
     path,
     bytes,
-    limitSeq,
-    stopSeq: Number.POSITIVE_INFINITY,
+    supersededFrom,
+    scanEnd: Number.POSITIVE_INFINITY,
     openEnded,
-    passUnreadable: true,
+    tolerateUnreadable: true,
     identified: logId !== undefined,
     seed: logId ? segmentSeed(logId, number) : 0,
     firstSeq: header?.firstSeq ?? Number.NaN,

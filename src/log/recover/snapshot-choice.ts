@@ -5,8 +5,8 @@ import type { FoundCheckpoint } from '../checkpoint/found-checkpoint.ts'
 import type { SnapshotManifest } from '../checkpoint/snapshot-manifest.ts'
 import type { SnapshotProblem, SnapshotStore } from '../checkpoint/snapshot-store.ts'
 import type { ContentRules, WalSettings } from '../options.ts'
-import type { Spot } from '../segment/segment-scan.ts'
-import { type Survey, survey } from './analysis.ts'
+import type { Anomaly } from '../segment/segment-scan.ts'
+import { type Analysis, analyze } from './analysis.ts'
 import { damageOf } from './damage.ts'
 import { type Reach, readDirectory, type SegmentFile } from './directory.ts'
 import { isTold, type LossNote, readLossNotes } from './loss-notes.ts'
@@ -17,9 +17,9 @@ import { identityOfLog } from './tally.ts'
 const READ_ONLY_TRIES = 20
 
 /** What a log was found to be, with everything that is wrong with it. */
-export interface Found {
-  readonly surveyed: Survey
-  readonly judged: Judged
+export interface LogFindings {
+  readonly analysis: Analysis
+  readonly choice: SnapshotChoice
   readonly damage: readonly Damage[]
   /** What was passed over before. */
   readonly notes: readonly LossNote[]
@@ -28,11 +28,11 @@ export interface Found {
 }
 
 /** Beside a live writer, what looks like damage may be a group that was written while we read: it counts only if it is still there at a second look. */
-export async function look(settings: WalSettings, snapshots: SnapshotStore): Promise<Found> {
+export async function examineLog(settings: WalSettings, snapshots: SnapshotStore): Promise<LogFindings> {
   let before: string | undefined
   for (let tries = settings.readOnly ? READ_ONLY_TRIES : 1; ; tries--) {
     try {
-      const found = await lookOnce(settings, snapshots)
+      const found = await examineOnce(settings, snapshots)
       const doubtful = found.damage.filter(({ kind }) => kind !== 'torn-tail')
       const digest = digestOf(doubtful)
       if (tries === 1 || doubtful.length === 0 || digest === before) return found
@@ -50,22 +50,22 @@ function digestOf(damage: readonly Damage[]): string {
   return hash.digest('hex')
 }
 
-export async function lookOnce(
+export async function examineOnce(
   { disk, directory, content, ...options }: WalSettings,
   snapshots: SnapshotStore,
-): Promise<Found> {
+): Promise<LogFindings> {
   const listed = await readDirectory(disk, directory)
-  const found = await survey(disk, listed, options)
+  const found = await analyze(disk, listed, options)
   content?.accept?.(identityOfLog(found.tally))
-  const { surveyed, judged } = await judge(found, snapshots, content)
-  const damage = [...judged.damage, ...surveyed.damage]
+  const { analysis, choice } = await chooseAround(found, snapshots, content)
+  const damage = [...choice.damage, ...analysis.damage]
   const none = listed.segments.length === 0
   if (none && listed.reach) damage.push(noSegment(listed.reach))
-  if (!none && surveyed.segments.length === 0) damage.push(noHeader(listed.segments[0]!))
+  if (!none && analysis.segments.length === 0) damage.push(noHeader(listed.segments[0]!))
   const notes = await readLossNotes(disk, directory)
   damage.push(...notes.flatMap(({ losses }) => losses).filter((loss) => !isTold(loss, damage)))
-  const rescue = await findRescue(damage, listed.reach, surveyed, snapshots)
-  return { surveyed, judged, damage, notes, rescue }
+  const rescue = await findRescue(damage, listed.reach, analysis, snapshots)
+  return { analysis, choice, damage, notes, rescue }
 }
 
 /** A segment that is prepared ahead has one before it that is in use. */
@@ -96,30 +96,30 @@ const noSegment = ({ name, through }: Reach): Damage => ({
  * What lies before a missing segment is not needed if a verified snapshot holds it: then nothing is lost, and the log begins behind the hole. It is told, and the older files
  * are left alone.
  */
-async function judge(
-  found: Survey,
+async function chooseAround(
+  found: Analysis,
   snapshots: SnapshotStore,
   content: ContentRules | undefined,
-): Promise<{ surveyed: Survey; judged: Judged }> {
-  const hole = found.spots.findLast(({ kind }) => kind === 'missing-segment')
+): Promise<{ analysis: Analysis; choice: SnapshotChoice }> {
+  const hole = found.anomalies.findLast(({ kind }) => kind === 'missing-segment')
   if (hole?.lostThrough != null) {
-    const surveyed = withoutRetired(found, hole.file, hole.lostThrough + 1)
-    const judged = await chooseSnapshot(surveyed, snapshots, content)
-    if (judged.checkpoint) return { surveyed, judged }
+    const analysis = withoutRetired(found, hole.file, hole.lostThrough + 1)
+    const choice = await chooseSnapshot(analysis, snapshots, content)
+    if (choice.checkpoint) return { analysis, choice }
   }
-  const judged = await chooseSnapshot(found, snapshots, content)
-  return { surveyed: judged.checkpoint ? found : withLostBeginning(found, judged), judged }
+  const choice = await chooseSnapshot(found, snapshots, content)
+  return { analysis: choice.checkpoint ? found : withLostBeginning(found, choice), choice }
 }
 
 /** Without a snapshot that holds what came before the first record, that is lost. */
-function withLostBeginning(found: Survey, judged: Judged): Survey {
+function withLostBeginning(found: Analysis, choice: SnapshotChoice): Analysis {
   if (found.firstSeq === 0) return found
   const first = found.segments[0]!
-  const why = judged.damage.some(({ kind }) => kind === 'unreadable')
+  const why = choice.damage.some(({ kind }) => kind === 'unreadable')
     ? 'the snapshot that holds what came before cannot be read now'
     : 'no snapshot that verifies holds what came before'
   const reason = `the log begins with record ${found.firstSeq}, and ${why}`
-  const spot: Spot = {
+  const anomaly: Anomaly = {
     kind: 'missing-segment',
     file: first.name,
     segment: first.number,
@@ -130,13 +130,15 @@ function withLostBeginning(found: Survey, judged: Judged): Survey {
     ids: [],
     reason,
   }
-  const damage = damageOf(spot, Math.max(found.durableBefore, found.firstSeq), found.endSeq)
-  return { ...found, spots: [spot, ...found.spots], damage: [...found.damage, damage] }
+  const damage = damageOf(anomaly, Math.max(found.durableBefore, found.firstSeq), found.endSeq)
+  return { ...found, anomalies: [anomaly, ...found.anomalies], damage: [...found.damage, damage] }
 }
 
 /** @param file the first behind the last hole: whatever is missing, is missing before it */
-function withoutRetired(found: Survey, file: string, firstSeq: number): Survey {
-  const needless = new Set(found.segments.filter((segment) => segment.limitSeq <= firstSeq).map(({ name }) => name))
+function withoutRetired(found: Analysis, file: string, firstSeq: number): Analysis {
+  const needless = new Set(
+    found.segments.filter((segment) => segment.supersededFrom <= firstSeq).map(({ name }) => name),
+  )
   const isBefore = (bad: { readonly file: string; readonly kind: string }): boolean =>
     needless.has(bad.file) || bad.kind === 'missing-segment'
   const hole: Damage = {
@@ -153,13 +155,13 @@ function withoutRetired(found: Survey, file: string, firstSeq: number): Survey {
     ...found,
     firstSeq,
     segments: found.segments.filter(({ name }) => !needless.has(name)),
-    spots: found.spots.filter((spot) => !isBefore(spot)),
+    anomalies: found.anomalies.filter((anomaly) => !isBefore(anomaly)),
     damage: [...found.damage.filter((damage) => !isBefore(damage)), hole],
   }
 }
 
 /** Which snapshot to start from. */
-export interface Judged {
+export interface SnapshotChoice {
   readonly checkpoint: CheckpointEntry | undefined
   readonly usable: readonly FoundCheckpoint[]
   /** Names of snapshots that do not verify, without those that cannot be read now. */
@@ -171,10 +173,10 @@ export interface Judged {
 
 /** The newest checkpoint whose snapshot verifies and behind which the log is whole. Older snapshots are not looked at. What was quarantined was told then. */
 async function chooseSnapshot(
-  { tally, firstSeq }: Survey,
+  { tally, firstSeq }: Analysis,
   snapshots: SnapshotStore,
   content: ContentRules = HASHES_ALONE,
-): Promise<Judged> {
+): Promise<SnapshotChoice> {
   const bad: string[] = []
   const damage: Damage[] = []
   const named = tally.checkpoints.filter(({ entry }) => entry.snapshot !== null)

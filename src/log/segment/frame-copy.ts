@@ -3,7 +3,7 @@ import { WalError } from '../../errors.ts'
 import type { ByteBuffer } from '../../format/byte-buffer.ts'
 import { byteBuffer, setUint64 } from '../../format/byte-buffer.ts'
 import { FRAME_HEADER_BYTES, FRAME_TYPES, type FrameHeader, frameBytes, sealFrame } from '../../format/frame.ts'
-import { type SegmentExtent, SegmentWalk, type Spot } from './segment-scan.ts'
+import { type Anomaly, type SegmentExtent, SegmentScan } from './segment-scan.ts'
 
 const SINK_BYTES = 1024 * 1024
 /** Mostly there is little to copy. */
@@ -70,7 +70,7 @@ export class FrameSink {
 }
 
 /**
- * Copies the verified records of a segment from `fromSeq` on, up to its `stopSeq`, with a gap record in the place of each loss that is among the `known` spots.
+ * Copies the verified records of a segment from `fromSeq` on, up to its `scanEnd`, with a gap record in the place of each loss that is among the `known` spots.
  * @throws WALV_IO at a bad place that is not: what was whole when the log was looked at is not given up
  */
 export async function copyRecords(
@@ -78,11 +78,11 @@ export async function copyRecords(
   segment: SegmentExtent,
   fromSeq: number,
   sink: FrameSink,
-  known: readonly Spot[],
+  known: readonly Anomaly[],
 ): Promise<void> {
-  const places = new Set(known.filter((spot) => spot.segment === segment.number).map(placeOf))
+  const places = new Set(known.filter((anomaly) => anomaly.segment === segment.number).map(placeOf))
   let timestamp = 0
-  const walk = await SegmentWalk.open(disk, segment, {
+  const scan = await SegmentScan.open(disk, segment, {
     record(window, at, header) {
       timestamp = header.timestamp
       if (header.seq >= fromSeq) sink.add(window.memory, at, header)
@@ -91,24 +91,24 @@ export async function copyRecords(
   })
   try {
     let seen = 0
-    while (!walk.done) {
-      await walk.run()
-      for (; seen < walk.spots.length; seen++) {
-        const { lostFrom, lostThrough, offset } = walk.spots[seen]!
-        if (!places.has(placeOf(walk.spots[seen]!))) throw changed(segment, offset)
+    while (!scan.done) {
+      await scan.run()
+      for (; seen < scan.anomalies.length; seen++) {
+        const { lostFrom, lostThrough, offset } = scan.anomalies[seen]!
+        if (!places.has(placeOf(scan.anomalies[seen]!))) throw changed(segment, offset)
         // A walk that is told where to stop knows how much each place lost; it may be more than the log has.
-        const through = Math.min(lostThrough!, segment.stopSeq - 1)
+        const through = Math.min(lostThrough!, segment.scanEnd - 1)
         const from = Math.max(lostFrom, fromSeq)
         if (through >= from) sink.addGap(from, through, timestamp)
       }
-      if (sink.full || walk.done) await sink.flush()
+      if (sink.full || scan.done) await sink.flush()
     }
   } finally {
-    await walk.close()
+    await scan.close()
   }
 }
 
-const placeOf = ({ offset, lostFrom }: Spot): string => `${offset} ${lostFrom}`
+const placeOf = ({ offset, lostFrom }: Anomaly): string => `${offset} ${lostFrom}`
 
 const changed = ({ name, path }: SegmentExtent, offset: number): WalError =>
   new WalError(

@@ -41,7 +41,7 @@ interface Ahead {
  * A window that slides over the frames of one segment file. `step` is synchronous as long as the frame is in memory. Memory is three windows, or
  * the largest frame beside two, which is never larger than what the file holds.
  */
-export class FrameWindow {
+export class FrameReader {
   #file: DiskFile
   #seed: number
   /** Nothing at or behind this file offset is looked at. */
@@ -56,13 +56,13 @@ export class FrameWindow {
   /** Bytes of frames whose content did not verify, and that were looked into all the same. */
   #doubted = 0
   readonly #maxDoubted: number
-  readonly #passUnreadable: boolean
+  readonly #tolerateUnreadable: boolean
   readonly #unreadable: ByteRange[] = []
 
-  /** `passUnreadable`: sectors that cannot be read are taken for damage, instead of an error. */
-  constructor(file: DiskFile, seed: number, start: number, limit: number, passUnreadable: boolean) {
+  /** `tolerateUnreadable`: sectors that cannot be read are taken for damage, instead of an error. */
+  constructor(file: DiskFile, seed: number, start: number, limit: number, tolerateUnreadable: boolean) {
     this.#file = file
-    this.#passUnreadable = passUnreadable
+    this.#tolerateUnreadable = tolerateUnreadable
     this.#seed = seed
     this.#limit = limit
     this.#base = start
@@ -163,7 +163,7 @@ export class FrameWindow {
 
   async #read({ bytes }: ByteBuffer, at: number, length: number, position: number): Promise<number> {
     const target = bytes.subarray(at, at + length)
-    if (!this.#passUnreadable) return readFully(this.#file, target, position)
+    if (!this.#tolerateUnreadable) return readFully(this.#file, target, position)
     const { count, unreadable } = await readAround(this.#file, target, position)
     for (const range of unreadable) this.#unreadable.push(range)
     return count

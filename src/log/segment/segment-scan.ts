@@ -5,10 +5,10 @@ import { FLAG_CLOSED, FRAME_TYPES, type FrameHeader, takesSequence } from '../..
 import { readableId } from '../../format/readable-id.ts'
 import { SEGMENT_HEADER_BYTES } from '../../format/segment.ts'
 import { MAX_SEQUENCE } from '../../limits.ts'
-import { FrameWindow, type Step } from './frame-reader.ts'
+import { FrameReader, type Step } from './frame-reader.ts'
 
 /** A place in a segment where a frame should stand and none verifies, or where records are missing. */
-export interface Spot {
+export interface Anomaly {
   readonly kind: Damage['kind']
   readonly file: string
   readonly segment: number
@@ -25,7 +25,7 @@ export interface Spot {
 /** Sees what a walk passes. The window's memory is valid until the call returns, or, with `beforeReading`, until that lets the walk read on. */
 export interface FrameVisitor {
   /** A verified record in its order. Returning true makes the walk pause behind it. */
-  record(window: FrameWindow, at: number, header: FrameHeader, bytes: number): boolean
+  record(window: FrameReader, at: number, header: FrameHeader, bytes: number): boolean
   /** More of the file is about to take the place of what was shown. Returning true makes the walk pause before. */
   beforeReading?(): boolean
   /** Any verified frame, records included, before `record`. */
@@ -42,21 +42,21 @@ export interface SegmentExtent {
   readonly seed: number
   readonly firstSeq: number
   /** The records from this one on are held by a later segment; Infinity for the last. */
-  readonly limitSeq: number
+  readonly supersededFrom: number
   /** The walk ends before this record, but judges what it meets as if it went on: so every walk of a segment finds the same. */
-  readonly stopSeq: number
+  readonly scanEnd: number
   /** The next segment has no header, or is not the one that went on from this: a file may be missing, and nothing tells where the records of this one end. */
   readonly openEnded: boolean
   /** Sectors that cannot be read are taken for damage, instead of an error. For who looks for damage, and for what was found to have such sectors. */
-  readonly passUnreadable: boolean
+  readonly tolerateUnreadable: boolean
 }
 
 /**
- * Goes through the frames of one segment in order, up to the record before `limitSeq`, past whatever does not verify. `run` goes on until the end
+ * Goes through the frames of one segment in order, up to the record before `supersededFrom`, past whatever does not verify. `run` goes on until the end
  * or until the visitor asks for a pause.
  */
-export class SegmentWalk {
-  readonly spots: Spot[] = []
+export class SegmentScan {
+  readonly anomalies: Anomaly[] = []
   done = false
   /** The sequence number that should come next. */
   expected: number
@@ -65,18 +65,18 @@ export class SegmentWalk {
   readonly #segment: SegmentExtent
   readonly #visitor: FrameVisitor
   readonly #file: DiskFile
-  readonly #window: FrameWindow
+  readonly #window: FrameReader
 
   private constructor(file: DiskFile, segment: SegmentExtent, visitor: FrameVisitor) {
     this.#file = file
     this.#segment = segment
     this.#visitor = visitor
     this.expected = segment.firstSeq
-    this.#window = new FrameWindow(file, segment.seed, SEGMENT_HEADER_BYTES, segment.bytes, segment.passUnreadable)
+    this.#window = new FrameReader(file, segment.seed, SEGMENT_HEADER_BYTES, segment.bytes, segment.tolerateUnreadable)
   }
 
-  static async open(disk: Disk, segment: SegmentExtent, visitor: FrameVisitor): Promise<SegmentWalk> {
-    return new SegmentWalk(await disk.open(segment.path, 'read'), segment, visitor)
+  static async open(disk: Disk, segment: SegmentExtent, visitor: FrameVisitor): Promise<SegmentScan> {
+    return new SegmentScan(await disk.open(segment.path, 'read'), segment, visitor)
   }
 
   /** Whether any sector could not be read, also one that nothing needs. */
@@ -112,7 +112,7 @@ export class SegmentWalk {
   }
 
   get #endSeq(): number {
-    return Math.min(this.#segment.limitSeq, this.#segment.stopSeq)
+    return Math.min(this.#segment.supersededFrom, this.#segment.scanEnd)
   }
 
   /** A gap reaches at least over its own number, and no further than numbers go. */
@@ -161,14 +161,14 @@ export class SegmentWalk {
       this.#finish()
       return
     }
-    // A promise begins a sector; zeros lead up to it.
+    // A watermark begins a sector; zeros lead up to it.
     if (!dirty && next.seq === this.expected && !takesSequence(next.type)) return
     this.#report(offset, this.#window.offset - offset, this.#within(next.seq) - 1, ids, reasonOf(step))
   }
 
-  readonly #couldFollow = ({ seq }: FrameHeader): boolean => seq >= this.expected && seq <= this.#segment.limitSeq
+  readonly #couldFollow = ({ seq }: FrameHeader): boolean => seq >= this.expected && seq <= this.#segment.supersededFrom
 
-  readonly #within = (seq: number): number => Math.min(seq, this.#segment.limitSeq)
+  readonly #within = (seq: number): number => Math.min(seq, this.#segment.supersededFrom)
 
   /** Moves to the next frame that verifies and could follow, and returns its header. `ids` takes those that can be read on the way. */
   async #nextGood(ids: string[]): Promise<FrameHeader | undefined> {
@@ -190,8 +190,8 @@ export class SegmentWalk {
     const { bytes, openEnded } = this.#segment
     const end = this.#endSeq
     if (!Number.isFinite(end) || this.expected >= end) return
-    const last = this.spots.at(-1)
-    if (last?.lostThrough === null) this.spots[this.spots.length - 1] = { ...last, lostThrough: end - 1 }
+    const last = this.anomalies.at(-1)
+    if (last?.lostThrough === null) this.anomalies[this.anomalies.length - 1] = { ...last, lostThrough: end - 1 }
     else if (openEnded) return
     else this.#report(this.usedBytes, Math.max(0, bytes - this.usedBytes), end - 1, [], MISSING_AT_END)
     this.expected = end
@@ -200,7 +200,7 @@ export class SegmentWalk {
   #report(offset: number, bytes: number, lostThrough: number | null, ids: readonly string[], reason: string): void {
     const { name: file, number: segment } = this.#segment
     const unreadable = this.#window.isUnreadable(offset, offset + bytes)
-    this.spots.push({
+    this.anomalies.push({
       kind: unreadable ? 'unreadable' : 'corrupt',
       file,
       segment,
@@ -222,7 +222,7 @@ const MISSING_AT_END = 'records are missing at the end of this segment'
 
 /** Whether a frame says that the log was closed in order. */
 export const closes = (header: FrameHeader): boolean =>
-  header.type === FRAME_TYPES.promise && (header.flags & FLAG_CLOSED) !== 0
+  header.type === FRAME_TYPES.watermark && (header.flags & FLAG_CLOSED) !== 0
 
 function reasonOf(step: Exclude<Step, { kind: 'end' }>): string {
   if (step.kind === 'no-frame') return 'no valid frame stands here'
@@ -234,7 +234,7 @@ function reasonOf(step: Exclude<Step, { kind: 'end' }>): string {
 export async function firstNumber(disk: Disk, segment: SegmentExtent): Promise<number | undefined> {
   const file = await disk.open(segment.path, 'read')
   try {
-    const window = new FrameWindow(file, segment.seed, SEGMENT_HEADER_BYTES, segment.bytes, segment.passUnreadable)
+    const window = new FrameReader(file, segment.seed, SEGMENT_HEADER_BYTES, segment.bytes, segment.tolerateUnreadable)
     for (;;) {
       const step = window.step()
       if (step === undefined) await window.fill()

@@ -1,6 +1,6 @@
 import { ignoreMissing } from '../../disk/directories.ts'
 import type { Disk } from '../../disk/disk.ts'
-import { syncNames } from '../../disk/names.ts'
+import { changeNames } from '../../disk/names.ts'
 import type { DirectoryLock } from '../directory-lock.ts'
 import { segmentPath } from '../layout.ts'
 import { createSegment, type OpenSegment } from './segments.ts'
@@ -38,7 +38,7 @@ export class SegmentSupply {
 
   /** Into a directory that is another writer's by now, nothing is put. */
   async #prepare(number: number, capacity: number, zeroed: boolean): Promise<OpenSegment | undefined> {
-    if (await this.#lock.look()) return undefined
+    if (await this.#lock.examineLog()) return undefined
     return this.#make(number, capacity, zeroed)
   }
 
@@ -52,7 +52,7 @@ export class SegmentSupply {
 
   async #removeRemains(number: number): Promise<void> {
     const path = segmentPath(this.#directory, number)
-    await syncNames(this.#disk, this.#directory, () => this.#disk.remove(path).catch(ignoreMissing))
+    await changeNames(this.#disk, this.#directory, () => this.#disk.remove(path).catch(ignoreMissing))
     this.#remains = undefined
   }
 
@@ -74,7 +74,7 @@ export class SegmentSupply {
     if (prepared) {
       this.#remains = prepared.number
       await prepared.file.close()
-      if (!(await this.#lock.look())) await this.#removeRemains(prepared.number)
+      if (!(await this.#lock.examineLog())) await this.#removeRemains(prepared.number)
     }
     // Not before it is gone: as long as it is there, none of its number can be made.
     this.#prepared = undefined

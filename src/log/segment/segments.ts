@@ -2,8 +2,8 @@ import { join } from 'node:path'
 import { retentionChannel } from '../../diagnostics.ts'
 import { ignoreMissing } from '../../disk/directories.ts'
 import { type Disk, type DiskFile, writeFully } from '../../disk/disk.ts'
-import { syncNames, TEMPORARY_SUFFIX } from '../../disk/names.ts'
-import { letGo } from '../../disk/reclaim.ts'
+import { changeNames, TEMPORARY_SUFFIX } from '../../disk/names.ts'
+import { removeAndReclaim } from '../../disk/reclaim.ts'
 import { WalError } from '../../errors.ts'
 import { MAX_SEGMENT_NUMBER, type SegmentHeader, segmentName, segmentSeed } from '../../format/segment.ts'
 import { lockLost } from '../directory-lock.ts'
@@ -63,7 +63,7 @@ export async function createSegment(
     await write?.(file)
     await file.sync()
     isNamed = !replaces
-    await syncNames(disk, directory, () => name(temporary, path))
+    await changeNames(disk, directory, () => name(temporary, path))
     return { number, path, capacity, file }
   } catch (error) {
     const isTaken = isNamed && (error as NodeJS.ErrnoException).code === 'EEXIST'
@@ -129,7 +129,7 @@ export class SegmentList {
   /** The log goes on in a new segment. */
   add({ number, path, capacity }: OpenSegment, header: SegmentHeader): void {
     const last = this.#extents.at(-1)
-    if (last) this.#extents[this.#extents.length - 1] = { ...last, limitSeq: header.firstSeq }
+    if (last) this.#extents[this.#extents.length - 1] = { ...last, supersededFrom: header.firstSeq }
     this.#extents.push({
       number,
       path,
@@ -137,16 +137,16 @@ export class SegmentList {
       bytes: capacity,
       seed: segmentSeed(this.logId, number),
       firstSeq: header.firstSeq,
-      limitSeq: Number.POSITIVE_INFINITY,
-      stopSeq: Number.POSITIVE_INFINITY,
+      supersededFrom: Number.POSITIVE_INFINITY,
+      scanEnd: Number.POSITIVE_INFINITY,
       openEnded: false,
-      passUnreadable: false,
+      tolerateUnreadable: false,
     })
   }
 
   /** Removes the files that hold nothing from `floorSeq` on, oldest first, each removal durable before the next, so that no crash leaves a hole. */
   async dropBefore(floorSeq: number): Promise<void> {
-    while (this.#extents.length > 1 && this.#extents[0]!.limitSeq <= floorSeq) {
+    while (this.#extents.length > 1 && this.#extents[0]!.supersededFrom <= floorSeq) {
       const { name, path, bytes } = this.#extents[0]!
       if (this.#damaged.has(name)) await moveToQuarantine(this.#disk, this.#directory, name, () => this.#forgetFirst())
       else await this.#removeFirst(path)
@@ -156,8 +156,8 @@ export class SegmentList {
   }
 
   #removeFirst(path: string): Promise<void> {
-    return letGo(this.#disk, [path], () =>
-      syncNames(this.#disk, this.#directory, async () => {
+    return removeAndReclaim(this.#disk, [path], () =>
+      changeNames(this.#disk, this.#directory, async () => {
         await this.#disk.remove(path).catch(ignoreMissing)
         this.#forgetFirst()
       }),
@@ -172,7 +172,7 @@ export class SegmentList {
 /** Removes files by name; their names' end is durable. */
 export async function removeFiles(disk: Disk, directory: string, names: readonly string[]): Promise<void> {
   if (names.length === 0) return
-  await syncNames(disk, directory, async () => {
+  await changeNames(disk, directory, async () => {
     for (const name of names) await disk.remove(join(directory, name)).catch(ignoreMissing)
   })
 }

@@ -1,7 +1,7 @@
 import { assert } from '../../errors.ts'
 import type { FrameFields, Group } from './group.ts'
 import { type GroupInFlight, Pipeline } from './pipeline.ts'
-import type { WriteTrouble } from './segment-writer.ts'
+import type { WriteFailure } from './segment-writer.ts'
 
 /**
  * Below so many bytes, the group before counted too, there is too little to encode and write during
@@ -15,7 +15,7 @@ interface Syncing {
   readonly group: Group
   /** Once it has ended, every record with a smaller number is durable. */
   readonly before: number
-  readonly failure: Promise<WriteTrouble | undefined>
+  readonly failure: Promise<WriteFailure | undefined>
 }
 
 /**
@@ -56,7 +56,7 @@ export class CommitPipeline extends Pipeline {
   }
 
   /**
-   * What lands of a group that is written ahead lands behind a group that nothing promises yet:
+   * What lands of a group that is written ahead lands behind a group that no watermark covers yet:
    * should that be torn, the log ends before both.
    */
   appended(): void {

@@ -14,7 +14,7 @@ import { Flushes } from './flushes.ts'
 import type { FrameFields, Group } from './group.ts'
 import { GroupQueue } from './group-queue.ts'
 import type { Pipeline, PipelineOwner } from './pipeline.ts'
-import { type ActiveSegment, SegmentWriter, type WriteTrouble } from './segment-writer.ts'
+import { type ActiveSegment, SegmentWriter, type WriteFailure } from './segment-writer.ts'
 import { WritePipeline } from './write-pipeline.ts'
 
 /**
@@ -78,7 +78,7 @@ type Urgency = 'usual' | 'lazy' | 'exempt'
  * - Groups are written in the order of their numbers, one write at a time. One sync at a time.
  * - A sync makes durable what was written before it began, and nothing else.
  * - A new segment is begun only when everything in the one before is durable.
- * - What is promised in the file was durable when it was written.
+ * - What a watermark in the file covers was durable when it was written.
  * - Whatever waits is scheduled: nothing but the records of an open transaction stays in the queue
  *   of an idle writer, and those not for long.
  */
@@ -307,7 +307,7 @@ export class GroupCommit implements PipelineOwner {
    * Rejects a group and all that wait behind it: nothing of them is on disk, and their sequence
    * numbers are free again.
    */
-  refused(group: Group, { cause, what }: WriteTrouble): void {
+  refused(group: Group, { cause, what }: WriteFailure): void {
     const errorOf = refusal(cause, what)
     const behind = this.#takeAll()
     this.#nextSeq = group.firstSeq
@@ -327,7 +327,7 @@ export class GroupCommit implements PipelineOwner {
    * Fail-stop: after a failed sync nothing that was written since the last good one can be trusted,
    * and no later sync can tell.
    */
-  failed(written: readonly (Group | undefined)[], { what, cause, lost, isWritten }: WriteTrouble): void {
+  failed(written: readonly (Group | undefined)[], { what, cause, lost, isWritten }: WriteFailure): void {
     const { durableBefore, acknowledgedBefore } = this
     const poison = lost ?? poisonOf(what, cause, this.#writer.active.path, durableBefore, acknowledgedBefore)
     this.#poison = poison

@@ -4,8 +4,8 @@ import { SECTOR_BYTES, SEGMENT_HEADER_BYTES } from '../../format/segment.ts'
 import { Group, GroupMemory, type WritePosition } from './group.ts'
 import type { SegmentWriter } from './segment-writer.ts'
 
-/** Kept free at the end of a segment, so that two promises, in sectors of their own, always fit behind its last record. */
-const PROMISE_ROOM = 2 * (SECTOR_BYTES + FRAME_HEADER_BYTES)
+/** Kept free at the end of a segment, so that two watermarks, in sectors of their own, always fit behind its last record. */
+const WATERMARK_ROOM_BYTES = 2 * (SECTOR_BYTES + FRAME_HEADER_BYTES)
 const PAGE_BYTES = 4096
 
 /** The groups that are not yet handed to the writer, each planned to go behind the one before it: the last fills, the others wait. */
@@ -45,19 +45,20 @@ export class GroupQueue {
   /** The group for a frame of so many bytes, whose record has this number. */
   groupFor(bytes: number, seq: number): Group {
     const offset = this.#filling?.endOffset ?? this.#planned.offset
-    const opens = this.#mustRotate || this.#aged() || offset + bytes > this.#planned.capacity - PROMISE_ROOM
+    const opens =
+      this.#mustRotate || this.#isExpired() || offset + bytes > this.#planned.capacity - WATERMARK_ROOM_BYTES
     if (this.#filling && !opens && this.#filling.fits(bytes)) return this.#filling
     if (this.#filling) this.#waiting.push(this.#endFilling(this.#filling))
     if (opens) this.#planNextSegment(bytes)
-    this.#filling = new Group(this.#memory.take(bytes + PROMISE_ROOM), this.#planned, opens, seq)
+    this.#filling = new Group(this.#memory.take(bytes + WATERMARK_ROOM_BYTES), this.#planned, opens, seq)
     return this.#filling
   }
 
-  /** A group for promises, behind everything that was planned; none if there is no room for it. */
-  groupForPromises(nextSeq: number): Group | undefined {
+  /** A group for watermarks, behind everything that was planned; none if there is no room for it. */
+  groupForWatermarks(nextSeq: number): Group | undefined {
     const { offset, capacity } = this.#planned
-    if (this.#writer.spoiled || offset + PROMISE_ROOM > capacity) return undefined
-    return new Group(this.#memory.take(PROMISE_ROOM), this.#planned, false, nextSeq)
+    if (this.#writer.isTainted || offset + WATERMARK_ROOM_BYTES > capacity) return undefined
+    return new Group(this.#memory.take(WATERMARK_ROOM_BYTES), this.#planned, false, nextSeq)
   }
 
   /** The oldest group; nothing more is added to it. */
@@ -80,7 +81,7 @@ export class GroupQueue {
   /** What was planned behind the end of what is written does not come. */
   goOnBehindWritten(): void {
     this.#planned = this.#writer.position
-    this.#mustRotate = this.#writer.spoiled
+    this.#mustRotate = this.#writer.isTainted
   }
 
   /** The group is done, and its memory is free. */
@@ -94,13 +95,13 @@ export class GroupQueue {
     return group
   }
 
-  #aged(): boolean {
-    return this.#planned.segment === this.#writer.active.number && this.#writer.aged
+  #isExpired(): boolean {
+    return this.#planned.segment === this.#writer.active.number && this.#writer.isExpired
   }
 
   #planNextSegment(bytes: number): void {
     const { segment, capacity } = this.#planned
-    const needed = alignUp(SEGMENT_HEADER_BYTES + bytes + PROMISE_ROOM, PAGE_BYTES)
+    const needed = alignUp(SEGMENT_HEADER_BYTES + bytes + WATERMARK_ROOM_BYTES, PAGE_BYTES)
     const nextCapacity = Math.max(this.#writer.nextCapacity(capacity), needed)
     this.#planned = this.#writer.positionIn(segment + 1, nextCapacity, SEGMENT_HEADER_BYTES)
     this.#mustRotate = false

@@ -6,7 +6,7 @@ import {
   type FrameType,
   frameBytes,
   sealFrame,
-  sealPromise,
+  sealWatermark,
 } from '../../format/frame.ts'
 import { encodeSegmentHeader, SECTOR_BYTES, SEGMENT_HEADER_BYTES, type SegmentHeader } from '../../format/segment.ts'
 
@@ -85,14 +85,14 @@ export class Group {
   }
 
   /**
-   * Adds a promise at the start of a sector, with zeros in front of it, so that no single sector that is lost takes a record together with the promise that would tell of
+   * Adds a watermark at the start of a sector, with zeros in front of it, so that no single sector that is lost takes a record together with the watermark that would tell of
    * it.
    */
-  addPromise(fields: FrameFields): void {
+  addWatermark(fields: FrameFields): void {
     const filler = alignUp(this.endOffset, SECTOR_BYTES) - this.endOffset
     this.#memory.bytes.fill(0, this.#used, this.#used + filler)
     this.#used += filler
-    this.#seal(FRAME_TYPES.promise, 0, fields)
+    this.#seal(FRAME_TYPES.watermark, 0, fields)
   }
 
   #seal(type: FrameType, payloadBytes: number, fields: FrameFields): void {
@@ -102,9 +102,9 @@ export class Group {
   }
 
   /** The last frame tells what is durable now that the group is about to be written. */
-  promise(durableBefore: number): void {
+  setWatermark(durableBefore: number): void {
     const offset = this.position.offset + this.#lastFrameAt - SEGMENT_HEADER_BYTES
-    sealPromise(this.#memory, this.#lastFrameAt, durableBefore, this.position.seed, offset)
+    sealWatermark(this.#memory, this.#lastFrameAt, durableBefore, this.position.seed, offset)
   }
 
   /** What to write at `position.offset`. */

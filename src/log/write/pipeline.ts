@@ -1,7 +1,7 @@
 import { assert } from '../../errors.ts'
 import type { FrameFields, Group } from './group.ts'
 import type { GroupQueue } from './group-queue.ts'
-import type { SegmentWriter, WriteTrouble } from './segment-writer.ts'
+import type { SegmentWriter, WriteFailure } from './segment-writer.ts'
 
 /**
  * From so many bytes on a group is worth a write of its own, while its callers' next appends are
@@ -14,9 +14,9 @@ export interface PipelineOwner {
   readonly nextSeq: number
   readonly lastTimestamp: number
   /** Nothing of this group, or of those behind it, is in the log or ever will be. */
-  refused(group: Group, failure: WriteTrouble): void
+  refused(group: Group, failure: WriteFailure): void
   /** Nothing more may be written. These groups may be on disk or not. */
-  failed(groups: readonly (Group | undefined)[], failure: WriteTrouble): void
+  failed(groups: readonly (Group | undefined)[], failure: WriteFailure): void
   /** A sync has ended that no step of the pipeline waits for. */
   synced(): void
 }
@@ -26,7 +26,7 @@ export interface GroupInFlight {
   readonly group: Group
   /** The watermark in its last frame. */
   readonly watermark: number
-  readonly failure: Promise<WriteTrouble | undefined>
+  readonly failure: Promise<WriteFailure | undefined>
   /** All of it is with the operating system. */
   isDone: boolean
 }
@@ -143,7 +143,7 @@ export abstract class Pipeline {
     return true
   }
 
-  protected fail(groups: readonly (Group | undefined)[], failure: WriteTrouble): void {
+  protected fail(groups: readonly (Group | undefined)[], failure: WriteFailure): void {
     this.#hasFailed = true
     this.owner.failed(groups, failure)
   }
@@ -164,10 +164,10 @@ export abstract class Pipeline {
    */
   protected async writeWatermarks(fields: FrameFields): Promise<Group | undefined> {
     assert(this.#writtenBefore === this.owner.nextSeq, 'a watermark stands behind every record')
-    const group = this.queue.groupForPromises(this.owner.nextSeq)
+    const group = this.queue.groupForWatermarks(this.owner.nextSeq)
     if (group === undefined) return undefined
-    group.addPromise(fields)
-    group.addPromise(fields)
+    group.addWatermark(fields)
+    group.addWatermark(fields)
     this.queue.goOnBehind(group)
     return (await this.written(this.write(group))) ? group : undefined
   }

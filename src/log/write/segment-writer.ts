@@ -3,7 +3,7 @@ import { monotonicMs } from '../../clock.ts'
 import { rotationChannel } from '../../diagnostics.ts'
 import { readFully, writeFully } from '../../disk/disk.ts'
 import { isDiskFull } from '../../disk/io-error.ts'
-import { syncNames } from '../../disk/names.ts'
+import { changeNames } from '../../disk/names.ts'
 import { WalError } from '../../errors.ts'
 import { FRAME_HEADER_BYTES } from '../../format/frame.ts'
 import { SEGMENT_HEADER_BYTES, segmentSeed } from '../../format/segment.ts'
@@ -15,7 +15,7 @@ import type { Group, WritePosition } from './group.ts'
 import { SyncTimes } from './sync-times.ts'
 
 /** Why bytes are not where they should be. */
-export interface WriteTrouble {
+export interface WriteFailure {
   /** Nothing of the group is in the log, or ever will be, and the log can go on. Otherwise it may be, and nothing more may be written. */
   readonly refused: boolean
   /** What was being done. */
@@ -54,11 +54,11 @@ export class SegmentWriter {
   #active: OpenSegment
   #activeSince: number
   #offset: number
-  #spoiled = false
+  #isTainted = false
   /** The number of the segment that the active one goes on from. */
   #previous: number
   /** The sync under way, or the last one. */
-  #synced: Promise<WriteTrouble | undefined> = Promise.resolve(undefined)
+  #synced: Promise<WriteFailure | undefined> = Promise.resolve(undefined)
 
   constructor(settings: WalSettings, segments: SegmentList, { lock, logId, segment, previous, offset }: ActiveSegment) {
     this.#settings = settings
@@ -78,8 +78,8 @@ export class SegmentWriter {
   }
 
   /** The active segment holds bytes of a failed write: nothing more may be written to it, ever. */
-  get spoiled(): boolean {
-    return this.#spoiled
+  get isTainted(): boolean {
+    return this.#isTainted
   }
 
   /** Where what is written ends. */
@@ -92,7 +92,7 @@ export class SegmentWriter {
   }
 
   /** Whether the active segment has records and is older than segments may get. */
-  get aged(): boolean {
+  get isExpired(): boolean {
     return (
       this.#offset > SEGMENT_HEADER_BYTES &&
       this.#settings.ageClock() - this.#activeSince >= this.#settings.segmentMaxAgeMs
@@ -110,7 +110,7 @@ export class SegmentWriter {
   }
 
   /** Writes a group where it was planned to go, and syncs it in the same call: nothing that was written before may be unsynced. */
-  async writeSynced(group: Group, durableBefore: number): Promise<WriteTrouble | undefined> {
+  async writeSynced(group: Group, durableBefore: number): Promise<WriteFailure | undefined> {
     if (this.#lock.lost) return troubleOf(this.#lock.lost)
     const started = monotonicMs()
     const trouble = await this.#writeBehind(group, durableBefore, 'writeSynced')
@@ -122,7 +122,7 @@ export class SegmentWriter {
    * Writes a group where it was planned to go; one that opens a segment into a new one, which then is the active one. Does not sync. The lock is looked at
    * before a new segment is made, and behind every write.
    */
-  write(group: Group, durableBefore: number, createdAt: number): Promise<WriteTrouble | undefined> {
+  write(group: Group, durableBefore: number, createdAt: number): Promise<WriteFailure | undefined> {
     const { lost } = this.#lock
     if (lost) return Promise.resolve(troubleOf(lost))
     if (group.opensSegment) return this.#writeIntoNext(group, durableBefore, createdAt)
@@ -130,9 +130,9 @@ export class SegmentWriter {
   }
 
   /** Whether the directory is still this writer's. */
-  async lookAtLock(): Promise<WriteTrouble | undefined> {
+  async lookAtLock(): Promise<WriteFailure | undefined> {
     try {
-      const lost = await this.#lock.look()
+      const lost = await this.#lock.examineLog()
       return lost && troubleOf(lost)
     } catch (error) {
       const what = `The lock of ${this.#settings.directory} cannot be looked at`
@@ -144,8 +144,8 @@ export class SegmentWriter {
     group: Group,
     durableBefore: number,
     how: 'write' | 'writeSynced',
-  ): Promise<WriteTrouble | undefined> {
-    group.promise(durableBefore)
+  ): Promise<WriteFailure | undefined> {
+    group.setWatermark(durableBefore)
     const bytes = group.frames()
     try {
       await writeFully(this.#active.file, bytes, group.position.offset, how)
@@ -160,12 +160,12 @@ export class SegmentWriter {
    * Whoever takes the lock after this look reads what was written before it. What is acknowledged is therefore in
    * the log that the next writer opens, though somebody takes the lock away at any moment.
    */
-  async #stillOwned(): Promise<WriteTrouble | undefined> {
+  async #stillOwned(): Promise<WriteFailure | undefined> {
     const failure = await this.lookAtLock()
     return failure && { ...failure, refused: false, isWritten: true }
   }
 
-  async #writeIntoNext(group: Group, durableBefore: number, createdAt: number): Promise<WriteTrouble | undefined> {
+  async #writeIntoNext(group: Group, durableBefore: number, createdAt: number): Promise<WriteFailure | undefined> {
     const { segment: number, capacity: wanted } = group.position
     const trouble = await this.lookAtLock()
     if (trouble) return trouble
@@ -185,7 +185,7 @@ export class SegmentWriter {
     const previous = this.#offset > SEGMENT_HEADER_BYTES ? this.#active.number : this.#previous
     const { firstSeq } = group
     const header = { logId: this.#logId, number, firstSeq, capacity, durableBefore, createdAt, previous }
-    group.promise(durableBefore)
+    group.setWatermark(durableBefore)
     const bytes = group.withHeader(header)
     try {
       await writeFully(target.file, bytes, 0)
@@ -195,7 +195,7 @@ export class SegmentWriter {
     await this.#active.file.close().catch(() => {})
     this.#active = target
     this.#previous = previous
-    this.#spoiled = false
+    this.#isTainted = false
     this.#activeSince = this.#settings.ageClock()
     this.#segments.add(target, header)
     this.counters.rotations++
@@ -215,7 +215,7 @@ export class SegmentWriter {
   /**
    * A full disk is ordinary: what landed of the group is undone. Any other failure, or one while doing that, leaves open what is on disk.
    */
-  async #failed(error: unknown, target: OpenSegment, undo: () => Promise<void>): Promise<WriteTrouble> {
+  async #failed(error: unknown, target: OpenSegment, undo: () => Promise<void>): Promise<WriteFailure> {
     const cause = error as NodeJS.ErrnoException
     const name = basename(target.path)
     // What a failed sync leaves open stays open, and only one sync at a time is told what failed.
@@ -235,10 +235,10 @@ export class SegmentWriter {
 
   /**
    * Without its first frame, a group is a torn tail. The segment is not written to again, so nothing can complete it. Where nothing of it landed, there may be no block, for which a full disk has no room.
-   * Promises alone stay as they landed: what they say is true, and zeros over one of them would be damage in front of the other.
+   * Watermarks alone stay as they landed: what they say is true, and zeros over one of them would be damage in front of the other.
    */
   async #invalidate({ position: { offset }, firstSeq, nextSeq }: Group): Promise<void> {
-    this.#spoiled = true
+    this.#isTainted = true
     if (nextSeq === firstSeq) return
     const { file } = this.#active
     const landed = Buffer.alloc(FRAME_HEADER_BYTES)
@@ -252,16 +252,16 @@ export class SegmentWriter {
   async #remove(segment: OpenSegment): Promise<void> {
     const { disk, directory } = this.#settings
     await segment.file.close()
-    await syncNames(disk, directory, () => disk.remove(segment.path))
+    await changeNames(disk, directory, () => disk.remove(segment.path))
   }
 
   /** Syncs the active segment: everything written before the call. A failed sync tells nothing about any byte since the last good one. */
-  sync(): Promise<WriteTrouble | undefined> {
+  sync(): Promise<WriteFailure | undefined> {
     this.#synced = this.#sync()
     return this.#synced
   }
 
-  async #sync(): Promise<WriteTrouble | undefined> {
+  async #sync(): Promise<WriteFailure | undefined> {
     const started = monotonicMs()
     try {
       await this.#active.file.sync()
@@ -287,4 +287,4 @@ export class SegmentWriter {
   }
 }
 
-const troubleOf = (lost: WalError): WriteTrouble => ({ refused: false, what: lost.message, cause: lost, lost })
+const troubleOf = (lost: WalError): WriteFailure => ({ refused: false, what: lost.message, cause: lost, lost })

@@ -1,6 +1,6 @@
 import type { FrameFields, Group } from './group.ts'
 import { Pipeline } from './pipeline.ts'
-import type { WriteTrouble } from './segment-writer.ts'
+import type { WriteFailure } from './segment-writer.ts'
 
 /**
  * The levels `'os'` and `{ intervalMs }`: a group is acknowledged once it is written. Syncs go on
@@ -96,7 +96,7 @@ export class WritePipeline extends Pipeline {
     return this.#syncing
   }
 
-  async #synced(before: number, failure: Promise<WriteTrouble | undefined>): Promise<boolean> {
+  async #synced(before: number, failure: Promise<WriteFailure | undefined>): Promise<boolean> {
     const found = await failure
     this.#syncing = undefined
     if (found) {

@@ -2,7 +2,8 @@ import { createReadStream } from 'node:fs'
 import { mkdtemp, open, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { SnapshotReader, SnapshotWriter } from '../../index/vector-index.ts'
+import type { SnapshotReader } from '../../index/vector-index.ts'
+import type { SnapshotWriter } from '../../log/log.ts'
 
 /** Prime, so that no border of a piece falls on one of a vector. */
 const PIECE_BYTES = 4093

@@ -171,14 +171,14 @@ export class SimulatedFile {
 
   /** The same file, its unsynced changes still open; their operations' numbers are lowered by `earlier`. */
   clone(earlier: number): SimulatedFile {
-    const aged = <V extends Unsynced>(version: V): V => ({ ...version, operation: version.operation - earlier })
+    const isExpired = <V extends Unsynced>(version: V): V => ({ ...version, operation: version.operation - earlier })
     const file = new SimulatedFile()
     file.#pages = this.#pages.slice()
     file.#size = this.#size
     file.#diskPages = this.#diskPages.slice()
     file.#diskSize = this.#diskSize
-    for (const [page, versions] of this.#changes) file.#changes.set(page, versions.map(aged))
-    file.#sizeChanges = this.#sizeChanges.map(aged)
+    for (const [page, versions] of this.#changes) file.#changes.set(page, versions.map(isExpired))
+    file.#sizeChanges = this.#sizeChanges.map(isExpired)
     file.#replaced = this.#replaced.slice()
     file.#broken = new Set(this.#broken)
     file.#diskBroken = new Set(this.#diskBroken)

@@ -3,7 +3,7 @@ import { dirname, resolve } from 'node:path'
 import { ignoreMissing } from '../../disk/directories.ts'
 import type { Disk } from '../../disk/disk.ts'
 import { ioError } from '../../disk/io-error.ts'
-import { syncNames } from '../../disk/names.ts'
+import { changeNames } from '../../disk/names.ts'
 import { nodeDisk } from '../../disk/node-disk.ts'
 import type { EntryInput, WalRecord } from '../../entry.ts'
 import { assert, WalError } from '../../errors.ts'
@@ -76,7 +76,7 @@ async function intoNewDirectory<T>(disk: Disk, path: string, work: (unfinished: 
     await disk.syncDirectory(unfinished)
     if (before) await disk.remove(path)
     isNamed = true
-    await syncNames(disk, dirname(path), () => disk.rename(unfinished, path))
+    await changeNames(disk, dirname(path), () => disk.rename(unfinished, path))
     return result
   } catch (error) {
     const isTaken = ['EEXIST', 'ENOTEMPTY', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')

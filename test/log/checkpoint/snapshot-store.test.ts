@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { test } from 'node:test'
 import { echo } from '../../../src/echo.ts'
 import { SnapshotStore } from '../../../src/log/checkpoint/snapshot-store.ts'
-import type { SnapshotTarget } from '../../../src/log/log.ts'
+import type { SnapshotWriter } from '../../../src/log/log.ts'
 import { freeName } from '../../../src/log/quarantine.ts'
 import type { SnapshotReference } from '../../../src/mod.ts'
 import { SimulatedDisk } from '../../../src/testing/disk/simulated-disk.ts'
@@ -30,7 +30,7 @@ const sha256 = (content: string | Uint8Array): string => createHash('sha256').up
 /** Writes a file from pieces and another one by its path. */
 const twoFiles =
   (disk: SimulatedDisk, text = 'by path') =>
-  async (target: SnapshotTarget) => {
+  async (target: SnapshotWriter) => {
     await target.write('pieces', [Buffer.from('one '), Buffer.from('two')])
     const file = await disk.open(target.path('other'), 'create')
     await file.write(Buffer.from(text), 0)

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { committedUnits } from '../../../src/log/read/replay.ts'
+import { replayUnits } from '../../../src/log/read/replay.ts'
 import type { BatchMember, CommittedUnit, WalEntry, WalRecord } from '../../../src/mod.ts'
 import { collect } from '../../support/logs.ts'
 
@@ -33,7 +33,7 @@ async function unitsOf(
 ): Promise<{ units: CommittedUnit[]; readAgain: [number, number][] }> {
   const readAgain: [number, number][] = []
   const units = await collect(
-    committedUnits(stream(records), after, (from, through) => {
+    replayUnits(stream(records), after, (from, through) => {
       readAgain.push([from, through])
       return stream(records.filter(({ seq }) => seq >= from && seq <= through))
     }),

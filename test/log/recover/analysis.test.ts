@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { segmentName, segmentSeed } from '../../../src/format/segment.ts'
-import { refuseLoss, type Survey, survey } from '../../../src/log/recover/analysis.ts'
+import { type Analysis, analyze, refuseLoss } from '../../../src/log/recover/analysis.ts'
 import { readDirectory } from '../../../src/log/recover/directory.ts'
-import type { SurveyOptions } from '../../../src/log/recover/log-scan.ts'
+import type { AnalysisOptions } from '../../../src/log/recover/log-scan.ts'
 import { identityOf } from '../../../src/log/recover/segment-chain.ts'
 import type { Damage, WalError } from '../../../src/mod.ts'
 import { SimulatedDisk } from '../../../src/testing/disk/simulated-disk.ts'
@@ -45,8 +45,8 @@ async function diskOf(...segments: readonly SegmentFields[]): Promise<SimulatedD
   return disk
 }
 
-const surveyOf = async (disk: SimulatedDisk, options?: SurveyOptions): Promise<Survey> =>
-  survey(disk, await readDirectory(disk, DIRECTORY), options)
+const surveyOf = async (disk: SimulatedDisk, options?: AnalysisOptions): Promise<Analysis> =>
+  analyze(disk, await readDirectory(disk, DIRECTORY), options)
 
 /** Spoils the record at this place of a segment. */
 const spoil = (disk: SimulatedDisk, number: number, index: number): Promise<void> =>
@@ -58,7 +58,7 @@ const withoutHeader = (disk: SimulatedDisk, number: number): Promise<void> =>
   alterOn(disk, segmentAt(number), (content) => content.fill(0, 0, 1024))
 
 /** What is wrong, in one line each, but for the headers. */
-const wrong = ({ damage }: Survey): string[] =>
+const wrong = ({ damage }: Analysis): string[] =>
   damage.filter(({ kind }) => kind !== 'segment-header').map((each) => `${each.file.slice(16, 18)} ${brief(each)}`)
 
 test('of a whole log everything is told', async () => {
@@ -73,9 +73,9 @@ test('of a whole log everything is told', async () => {
   )
   const { tally, ...found } = await surveyOf(disk)
   const common = {
-    stopSeq: Number.POSITIVE_INFINITY,
+    scanEnd: Number.POSITIVE_INFINITY,
     openEnded: false,
-    passUnreadable: false,
+    tolerateUnreadable: false,
     identified: true,
     headerValid: true,
     badCopies: [],
@@ -92,7 +92,7 @@ test('of a whole log everything is told', async () => {
         path: segmentAt(1),
         seed: segmentSeed(CRAFTED_LOG_ID, 1),
         firstSeq: 0,
-        limitSeq: 3,
+        supersededFrom: 3,
         durableBefore: 0,
       },
       {
@@ -102,7 +102,7 @@ test('of a whole log everything is told', async () => {
         path: segmentAt(2),
         seed: segmentSeed(CRAFTED_LOG_ID, 2),
         firstSeq: 3,
-        limitSeq: Number.POSITIVE_INFINITY,
+        supersededFrom: Number.POSITIVE_INFINITY,
         durableBefore: 2,
       },
     ],
@@ -113,7 +113,7 @@ test('of a whole log everything is told', async () => {
     endSeq: 6,
     durableBefore: 6,
     damage: [],
-    spots: [],
+    anomalies: [],
     closed: true,
     usedBytes: new Map([
       [1, 1024 + 3 * RECORD_BYTES],
@@ -198,7 +198,7 @@ test('a segment supersedes what earlier ones hold from its first number on, and 
   )
   const { segments, unusedSegments, usedBytes, endSeq, tally, damage } = await surveyOf(disk)
   assert.deepEqual(
-    segments.map(({ number, firstSeq, limitSeq }) => [number, firstSeq, limitSeq]),
+    segments.map(({ number, firstSeq, supersededFrom }) => [number, firstSeq, supersededFrom]),
     [
       [1, 0, 2],
       [4, 2, Number.POSITIVE_INFINITY],
@@ -265,14 +265,14 @@ test('what is bad behind the end is not told', async () => {
   const disk = await diskOf({ number: 1, firstSeq: 0, count: 6 })
   for (const index of [1, 3, 5]) await spoil(disk, 1, index)
   const found = await surveyOf(disk)
-  assert.deepEqual([found.endSeq, wrong(found), found.spots.length], [1, ['01 torn-tail false'], 1])
+  assert.deepEqual([found.endSeq, wrong(found), found.anomalies.length], [1, ['01 torn-tail false'], 1])
 })
 
 test('the log never ends before a promise, and what was promised behind its last record is lost', async () => {
   const disk = await diskOf({ number: 1, firstSeq: 0, durableBefore: 5 })
   const found = await surveyOf(disk)
   assert.equal(found.endSeq, 5)
-  assert.deepEqual(found.spots, [
+  assert.deepEqual(found.anomalies, [
     {
       kind: 'corrupt',
       file: segmentName(1),
@@ -293,7 +293,7 @@ test('a place at the end that may hold the promised records is told once', async
   await spoil(disk, 1, 2)
   const found = await surveyOf(disk)
   assert.deepEqual([found.endSeq, wrong(found)], [3, ['01 corrupt 2..2 true']])
-  assert.equal(found.spots.length, 1)
+  assert.equal(found.anomalies.length, 1)
 })
 
 test('a place that lost nothing ends no log', async () => {
@@ -305,7 +305,7 @@ test('a place that lost nothing ends no log', async () => {
 test('what is missing before a segment is told at its place, and lost', async () => {
   const disk = await diskOf({ number: 1, firstSeq: 0 }, { number: 3, firstSeq: 7, durableBefore: 7 })
   const found = await surveyOf(disk)
-  assert.deepEqual(found.spots, [
+  assert.deepEqual(found.anomalies, [
     {
       kind: 'missing-segment',
       file: segmentName(3),
@@ -336,7 +336,7 @@ test('where the next file has no header, a segment ends at the first place that 
     const found = await surveyOf(disk)
     assert.deepEqual([wrong(found), found.tally.entries, found.endSeq], [[], 7, 7])
     assert.deepEqual(
-      found.segments.map(({ firstSeq, limitSeq }) => [firstSeq, limitSeq]),
+      found.segments.map(({ firstSeq, supersededFrom }) => [firstSeq, supersededFrom]),
       [
         [0, 1],
         [1, 4],
@@ -390,7 +390,7 @@ test('a segment that is whole does not end at a place in another', async () => {
   const found = await surveyOf(disk)
   assert.deepEqual(wrong(found), ['02 corrupt 4..4 true'])
   assert.deepEqual(
-    found.segments.map(({ limitSeq }) => limitSeq),
+    found.segments.map(({ supersededFrom }) => supersededFrom),
     [6, 6, Number.POSITIVE_INFINITY],
   )
 })
@@ -583,7 +583,7 @@ test('a sector that cannot be read is damage, and its segment is known to have o
     const found = await surveyOf(disk)
     assert.deepEqual(wrong(found), expected)
     assert.deepEqual(
-      found.segments.map(({ passUnreadable }) => passUnreadable),
+      found.segments.map(({ tolerateUnreadable }) => tolerateUnreadable),
       [false, true, false],
     )
   }
@@ -599,7 +599,7 @@ test('what cannot be read behind the end holds nothing if the log was closed in 
     const found = await surveyOf(disk)
     assert.deepEqual([wrong(found), found.endSeq], [expected, 3])
     assert.deepEqual(
-      found.spots.map(({ lostFrom, lostThrough }) => [lostFrom, lostThrough]),
+      found.anomalies.map(({ lostFrom, lostThrough }) => [lostFrom, lostThrough]),
       [[3, flags === CLOSED ? 2 : null]],
     )
   }
@@ -642,14 +642,14 @@ test('a segment that was begun behind the end says that the log was opened again
 })
 
 test('a log that lost its first header begins where its first record does', async () => {
-  for (const [spoiled, firstSeq] of [
+  for (const [isTainted, firstSeq] of [
     [[], 7],
     [[0], 8],
     [[0, 1, 2], 10],
   ] as const) {
     const disk = await diskOf({ number: 1, firstSeq: 7 }, { number: 2, firstSeq: 10 })
     await withoutHeader(disk, 1)
-    for (const index of spoiled) await spoil(disk, 1, index)
+    for (const index of isTainted) await spoil(disk, 1, index)
     const found = await surveyOf(disk)
     assert.deepEqual([found.firstSeq, found.endSeq], [firstSeq, 13])
   }
@@ -669,7 +669,7 @@ test('an abort ends it, and every file is closed', async () => {
   const disk = await diskOf({ number: 1, firstSeq: 0 })
   const directory = await readDirectory(disk, DIRECTORY)
   const from = disk.ops.length
-  await assert.rejects(survey(disk, directory, { signal: AbortSignal.abort() }), { name: 'AbortError' })
+  await assert.rejects(analyze(disk, directory, { signal: AbortSignal.abort() }), { name: 'AbortError' })
   const kinds = disk.ops.slice(from).map(({ kind }) => kind)
   assert.deepEqual(kinds, ['open', 'close'])
 })
@@ -678,7 +678,7 @@ test('a whole log is read once', async () => {
   const disk = await diskOf({ number: 1, firstSeq: 0 }, { number: 2, firstSeq: 3 })
   const directory = await readDirectory(disk, DIRECTORY)
   const from = disk.ops.length
-  await survey(disk, directory)
+  await analyze(disk, directory)
   assert.equal(disk.ops.slice(from).filter(({ kind }) => kind === 'open').length, 2)
 })
 

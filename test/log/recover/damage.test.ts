@@ -4,11 +4,11 @@ import { byteBuffer } from '../../../src/format/byte-buffer.ts'
 import { FRAME_TYPES, readFrameHeader } from '../../../src/format/frame.ts'
 import { readableId } from '../../../src/format/readable-id.ts'
 import { damageOf, fileDamage } from '../../../src/log/recover/damage.ts'
-import type { Spot } from '../../../src/log/segment/segment-scan.ts'
+import type { Anomaly } from '../../../src/log/segment/segment-scan.ts'
 import type { WalEntry } from '../../../src/mod.ts'
 import { frameOfEntry, frameOfPayload } from '../../support/frames.ts'
 
-const spot = (fields: Partial<Spot>): Spot => ({
+const anomaly = (fields: Partial<Anomaly>): Anomaly => ({
   kind: 'corrupt',
   file: 'segment-0000000001.walv',
   segment: 1,
@@ -32,7 +32,7 @@ test('promised records that are gone are a loss, named one by one or as a range,
     [7, 7, 6, 'records 5 to 6 are lost'],
     [null, 8, 7, 'records 5 to 7 are lost'],
   ] as const) {
-    assert.deepEqual(damageOf(spot({ lostThrough }), 6, endSeq), {
+    assert.deepEqual(damageOf(anomaly({ lostThrough }), 6, endSeq), {
       ...BASE,
       kind: 'corrupt',
       acknowledged: true,
@@ -43,13 +43,13 @@ test('promised records that are gone are a loss, named one by one or as a range,
 })
 
 test('ids that can still be read are told with the loss', () => {
-  const { ids, detail } = damageOf(spot({ ids: ['a', 'b"'] }), 6, 20)
+  const { ids, detail } = damageOf(anomaly({ ids: ['a', 'b"'] }), 6, 20)
   assert.deepEqual(ids, ['a', 'b"'])
   assert.equal(detail, `${PLACE}: it is bad; acknowledged records 5 to 7 are lost (as far as readable: "a", "b\\"").`)
 })
 
 test('a place that lost no record is told as that', () => {
-  assert.deepEqual(damageOf(spot({ lostThrough: 4 }), 6, 20), {
+  assert.deepEqual(damageOf(anomaly({ lostThrough: 4 }), 6, 20), {
     ...BASE,
     kind: 'corrupt',
     acknowledged: false,
@@ -60,7 +60,7 @@ test('a place that lost no record is told as that', () => {
 
 test('what no promise covers is a torn tail', () => {
   for (const lostThrough of [7, null])
-    assert.deepEqual(damageOf(spot({ lostThrough }), 5, 5), {
+    assert.deepEqual(damageOf(anomaly({ lostThrough }), 5, 5), {
       ...BASE,
       kind: 'torn-tail',
       acknowledged: false,
@@ -70,19 +70,19 @@ test('what no promise covers is a torn tail', () => {
 })
 
 test('a place that cannot be read may hold records that nothing promised: that is not known to be a torn tail', () => {
-  assert.deepEqual(damageOf(spot({ kind: 'unreadable', lostThrough: null }), 5, 5), {
+  assert.deepEqual(damageOf(anomaly({ kind: 'unreadable', lostThrough: null }), 5, 5), {
     ...BASE,
     kind: 'unreadable',
     acknowledged: null,
     seqs: [],
     detail: `${PLACE}: it is bad. It may hold records from 5 on. ${TRY_AGAIN}`,
   })
-  assert.equal(damageOf(spot({ kind: 'unreadable', lostThrough: 4 }), 5, 5).acknowledged, false)
+  assert.equal(damageOf(anomaly({ kind: 'unreadable', lostThrough: 4 }), 5, 5).acknowledged, false)
 })
 
 test('a place that cannot be read and held promised records is a loss, for now, and may hold more', () => {
   const detailOf = (lostThrough: number | null): string =>
-    damageOf(spot({ kind: 'unreadable', lostThrough }), 8, 8).detail
+    damageOf(anomaly({ kind: 'unreadable', lostThrough }), 8, 8).detail
   const lost = `${PLACE}: it is bad; acknowledged records 5 to 7 are lost.`
   assert.equal(detailOf(7), `${lost} ${TRY_AGAIN}`)
   assert.equal(detailOf(null), `${lost} It may hold records from 8 on, too. ${TRY_AGAIN}`)

@@ -3,7 +3,7 @@ import { chmod, lstat, mkdir, mkdtemp, rm, stat, symlink } from 'node:fs/promise
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { ensureFolder } from '../../../src/disk/directories.ts'
+import { ensureDirectory } from '../../../src/disk/directories.ts'
 import type { Wal } from '../../../src/mod.ts'
 import { FailingDisk } from '../../support/failing-disk.ts'
 import { insert, openWal, temporaryDirectory } from '../../support/logs.ts'
@@ -61,7 +61,7 @@ test('a crash between the two names of an empty folder leaves it under the other
   await disk.makeDirectory(FOLDER)
   await disk.syncDirectory(DIRECTORY)
   await disk.rename(FOLDER, `${FOLDER}.tmp`)
-  await ensureFolder(disk, FOLDER)
+  await ensureDirectory(disk, FOLDER)
   assert.deepEqual(await namesOn(disk.crash('nothing')), ['snapshots'])
 })
 

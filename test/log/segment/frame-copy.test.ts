@@ -3,10 +3,10 @@ import { test } from 'node:test'
 import type { DiskFile } from '../../../src/disk/disk.ts'
 import { byteBuffer } from '../../../src/format/byte-buffer.ts'
 import { readFrameHeader } from '../../../src/format/frame.ts'
-import { survey } from '../../../src/log/recover/analysis.ts'
+import { analyze } from '../../../src/log/recover/analysis.ts'
 import { readDirectory } from '../../../src/log/recover/directory.ts'
 import { copyRecords, FrameSink } from '../../../src/log/segment/frame-copy.ts'
-import type { Spot } from '../../../src/log/segment/segment-scan.ts'
+import type { Anomaly } from '../../../src/log/segment/segment-scan.ts'
 import { SimulatedDisk } from '../../../src/testing/disk/simulated-disk.ts'
 import { frameOfEntry, placed, promiseOf, segmentOf } from '../../support/frames.ts'
 import { DIRECTORY, putFile, segmentAt } from '../../support/simulated-log.ts'
@@ -93,24 +93,24 @@ const copied = (seq: number): Buffer =>
 
 interface CopyOptions {
   readonly fromSeq?: number
-  readonly stopSeq?: number
+  readonly scanEnd?: number
   /** What was known of its only bad place, if not what is there; undefined is nothing. */
-  readonly known?: (spot: Spot) => Spot | undefined
+  readonly known?: (anomaly: Anomaly) => Anomaly | undefined
 }
 
 /** Copies a segment of these frames; returns what is written, and how often its file was opened and closed. */
 async function copyOf(
   content: (seed: number) => readonly Buffer[],
-  { fromSeq = 0, stopSeq = Number.POSITIVE_INFINITY, known = (spot) => spot }: CopyOptions = {},
+  { fromSeq = 0, scanEnd = Number.POSITIVE_INFINITY, known = (anomaly) => anomaly }: CopyOptions = {},
 ): Promise<{ copy: Promise<Buffer>; disk: SimulatedDisk }> {
   const disk = new SimulatedDisk()
   await putFile(disk, segmentAt(1), segmentOf({}, content))
-  const { segments, spots } = await survey(disk, await readDirectory(disk, DIRECTORY))
+  const { segments, anomalies } = await analyze(disk, await readDirectory(disk, DIRECTORY))
   const { file, content: written } = memoryFile()
   const sink = new FrameSink(file, 99, 0)
-  const knownSpots = spots.flatMap((spot) => known(spot) ?? [])
+  const knownSpots = anomalies.flatMap((anomaly) => known(anomaly) ?? [])
   const from = disk.ops.length
-  const copy = copyRecords(disk, { ...segments[0]!, stopSeq }, fromSeq, sink, knownSpots).then(written)
+  const copy = copyRecords(disk, { ...segments[0]!, scanEnd }, fromSeq, sink, knownSpots).then(written)
   await copy.catch(() => {})
   assert.deepEqual(
     disk.ops.slice(from).flatMap(({ kind }) => (kind === 'open' || kind === 'close' ? [kind] : [])),
@@ -122,7 +122,7 @@ async function copyOf(
 test('records are copied from a number on and up to another, and promises are not', async () => {
   const { copy } = await copyOf(
     (seed) => [0, 1].map((seq) => deletion(seq, seed)).concat(promiseOf(2, seed), deletion(2, seed), deletion(3, seed)),
-    { fromSeq: 1, stopSeq: 3 },
+    { fromSeq: 1, scanEnd: 3 },
   )
   assert.deepEqual(await copy, placed([copied(1), copied(2)], 0))
 })
@@ -133,13 +133,13 @@ test('a gap stands in the place of what is lost, at the time of the record befor
   const content = (seed: number): Buffer[] => [deletion(0, seed), bad, deletion(4, seed)]
   assert.deepEqual(await (await copyOf(content)).copy, placed([copied(0), gap(1, 3, 100), copied(4)], 0))
   assert.deepEqual(await (await copyOf(content, { fromSeq: 1 })).copy, placed([gap(1, 3, 100), copied(4)], 0))
-  for (const [stopSeq, expected] of [
+  for (const [scanEnd, expected] of [
     [2, [copied(0), gap(1, 1, 100)]],
     [3, [copied(0), gap(1, 2, 100)]],
     [4, [copied(0), gap(1, 3, 100)]],
     [1, [copied(0)]],
   ] as const)
-    assert.deepEqual(await (await copyOf(content, { stopSeq })).copy, placed(expected, 0))
+    assert.deepEqual(await (await copyOf(content, { scanEnd })).copy, placed(expected, 0))
 })
 
 test('what is lost before the number to copy from leaves no gap', async () => {
@@ -164,9 +164,9 @@ test('a bad place is one that was known only if segment, place and number are th
   const content = (seed: number): Buffer[] => [deletion(0, seed), bad, deletion(4, seed)]
   for (const known of [
     () => undefined,
-    (spot: Spot) => ({ ...spot, segment: 2 }),
-    (spot: Spot) => ({ ...spot, offset: spot.offset + 8 }),
-    (spot: Spot) => ({ ...spot, lostFrom: spot.lostFrom + 1 }),
+    (anomaly: Anomaly) => ({ ...anomaly, segment: 2 }),
+    (anomaly: Anomaly) => ({ ...anomaly, offset: anomaly.offset + 8 }),
+    (anomaly: Anomaly) => ({ ...anomaly, lostFrom: anomaly.lostFrom + 1 }),
   ]) {
     const { copy } = await copyOf(content, { known })
     await assert.rejects(copy, {

@@ -165,17 +165,17 @@ test('an error while a segment that could not be made is cleaned up does not hid
   await assert.rejects(createSegment(disk, DIRECTORY, 1, 4096), { code: 'EIO' })
 })
 
-const extent = (number: number, firstSeq: number, limitSeq: number): SegmentExtent => ({
+const extent = (number: number, firstSeq: number, supersededFrom: number): SegmentExtent => ({
   number,
   name: segmentName(number),
   path: segmentAt(number),
   bytes: 100 * number,
   seed: segmentSeed(LOG_ID, number),
   firstSeq,
-  limitSeq,
-  stopSeq: Number.POSITIVE_INFINITY,
+  supersededFrom,
+  scanEnd: Number.POSITIVE_INFINITY,
   openEnded: false,
-  passUnreadable: false,
+  tolerateUnreadable: false,
 })
 
 /** Three segments: records 0 to 9, 10 to 19, and from 20 on. */

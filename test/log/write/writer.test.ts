@@ -105,7 +105,14 @@ test('closing writes two promises that the log was closed in order, each at the 
       at,
       payloadBytes,
     })),
-    [1536, 2048].map((at) => ({ type: FRAME_TYPES.promise, flags: 2, seq: 1, durableBefore: 1, at, payloadBytes: 0 })),
+    [1536, 2048].map((at) => ({
+      type: FRAME_TYPES.watermark,
+      flags: 2,
+      seq: 1,
+      durableBefore: 1,
+      at,
+      payloadBytes: 0,
+    })),
   )
   const content = await contentOf(disk, segmentAt(1))
   assert.ok(content.subarray(1080, 1536).every((byte) => byte === 0))
@@ -133,8 +140,8 @@ test('a log that was opened and closed without an append writes no records, and 
   assert.deepEqual(
     (await framesOn(disk, 1)).map(({ type, seq, flags }) => [type, seq, flags]),
     [
-      [FRAME_TYPES.promise, 0, 2],
-      [FRAME_TYPES.promise, 0, 2],
+      [FRAME_TYPES.watermark, 0, 2],
+      [FRAME_TYPES.watermark, 0, 2],
     ],
   )
   const again = await openOn(disk)
@@ -616,8 +623,8 @@ test('records of an open transaction are written, synced and promised when the l
   assert.deepEqual(
     last.map(({ type, seq }) => [type, seq]),
     [
-      [FRAME_TYPES.promise, 3],
-      [FRAME_TYPES.promise, 3],
+      [FRAME_TYPES.watermark, 3],
+      [FRAME_TYPES.watermark, 3],
     ],
   )
   await wal.close()
@@ -648,7 +655,7 @@ test('a segment that has no room for further promises is closed without them, an
   await rest(t, 100)
   const frames = await framesOn(disk, 1)
   assert.deepEqual(
-    frames.slice(-3).map(({ seq, type }) => [seq, type === FRAME_TYPES.promise]),
+    frames.slice(-3).map(({ seq, type }) => [seq, type === FRAME_TYPES.watermark]),
     [
       [used, false],
       [used + 1, true],
