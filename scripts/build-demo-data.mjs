@@ -1,5 +1,6 @@
-// Rebuilds data/words-10k.bin from the npm package it comes from, and says whether the result is the file that is there, byte for byte.
-// `--write` replaces the file. Needs a build (`npm run build`) for walv's own reader of that package. data/README.md specifies the file.
+// Rebuilds data/words-10k.bin from the npm package it comes from, and says whether the result is
+// the file that is there, byte for byte. `--write` replaces the file. Needs a build
+// (`npm run build`) for walv's own reader of that package. data/README.md specifies the file.
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { createReadStream, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -38,14 +39,24 @@ async function rebuild() {
     writeFileSync(TARGET, bytes)
     console.log('written to data/words-10k.bin, which differed or was missing')
   } else {
-    throw new Error('NOT identical to data/words-10k.bin. To replace that: node scripts/build-demo-data.mjs --write')
+    throw new Error(
+      'NOT identical to data/words-10k.bin. To replace that: node scripts/build-demo-data.mjs --write',
+    )
   }
 }
 
 /** Installs the package into the temporary folder and returns its JSON file, verified. */
 async function installSource() {
   console.log(`installing ${PACKAGE}@${PACKAGE_VERSION} (118 MB) into a temporary folder`)
-  const flags = ['--prefix', folder, '--no-save', '--ignore-scripts', '--legacy-peer-deps', '--no-audit', '--no-fund']
+  const flags = [
+    '--prefix',
+    folder,
+    '--no-save',
+    '--ignore-scripts',
+    '--legacy-peer-deps',
+    '--no-audit',
+    '--no-fund',
+  ]
   execFileSync('npm', ['install', ...flags, `${PACKAGE}@${PACKAGE_VERSION}`], {
     stdio: ['ignore', 'ignore', 'inherit'],
     shell: process.platform === 'win32',
@@ -60,7 +71,10 @@ async function installSource() {
   return file
 }
 
-/** The first words in the package's order, the most frequent first, that have only letters a to z and at least three of them. */
+/**
+ * The first words in the package's order, the most frequent first, that have only letters a to z
+ * and at least three of them.
+ */
 async function pick(file) {
   const { openWinkEmbeddings } = await import(READER).catch((cause) => {
     throw new Error(`walv is not built: run \`npm run build\` first (${cause.message})`)

@@ -1,5 +1,6 @@
-// Makes the stores under test/fixtures/migrate/ with the genuine libraries, which are too large to be dependencies of the tests (320 MB). They are
-// installed into a temporary folder. Needs a build (`npm run build`) for the word vectors that stand in for a model. The ids that vectra draws are
+// Makes the stores under test/fixtures/migrate/ with the genuine libraries, which are too large to
+// be dependencies of the tests (320 MB). They are installed into a temporary folder. Needs a build
+// (`npm run build`) for the word vectors that stand in for a model. The ids that vectra draws are
 // random: a new run changes them.
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -46,7 +47,10 @@ async function wordEmbeddings() {
   for await (const { id, vector } of words) vectors.set(id, vector)
   const embed = (text) => {
     const found = (text.toLowerCase().match(/[a-z]+/g) ?? []).flatMap((word) => vectors.get(word) ?? [])
-    return Array.from({ length: words.dimensions }, (_, i) => found.reduce((sum, v) => sum + v[i], 0) / found.length)
+    return Array.from(
+      { length: words.dimensions },
+      (_, i) => found.reduce((sum, v) => sum + v[i], 0) / found.length,
+    )
   }
   return { embedQuery: async (text) => embed(text), embedDocuments: async (texts) => texts.map(embed) }
 }
@@ -83,7 +87,10 @@ async function vectraFolders({ LocalIndex, LocalDocumentIndex }, embeddings) {
   }
   const model = {
     maxTokens: 8000,
-    createEmbeddings: async (texts) => ({ status: 'success', output: await embeddings.embedDocuments([texts].flat()) }),
+    createEmbeddings: async (texts) => ({
+      status: 'success',
+      output: await embeddings.embedDocuments([texts].flat()),
+    }),
   }
   const folderPath = place('vectra-documents')
   const chunks = new LocalDocumentIndex({

@@ -1,12 +1,12 @@
 /**
  * Mutation testing: changes one thing of the sources at a time, and expects a test to fail.
  *
- *     node scripts/mutate.mjs                                      each folder below with its tests, one after the other
- *     node scripts/mutate.mjs src/format                           one of them
- *     node scripts/mutate.mjs src/log/segment/segment-scan.ts:10-20 test/log/read/record-reader.test.ts test/crash   any file, lines or folder with any tests
+ *     node scripts/mutate.mjs              each folder below with its tests, one after the other
+ *     node scripts/mutate.mjs src/format   one of them
+ *     node scripts/mutate.mjs src/log/open.ts:10-20 test/log test/crash   any lines with any tests
  *
- * Prints what survived; build-mutate/report.html and report.json hold all of it. BUILD names another folder, for two runs at the same
- * time. Fails if the score is below 90 %.
+ * Prints what survived; build-mutate/report.html and report.json hold all of it. BUILD names
+ * another folder, for two runs at the same time. Fails if the score is below 90 %.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -20,7 +20,8 @@ const TESTS = {
 }
 
 const sources = (path) => (/\.ts(:|$)/.test(path) ? path : `${path}/**/*.ts`)
-const compiled = (path) => `build/${path.endsWith('.ts') ? path.replace(/\.ts$/, '.js') : `${path}/**/*.test.js`}`
+const compiled = (path) =>
+  `build/${path.endsWith('.ts') ? path.replace(/\.ts$/, '.js') : `${path}/**/*.test.js`}`
 
 async function mutate(path, tests, build) {
   const results = await new Stryker({
@@ -29,7 +30,8 @@ async function mutate(path, tests, build) {
     testRunner: 'tap',
     tap: { testFiles: tests.map(compiled) },
     buildCommand: 'npx tsc -p tsconfig.json --noCheck',
-    // Stryker rewrites the configuration that it finds with TypeScript's JavaScript API, which TypeScript 7 has not. Ours needs no rewriting.
+    // Stryker rewrites the configuration that it finds with TypeScript's JavaScript API, which
+    // TypeScript 7 has not. Ours needs no rewriting.
     tsconfigFile: 'none',
     ignorePatterns: ['/*', '!/src', '!/test', '!/bench', '!/docs', '!/tsconfig.json', '!/package.json'],
     tempDirName: `${build}/sandbox`,
@@ -42,7 +44,8 @@ async function mutate(path, tests, build) {
     timeoutMS: 20_000,
     logLevel: 'warn',
   }).runMutationTest()
-  // Stryker takes whatever runs out of time for detected. An endless loop is; a test that was slow has shown nothing.
+  // Stryker takes whatever runs out of time for detected. An endless loop is; a test that was slow
+  // has shown nothing.
   const slow = results.filter(
     ({ status, statusReason }) => status === 'Timeout' && !statusReason?.startsWith('Hit limit'),
   )

@@ -1,5 +1,6 @@
-// Runs the built suite on every Node that walv promises to run on, or on those named on the command line: `npm run test:nodes -- 22 26`.
-// What each printed is kept in build/. Ends with 1 if anything failed.
+// Runs the built suite on every Node that walv promises to run on, or on those named on the command
+// line: `npm run test:nodes -- 22 26`. What each printed is kept in build/. Ends with 1 if anything
+// failed.
 import { spawnSync } from 'node:child_process'
 import { openSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -24,7 +25,9 @@ for (const version of versions) {
   })
   const printed = readFileSync(output, 'utf8')
   const count = (what) => printed.match(new RegExp(`^ℹ ${what} (\\d+)$`, 'm'))?.[1] ?? 'unknown'
-  console.log(`Node ${version}: ${count('pass')} passed, ${count('fail')} failed, ${count('skipped')} skipped`)
+  console.log(
+    `Node ${version}: ${count('pass')} passed, ${count('fail')} failed, ${count('skipped')} skipped`,
+  )
   if (status === 0) continue
   process.exitCode = 1
   console.log(printed.split('✖ failing tests:')[1] ?? `No test ran to its end: see ${output}.`)

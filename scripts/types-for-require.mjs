@@ -1,5 +1,7 @@
-// Makes the types of walv/langchain for those who require it. @langchain/core has other types for them than for those who import it, and a class of the one kind is not
-// assignable to its like of the other. So these refer to @langchain/core as CommonJS does; what is walv's own they import, as a module of its kind has to be.
+// Makes the types of walv/langchain for those who require it. @langchain/core has other types for
+// them than for those who import it, and a class of the one kind is not assignable to its like of
+// the other. So these refer to @langchain/core as CommonJS does; what is walv's own they import, as
+// a module of its kind has to be.
 import { readFileSync, writeFileSync } from 'node:fs'
 
 const OWN_IMPORTS = /^import (?:type )?\{([^}]*)\} from '(\.[^']+)';$/gm

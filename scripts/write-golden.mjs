@@ -1,8 +1,19 @@
-// Writes the golden directories of format v2: logs as this walv writes them, and beside each what it must be read as, which is taken from what was appended and
-// never from reading. Run once for a format version; test/golden/golden.test.ts reads them for ever. Refuses to touch a directory that exists.
-// Usage, after `npm run build`: node scripts/write-golden.mjs test/golden/v2-index said saidInSnapshot
+// Writes the golden directories of format v2: logs as this walv writes them, and beside each what
+// it must be read as, which is taken from what was appended and never from reading. Run once for a
+// format version; test/golden/golden.test.ts reads them for ever. Refuses to touch a directory that
+// exists. Usage, after `npm run build`: node scripts/write-golden.mjs test/golden/v2-index said
+// saidInSnapshot
 import { createHash } from 'node:crypto'
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { DurableIndex, flat, Wal } from '../dist/mod.js'
@@ -14,11 +25,16 @@ const MAX_HEX_BYTES = 256
 
 const [target, ...chosen] = process.argv.slice(2)
 if (target === undefined || chosen.length === 0)
-  throw new Error('Name the directory to write, and which of its logs: test/golden/v2-index said saidInSnapshot')
+  throw new Error(
+    'Name the directory to write, and which of its logs: test/golden/v2-index said saidInSnapshot',
+  )
 if (existsSync(target)) throw new Error(`${target} exists. Golden directories are never written again.`)
 const scratch = mkdtempSync(join(tmpdir(), 'walv-golden-'))
 
-/** A log that is being written, with what it is to be read as. Every append is given a millisecond of its own. */
+/**
+ * A log that is being written, with what it is to be read as. Every append is given a millisecond
+ * of its own.
+ */
 class Golden {
   now = START
   records = []
@@ -166,7 +182,10 @@ function* kinds() {
   yield insert('a', floats(1, -2.5, 1e-30), {
     'ключ "\\"': ['é', '\u{1f600}', '\u0001\u2028', 1.5, -1e300, true, null, { '': [] }],
   })
-  yield insert('日本語-\u{1f600}', bits(0x7fc00001, 0xffc12345, 0x7f800001, 0x80000000, 0x7f800000, 0xff800000, 1))
+  yield insert(
+    '日本語-\u{1f600}',
+    bits(0x7fc00001, 0xffc12345, 0x7f800001, 0x80000000, 0x7f800000, 0xff800000, 1),
+  )
   yield { ...insert('a', floats(), 'a string'), replace: true }
   yield { type: 'update', id: 'a', vector: floats(7) }
   yield { type: 'update', id: 'a', metadata: null }
@@ -184,8 +203,10 @@ function* kinds() {
     entries: [insert('b2', floats(1, 2, 3), 0), { type: 'batch', entries: [custom('k', Uint8Array.of(9))] }],
   }
   yield { type: 'batch', entries: [remove('x'), inner, { type: 'update', id: 'b2', metadata: { deep: {} } }] }
-  // Payloads of 8 191, 8 192 and 8 193 bytes: the last with a second sum; then an even and an odd count of further sums.
-  for (const bytes of [8191, 8192, 8193, 20_000, 70_000]) yield custom('length', Buffer.alloc(bytes - 14, bytes & 255))
+  // Payloads of 8 191, 8 192 and 8 193 bytes: the last with a second sum; then an even and an odd
+  // count of further sums.
+  for (const bytes of [8191, 8192, 8193, 20_000, 70_000])
+    yield custom('length', Buffer.alloc(bytes - 14, bytes & 255))
   yield insert('wide', ramp(3072), { dimensions: 3072 })
 }
 
@@ -198,7 +219,10 @@ async function rotation() {
   golden.finish(clean(golden, 3))
 }
 
-/** The first process is killed with a group half on disk; the second goes on in a new segment, from within the first. */
+/**
+ * The first process is killed with a group half on disk; the second goes on in a new segment, from
+ * within the first.
+ */
 async function reopened() {
   const golden = new Golden('reopened')
   const first = await Wal.open(golden.options)
@@ -214,7 +238,8 @@ async function reopened() {
   writeFileSync(segment, bytes)
   const second = await Wal.open({ ...golden.options, directory: copy })
   same(second.lastSeq, 19)
-  for (let index = 0; index < 5; index++) await golden.append(second, insert(`second-${index}`, floats(index)))
+  for (let index = 0; index < 5; index++)
+    await golden.append(second, insert(`second-${index}`, floats(index)))
   await second.close()
   golden.keep(copy)
   golden.finish(clean(golden, 2))
@@ -224,7 +249,8 @@ async function reopened() {
 async function tornTail() {
   const golden = new Golden('torn-tail')
   const wal = await Wal.open(golden.options)
-  for (let index = 0; index < 5; index++) await golden.append(wal, insert(`whole-${index}`, ramp(200), { index }))
+  for (let index = 0; index < 5; index++)
+    await golden.append(wal, insert(`whole-${index}`, ramp(200), { index }))
   golden.now++
   golden.expect(insert('landed', ramp(200)))
   await Promise.all(['landed', 'torn', 'behind'].map((id) => wal.append(insert(id, ramp(200)))))
@@ -235,15 +261,26 @@ async function tornTail() {
     offset = frameOf(bytes, 'torn')
     zeroSectorBefore(bytes, 'torn')
   })
-  const tail = { kind: 'torn-tail', file: 'segment-0000000001.walv', offset, acknowledged: false, seqs: [], ids: [] }
+  const tail = {
+    kind: 'torn-tail',
+    file: 'segment-0000000001.walv',
+    offset,
+    acknowledged: false,
+    seqs: [],
+    ids: [],
+  }
   golden.finish({ ...clean(golden, 1), closedInOrder: false, damage: [tail] })
 }
 
-/** Rot in a log that was closed in order: a copy of the header, a bit of record 3, two sectors with the beginnings of records 6 and 7. */
+/**
+ * Rot in a log that was closed in order: a copy of the header, a bit of record 3, two sectors with
+ * the beginnings of records 6 and 7.
+ */
 async function damaged() {
   const golden = new Golden('damaged')
   const wal = await Wal.open(golden.options)
-  for (let index = 0; index < 10; index++) await golden.append(wal, insert(`id-${index}`, ramp(200), { index }))
+  for (let index = 0; index < 10; index++)
+    await golden.append(wal, insert(`id-${index}`, ramp(200), { index }))
   await wal.close()
   golden.keep()
   const places = []
@@ -257,7 +294,14 @@ async function damaged() {
   const whole = golden.records.length
   golden.records = golden.records.filter(({ seq }) => ![3, 6, 7].includes(seq))
   const file = 'segment-0000000001.walv'
-  const header = { kind: 'segment-header', file, offset: SECTOR_BYTES, acknowledged: false, seqs: [], ids: [] }
+  const header = {
+    kind: 'segment-header',
+    file,
+    offset: SECTOR_BYTES,
+    acknowledged: false,
+    seqs: [],
+    ids: [],
+  }
   const lost = (offset, from, through, ids) => ({
     kind: 'corrupt',
     file,
@@ -270,7 +314,10 @@ async function damaged() {
   golden.finish({ ...clean(golden, 1), lastSeq: whole - 1, damage }, { strict: 'WALV_DAMAGED' })
 }
 
-/** The damaged log, repaired: gap records in the place of the lost ones. What was put into quarantine is left out. */
+/**
+ * The damaged log, repaired: gap records in the place of the lost ones. What was put into
+ * quarantine is left out.
+ */
 async function repaired() {
   const golden = new Golden('repaired')
   cpSync(join(target, 'damaged', 'log'), golden.directory, { recursive: true })
@@ -322,7 +369,11 @@ async function withSnapshot() {
   }
   for (let round = 0; round < 4; round++) {
     for (let item = 0; item < 8; item++)
-      await upsert(`é-${round * 2 + item}`, floats(round, item, -item, 0.5), item % 3 ? { round, item } : null)
+      await upsert(
+        `é-${round * 2 + item}`,
+        floats(round, item, -item, 0.5),
+        item % 3 ? { round, item } : null,
+      )
     await drop(`é-${round}`)
     await checkpoint()
   }
@@ -335,7 +386,11 @@ async function withSnapshot() {
   golden.keep()
   golden.records = golden.records.filter(({ seq }) => seq >= firstSeq)
   const checkpoints = golden.records.filter(({ entry }) => entry.type === 'checkpoint').length
-  const items = [...model].map(([id, { vector, metadata }]) => ({ id, vector: plain({ vector }).vector, metadata }))
+  const items = [...model].map(([id, { vector, metadata }]) => ({
+    id,
+    vector: plain({ vector }).vector,
+    metadata,
+  }))
   golden.finish(
     { ...clean(golden, segments), checkpoints, snapshotSeq },
     { index: { kind: 'flat', dimensions: 4, metric: 'l2', fingerprint, items } },
@@ -419,7 +474,9 @@ const clean = ({ records }, segments) => ({
   closedInOrder: true,
 })
 
-/** Where the frame of an insert of `ramp(200)` begins: 52 bytes and the vector stand before its id. */
+/**
+ * Where the frame of an insert of `ramp(200)` begins: 52 bytes and the vector stand before its id.
+ */
 function frameOf(bytes, id) {
   const at = bytes.indexOf(id, 2 * SECTOR_BYTES) - 52 - 800
   if (bytes.readUInt32BE(at) !== 0xf55756fe) throw new Error(`no frame of ${id}`)
@@ -428,7 +485,8 @@ function frameOf(bytes, id) {
 
 function zeroSectorBefore(bytes, id) {
   const start = frameOf(bytes, id)
-  // The sector in which the frame's header ends, from the header on: what stands before it in that sector was synced earlier.
+  // The sector in which the frame's header ends, from the header on: what stands before it in that
+  // sector was synced earlier.
   bytes.fill(0, start, Math.ceil((start + 1) / SECTOR_BYTES) * SECTOR_BYTES)
 }
 
@@ -442,7 +500,9 @@ function* filesBelow(folder) {
 try {
   mkdirSync(target, { recursive: true })
   for (const name of chosen) await WRITERS[name]()
-  const sums = [...filesBelow(target)].map((path) => `${sha256(readFileSync(path))}  ${relative(target, path)}\n`)
+  const sums = [...filesBelow(target)].map(
+    (path) => `${sha256(readFileSync(path))}  ${relative(target, path)}\n`,
+  )
   const list = sums.toSorted((a, b) => (a.slice(66) < b.slice(66) ? -1 : 1)).join('')
   writeFileSync(join(target, 'SHA256SUMS'), list)
   console.log(

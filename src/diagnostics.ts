@@ -1,6 +1,7 @@
 /**
- * What walv tells through `node:diagnostics_channel`, for who wants to measure or trace it. Nothing is built, and nothing costs, where nobody has subscribed.
- * Names and meaning of the channels: `docs/telemetry.md`.
+ * What walv tells through `node:diagnostics_channel`, for who wants to measure or trace it. Nothing
+ * is built, and nothing costs, where nobody has subscribed. Names and meaning of the channels:
+ * `docs/telemetry.md`.
  */
 import { type Channel, channel, type TracingChannel, tracingChannel } from 'node:diagnostics_channel'
 import type { CheckpointEntry, Damage } from './entry.ts'
@@ -19,13 +20,19 @@ export interface GroupMessage extends LogMessage {
   readonly entries: number
   /** Bytes of their frames. */
   readonly bytes: number
-  /** How long the sync took that made it durable; undefined where the durability level does not wait for one. */
+  /**
+   * How long the sync took that made it durable; undefined where the durability level does not wait
+   * for one.
+   */
   readonly syncMs: number | undefined
   /** Bytes that wait behind it. */
   readonly pendingBytes: number
 }
 
-/** `walv:sync`: a sync of the active segment has succeeded, or a call that writes a small group and syncs it. */
+/**
+ * `walv:sync`: a sync of the active segment has succeeded, or a call that writes a small group and
+ * syncs it.
+ */
 export interface SyncMessage extends LogMessage {
   readonly file: string
   readonly durationMs: number
@@ -54,7 +61,10 @@ export interface RetentionMessage extends LogMessage {
   readonly firstSeq: number
 }
 
-/** `walv:damage`: opening or reading found damage; one message a place. A torn tail is ordinary: it is what a crash leaves. */
+/**
+ * `walv:damage`: opening or reading found damage; one message a place. A torn tail is ordinary: it
+ * is what a crash leaves.
+ */
 export interface DamageMessage extends LogMessage {
   readonly damage: Damage
 }
@@ -77,7 +87,10 @@ interface Traced<Result> {
   error?: unknown
 }
 
-/** `tracing:walv:open:…` (the result is the `Wal`) and `tracing:walv:index-open:…` (the `DurableIndex`, whose log has been opened within). */
+/**
+ * `tracing:walv:open:…` (the result is the `Wal`) and `tracing:walv:index-open:…` (the
+ * `DurableIndex`, whose log has been opened within).
+ */
 export interface OpenMessage<Opened = unknown> extends LogMessage, Traced<Opened> {
   readonly readOnly: boolean
 }

@@ -1,6 +1,9 @@
 /** The vocabulary of the log: what an entry, a record, a transaction and a sequence number are. */
 
-/** What JSON can hold. `undefined` members of objects are dropped, as `JSON.stringify` does; anything else JSON cannot hold is refused. */
+/**
+ * What JSON can hold. `undefined` members of objects are dropped, as `JSON.stringify` does;
+ * anything else JSON cannot hold is refused.
+ */
 export type JsonValue =
   | null
   | boolean
@@ -9,7 +12,10 @@ export type JsonValue =
   | readonly JsonValue[]
   | { readonly [key: string]: JsonValue | undefined }
 
-/** `cosine`: 1 − cosine similarity; `l2`: squared Euclidean distance; `ip`: 1 − inner product. Smaller is nearer. */
+/**
+ * `cosine`: 1 − cosine similarity; `l2`: squared Euclidean distance; `ip`: 1 − inner product.
+ * Smaller is nearer.
+ */
 export type Metric = 'cosine' | 'l2' | 'ip'
 
 /** What vectors a log holds. The engine that searches them is no part of it. */
@@ -22,7 +28,10 @@ export interface IndexIdentity {
   readonly model?: string
 }
 
-/** A new id with its vector. Applied to an index that has the id already it changes nothing, unless `replace` is set. */
+/**
+ * A new id with its vector. Applied to an index that has the id already it changes nothing, unless
+ * `replace` is set.
+ */
 export interface InsertEntry<V = Float32Array, M = JsonValue> {
   readonly type: 'insert'
   readonly id: string
@@ -34,7 +43,9 @@ export interface InsertEntry<V = Float32Array, M = JsonValue> {
   readonly replace?: boolean
 }
 
-/** A change of an existing id. What is absent stays as it is; `metadata: null` clears the metadata. */
+/**
+ * A change of an existing id. What is absent stays as it is; `metadata: null` clears the metadata.
+ */
 export interface UpdateEntry<V = Float32Array, M = JsonValue> {
   readonly type: 'update'
   readonly id: string
@@ -51,7 +62,9 @@ export interface DeleteEntry {
 /** Bytes of the user's own, which an index ignores. */
 export interface CustomEntry {
   readonly type: 'custom'
-  /** Names what `data` is; 1 to 255 bytes of UTF-8. Kinds that begin with `walv.` are walv's own. */
+  /**
+   * Names what `data` is; 1 to 255 bytes of UTF-8. Kinds that begin with `walv.` are walv's own.
+   */
   readonly kind: string
   readonly data: Uint8Array
 }
@@ -87,17 +100,28 @@ export interface SnapshotReference {
   readonly info: JsonValue
 }
 
-/** Says that a durable snapshot holds the effect of everything up to and including `sequenceNumber`. */
+/**
+ * Says that a durable snapshot holds the effect of everything up to and including `sequenceNumber`.
+ */
 export interface CheckpointEntry {
   readonly type: 'checkpoint'
   readonly sequenceNumber: number
-  /** First sequence number that a replay on top of the snapshot must read: the begin of the oldest transaction then open, or `sequenceNumber + 1`. */
+  /**
+   * First sequence number that a replay on top of the snapshot must read: the begin of the oldest
+   * transaction then open, or `sequenceNumber + 1`.
+   */
   readonly replayFrom: number
-  /** `null`: a checkpoint taken over from another format, which names no snapshot. Nothing relies on it. */
+  /**
+   * `null`: a checkpoint taken over from another format, which names no snapshot. Nothing relies on
+   * it.
+   */
   readonly snapshot: SnapshotReference | null
 }
 
-/** A transaction's markers. The id is the sequence number of its `beginTransaction` record; the record carries it. */
+/**
+ * A transaction's markers. The id is the sequence number of its `beginTransaction` record; the
+ * record carries it.
+ */
 export interface TransactionMarker {
   readonly type: 'beginTransaction' | 'prepareTransaction' | 'commitTransaction' | 'abortTransaction'
 }
@@ -125,12 +149,13 @@ export interface WalRecord {
 /** Several records are lost or unusable, or some bytes are; one place in one file. */
 export interface Damage {
   /**
-   * `torn-tail`: the end of the log, cut short while it was written and never promised; `corrupt`: bytes that do not verify;
-   * `unreadable`: sectors that the disk cannot read, now;
-   * `missing-segment`: a file of the log that is not there; `truncated`: a file shorter than it was made; `segment-header`: a segment's
-   * header that does not verify; `torn-creation`: a file whose creation did not finish; `snapshot`: a snapshot that does not verify;
-   * `foreign`: something that is not part of this log, left alone; `order`: a record out of order; `passed-over`: a loss that an earlier opening with `'salvage'`
-   * passed over, and that nobody has accepted.
+   * `torn-tail`: the end of the log, cut short while it was written and never promised; `corrupt`:
+   * bytes that do not verify; `unreadable`: sectors that the disk cannot read, now;
+   * `missing-segment`: a file of the log that is not there; `truncated`: a file shorter than it was
+   * made; `segment-header`: a segment's header that does not verify; `torn-creation`: a file whose
+   * creation did not finish; `snapshot`: a snapshot that does not verify; `foreign`: something that
+   * is not part of this log, left alone; `order`: a record out of order; `passed-over`: a loss that
+   * an earlier opening with `'salvage'` passed over, and that nobody has accepted.
    */
   readonly kind:
     | 'torn-tail'
@@ -150,7 +175,10 @@ export interface Damage {
   readonly bytes: number
   /** Whether records that were acknowledged are lost here: `null` where that cannot be known. */
   readonly acknowledged: boolean | null
-  /** The sequence numbers lost, as inclusive ranges; empty if nothing is lost. Bigint where the format has 64 bits (v1). */
+  /**
+   * The sequence numbers lost, as inclusive ranges; empty if nothing is lost. Bigint where the
+   * format has 64 bits (v1).
+   */
   readonly seqs: readonly SequenceRange[]
   /** Ids in the lost records, as far as they can still be read; unproved. */
   readonly ids: readonly string[]

@@ -1,6 +1,6 @@
 /**
- * The one error class of walv and its stable codes. A code never changes its meaning between releases; messages may.
- * Every code is explained in `docs/errors.md`.
+ * The one error class of walv and its stable codes. A code never changes its meaning between
+ * releases; messages may. Every code is explained in `docs/errors.md`.
  */
 export type WalErrorCode =
   | 'WALV_INVALID_OPTION'
@@ -51,8 +51,8 @@ export interface WalErrorDetails {
   /** Entry id concerned. */
   readonly id?: string
   /**
-   * What became of a rejected append: `not-logged` means it will never be visible; `unknown` means that it may or may not be in the log
-   * after reopening, at `seq`.
+   * What became of a rejected append: `not-logged` means it will never be visible; `unknown` means
+   * that it may or may not be in the log after reopening, at `seq`.
    */
   readonly fate?: 'not-logged' | 'unknown'
   /** What the code carries beside: a damage list, a lock holder. */
@@ -60,7 +60,10 @@ export interface WalErrorDetails {
   readonly cause?: unknown
 }
 
-/** Thrown for everything that walv itself refuses or finds. Tell errors apart by `code`, never by the text. */
+/**
+ * Thrown for everything that walv itself refuses or finds. Tell errors apart by `code`, never by
+ * the text.
+ */
 export class WalError extends Error {
   readonly code: WalErrorCode
   readonly file: string | undefined

@@ -1,6 +1,7 @@
 /**
- * Every limit of the log, by name. What exceeds one is refused with `WALV_LIMIT` before anything is logged; `docs/limits.md` lists them.
- * The format could hold more in places; raising a limit here never makes an older log unreadable.
+ * Every limit of the log, by name. What exceeds one is refused with `WALV_LIMIT` before anything is
+ * logged; `docs/limits.md` lists them. The format could hold more in places; raising a limit here
+ * never makes an older log unreadable.
  */
 
 /** Longest id, in UTF-8 bytes. */
@@ -23,9 +24,15 @@ export const MAX_BATCH_ENTRIES = 1_000_000
 export const MAX_BATCH_NESTING = 16
 /** Most transactions open or prepared at one time. */
 export const MAX_OPEN_TRANSACTIONS = 1_024
-/** Most vectors of one index: V8's `Map` holds 2^24 entries, ids that end alike may share one, and replay must never meet what cannot be held. */
+/**
+ * Most vectors of one index: V8's `Map` holds 2^24 entries, ids that end alike may share one, and
+ * replay must never meet what cannot be held.
+ */
 export const MAX_INDEX_VECTORS = 16_000_000
 /** Largest sequence number: sequence numbers are safe integers. */
 export const MAX_SEQUENCE: number = Number.MAX_SAFE_INTEGER - 1
-/** Default of the `maxPendingBytes` option: bytes appended and not yet on disk before an append is refused. */
+/**
+ * Default of the `maxPendingBytes` option: bytes appended and not yet on disk before an append is
+ * refused.
+ */
 export const DEFAULT_MAX_PENDING_BYTES: number = 64 * 1024 * 1024

@@ -30,7 +30,12 @@ export type {
   InsertManyOptions,
   InsertManyProgress,
 } from './index/durable/insert-many.ts'
-export type { MetadataIssue, MetadataSchema, SchemaIssue, SchemaResult } from './index/durable/metadata-schema.ts'
+export type {
+  MetadataIssue,
+  MetadataSchema,
+  SchemaIssue,
+  SchemaResult,
+} from './index/durable/metadata-schema.ts'
 export { diagnose, repair } from './index/durable/proved.ts'
 export type { IndexRecoveryReport } from './index/durable/restore.ts'
 export type {

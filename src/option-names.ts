@@ -26,7 +26,8 @@ const ALIASES: Readonly<Record<string, string>> = {
 }
 
 /**
- * Makes sure that options are an object without an option that there is not. `call` is whose options they are.
+ * Makes sure that options are an object without an option that there is not. `call` is whose
+ * options they are.
  * @throws WALV_INVALID_OPTION
  */
 export function checkOptions<Options>(call: string, options: Options, names: OptionNames<Options>): void {

@@ -135,7 +135,8 @@ const scenarios: Record<WalErrorCode, Scenario> = {
     await wal()
   },
   WALV_V1_DIRECTORY: async ({ directory, wal }) => {
-    for (const [name, content] of Object.entries(files(segment(0, 1)))) await writeFile(join(directory, name), content)
+    for (const [name, content] of Object.entries(files(segment(0, 1))))
+      await writeFile(join(directory, name), content)
     await wal()
   },
   WALV_FOREIGN_LOG: async ({ directory, wal }) => {

@@ -1,4 +1,6 @@
-/** Does one job, given as JSON on the command line, and prints what it measured as the last line. */
+/**
+ * Does one job, given as JSON on the command line, and prints what it measured as the last line.
+ */
 import type { Job, Metrics } from './job.ts'
 import { JOBS } from './jobs/registry.ts'
 

@@ -1,6 +1,8 @@
 import type { WriteFigures } from './peers/peer.ts'
 
-/** What a child process is to do. Everything in it is plain data: it travels on the command line. */
+/**
+ * What a child process is to do. Everything in it is plain data: it travels on the command line.
+ */
 export interface Job {
   readonly kind: string
   readonly peer: string
@@ -9,7 +11,10 @@ export interface Job {
   readonly [parameter: string]: unknown
 }
 
-/** What a child measured. Rates are per second, times in milliseconds, unless the name says otherwise. */
+/**
+ * What a child measured. Rates are per second, times in milliseconds, unless the name says
+ * otherwise.
+ */
 export interface Metrics {
   readonly [name: string]: number | readonly number[] | string | undefined
 }

@@ -64,7 +64,13 @@ async function closedLoop(
   await Promise.all(Array.from({ length: callers }, caller))
 }
 
-async function waves(store: Store, records: Records, cursor: Cursor, size: number, deadline: number): Promise<void> {
+async function waves(
+  store: Store,
+  records: Records,
+  cursor: Cursor,
+  size: number,
+  deadline: number,
+): Promise<void> {
   const wave: unknown[] = new Array(size)
   while (cursor.next + size <= records.ids.length && performance.now() < deadline) {
     for (let i = 0; i < size; i++) {
@@ -93,7 +99,13 @@ function* itemsUntil(
   }
 }
 
-async function batches(store: Store, records: Records, cursor: Cursor, size: number, deadline: number): Promise<void> {
+async function batches(
+  store: Store,
+  records: Records,
+  cursor: Cursor,
+  size: number,
+  deadline: number,
+): Promise<void> {
   if (!store.appendBatch) throw new Error('has no batches')
   while (cursor.next + size <= records.ids.length && performance.now() < deadline) {
     const first = cursor.next

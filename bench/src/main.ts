@@ -3,7 +3,15 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { machine } from './machine.ts'
 import { type Options, optionsOf, USAGE } from './options.ts'
-import { type AnyPeerName, loadPeer, PEERS, type PeerName, peerModule, SEARCHERS, versionOf } from './peers/registry.ts'
+import {
+  type AnyPeerName,
+  loadPeer,
+  PEERS,
+  type PeerName,
+  peerModule,
+  SEARCHERS,
+  versionOf,
+} from './peers/registry.ts'
 import { goalResults, goalsTable } from './report/goals.ts'
 import { type Plot, plotsOf } from './report/plots.ts'
 import { resultsTable } from './report/results.ts'
@@ -77,7 +85,8 @@ function writePlots(directory: string, plots: readonly Plot[]): void {
 
 function scenariosOf({ only, quick }: Options): Scenario[] {
   const unknown = only?.find((name) => !SCENARIOS.some((scenario) => scenario.name === name))
-  if (unknown) throw new Error(`There is no scenario ${unknown}. There are: ${SCENARIOS.map(({ name }) => name)}`)
+  if (unknown)
+    throw new Error(`There is no scenario ${unknown}. There are: ${SCENARIOS.map(({ name }) => name)}`)
   return SCENARIOS.filter(({ name, isLong }) => (only ? only.includes(name) : !(quick && isLong)))
 }
 
@@ -105,7 +114,10 @@ async function verdictOf(name: PeerName, directory: string): Promise<Verdict> {
     const { claimsPowerSafety } = await loadPeer(name)
     return await verify({ moduleUrl: peerModule(name), claimsPowerSafety }, directory)
   } catch (error) {
-    return { kind: 'not run', reason: (error as Error).message.split('\n')[0]!.replace(/ imported from .*/, '') }
+    return {
+      kind: 'not run',
+      reason: (error as Error).message.split('\n')[0]!.replace(/ imported from .*/, ''),
+    }
   }
 }
 

@@ -37,7 +37,8 @@ export function optionsOf(args: readonly string[]): Options {
     },
   })
   const repetitions = Number(values.repetitions ?? (values.quick ? 2 : 5))
-  if (!Number.isSafeInteger(repetitions) || repetitions < 1) throw new Error('--repetitions must be a whole number')
+  if (!Number.isSafeInteger(repetitions) || repetitions < 1)
+    throw new Error('--repetitions must be a whole number')
   return {
     quick: values.quick,
     only: values.only?.split(','),

@@ -1,6 +1,9 @@
 import { execFileSync } from 'node:child_process'
 
-/** How quick the machine is at the moment: work that is always the same, done by the runner before each measurement. */
+/**
+ * How quick the machine is at the moment: work that is always the same, done by the runner before
+ * each measurement.
+ */
 export interface Probe {
   /** Arithmetic in registers. Longer: others compete for the processor, or it is clocked down. */
   readonly spinMs: number
@@ -12,8 +15,10 @@ const SPIN_TURNS = 20_000_000
 const PIECE_BYTES = 64 * 1024 * 1024
 
 /**
- * `touchedBytes` are taken from the system, used and given back by a process of their own. On a virtual machine whose memory is dear when it is new, the measurement that follows then finds memory that the
- * machine has, as it does on one that has been up for a while; else whoever comes after a pause pays for all.
+ * `touchedBytes` are taken from the system, used and given back by a process of their own. On a
+ * virtual machine whose memory is dear when it is new, the measurement that follows then finds
+ * memory that the machine has, as it does on one that has been up for a while; else whoever comes
+ * after a pause pays for all.
  */
 export function probe(touchedBytes: number): Probe {
   const start = performance.now()

@@ -8,7 +8,9 @@ import { probe } from './probe.ts'
 import type { Contestant, Scenario, Settings, Variant } from './scenario.ts'
 import type { Verdict } from './verification/verify.ts'
 
-/** All repetitions of one contestant. Without `failure` there is one element for each repetition. */
+/**
+ * All repetitions of one contestant. Without `failure` there is one element for each repetition.
+ */
 export interface Row {
   readonly scenario: string
   readonly variant: string
@@ -34,7 +36,10 @@ export interface RunOptions {
 const CHILD = fileURLToPath(new URL('./child.js', import.meta.url))
 const TIMEOUT_MS = 900_000
 
-/** Runs a scenario: every repetition of every contestant in a fresh process, contestants in turn, each time beginning with another. */
+/**
+ * Runs a scenario: every repetition of every contestant in a fresh process, contestants in turn,
+ * each time beginning with another.
+ */
 export async function runScenario(scenario: Scenario, options: RunOptions): Promise<Row[]> {
   const rows: Row[] = []
   for (const variant of scenario.variants(options.settings))
@@ -52,7 +57,8 @@ async function runVariant(scenario: Scenario, variant: Variant, options: RunOpti
       options.tell(`${scenario.name}, ${variant.label}: ${repetition + 1} of ${repetitions}, ${what}`)
     const parent = fresh(options.directory)
     await runRepetition(variant, inTurn(entrants, repetition), parent, options.settings.touchedBytes, tell)
-    // Not before: to free blocks keeps a disk busy for a while, and whoever comes next would pay for it.
+    // Not before: to free blocks keeps a disk busy for a while, and whoever comes next would pay
+    // for it.
     rmSync(parent, { recursive: true, force: true })
     await settle(options.directory)
   }
@@ -101,7 +107,8 @@ async function runRepetition(
 }
 
 /** What scenarios write is plain data, and gets here what only the runner knows. */
-const jobOf = (job: Omit<Job, 'peer' | 'directory'>, more: object): Job => ({ ...job, ...more }) as unknown as Job
+const jobOf = (job: Omit<Job, 'peer' | 'directory'>, more: object): Job =>
+  ({ ...job, ...more }) as unknown as Job
 
 /** The paired ones stay right behind the first, in both orders. */
 function inTurn(entrants: readonly Entrant[], repetition: number): Entrant[] {

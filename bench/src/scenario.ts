@@ -19,7 +19,10 @@ export interface Contestant {
   readonly nodeOptions?: readonly string[]
   /** Runs right after the first contestant and does the same groups again. */
   readonly isPaired?: boolean
-  /** `commit`, unless said: shown only if verified. `weaker`: shown with a mark. `none`: nothing is acknowledged. */
+  /**
+   * `commit`, unless said: shown only if verified. `weaker`: shown with a mark. `none`: nothing is
+   * acknowledged.
+   */
   readonly durability?: 'commit' | 'weaker' | 'none'
 }
 

@@ -20,7 +20,11 @@ function graph(
   description: string,
   ...queries: readonly Query[]
 ): timeseries.PanelBuilder {
-  const panel = new timeseries.PanelBuilder().title(title).unit(unit).description(description).datasource(SOURCE)
+  const panel = new timeseries.PanelBuilder()
+    .title(title)
+    .unit(unit)
+    .description(description)
+    .datasource(SOURCE)
   for (const query of queries) panel.withTarget(target(query))
   return panel.min(0).span(8).height(7)
 }
@@ -31,8 +35,14 @@ function alarm(title: string, description: string, expression: string): stat.Pan
     { value: null, color: 'green' },
     { value: 1, color: 'red' },
   ]
-  const thresholds = new dashboards.ThresholdsConfigBuilder().mode(dashboards.ThresholdsMode.Absolute).steps(steps)
-  const panel = new stat.PanelBuilder().title(title).description(description).datasource(SOURCE).thresholds(thresholds)
+  const thresholds = new dashboards.ThresholdsConfigBuilder()
+    .mode(dashboards.ThresholdsMode.Absolute)
+    .steps(steps)
+  const panel = new stat.PanelBuilder()
+    .title(title)
+    .description(description)
+    .datasource(SOURCE)
+    .thresholds(thresholds)
   return panel
     .withTarget(target([expression, '{{walv_directory}}']))
     .span(6)
@@ -67,7 +77,10 @@ const panels = [
     'Syncs that took slowSyncMs or longer. Look at the disk.',
     `increase(walv_syncs_slow_total{${LOG}}[1h])`,
   ),
-  graph('Appends', 'ops', 'Records acknowledged a second.', [perSecond('walv_appends_total'), '{{walv_directory}}']),
+  graph('Appends', 'ops', 'Records acknowledged a second.', [
+    perSecond('walv_appends_total'),
+    '{{walv_directory}}',
+  ]),
   graph(
     'Sync latency',
     's',
@@ -125,7 +138,9 @@ export function dashboard(): dashboards.Dashboard {
     .description('Logs and indexes of walv, from what walv/otel exports through Prometheus.')
     .refresh('30s')
     .time({ from: 'now-1h', to: 'now' })
-    .withVariable(new dashboards.DatasourceVariableBuilder('datasource').label('Data source').type('prometheus'))
+    .withVariable(
+      new dashboards.DatasourceVariableBuilder('datasource').label('Data source').type('prometheus'),
+    )
     .withVariable(
       new dashboards.QueryVariableBuilder('directory')
         .label('Log')

@@ -2,7 +2,12 @@
 import { flat } from 'walv'
 import { startService } from './service.js'
 
-const { PORT = '9464', DIRECTORY = './data', DIMENSIONS = '3', CHECKPOINT_INTERVAL_ENTRIES = '10000' } = process.env
+const {
+  PORT = '9464',
+  DIRECTORY = './data',
+  DIMENSIONS = '3',
+  CHECKPOINT_INTERVAL_ENTRIES = '10000',
+} = process.env
 
 const service = await startService({
   port: Number(PORT),

@@ -21,7 +21,9 @@ const index = await DurableIndex.open({
 
 // Run again, it finds them there.
 if (index.size === 0)
-  await index.insertMany(SENTENCES.map((text, n) => ({ id: `s${n}`, vector: model.embed(text), metadata: { text } })))
+  await index.insertMany(
+    SENTENCES.map((text, n) => ({ id: `s${n}`, vector: model.embed(text), metadata: { text } })),
+  )
 
 const question = process.argv.slice(2).join(' ') || 'a boat on the sea'
 for (const { distance, metadata } of await index.search(model.embed(question), { k: 3 }))

@@ -7,7 +7,9 @@ export class RemoteIndex {
   #next = 0
 
   constructor(directory, dimensions) {
-    this.#worker = new Worker(new URL('./index-worker.js', import.meta.url), { workerData: { directory, dimensions } })
+    this.#worker = new Worker(new URL('./index-worker.js', import.meta.url), {
+      workerData: { directory, dimensions },
+    })
     this.#worker.on('message', ({ id, result, error }) => {
       const { resolve, reject } = this.#waiting.get(id)
       this.#waiting.delete(id)

@@ -18,8 +18,9 @@ export interface GraphIndexOptions {
 const GRAPH_INDEX_OPTIONS: OptionNames<GraphIndexOptions> = { dimensions: true, metric: true }
 
 /**
- * An approximate index over an engine, which has to find what is near and nothing else: `get`, exact distances, removal, replacement, filters and snapshots are
- * walv's, and are as with `usearch`.
+ * An approximate index over an engine, which has to find what is near and nothing else: `get`,
+ * exact distances, removal, replacement, filters and snapshots are walv's, and are as with
+ * `usearch`.
  *
  * @throws WALV_INVALID_OPTION
  */

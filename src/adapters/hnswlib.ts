@@ -12,11 +12,20 @@ export interface HnswlibOptions {
   readonly dimensions: number
   /** Default `cosine`. */
   readonly metric?: Metric
-  /** Neighbours of each vector in the graph: 2 to 256. More find more, and take more memory. Default 16. */
+  /**
+   * Neighbours of each vector in the graph: 2 to 256. More find more, and take more memory. Default
+   * 16.
+   */
   readonly m?: number
-  /** Vectors looked at while one is added: 1 to 10 000. More find more, and adding takes longer. Default 200. */
+  /**
+   * Vectors looked at while one is added: 1 to 10 000. More find more, and adding takes longer.
+   * Default 200.
+   */
   readonly efConstruction?: number
-  /** Vectors looked at in a search: 1 to 10 000. More find more, and a search takes longer. Default 64. */
+  /**
+   * Vectors looked at in a search: 1 to 10 000. More find more, and a search takes longer. Default
+   * 64.
+   */
   readonly efSearch?: number
 }
 
@@ -56,10 +65,12 @@ interface HierarchicalNSW {
 }
 
 /**
- * An approximate index over hnswlib-node, an HNSW graph that is compiled when it is installed: `npm install hnswlib-node@3.0.0`. All that is said of
- * `usearch`, which is the one to choose, holds of it too, but for the options.
+ * An approximate index over hnswlib-node, an HNSW graph that is compiled when it is installed:
+ * `npm install hnswlib-node@3.0.0`. All that is said of `usearch`, which is the one to choose,
+ * holds of it too, but for the options.
  *
- * @throws WALV_INVALID_OPTION; WALV_ENGINE if hnswlib-node is not installed, is no version 3, or does not load
+ * @throws WALV_INVALID_OPTION; WALV_ENGINE if hnswlib-node is not installed, is no version 3, or
+ * does not load
  */
 export function hnswlib(options: HnswlibOptions): VectorIndex {
   checkOptions('hnswlib', options, HNSWLIB_OPTIONS)
@@ -90,12 +101,22 @@ class HnswlibGraph implements Graph {
   readonly #dimensions: number
   readonly #efSearch: number
 
-  constructor(makeNative: () => HierarchicalNSW, dimensions: number, { m, efConstruction, efSearch }: Tuning) {
+  constructor(
+    makeNative: () => HierarchicalNSW,
+    dimensions: number,
+    { m, efConstruction, efSearch }: Tuning,
+  ) {
     this.#native = makeNative()
     this.#dimensions = dimensions
     this.#efSearch = efSearch
     // Replacing deleted vectors exchanges the labels of others.
-    const settings = { maxElements: FIRST_CAPACITY, m, efConstruction, randomSeed: 100, allowReplaceDeleted: false }
+    const settings = {
+      maxElements: FIRST_CAPACITY,
+      m,
+      efConstruction,
+      randomSeed: 100,
+      allowReplaceDeleted: false,
+    }
     this.#native.initIndex(settings)
     this.#native.setEf(efSearch)
   }
@@ -117,7 +138,8 @@ class HnswlibGraph implements Graph {
   /** hnswlib does not notice what could not be written, until it loads it. */
   save(path: string): void {
     this.#native.writeIndexSync(path)
-    if (!isWhole(path)) throw new Error('the file is shorter than it should be, which is so when there is no room')
+    if (!isWhole(path))
+      throw new Error('the file is shorter than it should be, which is so when there is no room')
   }
 
   /** hnswlib does not notice that a file has other dimensions, and reads beyond its vectors. */

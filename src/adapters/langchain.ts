@@ -1,6 +1,6 @@
 /**
- * `walv/langchain`: a vector store for LangChain.js whose documents survive. Needs `npm install @langchain/core`; without it Node says on import that it
- * cannot find that package.
+ * `walv/langchain`: a vector store for LangChain.js whose documents survive. Needs
+ * `npm install @langchain/core`; without it Node says on import that it cannot find that package.
  */
 
 import { Document, type DocumentInterface } from '@langchain/core/documents'
@@ -35,14 +35,15 @@ const PACKAGE: Peer = { adapter: 'langchain', name: '@langchain/core', version: 
 
 export interface WalvVectorStoreConfig extends Omit<DurableIndexOptions, 'index'> {
   /**
-   * An empty index, for example `flat({ dimensions: 1536 })`; its metric decides what scores are. Default: the exact index under `cosine`, with the
-   * dimensions of what the model makes of one word, which costs a call of the model at each opening.
+   * An empty index, for example `flat({ dimensions: 1536 })`; its metric decides what scores are.
+   * Default: the exact index under `cosine`, with the dimensions of what the model makes of one
+   * word, which costs a call of the model at each opening.
    */
   readonly index?: VectorIndex
   /**
-   * What becomes of metadata that JSON cannot hold, as some loaders make it. `'strict'` (default): the document is
-   * refused, and named. `'sanitize'`: what JSON makes of it is stored: dates as texts, instances of classes as their
-   * members, without functions.
+   * What becomes of metadata that JSON cannot hold, as some loaders make it. `'strict'` (default):
+   * the document is refused, and named. `'sanitize'`: what JSON makes of it is stored: dates as
+   * texts, instances of classes as their members, without functions.
    */
   readonly metadata?: MetadataPolicy
 }
@@ -52,12 +53,14 @@ const STORE_OPTIONS: OptionNames<WalvVectorStoreConfig> = { ...DURABLE_INDEX_OPT
 export type { MetadataPolicy } from './langchain/documents.ts'
 
 /**
- * What documents a search, or a deletion, takes: a function of the document, which must not change it and answers at
- * once; or a `Filter` of its metadata, as in `docs/filters.md`.
+ * What documents a search, or a deletion, takes: a function of the document, which must not change
+ * it and answers at once; or a `Filter` of its metadata, as in `docs/filters.md`.
  */
 export type WalvFilter = ((document: DocumentInterface) => boolean) | Filter
 
-/** `ids`: one for each document, in their order. Without them: a document's own, else a new UUID. */
+/**
+ * `ids`: one for each document, in their order. Without them: a document's own, else a new UUID.
+ */
 export interface AddOptions {
   readonly ids?: readonly string[]
 }
@@ -78,11 +81,12 @@ type Upsert = {
 }
 
 /**
- * A LangChain vector store on a `DurableIndex`. What a call has added or deleted when it resolves is durable, and found by every later search; a call that
- * rejects has added or deleted nothing, unless the error's `fate` is `unknown`.
+ * A LangChain vector store on a `DurableIndex`. What a call has added or deleted when it resolves
+ * is durable, and found by every later search; a call that rejects has added or deleted nothing,
+ * unless the error's `fate` is `unknown`.
  *
- * Scores: greater is more similar. Under `cosine` the cosine similarity (−1 to 1), under `ip` the inner product, under `l2` 1 / (1 + squared distance)
- * (0 to 1).
+ * Scores: greater is more similar. Under `cosine` the cosine similarity (−1 to 1), under `ip` the
+ * inner product, under `l2` 1 / (1 + squared distance) (0 to 1).
  */
 export class WalvVectorStore extends VectorStore {
   declare FilterType: WalvFilter
@@ -111,10 +115,13 @@ export class WalvVectorStore extends VectorStore {
 
   /**
    * Opens the store in a directory, which is made if missing.
-   * @throws WALV_ENGINE if `@langchain/core` is older than 0.3.0; WALV_INDEX_MISMATCH if it holds something else than
-   * documents; what `DurableIndex.open` and the model throw
+   * @throws WALV_ENGINE if `@langchain/core` is older than 0.3.0; WALV_INDEX_MISMATCH if it holds
+   * something else than documents; what `DurableIndex.open` and the model throw
    */
-  static async open(embeddings: EmbeddingsInterface, config: WalvVectorStoreConfig): Promise<WalvVectorStore> {
+  static async open(
+    embeddings: EmbeddingsInterface,
+    config: WalvVectorStoreConfig,
+  ): Promise<WalvVectorStore> {
     checkVersion()
     checkOptions('WalvVectorStore.open', config, STORE_OPTIONS)
     const { metadata = 'strict', ...options } = config
@@ -143,7 +150,9 @@ export class WalvVectorStore extends VectorStore {
     return WalvVectorStore.open(embeddings, config)
   }
 
-  /** Opens the store and adds a document for each text. A single `metadatas` is that of every text. */
+  /**
+   * Opens the store and adds a document for each text. A single `metadatas` is that of every text.
+   */
   static override async fromTexts(
     texts: string[],
     metadatas: object[] | object,
@@ -178,8 +187,9 @@ export class WalvVectorStore extends VectorStore {
   }
 
   /**
-   * Embeds the documents and adds all of them or none. Resolves to their ids: those of `options.ids`, else a document's own, else a new UUID. A document whose
-   * id exists replaces it. What cannot be stored is refused before the model is asked.
+   * Embeds the documents and adds all of them or none. Resolves to their ids: those of
+   * `options.ids`, else a document's own, else a new UUID. A document whose id exists replaces it.
+   * What cannot be stored is refused before the model is asked.
    * @throws WALV_INVALID_METADATA, WALV_DUPLICATE_ID and what `DurableIndex.batch` throws
    */
   async addDocuments(documents: DocumentInterface[], options: AddOptions = {}): Promise<string[]> {
@@ -190,7 +200,11 @@ export class WalvVectorStore extends VectorStore {
   }
 
   /** The same, with vectors that are there already: `vectors[i]` is that of `documents[i]`. */
-  async addVectors(vectors: number[][], documents: DocumentInterface[], options: AddOptions = {}): Promise<string[]> {
+  async addVectors(
+    vectors: number[][],
+    documents: DocumentInterface[],
+    options: AddOptions = {},
+  ): Promise<string[]> {
     checkOptions('addVectors', options, ADD_OPTIONS)
     return this.#add(vectors, prepare(documents, options.ids, this.#policy))
   }
@@ -236,8 +250,9 @@ export class WalvVectorStore extends VectorStore {
   }
 
   /**
-   * `k` documents that are similar to the query and differ from each other, chosen among the `fetchK` (default 20) most similar. `lambda` (default 0.5) weighs
-   * similarity (1) against difference (0), both measured by cosine whatever the metric.
+   * `k` documents that are similar to the query and differ from each other, chosen among the
+   * `fetchK` (default 20) most similar. `lambda` (default 0.5) weighs similarity (1) against
+   * difference (0), both measured by cosine whatever the metric.
    */
   override async maxMarginalRelevanceSearch(
     query: string,
@@ -301,7 +316,10 @@ async function needLog({ directory, disk = nodeDisk }: WalvVectorStoreConfig): P
   )
 }
 
-/** Looks at one entry: an index holds either documents or something else. @throws WALV_INDEX_MISMATCH */
+/**
+ * Looks at one entry: an index holds either documents or something else. @throws
+ * WALV_INDEX_MISMATCH
+ */
 function needDocuments(index: DurableIndex): void {
   for (const id of index.ids()) {
     storedDocument(index.get(id)!.metadata, id)
@@ -327,7 +345,8 @@ function acceptor(filter: WalvFilter): FilterFunction {
     const accepts = decided(filter)
     return (stored, id) => accepts(new Document({ id, ...storedDocument(stored, id) }))
   }
-  if (typeof filter !== 'object' || filter === null || Array.isArray(filter)) throw noFilter(filter, 'a document')
+  if (typeof filter !== 'object' || filter === null || Array.isArray(filter))
+    throw noFilter(filter, 'a document')
   const accepts = compileFilter(filter)
   return (stored, id) => accepts(storedDocument(stored, id).metadata)
 }

@@ -1,9 +1,11 @@
 /**
- * `walv/otel`: metrics and spans for OpenTelemetry, made of what walv tells through `node:diagnostics_channel`. Needs `npm install @opentelemetry/api`; without it
- * Node says on import that it cannot find that package. Every instrument is described in `docs/telemetry.md`.
+ * `walv/otel`: metrics and spans for OpenTelemetry, made of what walv tells through
+ * `node:diagnostics_channel`. Needs `npm install @opentelemetry/api`; without it Node says on
+ * import that it cannot find that package. Every instrument is described in `docs/telemetry.md`.
  */
 
-// As a whole: where an old version lacks one of these names, Node would not say which version it is.
+// As a whole: where an old version lacks one of these names, Node would not say which version it
+// is.
 import * as api from '@opentelemetry/api'
 import { checkOptions, type OptionNames } from '../option-names.ts'
 import { recordMetrics } from './otel/metrics.ts'
@@ -31,8 +33,9 @@ const NAME = 'walv'
 const PACKAGE: Peer = { adapter: 'otel', name: '@opentelemetry/api', version: '1.9.1', from: '1.3.0' }
 
 /**
- * Records metrics and spans of every log and index of this process that is opened from now on, until `disable`. Call it once, after the OpenTelemetry SDK is set up and
- * before the first log is opened: of a log that is open already, the gauges are missing.
+ * Records metrics and spans of every log and index of this process that is opened from now on,
+ * until `disable`. Call it once, after the OpenTelemetry SDK is set up and before the first log is
+ * opened: of a log that is open already, the gauges are missing.
  *
  * @throws WALV_ENGINE if `@opentelemetry/api` is older than 1.3.0
  */
@@ -40,7 +43,8 @@ export function instrument(options: InstrumentOptions = {}): Instrumentation {
   checkOptions('instrument', options, INSTRUMENT_OPTIONS)
   const place = findPeer(PACKAGE)
   if (place) checkPeer(PACKAGE, place)
-  const { meterProvider = api.metrics.getMeterProvider(), tracerProvider = api.trace.getTracerProvider() } = options
+  const { meterProvider = api.metrics.getMeterProvider(), tracerProvider = api.trace.getTracerProvider() } =
+    options
   const subscriptions = new Subscriptions()
   recordMetrics(meterProvider.getMeter(NAME), subscriptions)
   traceSpans(tracerProvider.getTracer(NAME), subscriptions)

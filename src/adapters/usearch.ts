@@ -11,13 +11,25 @@ export interface UsearchOptions {
   readonly dimensions: number
   /** Default `cosine`. */
   readonly metric?: Metric
-  /** How the graph keeps its own copy of the vectors. Default `f32`. `f16` and `bf16` take half the memory; distances are exact all the same. */
+  /**
+   * How the graph keeps its own copy of the vectors. Default `f32`. `f16` and `bf16` take half the
+   * memory; distances are exact all the same.
+   */
   readonly quantization?: UsearchQuantization
-  /** Neighbours of each vector in the graph: 2 to 256. More find more, and take more memory. Default 16. */
+  /**
+   * Neighbours of each vector in the graph: 2 to 256. More find more, and take more memory. Default
+   * 16.
+   */
   readonly connectivity?: number
-  /** Vectors looked at while one is added: 1 to 10 000. More find more, and adding takes longer. Default 128. */
+  /**
+   * Vectors looked at while one is added: 1 to 10 000. More find more, and adding takes longer.
+   * Default 128.
+   */
   readonly expansionAdd?: number
-  /** Vectors looked at in a search: 1 to 10 000. More find more, and a search takes longer. Default 64. */
+  /**
+   * Vectors looked at in a search: 1 to 10 000. More find more, and a search takes longer. Default
+   * 64.
+   */
   readonly expansionSearch?: number
 }
 
@@ -38,7 +50,10 @@ const PACKAGE: Peer = { adapter: 'usearch', name: 'usearch', version: '2.26.2' }
 /** For `cosine` the vectors have length 1, and then it is the inner product. */
 const METRICS: Readonly<Record<Metric, string>> = { cosine: 'ip', l2: 'l2sq', ip: 'ip' }
 
-/** The longest vectors whose squared differences are within float32, and whose elements are within the type. */
+/**
+ * The longest vectors whose squared differences are within float32, and whose elements are within
+ * the type.
+ */
 const MAX_NORMS: Readonly<Record<UsearchQuantization, number>> = { f32: 1e18, bf16: 1e18, f16: 6e4 }
 
 /** As much as is used of the package: its own types are not needed to compile against walv. */
@@ -56,20 +71,26 @@ interface UsearchIndex {
 }
 
 /**
- * An approximate index over usearch, an HNSW graph: `npm install usearch@2.26.2`. Ids, metadata, `get`, `update`, `delete` and filters are as with `flat`.
+ * An approximate index over usearch, an HNSW graph: `npm install usearch@2.26.2`. Ids, metadata,
+ * `get`, `update`, `delete` and filters are as with `flat`.
  *
- * The graph finds candidates; the distances that order them are computed from the vectors as they were given, and are those of `flat`. Where it would have to look at an
- * eighth of the vectors or more, all are compared: small indexes and narrow filters are exact. So are vectors longer than 1e18 (`f16`: 6e4) under `l2` and `ip`,
- * which float32 cannot hold the squares of.
+ * The graph finds candidates; the distances that order them are computed from the vectors as they
+ * were given, and are those of `flat`. Where it would have to look at an eighth of the vectors or
+ * more, all are compared: small indexes and narrow filters are exact. So are vectors longer than
+ * 1e18 (`f16`: 6e4) under `l2` and `ip`, which float32 cannot hold the squares of.
  *
- * Memory: 4 bytes an element for the exact vectors, as many again for the graph's copy (half with `f16` and `bf16`), and some 350 bytes a vector.
- * Vectors that were removed or replaced stay in the graph until they are more than those that are there; then it is replaced, little by little. Adding and searching
- * block the event loop for as long as they take; so does a checkpoint, while the engine writes the graph.
+ * Memory: 4 bytes an element for the exact vectors, as many again for the graph's copy (half with
+ * `f16` and `bf16`), and some 350 bytes a vector. Vectors that were removed or replaced stay in the
+ * graph until they are more than those that are there; then it is replaced, little by little.
+ * Adding and searching block the event loop for as long as they take; so does a checkpoint, while
+ * the engine writes the graph.
  *
- * A snapshot of other options than `dimensions` and `metric` is loaded, and the graph built again with these. That takes as long as inserting did, and a
- * warning with code `WALV_GRAPH_REBUILT` tells of it.
+ * A snapshot of other options than `dimensions` and `metric` is loaded, and the graph built again
+ * with these. That takes as long as inserting did, and a warning with code `WALV_GRAPH_REBUILT`
+ * tells of it.
  *
- * @throws WALV_INVALID_OPTION; WALV_ENGINE if usearch is not installed, is older than 2.26.2, or does not load
+ * @throws WALV_INVALID_OPTION; WALV_ENGINE if usearch is not installed, is older than 2.26.2, or
+ * does not load
  */
 export function usearch(options: UsearchOptions): VectorIndex {
   checkOptions('usearch', options, USEARCH_OPTIONS)
@@ -99,7 +120,10 @@ export function usearch(options: UsearchOptions): VectorIndex {
   return new GraphIndex(engine, dimensions, metric)
 }
 
-/** One thread always: the same calls make the same graph, and starting threads for one vector takes longer than adding it. */
+/**
+ * One thread always: the same calls make the same graph, and starting threads for one vector takes
+ * longer than adding it.
+ */
 const THREADS = 1
 
 class UsearchGraph implements Graph {

@@ -24,7 +24,10 @@ type ValueOf<O extends OptionSpec> = O extends BooleanOption
       ? number
       : string
 
-/** A boolean is false, any other option without a default `undefined` where it is not given. Of a repeated option the last holds. */
+/**
+ * A boolean is false, any other option without a default `undefined` where it is not given. Of a
+ * repeated option the last holds.
+ */
 export type OptionValues<O extends OptionSpecs> = {
   readonly [K in keyof O]: O[K] extends BooleanOption | { readonly default: unknown }
     ? ValueOf<O[K]>
@@ -40,7 +43,8 @@ export type Parsed<O extends OptionSpecs, P extends PositionalSpecs> =
   | { readonly help?: never; readonly options: OptionValues<O>; readonly positionals: PositionalValues<P> }
 
 /**
- * What the arguments behind the command's name say. With `--help` among them it is the help, whatever else is wrong.
+ * What the arguments behind the command's name say. With `--help` among them it is the help,
+ * whatever else is wrong.
  * @throws WalError `WALV_USAGE`.
  */
 export function parseCommand<O extends OptionSpecs, P extends PositionalSpecs>(
@@ -48,7 +52,8 @@ export function parseCommand<O extends OptionSpecs, P extends PositionalSpecs>(
   args: readonly string[],
 ): Parsed<O, P> {
   const tokens = tokenize(spec, args)
-  if (tokens.some((token) => token.kind === 'option' && token.name === 'help')) return { help: commandHelp(spec) }
+  if (tokens.some((token) => token.kind === 'option' && token.name === 'help'))
+    return { help: commandHelp(spec) }
   const values = new Map<string, string | number | boolean | undefined>()
   for (const [name, option] of Object.entries<OptionSpec>(spec.options)) {
     values.set(name, option.type === 'boolean' ? false : option.default)
@@ -88,7 +93,10 @@ function tokenize(spec: CommandSpec, args: readonly string[]) {
     help: { type: 'boolean', short: 'h' },
   }
   for (const [name, { type, short }] of Object.entries(spec.options)) {
-    options[name] = { type: type === 'boolean' ? 'boolean' : 'string', ...(short === undefined ? {} : { short }) }
+    options[name] = {
+      type: type === 'boolean' ? 'boolean' : 'string',
+      ...(short === undefined ? {} : { short }),
+    }
   }
   return parseArgs({ args: [...args], options, strict: false, allowPositionals: true, tokens: true }).tokens
 }
@@ -100,7 +108,8 @@ function optionValue(spec: CommandSpec, token: OptionToken): string | number | b
     if (token.value === undefined) return true
     throw usage(spec, `${token.rawName} takes no value.`)
   }
-  // The next option in the place of a value is a forgotten value; `--name=-x` says that it is meant.
+  // The next option in the place of a value is a forgotten value; `--name=-x` says that it is
+  // meant.
   if (token.value === undefined || (!token.inlineValue && /^-./.test(token.value))) {
     throw usage(spec, `${token.rawName} needs a value.`)
   }
@@ -130,7 +139,8 @@ function numberValue(spec: CommandSpec, rawName: string, option: NumberOption, t
   const value = option.type === 'bytes' ? parseBytes(text) : parseInteger(text)
   if (value !== undefined && value >= min && value <= max) return value
   const format = option.type === 'bytes' ? formatBytes : formatCount
-  const range = max === Number.MAX_SAFE_INTEGER ? `of at least ${format(min)}` : `from ${format(min)} to ${format(max)}`
+  const range =
+    max === Number.MAX_SAFE_INTEGER ? `of at least ${format(min)}` : `from ${format(min)} to ${format(max)}`
   const kind = option.type === 'bytes' ? 'a size such as 4096 or 64MiB' : 'a whole number'
   throw usage(spec, `${rawName} needs ${kind} ${range}, not ${quote(text)}.`)
 }
@@ -150,7 +160,9 @@ function positionalValues(spec: CommandSpec, given: readonly string[]): Record<s
   const extra = given[names.length]
   if (extra !== undefined) throw usage(spec, `${quote(extra)} is one argument too many.`)
   // What is empty was meant to be something: a variable that is not set.
-  const missing = names.find((name, i) => given[i] === '' || (i >= given.length && !spec.positionals[name]!.optional))
+  const missing = names.find(
+    (name, i) => given[i] === '' || (i >= given.length && !spec.positionals[name]!.optional),
+  )
   if (missing !== undefined) throw usage(spec, `${missing.toUpperCase()} is missing.`)
   return Object.fromEntries(names.map((name, i) => [name, given[i]]))
 }

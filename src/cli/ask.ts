@@ -10,7 +10,8 @@ export interface Terminal {
 const TERMINAL: Terminal = { input: process.stdin, output: process.stderr }
 
 /** Whether there is somebody to ask. */
-export const canAsk = ({ input, output }: Terminal = TERMINAL): boolean => input.isTTY === true && output.isTTY === true
+export const canAsk = ({ input, output }: Terminal = TERMINAL): boolean =>
+  input.isTTY === true && output.isTTY === true
 
 /** Whether the answer is `y` or `yes`. Anything else is a no, an end of the input too. */
 export async function confirm(question: string, { input, output }: Terminal = TERMINAL): Promise<boolean> {

@@ -12,7 +12,10 @@ export interface Command {
   run(options: OptionValues<OptionSpecs>, positionals: PositionalValues<PositionalSpecs>): Promise<ExitCode>
 }
 
-/** Checks `run` against the types of the values that `spec` describes; outside, all commands are alike. */
+/**
+ * Checks `run` against the types of the values that `spec` describes; outside, all commands are
+ * alike.
+ */
 export function command<O extends OptionSpecs, P extends PositionalSpecs>(
   spec: CommandSpec<O, P>,
   run: (options: OptionValues<O>, positionals: PositionalValues<P>) => Promise<ExitCode>,
@@ -20,7 +23,9 @@ export function command<O extends OptionSpecs, P extends PositionalSpecs>(
   return { spec, run: run as unknown as Command['run'] }
 }
 
-/** Errors that say something about the log or the disk rather than about how the command was used. */
+/**
+ * Errors that say something about the log or the disk rather than about how the command was used.
+ */
 const NEGATIVE: ReadonlySet<WalErrorCode> = new Set<WalErrorCode>([
   'WALV_DAMAGED',
   'WALV_DISK_FULL',
@@ -30,9 +35,13 @@ const NEGATIVE: ReadonlySet<WalErrorCode> = new Set<WalErrorCode>([
   'WALV_NOT_FOUND',
 ])
 
-export const exitCodeOf = (error: unknown): ExitCode => (error instanceof WalError && !NEGATIVE.has(error.code) ? 2 : 1)
+export const exitCodeOf = (error: unknown): ExitCode =>
+  error instanceof WalError && !NEGATIVE.has(error.code) ? 2 : 1
 
-/** A line on standard output. Resolves when the reader keeps up, so that a long output stays out of memory. */
+/**
+ * A line on standard output. Resolves when the reader keeps up, so that a long output stays out of
+ * memory.
+ */
 export function printLine(line: string): Promise<void> | undefined {
   if (process.stdout.write(`${line}\n`)) return undefined
   return new Promise((resolve) => process.stdout.once('drain', resolve))

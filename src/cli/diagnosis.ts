@@ -14,7 +14,12 @@ const MAX_LISTED = 5
 
 /** What is wrong: the verdict, each place, what is left. Without what to do. */
 export function findingsToText(diagnosis: Diagnosis, lostIds: LostIds): string {
-  const paragraphs = [headline(diagnosis), ...places(diagnosis, lostIds), leftovers(diagnosis), writerToText(diagnosis)]
+  const paragraphs = [
+    headline(diagnosis),
+    ...places(diagnosis, lostIds),
+    leftovers(diagnosis),
+    writerToText(diagnosis),
+  ]
   return nonEmpty(paragraphs).join('\n\n')
 }
 
@@ -26,7 +31,10 @@ export function stepsToText(steps: readonly string[]): string {
   const number = (index: number): string => (steps.length > 1 ? `${index + 1}. ` : '')
   const items = steps.map((step, index) => {
     const [sentence, ...commands] = step.split('\n')
-    return [item(number(index), sentence!), ...commands.map((command) => `     ${escapeControls(command)}`)].join('\n')
+    return [
+      item(number(index), sentence!),
+      ...commands.map((command) => `     ${escapeControls(command)}`),
+    ].join('\n')
   })
   return ['What to do:', ...items].join('\n')
 }
@@ -83,10 +91,14 @@ function itemsToText(items: readonly string[]): string {
   return shown.join('\n')
 }
 
-/** Where nothing can be verified for want of a header, a tail that does not verify means nothing. */
+/**
+ * Where nothing can be verified for want of a header, a tail that does not verify means nothing.
+ */
 const contradicted = ({ kind, file }: Damage, damage: readonly Damage[]): boolean =>
   kind === 'torn-tail' &&
-  damage.some((other) => other.file === file && other.kind === 'segment-header' && other.acknowledged === null)
+  damage.some(
+    (other) => other.file === file && other.kind === 'segment-header' && other.acknowledged === null,
+  )
 
 function damageToSentence({ kind, file, offset, detail }: Damage): string {
   // What to do about it, the remedy says better.
@@ -111,9 +123,11 @@ function commonFate({ losses, recoverable, remedy }: Diagnosis): string | undefi
   if (fates.size !== 1) return undefined
   const they = isOne(losses.flatMap(({ damage }) => damage.seqs)) ? 'it' : 'they'
   const seq = remedy.snapshot === undefined ? recoverable?.snapshotSeq : Number(remedy.snapshot.slice(-16))
-  if (fates.has('kept')) return `What ${they} did is in the snapshot through record ${seq}: an index loses nothing.`
+  if (fates.has('kept'))
+    return `What ${they} did is in the snapshot through record ${seq}: an index loses nothing.`
   if (!fates.has('gone')) return undefined
-  const why = seq === undefined ? 'there is no snapshot that holds it' : `the snapshot through record ${seq} is older`
+  const why =
+    seq === undefined ? 'there is no snapshot that holds it' : `the snapshot through record ${seq} is older`
   return `What ${they} did is gone: ${why}.`
 }
 
@@ -147,7 +161,8 @@ function placeToText({ kind, file, offset, bytes, seqs }: Damage, one: boolean):
 }
 
 function readableIdsToText(ids: readonly string[], one: boolean, found: readonly LostId[]): string {
-  const what = ids.length > 1 ? 'Ids in them that can be read:' : one ? 'Its id reads' : 'One id in them can be read:'
+  const what =
+    ids.length > 1 ? 'Ids in them that can be read:' : one ? 'Its id reads' : 'One id in them can be read:'
   const places = ids.length === 1 ? found.map((each) => `; ${whereaboutsToText(each, 'it')}`) : []
   const others =
     ids.length > 1 ? found.slice(0, MAX_IDS).map((each) => `${whereaboutsToText(each, quote(each.id))}.`) : []
@@ -166,15 +181,19 @@ function ownFateToText(loss: Loss, one: boolean): string {
   const { inSnapshot, unsure, gone } = loss
   const parts: string[] = []
   const whole = [inSnapshot, unsure, gone].filter((ranges) => ranges.length > 0).length === 1
-  const what = (ranges: readonly SequenceRange[]): string => (whole ? (one ? 'it' : 'they') : recordsToText(ranges))
+  const what = (ranges: readonly SequenceRange[]): string =>
+    whole ? (one ? 'it' : 'they') : recordsToText(ranges)
   if (inSnapshot.length > 0) parts.push(`the snapshot holds what ${what(inSnapshot)} did`)
   if (unsure.length > 0)
-    parts.push(`the snapshot holds what ${what(unsure)} did, unless that was in a transaction still open then`)
+    parts.push(
+      `the snapshot holds what ${what(unsure)} did, unless that was in a transaction still open then`,
+    )
   if (gone.length > 0) parts.push(`what ${what(gone)} did is gone`)
   return capitalized(`${parts.join('; ')}.`)
 }
 
-const rangesToText = (ranges: readonly SequenceRange[]): string => shorten(ranges.map(rangeToText), MAX_RANGES)
+const rangesToText = (ranges: readonly SequenceRange[]): string =>
+  shorten(ranges.map(rangeToText), MAX_RANGES)
 
 function whereaboutsToText({ older, newer }: LostId, name: string): string {
   const parts: string[] = []
@@ -204,7 +223,9 @@ function leftovers(diagnosis: Diagnosis): string {
     sentences.push(`${inDoubt.length} transactions are prepared and wait for a decision: ${ids}.`)
   }
   if (incomplete.length === 1)
-    sentences.push(`Transaction ${incomplete[0]} takes no effect: records between its begin and its end are lost.`)
+    sentences.push(
+      `Transaction ${incomplete[0]} takes no effect: records between its begin and its end are lost.`,
+    )
   if (incomplete.length > 1) {
     const ids = shorten(incomplete.map(String), MAX_RANGES)
     sentences.push(
@@ -216,7 +237,9 @@ function leftovers(diagnosis: Diagnosis): string {
 }
 
 function snapshotToText({ snapshotProved }: Diagnosis, seq: number): string {
-  const unknown = snapshotProved ? '' : ' Its content was not loaded: another program knows it. Its hashes are right.'
+  const unknown = snapshotProved
+    ? ''
+    : ' Its content was not loaded: another program knows it. Its hashes are right.'
   return `The snapshot through record ${seq} verifies.${unknown}`
 }
 

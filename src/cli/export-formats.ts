@@ -18,7 +18,8 @@ const elementToJson = (element: number): string => (Object.is(element, -0) ? '-0
 
 /** Ids and metadata alone, for the rows of an array. */
 export function* idLines(entries: Iterable<Entry>): Generator<string, void, void> {
-  for (const [id, { metadata }] of entries) yield JSON.stringify(metadata === null ? { id } : { id, metadata })
+  for (const [id, { metadata }] of entries)
+    yield JSON.stringify(metadata === null ? { id } : { id, metadata })
 }
 
 /** numpy wants the data aligned. */
@@ -32,7 +33,8 @@ export function* npyPieces(
   dimensions: number,
 ): Generator<Uint8Array, void, void> {
   const text = `{'descr': '<f4', 'fortran_order': False, 'shape': (${count}, ${dimensions}), }`
-  const length = Math.ceil((PREFIX_BYTES + text.length + 1) / ALIGNMENT_BYTES) * ALIGNMENT_BYTES - PREFIX_BYTES
+  const length =
+    Math.ceil((PREFIX_BYTES + text.length + 1) / ALIGNMENT_BYTES) * ALIGNMENT_BYTES - PREFIX_BYTES
   const header = Buffer.alloc(PREFIX_BYTES + length, ' ')
   header.write('\x93NUMPY\x01\x00', 'latin1')
   header.writeUInt16LE(length, 8)

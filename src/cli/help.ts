@@ -6,7 +6,9 @@ import type { CommandSpec, OptionSpec } from './spec.ts'
 /** What `walv COMMAND --help` prints. */
 export function commandHelp(spec: CommandSpec): string {
   const positionals = Object.entries(spec.positionals)
-  const shown = positionals.map(([name, { optional }]) => (optional ? `[${name.toUpperCase()}]` : name.toUpperCase()))
+  const shown = positionals.map(([name, { optional }]) =>
+    optional ? `[${name.toUpperCase()}]` : name.toUpperCase(),
+  )
   const usage = ['Usage: walv', spec.name, ...shown, '[OPTIONS]'].join(' ')
   const options = Object.entries(spec.options).map(([name, option]) => optionRow(name, option))
   const sections = [
@@ -51,7 +53,9 @@ type Described = [name: string, description: string]
 function described(rows: readonly Described[]): string {
   const columns = MAX_COLUMNS - 2 - Math.max(0, ...rows.map(([name]) => name.length))
   return table(
-    rows.flatMap(([name, description]) => wrap(description, columns).map((line, at) => [at === 0 ? name : '', line])),
+    rows.flatMap(([name, description]) =>
+      wrap(description, columns).map((line, at) => [at === 0 ? name : '', line]),
+    ),
   )
 }
 
@@ -59,7 +63,10 @@ function optionRow(name: string, option: OptionSpec): Described {
   const short = option.short === undefined ? '    ' : `-${option.short}, `
   const value = option.type === 'boolean' ? '' : ` ${placeholder(option)}`
   const notes = noteOf(option)
-  return [`  ${short}--${name}${value}`, notes === '' ? option.description : `${option.description} (${notes})`]
+  return [
+    `  ${short}--${name}${value}`,
+    notes === '' ? option.description : `${option.description} (${notes})`,
+  ]
 }
 
 function placeholder(option: Exclude<OptionSpec, { type: 'boolean' }>): string {

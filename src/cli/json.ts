@@ -1,9 +1,9 @@
 /**
- * The lines of `--json`: one object a record or a damage, without the line feed. What has 64 bits on
- * disk (sequence numbers, ids of transactions, times) is a decimal string in the output of every
- * command, or null where there is none; counts, bytes, dimensions and durations are numbers. Vectors
- * and data are base64 (vectors of little-endian float32). The lines are put together from texts, so that no key of anybody's
- * metadata, `__proto__` included, means anything here.
+ * The lines of `--json`: one object a record or a damage, without the line feed. What has 64 bits
+ * on disk (sequence numbers, ids of transactions, times) is a decimal string in the output of every
+ * command, or null where there is none; counts, bytes, dimensions and durations are numbers.
+ * Vectors and data are base64 (vectors of little-endian float32). The lines are put together from
+ * texts, so that no key of anybody's metadata, `__proto__` included, means anything here.
  */
 import { relative } from 'node:path'
 import {
@@ -38,14 +38,18 @@ export function recordToJson(record: WalRecord): string {
   return object(members)
 }
 
-/** A record of a v1 log. Members of a batch have their own timestamps, in the unit that stands there: seconds, if the original wrote them. */
+/**
+ * A record of a v1 log. Members of a batch have their own timestamps, in the unit that stands
+ * there: seconds, if the original wrote them.
+ */
 export function v1RecordToJson(record: V1Record): string {
   return object([['seq', integer(record.seq)], ...v1EntryMembers(record.entry)])
 }
 
 /**
- * A place of damage. `seqs` has a string for each lost sequence number; a range of more than 1000 is one string `from-through`, or `from-`
- * where its end is unknown. `ids` is there where some could be read.
+ * A place of damage. `seqs` has a string for each lost sequence number; a range of more than 1000
+ * is one string `from-through`, or `from-` where its end is unknown. `ids` is there where some
+ * could be read.
  */
 export const damageToJson = (damage: Damage): string => JSON.stringify({ damage: plainDamage(damage) })
 
@@ -56,7 +60,8 @@ function plainDamage({ kind, file, offset, bytes, acknowledged, seqs, ids, detai
 
 /** A diagnosis, with what is left of the lost ids. Sequence numbers are listed as in a damage. */
 export function diagnosisToJson(diagnosis: Diagnosis, lostIds: LostIds): string {
-  const { directory, verdict, format, refusal, damage, recoverable, snapshotProved, losses, writer, remedy } = diagnosis
+  const { directory, verdict, format, refusal, damage, recoverable, snapshotProved, losses, writer, remedy } =
+    diagnosis
   const plain = {
     directory,
     verdict,
@@ -86,9 +91,16 @@ function plainRecoverable(recoverable: Recoverable): JsonValue {
 }
 
 /** Null for none: undefined, or the -1 of an empty log. */
-export const seqOrNull = (seq: number | undefined): string | null => (seq === undefined || seq < 0 ? null : String(seq))
+export const seqOrNull = (seq: number | undefined): string | null =>
+  seq === undefined || seq < 0 ? null : String(seq)
 
-export const gapToJson = ({ from, through }: { readonly from: number; readonly through: number }): JsonValue => ({
+export const gapToJson = ({
+  from,
+  through,
+}: {
+  readonly from: number
+  readonly through: number
+}): JsonValue => ({
   from: String(from),
   through: String(through),
 })
@@ -108,8 +120,15 @@ function plainLoss({ damage, inSnapshot, unsure, gone }: Loss, ids: readonly Los
   }
 }
 
-/** What a repair did; nothing, without a report of it. Sequence numbers are listed as in a damage, paths are relative to the directory. */
-export function repairToJson(before: Diagnosis, after: Diagnosis, report: RecoveryReport | undefined): string {
+/**
+ * What a repair did; nothing, without a report of it. Sequence numbers are listed as in a damage,
+ * paths are relative to the directory.
+ */
+export function repairToJson(
+  before: Diagnosis,
+  after: Diagnosis,
+  report: RecoveryReport | undefined,
+): string {
   const lost = (report?.damage ?? []).filter(({ acknowledged }) => acknowledged === true)
   const plain = {
     directory: before.directory,
@@ -146,7 +165,10 @@ function entryMembers(entry: WalEntry): Members {
       if (identity) members.push(['index', JSON.stringify(identity)])
       break
     case 'batch':
-      members.push(['entries', array(entry.entries.map((member: BatchMember) => object(entryMembers(member))))])
+      members.push([
+        'entries',
+        array(entry.entries.map((member: BatchMember) => object(entryMembers(member)))),
+      ])
       break
     case 'checkpoint':
       members.push(['sequenceNumber', integer(entry.sequenceNumber)])
@@ -186,7 +208,11 @@ function v1EntryMembers(entry: V1Entry): Members {
 }
 
 function snapshotToJson({ name, files, info }: SnapshotReference): string {
-  return JSON.stringify({ name, files: files.map(({ name, bytes, sha256 }) => ({ name, bytes, sha256 })), info })
+  return JSON.stringify({
+    name,
+    files: files.map(({ name, bytes, sha256 }) => ({ name, bytes, sha256 })),
+    info,
+  })
 }
 
 function v1Metadata(metadata: ReadonlyMap<string, string> | null): string {

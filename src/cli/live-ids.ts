@@ -1,10 +1,14 @@
-/** Which ids the index in a log holds, told from its catalog and its log: without loading vectors, in memory for the ids alone. */
+/**
+ * Which ids the index in a log holds, told from its catalog and its log: without loading vectors,
+ * in memory for the ids alone.
+ */
 import type { BatchMember, DataEntry, Snapshot, Wal } from '../mod.ts'
 
 /** A snapshot of a durable index has this list of its ids, whatever the index: docs/format.md. */
 const CATALOG = 'catalog.jsonl'
 
-export const hasCatalog = (snapshot: Snapshot): boolean => snapshot.reference.files.some(({ name }) => name === CATALOG)
+export const hasCatalog = (snapshot: Snapshot): boolean =>
+  snapshot.reference.files.some(({ name }) => name === CATALOG)
 
 /** The ids that a snapshot's catalog lists. */
 export async function* cataloguedIds(snapshot: Snapshot): AsyncGenerator<string, void, void> {
@@ -20,7 +24,10 @@ export async function* cataloguedIds(snapshot: Snapshot): AsyncGenerator<string,
   }
 }
 
-/** How many vectors an index that opens this log comes back with. Undefined if its snapshot is no index's. */
+/**
+ * How many vectors an index that opens this log comes back with. Undefined if its snapshot is no
+ * index's.
+ */
 export async function countVectors(wal: Wal): Promise<number | undefined> {
   const { snapshot, lastCheckpoint } = wal
   if (snapshot && !hasCatalog(snapshot)) return undefined
@@ -28,7 +35,8 @@ export async function countVectors(wal: Wal): Promise<number | undefined> {
   if (snapshot) for await (const id of cataloguedIds(snapshot)) ids.add(id)
   for await (const { entries } of wal.replay({ after: lastCheckpoint?.sequenceNumber, borrow: true })) {
     const changes = [...changesIn(entries)]
-    if (takesEffect(changes, ids)) for (const { type, id } of changes) type === 'delete' ? ids.delete(id) : ids.add(id)
+    if (takesEffect(changes, ids))
+      for (const { type, id } of changes) type === 'delete' ? ids.delete(id) : ids.add(id)
   }
   return ids.size
 }

@@ -50,7 +50,8 @@ function names(entry: WalEntry | BatchMember | V1Entry, id: string): boolean {
 const UNITS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 
 /**
- * A time as people say it: `2026-11-30`, `2026-11-30T10:45:00Z`, or so long ago: `90s`, `15m`, `2h`, `7d`.
+ * A time as people say it: `2026-11-30`, `2026-11-30T10:45:00Z`, or so long ago: `90s`, `15m`,
+ * `2h`, `7d`.
  * @throws WALV_USAGE
  */
 export function timeFrom(text: string, nowMs: number): number {

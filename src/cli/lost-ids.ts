@@ -5,7 +5,10 @@ import { cataloguedIds, changesIn, hasCatalog } from './live-ids.ts'
 /** One id of a loss. */
 export interface LostId {
   readonly id: string
-  /** Where the version before the loss is: in the snapshot, or in the record of that sequence number. */
+  /**
+   * Where the version before the loss is: in the snapshot, or in the record of that sequence
+   * number.
+   */
   readonly older: 'snapshot' | number | undefined
   /** The first record behind the loss that changes the id. */
   readonly newer: { readonly seq: number; readonly type: 'insert' | 'update' | 'delete' } | undefined
@@ -13,11 +16,15 @@ export interface LostId {
 
 export type LostIds = ReadonlyMap<Loss, readonly LostId[]>
 
-type Target = { -readonly [K in keyof LostId]: LostId[K] } & { readonly from: number; readonly through: number }
+type Target = { -readonly [K in keyof LostId]: LostId[K] } & {
+  readonly from: number
+  readonly through: number
+}
 
 /**
- * Looks up the ids that could be read of what is gone. Reads the snapshot's list of ids and replays the log, in bounded memory. Empty where nothing is gone, and where
- * it cannot be known, since a writer lets go of files meanwhile.
+ * Looks up the ids that could be read of what is gone. Reads the snapshot's list of ids and replays
+ * the log, in bounded memory. Empty where nothing is gone, and where it cannot be known, since a
+ * writer lets go of files meanwhile.
  */
 export async function findLostIds({ directory, losses }: Diagnosis): Promise<LostIds> {
   const targets = new Map(losses.filter(({ gone }) => gone.length > 0).map((loss) => [loss, targetsOf(loss)]))

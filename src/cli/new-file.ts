@@ -18,7 +18,9 @@ export class NewFile implements AsyncDisposable {
   /** @throws WALV_USAGE if it exists; WALV_PERMISSION, WALV_IO */
   static async begin(path: string): Promise<NewFile> {
     if (await lstat(path).catch(() => undefined))
-      throw new WalError('WALV_USAGE', `${path} exists already. Name a new file, or remove that one.`, { file: path })
+      throw new WalError('WALV_USAGE', `${path} exists already. Name a new file, or remove that one.`, {
+        file: path,
+      })
     const handle = await open(temporaryOf(path), 'wx').catch((error: unknown) => {
       throw writeError(path, error)
     })
@@ -73,5 +75,9 @@ function writeError(file: string, error: unknown): WalError {
     return new WalError('WALV_USAGE', `The folder of ${file} does not exist. Make it first.`, details)
   if (code === 'ENOSPC')
     return new WalError('WALV_DISK_FULL', `There is no room for ${file}. Make space and try again.`, details)
-  return new WalError('WALV_IO', `${file} cannot be written: ${message}. Check the disk and try again.`, details)
+  return new WalError(
+    'WALV_IO',
+    `${file} cannot be written: ${message}. Check the disk and try again.`,
+    details,
+  )
 }

@@ -11,10 +11,16 @@ export interface IndexKind {
   readonly metric: Metric | undefined
 }
 
-/** For what opens a log to write to it: who runs a command waits for it, and sees how long it takes. A warning of a slow sync is for services. */
+/**
+ * For what opens a log to write to it: who runs a command waits for it, and sees how long it takes.
+ * A warning of a slow sync is for services.
+ */
 export const UNWARNED: { readonly slowSyncMs: number } = { slowSyncMs: Number.MAX_SAFE_INTEGER }
 
-/** @throws WALV_USAGE if there is anything in the directory. What else is wrong with it, opening says. */
+/**
+ * @throws WALV_USAGE if there is anything in the directory. What else is wrong with it, opening
+ * says.
+ */
 export async function needEmpty(directory: string): Promise<void> {
   const names = await readdir(directory).catch(() => [])
   if (names.length === 0) return
@@ -23,15 +29,25 @@ export async function needEmpty(directory: string): Promise<void> {
   })
 }
 
-/** Opens a log read-only, with what is left of it if it is damaged. @throws WALV_NOT_FOUND, and what `Wal.open` throws */
+/**
+ * Opens a log read-only, with what is left of it if it is damaged. @throws WALV_NOT_FOUND, and what
+ * `Wal.open` throws
+ */
 export async function openToLook(
   directory: string,
   onProgress?: (bytesDone: number, bytesTotal: number) => void,
 ): Promise<Wal> {
-  const wal = await Wal.open({ directory, readOnly: true, recovery: 'salvage', ...(onProgress && { onProgress }) })
+  const wal = await Wal.open({
+    directory,
+    readOnly: true,
+    recovery: 'salvage',
+    ...(onProgress && { onProgress }),
+  })
   // About nothing, every answer would be good news.
   if (wal.stats().segments === 0 && wal.recovery.damage.length === 0)
-    throw new WalError('WALV_NOT_FOUND', `There is no log in ${directory}. Check the path.`, { file: directory })
+    throw new WalError('WALV_NOT_FOUND', `There is no log in ${directory}. Check the path.`, {
+      file: directory,
+    })
   return wal
 }
 
@@ -54,7 +70,10 @@ export async function snapshotsIn(directory: string): Promise<SnapshotFolders> {
   return { count: names.length, bytes }
 }
 
-/** What vectors the directory holds: the log says, or its first vector. Undefined where there is no vector. */
+/**
+ * What vectors the directory holds: the log says, or its first vector. Undefined where there is no
+ * vector.
+ */
 export async function indexKind(directory: string): Promise<IndexKind | undefined> {
   const wal = await Wal.open({ directory, readOnly: true })
   const { index } = wal.recovery
@@ -83,7 +102,8 @@ export async function engineOf(directory: string, asked: Engine | undefined): Pr
 
 function firstVector(entries: readonly BatchMember[]): Float32Array | undefined {
   for (const entry of entries) {
-    const vector = entry.type === 'batch' ? firstVector(entry.entries) : 'vector' in entry ? entry.vector : undefined
+    const vector =
+      entry.type === 'batch' ? firstVector(entry.entries) : 'vector' in entry ? entry.vector : undefined
     if (vector) return vector
   }
   return undefined

@@ -49,18 +49,33 @@ export interface Colours {
   readonly yellow: Paint
 }
 
-/** Colours for a terminal that takes them; plain text for anything else, and where `NO_COLOR` is set (https://no-color.org). */
-export function coloursFor(stream: { readonly isTTY?: boolean }, env: NodeJS.ProcessEnv = process.env): Colours {
+/**
+ * Colours for a terminal that takes them; plain text for anything else, and where `NO_COLOR` is set
+ * (https://no-color.org).
+ */
+export function coloursFor(
+  stream: { readonly isTTY?: boolean },
+  env: NodeJS.ProcessEnv = process.env,
+): Colours {
   const on = stream.isTTY === true && !env.NO_COLOR && env.TERM !== 'dumb'
   const paint = (start: number, end: number): Paint => {
     return on ? (text) => `\x1b[${start}m${text}\x1b[${end}m` : (text) => text
   }
-  return { bold: paint(1, 22), dim: paint(2, 22), red: paint(31, 39), green: paint(32, 39), yellow: paint(33, 39) }
+  return {
+    bold: paint(1, 22),
+    dim: paint(2, 22),
+    red: paint(31, 39),
+    green: paint(32, 39),
+    yellow: paint(33, 39),
+  }
 }
 
 const PAINT_SEQUENCE = new RegExp(`${String.fromCharCode(27)}\\[\\d+m`, 'g')
 
-/** Rows in aligned columns, two spaces apart, without a line feed at the end. `align` has `l` or `r` for each column, `l` where it has none. */
+/**
+ * Rows in aligned columns, two spaces apart, without a line feed at the end. `align` has `l` or `r`
+ * for each column, `l` where it has none.
+ */
 export function table(rows: readonly (readonly string[])[], align = ''): string {
   const widths: number[] = []
   for (const row of rows) {

@@ -4,7 +4,10 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { WalError } from '../mod.ts'
 
-/** The folder of walv's own package.json: compiled code lies at different depths below it, in a package and in a checkout. */
+/**
+ * The folder of walv's own package.json: compiled code lies at different depths below it, in a
+ * package and in a checkout.
+ */
 export function packageFolder(): string {
   const start = dirname(fileURLToPath(import.meta.url))
   for (let folder = start; folder !== dirname(folder); folder = dirname(folder)) {

@@ -23,7 +23,10 @@ export interface ChoiceOption extends OptionBase {
   readonly default?: string
 }
 
-/** `integer`: a whole number, not negative. `bytes`: the same with a unit: `4096`, `64MiB`, `1GB`. The limits are inclusive. */
+/**
+ * `integer`: a whole number, not negative. `bytes`: the same with a unit: `4096`, `64MiB`, `1GB`.
+ * The limits are inclusive.
+ */
 export interface NumberOption extends OptionBase {
   readonly type: 'integer' | 'bytes'
   readonly placeholder: string
@@ -46,7 +49,10 @@ export interface PositionalSpec {
 export type PositionalSpecs = Readonly<Record<string, PositionalSpec>>
 
 /** Every command also takes `--help`. */
-export interface CommandSpec<O extends OptionSpecs = OptionSpecs, P extends PositionalSpecs = PositionalSpecs> {
+export interface CommandSpec<
+  O extends OptionSpecs = OptionSpecs,
+  P extends PositionalSpecs = PositionalSpecs,
+> {
   readonly name: string
   /** What it does, in a phrase. */
   readonly summary: string

@@ -1,4 +1,7 @@
-/** The name nearest to a mistyped one, if any is near: one or two letters changed, added or left out. */
+/**
+ * The name nearest to a mistyped one, if any is near: one or two letters changed, added or left
+ * out.
+ */
 export function suggest(typed: string, names: readonly string[]): string | undefined {
   const allowed = typed.length < 4 ? 1 : 2
   const near = names

@@ -1,5 +1,8 @@
 import { isoTime } from '../clock.ts'
-/** Records and damage as one line for people. Nothing in a log can reach the terminal as a control sequence. */
+/**
+ * Records and damage as one line for people. Nothing in a log can reach the terminal as a control
+ * sequence.
+ */
 import {
   type Damage,
   type IndexIdentity,
@@ -29,7 +32,9 @@ export function v1RecordToText(record: V1Record): string {
   return `${record.seq}  ${record.entry.timestamp}  ${entryToText(record.entry)}`
 }
 
-/** `damage: corrupt, at byte 96 of FILE (52 bytes), acknowledged records are lost: seq 7; ids "a". Detail.` */
+/**
+ * `damage: corrupt, at byte 96 of FILE (52 bytes), acknowledged records are lost: seq 7; …`
+ */
 export function damageToText(damage: Damage): string {
   const { kind, file, offset, bytes, seqs, ids, detail } = damage
   const place = `${kind}, at byte ${offset} of ${quote(file, Number.POSITIVE_INFINITY)} (${formatBytes(bytes)})`
@@ -63,7 +68,9 @@ function entryToText(entry: WalEntry | V1Entry): string {
       return subject(entry)
     case 'custom': {
       const identity = indexIdentity(entry)
-      return identity ? identityToText(identity) : `custom ${quote(entry.kind)}, ${formatBytes(entry.data.length)}`
+      return identity
+        ? identityToText(identity)
+        : `custom ${quote(entry.kind)}, ${formatBytes(entry.data.length)}`
     }
     case 'batch': {
       const members = entry.entries.slice(0, MAX_MEMBERS).map(subject)
@@ -72,7 +79,8 @@ function entryToText(entry: WalEntry | V1Entry): string {
       return `batch of ${formatQuantity(count, 'entry', 'entries')}: ${shorten(members, MAX_MEMBERS, count)}`
     }
     case 'checkpoint': {
-      const snapshot = 'snapshot' in entry && entry.snapshot !== null ? `, snapshot ${quote(entry.snapshot.name)}` : ''
+      const snapshot =
+        'snapshot' in entry && entry.snapshot !== null ? `, snapshot ${quote(entry.snapshot.name)}` : ''
       return `checkpoint through ${entry.sequenceNumber}${snapshot}`
     }
     case 'gap':
@@ -98,8 +106,12 @@ function vectorToText(vector: Float32Array | undefined): string[] {
 }
 
 /** Nothing for an insert without; an update to none says so. */
-function metadataToText({ type, metadata }: Extract<WalEntry | V1Entry, { type: 'insert' | 'update' }>): string[] {
-  if (metadata === undefined || metadata === null) return type === 'update' && metadata === null ? ['no metadata'] : []
+function metadataToText({
+  type,
+  metadata,
+}: Extract<WalEntry | V1Entry, { type: 'insert' | 'update' }>): string[] {
+  if (metadata === undefined || metadata === null)
+    return type === 'update' && metadata === null ? ['no metadata'] : []
   const value = metadata instanceof Map ? Object.fromEntries(metadata) : metadata
   return [escapeControls(cut(JSON.stringify(value), MAX_METADATA_CHARACTERS))]
 }

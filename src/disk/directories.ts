@@ -3,8 +3,9 @@ import type { Disk, DiskEntry } from './disk.ts'
 import { changeNames, TEMPORARY_SUFFIX } from './names.ts'
 
 /**
- * Makes a directory, its name durable. One whose sync fails is removed again, as no later sync could be trusted to make its name durable; and so is one
- * that is there though the disk failed to make it. `EEXIST` if it was there before.
+ * Makes a directory, its name durable. One whose sync fails is removed again, as no later sync
+ * could be trusted to make its name durable; and so is one that is there though the disk failed to
+ * make it. `EEXIST` if it was there before.
  */
 export async function createDirectory(disk: Disk, path: string): Promise<void> {
   let isMade = false
@@ -15,7 +16,8 @@ export async function createDirectory(disk: Disk, path: string): Promise<void> {
     })
   } catch (error) {
     // What goes wrong then comes of what is told already.
-    if (isMade || (error as NodeJS.ErrnoException).code === 'EIO') await removeEmpty(disk, path).catch(() => {})
+    if (isMade || (error as NodeJS.ErrnoException).code === 'EIO')
+      await removeEmpty(disk, path).catch(() => {})
     throw error
   }
 }
@@ -24,13 +26,18 @@ async function removeEmpty(disk: Disk, path: string): Promise<void> {
   if ((await disk.list(path)).length === 0) await disk.remove(path)
 }
 
-/** What the system says to renaming a mount point, a folder of a layer below in an overlay, or one that belongs to somebody else. */
+/**
+ * What the system says to renaming a mount point, a folder of a layer below in an overlay, or one
+ * that belongs to somebody else.
+ */
 const OPERATORS: ReadonlySet<string | undefined> = new Set(['EBUSY', 'EXDEV', 'EPERM', 'EACCES'])
 
 /**
- * The same where it may be there already. In one that is not empty somebody wrote whose folder was durable; its name is synced all the same. An empty one gets its name anew, by a
- * name beside it and back: whoever made it may have been told that its name is not durable, and was killed before it was removed. It stays what it is, a link or of whatever mode, as an
- * operator may have made it; and what cannot be renamed no process of walv made.
+ * The same where it may be there already. In one that is not empty somebody wrote whose folder was
+ * durable; its name is synced all the same. An empty one gets its name anew, by a name beside it
+ * and back: whoever made it may have been told that its name is not durable, and was killed before
+ * it was removed. It stays what it is, a link or of whatever mode, as an operator may have made it;
+ * and what cannot be renamed no process of walv made.
  */
 export async function ensureDirectory(disk: Disk, path: string): Promise<void> {
   const aside = path + TEMPORARY_SUFFIX

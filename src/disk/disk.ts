@@ -1,24 +1,29 @@
 /**
- * The whole seam to the file system: what a crash-safe log needs and nothing more. The engine runs on this alone, so that the real disk
- * and a simulated one run the same code. Paths are absolute, joined by `/` (or the platform's separator).
- * Errors are the operating system's, with their `code` (`ENOENT`, `ENOSPC`, `EIO` …), untranslated.
+ * The whole seam to the file system: what a crash-safe log needs and nothing more. The engine runs
+ * on this alone, so that the real disk and a simulated one run the same code. Paths are absolute,
+ * joined by `/` (or the platform's separator). Errors are the operating system's, with their `code`
+ * (`ENOENT`, `ENOSPC`, `EIO` …), untranslated.
  */
 export interface Disk {
   /**
-   * Opens a file. `read`: must exist, can only be read. `write`: must exist, read and write. `create`: must not exist (`EEXIST`), read and write.
-   * A name that `create` made is durable only after `syncDirectory` of its folder. Only regular files are opened: `EISDIR` for a directory, `EFTYPE` for a pipe, a socket,
-   * a device, and, to be written, for a symbolic link.
+   * Opens a file. `read`: must exist, can only be read. `write`: must exist, read and write.
+   * `create`: must not exist (`EEXIST`), read and write. A name that `create` made is durable only
+   * after `syncDirectory` of its folder. Only regular files are opened: `EISDIR` for a directory,
+   * `EFTYPE` for a pipe, a socket, a device, and, to be written, for a symbolic link.
    */
   open(path: string, mode: 'read' | 'write' | 'create'): Promise<DiskFile>
   /** Everything in a directory, in no particular order. */
   list(directory: string): Promise<DiskEntry[]>
   /** Makes one directory; its parent must exist; `EEXIST` if it is there. */
   makeDirectory(path: string): Promise<void>
-  /** Atomically gives a file or directory another name. An existing file of that name is replaced. */
+  /**
+   * Atomically gives a file or directory another name. An existing file of that name is replaced.
+   */
   rename(from: string, to: string): Promise<void>
   /**
-   * Gives a file or directory a name that nothing has: `EEXIST` where something has it, and then nothing is changed. Of a file these are two steps, the new name first: in
-   * between, and until the directory is synced, a crash may leave both names, or neither.
+   * Gives a file or directory a name that nothing has: `EEXIST` where something has it, and then
+   * nothing is changed. Of a file these are two steps, the new name first: in between, and until
+   * the directory is synced, a crash may leave both names, or neither.
    */
   renameNew(from: string, to: string): Promise<void>
   /** Removes a file, or a directory with all that is in it. */
@@ -26,27 +31,38 @@ export interface Disk {
   /** Makes the names in a directory durable: creations, renames, removals. */
   syncDirectory(path: string): Promise<void>
   /**
-   * Takes the exclusive lock that the file `path` stands for (made if missing), with `owner` written into it for others to read.
-   * The lock dies with its process. `EISDIR` or `EFTYPE` where something else than a regular file stands there; a link is not followed. Resolves to `{ held: true, owner }` with what is known of the holder where somebody else has it.
+   * Takes the exclusive lock that the file `path` stands for (made if missing), with `owner`
+   * written into it for others to read. The lock dies with its process. `EISDIR` or `EFTYPE` where
+   * something else than a regular file stands there; a link is not followed. Resolves to
+   * `{ held: true, owner }` with what is known of the holder where somebody else has it.
    */
   lock(path: string, owner: string): Promise<DiskLock | { readonly held: true; readonly owner: string }>
-  /** Bytes that this process may still fill on the file system of a directory. Left out by a disk that cannot tell. */
+  /**
+   * Bytes that this process may still fill on the file system of a directory. Left out by a disk
+   * that cannot tell.
+   */
   freeBytes?(directory: string): Promise<number>
-  /** Files and directories that can still be made there; Infinity without a limit. Left out by a disk that cannot tell. */
+  /**
+   * Files and directories that can still be made there; Infinity without a limit. Left out by a
+   * disk that cannot tell.
+   */
   freeFiles?(directory: string): Promise<number>
 }
 
 export interface DiskFile {
   /**
-   * Reads up to `buffer.length` bytes at `position`; resolves to how many were read, 0 at the end of the file. May read fewer than asked. Rejects with `ENOENT` where a file that was removed
+   * Reads up to `buffer.length` bytes at `position`; resolves to how many were read, 0 at the end
+   * of the file. May read fewer than asked. Rejects with `ENOENT` where a file that was removed
    * meanwhile may have been discarded.
    */
   read(buffer: Uint8Array, position: number): Promise<number>
   /** Writes at `position`; resolves to how many bytes were written. May write fewer than asked. */
   write(buffer: Uint8Array, position: number): Promise<number>
   /**
-   * Writes as `write` does and puts what it wrote, and the size needed to read it, on stable storage; nothing else. A file that cannot do so in one call of the system does not have it: then a write and a
-   * `sync` do. When it rejects, it is open whether the writing or the syncing failed.
+   * Writes as `write` does and puts what it wrote, and the size needed to read it, on stable
+   * storage; nothing else. A file that cannot do so in one call of the system does not have it:
+   * then a write and a `sync` do. When it rejects, it is open whether the writing or the syncing
+   * failed.
    */
   writeSynced?(buffer: Uint8Array, position: number): Promise<number>
   /** Puts the file's data, and the size needed to read it, on stable storage (fdatasync). */
@@ -54,8 +70,9 @@ export interface DiskFile {
   size(): Promise<number>
   truncate(bytes: number): Promise<void>
   /**
-   * Gives back the space of a file that has no name any more, a piece at a time: what is synced meanwhile then waits for a piece, and not for all of it, as it would at `close`. Does nothing to one that has a name. Left out
-   * where it would gain nothing.
+   * Gives back the space of a file that has no name any more, a piece at a time: what is synced
+   * meanwhile then waits for a piece, and not for all of it, as it would at `close`. Does nothing
+   * to one that has a name. Left out where it would gain nothing.
    */
   discard?(): Promise<void>
   close(): Promise<void>
@@ -70,8 +87,9 @@ export interface DiskEntry {
 export interface DiskLock {
   readonly held?: never
   /**
-   * Whether the path that was locked still leads to the file that is locked. It does not once somebody has removed or replaced that file, or renamed, removed or restored
-   * a directory above it: then the next to lock the path succeeds, too.
+   * Whether the path that was locked still leads to the file that is locked. It does not once
+   * somebody has removed or replaced that file, or renamed, removed or restored a directory above
+   * it: then the next to lock the path succeeds, too.
    */
   isStillHeld(): Promise<boolean>
   release(): Promise<void>
@@ -98,7 +116,8 @@ export async function writeFully(
   let done = 0
   while (done < buffer.length) {
     const count = await file[how]!(done === 0 ? buffer : buffer.subarray(done), position + done)
-    if (count === 0) throw Object.assign(new Error(`write made no progress at ${position + done}`), { code: 'EIO' })
+    if (count === 0)
+      throw Object.assign(new Error(`write made no progress at ${position + done}`), { code: 'EIO' })
     done += count
   }
 }

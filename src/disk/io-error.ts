@@ -23,15 +23,18 @@ export const isMissing = ({ code, cause }: NodeJS.ErrnoException): boolean =>
 const NAMING = new Set(['open', 'mkdir', 'link', 'rename'])
 
 const fullText = ({ syscall }: NodeJS.ErrnoException): string =>
-  NAMING.has(syscall ?? '') ? 'no space or no inode is left for another file (see df and df -i)' : 'the disk is full'
+  NAMING.has(syscall ?? '')
+    ? 'no space or no inode is left for another file (see df and df -i)'
+    : 'the disk is full'
 
 /** The code, and the file where the system names one. */
 const codeText = ({ code, message, path }: NodeJS.ErrnoException): string =>
   path === undefined ? (code ?? message) : `${code}: ${path}`
 
 /**
- * An error of the operating system as one of ours: `what` says what could not be done and what that means. Others are passed on: those that are ours already, and those
- * that came from the caller's own code.
+ * An error of the operating system as one of ours: `what` says what could not be done and what that
+ * means. Others are passed on: those that are ours already, and those that came from the caller's
+ * own code.
  */
 export function ioError(cause: unknown, what: string, file: string): Error {
   const system = cause as NodeJS.ErrnoException
@@ -50,7 +53,8 @@ function reasonOf(code: WalErrorCode, cause: NodeJS.ErrnoException): string {
 export function refusal(cause: NodeJS.ErrnoException, what: string): (seq: number) => WalError {
   const code = codeOf(cause)
   const message = `${what} (${codeText(cause)}). ${retryText(code, cause)} Nothing was logged.`
-  return () => new WalError(code, message, { fate: 'not-logged', cause, ...(cause.path && { file: cause.path }) })
+  return () =>
+    new WalError(code, message, { fate: 'not-logged', cause, ...(cause.path && { file: cause.path }) })
 }
 
 function retryText(code: WalErrorCode, cause: NodeJS.ErrnoException): string {

@@ -1,10 +1,14 @@
 /**
- * The lock by libc's own calls, through the FFI of Bun or Deno. It is of the kind that the addon takes in Node (an open-file-description lock on Linux, `flock` on macOS), so
- * that all of them exclude each other.
+ * The lock by libc's own calls, through the FFI of Bun or Deno. It is of the kind that the addon
+ * takes in Node (an open-file-description lock on Linux, `flock` on macOS), so that all of them
+ * exclude each other.
  */
 import { constants } from 'node:os'
 
-/** A lock that belongs to the open file: of its kind there is one at a time, and closing the file or ending the process ends it. */
+/**
+ * A lock that belongs to the open file: of its kind there is one at a time, and closing the file or
+ * ending the process ends it.
+ */
 export interface NativeLock {
   /** Takes the lock without waiting. False if somebody else has it. */
   tryLock(descriptor: number): boolean
@@ -68,7 +72,10 @@ export function libcOfDeno({ dlopen, UnsafePointerView }: DenoFfi): Libc {
   }
 }
 
-/** `fcntl` of macOS takes its third argument in another way than others, and its `flock` does. Linux' `flock` would not exclude the addon's lock. */
+/**
+ * `fcntl` of macOS takes its third argument in another way than others, and its `flock` does.
+ * Linux' `flock` would not exclude the addon's lock.
+ */
 export function libcLock(libc: Libc, byFlock: boolean = IS_MAC): NativeLock {
   const lock = byFlock
     ? (descriptor: number) => libc.flock(descriptor, LOCK_EX | LOCK_NB)
@@ -80,7 +87,8 @@ export function libcLock(libc: Libc, byFlock: boolean = IS_MAC): NativeLock {
     if (result !== -1) return true
     const errno = libc.errno()
     if (errno === EAGAIN) return false
-    const code = Object.entries(constants.errno).find(([, number]) => number === errno)?.[0] ?? `errno ${errno}`
+    const code =
+      Object.entries(constants.errno).find(([, number]) => number === errno)?.[0] ?? `errno ${errno}`
     throw Object.assign(new Error(`${code}: the file cannot be locked`), { code })
   }
   return {
@@ -100,7 +108,10 @@ const F_WRLCK = 1
 const F_UNLCK = 2
 const FLOCK_BYTES = 32
 
-/** A `struct flock` of 64-bit Linux: the type, and zeros, which mean from the beginning of the file to its end. */
+/**
+ * A `struct flock` of 64-bit Linux: the type, and zeros, which mean from the beginning of the file
+ * to its end.
+ */
 function wholeFile(type: number): Uint8Array {
   const bytes = new Uint8Array(FLOCK_BYTES)
   bytes[0] = type

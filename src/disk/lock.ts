@@ -1,11 +1,15 @@
 /**
- * The exclusive lock of a directory, by a lock of the operating system on a file in it: an open-file-description lock on Linux, `flock` on
- * macOS, `LockFileEx` on Windows. All three belong to the open file, not to the process: a second open in the same process is refused too, a
- * killed process leaves nothing behind, and a child process inherits nothing, since Node opens every file close-on-exec, as Bun and Deno do.
+ * The exclusive lock of a directory, by a lock of the operating system on a file in it: an
+ * open-file-description lock on Linux, `flock` on macOS, `LockFileEx` on Windows. All three belong
+ * to the open file, not to the process: a second open in the same process is refused too, a killed
+ * process leaves nothing behind, and a child process inherits nothing, since Node opens every file
+ * close-on-exec, as Bun and Deno do.
  *
- * The file is never removed: whoever had it open would lock a file without a name while another makes and locks a new one. Should somebody
- * else remove it, the check after locking catches the file that was replaced meanwhile, and a holder finds by `isStillHeld` that its lock is lost.
- * A network file system that keeps locks to each machine (NFS mounted with `nolock`) excludes only within the machine.
+ * The file is never removed: whoever had it open would lock a file without a name while another
+ * makes and locks a new one. Should somebody else remove it, the check after locking catches the
+ * file that was replaced meanwhile, and a holder finds by `isStillHeld` that its lock is lost. A
+ * network file system that keeps locks to each machine (NFS mounted with `nolock`) excludes only
+ * within the machine.
  */
 import * as fs from 'node:fs'
 import { delay } from '../clock.ts'
@@ -15,25 +19,33 @@ import { nativeLock } from './native-lock.ts'
 import { asIrregular, NO_FOLLOW, NO_WAIT, refuseIrregular } from './regular-file.ts'
 
 const RETRY_MS = 5
-/** How often a refused opener looks again for the holder's text, and how often a lock file that is replaced all the time is tried. */
+/**
+ * How often a refused opener looks again for the holder's text, and how often a lock file that is
+ * replaced all the time is tried.
+ */
 const MAX_ATTEMPTS = 40
 const MAX_OWNER_BYTES = 4096
 /** What the system says of a path that leads nowhere any more. */
 const GONE = new Set(['ENOENT', 'ENOTDIR', 'ESTALE'])
 
 /**
- * Takes the lock that the file `path` stands for, made if missing, and writes `owner` (one line) into it. Where somebody else has the lock,
- * resolves to the text that the holder wrote, or to an empty one if it cannot be had within about 200 ms.
- * Rejects with the operating system's code where the file cannot be opened for writing (`EACCES`, `EROFS`, `ENOENT` …), and with
+ * Takes the lock that the file `path` stands for, made if missing, and writes `owner` (one line)
+ * into it. Where somebody else has the lock, resolves to the text that the holder wrote, or to an
+ * empty one if it cannot be had within about 200 ms. Rejects with the operating system's code where
+ * the file cannot be opened for writing (`EACCES`, `EROFS`, `ENOENT` …), and with
  * WALV_LOCK_UNAVAILABLE where this runtime cannot lock.
  */
-export async function lockFile(path: string, owner: string): Promise<DiskLock | { held: true; owner: string }> {
+export async function lockFile(
+  path: string,
+  owner: string,
+): Promise<DiskLock | { held: true; owner: string }> {
   const native = await nativeLock()
   let seen: string | undefined
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
     const outcome = tryLock(native, path, owner)
     if (typeof outcome === 'object') return outcome
-    // Twice the same, for a holder that has just taken the lock has not yet written over the text of one that was killed.
+    // Twice the same, for a holder that has just taken the lock has not yet written over the text
+    // of one that was killed.
     if (outcome !== undefined && outcome === seen) return { held: true, owner: outcome }
     seen = outcome
     await delay(RETRY_MS)
@@ -42,8 +54,9 @@ export async function lockFile(path: string, owner: string): Promise<DiskLock | 
 }
 
 /**
- * The lock; or the text of its holder; or `undefined` if that is not, or not wholly, written, or the file was replaced. Synchronous, so that
- * the time in which the lock is ours and the text another's is as short as can be.
+ * The lock; or the text of its holder; or `undefined` if that is not, or not wholly, written, or
+ * the file was replaced. Synchronous, so that the time in which the lock is ours and the text
+ * another's is as short as can be.
  */
 function tryLock(native: NativeLock, path: string, owner: string): DiskLock | string | undefined {
   const descriptor = openRegular(path)
@@ -89,7 +102,10 @@ class HeldLock implements DiskLock {
     this.#file = file
   }
 
-  /** Asked behind every write. Synchronous: 3 µs, where a thread of the pool takes 25 and has to be free. */
+  /**
+   * Asked behind every write. Synchronous: 3 µs, where a thread of the pool takes 25 and has to be
+   * free.
+   */
   async isStillHeld(): Promise<boolean> {
     if (this.#released) return false
     try {
@@ -105,7 +121,8 @@ class HeldLock implements DiskLock {
     this.#released = true
     writeOwner(this.#descriptor, '')
     try {
-      // A close alone releases nothing while a process that is just being spawned still has a copy of the descriptor.
+      // A close alone releases nothing while a process that is just being spawned still has a copy
+      // of the descriptor.
       this.#native.unlock(this.#descriptor)
     } finally {
       fs.closeSync(this.#descriptor)
@@ -127,7 +144,10 @@ function writeOwner(descriptor: number, text: string): void {
   }
 }
 
-/** The text in a lock file; `undefined` while it is not, or not wholly, written: the newline is its last byte. */
+/**
+ * The text in a lock file; `undefined` while it is not, or not wholly, written: the newline is its
+ * last byte.
+ */
 function readOwner(descriptor: number): string | undefined {
   const buffer = Buffer.alloc(MAX_OWNER_BYTES)
   const text = buffer.toString('utf8', 0, fs.readSync(descriptor, buffer, 0, buffer.length, 0))

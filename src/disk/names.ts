@@ -5,8 +5,9 @@ const NOTHING = async (): Promise<void> => {}
 const stepsUnderWay = new WeakMap<Disk, Map<string, Promise<void>>>()
 
 /**
- * Changes names in a directory and makes them durable, one such step at a time in a directory. A sync that fails may drop every change that is not durable yet,
- * and a later one then succeeds without it. So no change waits for its sync where the sync of another can fail.
+ * Changes names in a directory and makes them durable, one such step at a time in a directory. A
+ * sync that fails may drop every change that is not durable yet, and a later one then succeeds
+ * without it. So no change waits for its sync where the sync of another can fail.
  */
 export async function changeNames(
   disk: Disk,
@@ -27,5 +28,8 @@ export async function changeNames(
   }
 }
 
-/** What is being written under such a name was never part of the log: it is removed by the next writer. */
+/**
+ * What is being written under such a name was never part of the log: it is removed by the next
+ * writer.
+ */
 export const TEMPORARY_SUFFIX = '.tmp'

@@ -1,6 +1,7 @@
 /**
- * Where the call comes from that locks a file: in Node from the addon `fs-native-extensions`, in Bun and Deno from libc. The addon calls functions of libuv that those two do
- * not have, which ends the process; so it is never loaded there.
+ * Where the call comes from that locks a file: in Node from the addon `fs-native-extensions`, in
+ * Bun and Deno from libc. The addon calls functions of libuv that those two do not have, which ends
+ * the process; so it is never loaded there.
  */
 import { WalError } from '../errors.ts'
 import { type BunFfi, type DenoFfi, libcLock, libcOfBun, libcOfDeno, type NativeLock } from './libc-lock.ts'
@@ -12,15 +13,24 @@ export interface Runtime {
   readonly arch: string
 }
 
-/** The first versions whose files are those of the operating system, and whose calls of libc are known to work. */
+/**
+ * The first versions whose files are those of the operating system, and whose calls of libc are
+ * known to work.
+ */
 const FIRST_TESTED = { bun: '1.4', deno: '2.9' }
 
 type Addon = Pick<typeof import('fs-native-extensions'), 'tryLock' | 'unlock'>
 
-/** Imported when it is needed, so that everything that only reads works where the addon does not load. */
+/**
+ * Imported when it is needed, so that everything that only reads works where the addon does not
+ * load.
+ */
 const importAddon = (): Promise<Addon> => import('fs-native-extensions')
 
-/** @throws WALV_LOCK_UNAVAILABLE if there is none in this runtime. Nothing native has run then, unless it is what failed. */
+/**
+ * @throws WALV_LOCK_UNAVAILABLE if there is none in this runtime. Nothing native has run then,
+ * unless it is what failed.
+ */
 export async function nativeLock(
   runtime: Runtime = process,
   addon: () => Promise<Addon> = importAddon,
@@ -32,7 +42,9 @@ export async function nativeLock(
   if (runtime.platform === 'win32')
     throw unavailable(`${called} has no lock that walv can use on Windows. Run it with Node there`)
   if (isOlder(version, FIRST_TESTED[name]))
-    throw unavailable(`${called} is older than ${FIRST_TESTED[name]}, the first that walv can lock files in. Update it`)
+    throw unavailable(
+      `${called} is older than ${FIRST_TESTED[name]}, the first that walv can lock files in. Update it`,
+    )
   try {
     const libc =
       name === 'bun'
@@ -48,10 +60,14 @@ export async function nativeLock(
   }
 }
 
-async function addonLock({ versions, platform, arch }: Runtime, addon: () => Promise<Addon>): Promise<NativeLock> {
+async function addonLock(
+  { versions, platform, arch }: Runtime,
+  addon: () => Promise<Addon>,
+): Promise<NativeLock> {
   try {
     const { tryLock, unlock } = await addon()
-    // Windows' locks forbid even reading, so the range lies far behind the text; macOS knows the whole file only (`0, 0`).
+    // Windows' locks forbid even reading, so the range lies far behind the text; macOS knows the
+    // whole file only (`0, 0`).
     const [offset, length] = platform === 'win32' ? [2 ** 40, 1] : [0, 0]
     return {
       tryLock: (descriptor) => tryLock(descriptor, offset, length),

@@ -1,6 +1,7 @@
 /**
- * The real disk, on `node:fs`. Raw descriptors and callbacks rather than `FileHandle`s: they cost less per call, and one that is abandoned is closed
- * without a warning. `fdatasync` is right everywhere: on macOS libuv makes it `F_FULLFSYNC` (falling back where a file system has none), on
+ * The real disk, on `node:fs`. Raw descriptors and callbacks rather than `FileHandle`s: they cost
+ * less per call, and one that is abandoned is closed without a warning. `fdatasync` is right
+ * everywhere: on macOS libuv makes it `F_FULLFSYNC` (falling back where a file system has none), on
  * Windows `FlushFileBuffers`, which demands a file opened for writing.
  */
 import * as fs from 'node:fs'
@@ -8,7 +9,10 @@ import type { Disk, DiskEntry, DiskFile } from './disk.ts'
 import { lockFile } from './lock.ts'
 import { asIrregular, NO_FOLLOW, NO_WAIT, refuseIrregular } from './regular-file.ts'
 
-/** One call moves at most this much: Node refuses 2 GiB and more, and the contract allows less than was asked. */
+/**
+ * One call moves at most this much: Node refuses 2 GiB and more, and the contract allows less than
+ * was asked.
+ */
 const MAX_IO_BYTES = 1024 * 1024 * 1024
 
 const { O_CREAT, O_DIRECTORY, O_DSYNC, O_EXCL, O_RDONLY, O_RDWR, O_WRONLY } = fs.constants
@@ -22,16 +26,24 @@ const OPEN_FLAGS = {
 /** A file system gives back so much in a millisecond, roughly, and lets nobody sync meanwhile. */
 const DISCARD_BYTES = 4 * 1024 * 1024
 
-/** Linux opens a file anew by its descriptor, whatever its name is by now. The O_DSYNC of macOS does not empty the drive's cache, and Windows has none. */
+/**
+ * Linux opens a file anew by its descriptor, whatever its name is by now. The O_DSYNC of macOS does
+ * not empty the drive's cache, and Windows has none.
+ */
 const CAN_REOPEN = process.platform === 'linux'
 
 type Done<T> = (error: Error | null, value?: T) => void
 
 function call<T>(start: (done: Done<T>) => void): Promise<T> {
-  return new Promise((resolve, reject) => start((error, value) => (error ? reject(error) : resolve(value as T))))
+  return new Promise((resolve, reject) =>
+    start((error, value) => (error ? reject(error) : resolve(value as T))),
+  )
 }
 
-/** Of files that nobody can reach any more, such as those of a reader that was abandoned: what is still open of them. */
+/**
+ * Of files that nobody can reach any more, such as those of a reader that was abandoned: what is
+ * still open of them.
+ */
 const abandoned = new FinalizationRegistry<ReadonlySet<number>>((descriptors) => {
   for (const descriptor of descriptors) fs.close(descriptor, () => {})
 })
@@ -59,7 +71,9 @@ class NodeFile implements DiskFile {
 
   async read(buffer: Uint8Array, position: number): Promise<number> {
     const length = Math.min(buffer.length, MAX_IO_BYTES)
-    const count = await this.#run<number>((done) => fs.read(this.#descriptor, buffer, 0, length, position, done))
+    const count = await this.#run<number>((done) =>
+      fs.read(this.#descriptor, buffer, 0, length, position, done),
+    )
     if (count < length) await this.#refuseIfRemoved()
     return count
   }
@@ -121,7 +135,10 @@ class NodeFile implements DiskFile {
     return this.#closing
   }
 
-  /** A descriptor's number is reused once it is closed: an operation still queued then would reach into another file. */
+  /**
+   * A descriptor's number is reused once it is closed: an operation still queued then would reach
+   * into another file.
+   */
   async #closeWhenIdle(): Promise<void> {
     if (this.#inFlight > 0) {
       await new Promise<void>((resolve) => {
@@ -143,16 +160,19 @@ class NodeFile implements DiskFile {
         if (error) reject(error)
         else resolve(value as T)
       })
-      // After the start, which throws for an invalid argument; the callback never comes before this.
+      // After the start, which throws for an invalid argument; the callback never comes before
+      // this.
       this.#inFlight++
     })
   }
 }
 
 async function open(path: string, mode: 'read' | 'write' | 'create'): Promise<DiskFile> {
-  const descriptor = await call<number>((done) => fs.open(path, OPEN_FLAGS[mode], 0o666, done)).catch((error) => {
-    throw asIrregular(error, path)
-  })
+  const descriptor = await call<number>((done) => fs.open(path, OPEN_FLAGS[mode], 0o666, done)).catch(
+    (error) => {
+      throw asIrregular(error, path)
+    },
+  )
   if (mode !== 'create') await closeIrregular(descriptor, path)
   return new NodeFile(descriptor, path, mode !== 'read')
 }
@@ -184,7 +204,8 @@ async function remove(path: string): Promise<void> {
   try {
     await fs.promises.unlink(path)
   } catch (error) {
-    // What unlink says of a directory: EISDIR on Linux, EPERM on macOS and Windows. Anything else that is EPERM is so for `rm` too.
+    // What unlink says of a directory: EISDIR on Linux, EPERM on macOS and Windows. Anything else
+    // that is EPERM is so for `rm` too.
     const { code } = error as NodeJS.ErrnoException
     if (code !== 'EISDIR' && code !== 'EPERM') throw error
     await fs.promises.rm(path, { recursive: true })
@@ -192,7 +213,8 @@ async function remove(path: string): Promise<void> {
 }
 
 async function syncDirectory(path: string): Promise<void> {
-  // Windows cannot open a directory to sync it. NTFS journals names in order, but when they reach the disk is its own affair.
+  // Windows cannot open a directory to sync it. NTFS journals names in order, but when they reach
+  // the disk is its own affair.
   if (process.platform === 'win32') return
   const descriptor = await call<number>((done) => fs.open(path, O_RDONLY | O_DIRECTORY, done))
   try {
@@ -212,7 +234,10 @@ async function freeFiles(directory: string): Promise<number> {
   return files === 0 ? Number.POSITIVE_INFINITY : ffree
 }
 
-/** What is answered of a directory, and by a file system that gives nothing a second name, such as FAT and some of those over a network. */
+/**
+ * What is answered of a directory, and by a file system that gives nothing a second name, such as
+ * FAT and some of those over a network.
+ */
 const WITHOUT_LINKS = new Set(['EPERM', 'EACCES', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'])
 
 /** Node has no rename that refuses to replace; a link does. */
@@ -223,7 +248,8 @@ async function renameNew(from: string, to: string): Promise<void> {
     const { code } = error as NodeJS.ErrnoException
     if (code === undefined || !WITHOUT_LINKS.has(code)) throw error
     // Looking first is all that can be done there: what others make in between is replaced.
-    if (fs.existsSync(to)) throw Object.assign(new Error(`EEXIST: ${to} is there already`), { code: 'EEXIST' })
+    if (fs.existsSync(to))
+      throw Object.assign(new Error(`EEXIST: ${to} is there already`), { code: 'EEXIST' })
     return fs.promises.rename(from, to)
   }
   await fs.promises.unlink(from)

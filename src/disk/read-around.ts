@@ -8,11 +8,15 @@ export interface ByteRange {
 
 /** The smallest piece that a disk loses. */
 const SECTOR_BYTES = 512
-/** Stands for what cannot be read: no frame begins with it, and nobody takes it for space that was never used. */
+/**
+ * Stands for what cannot be read: no frame begins with it, and nobody takes it for space that was
+ * never used.
+ */
 const FILL = 0xee
 
 /**
- * Reads until `buffer` is full or the file ends, past sectors that cannot be read (`EIO`): bytes of 0xEE stand in their place.
+ * Reads until `buffer` is full or the file ends, past sectors that cannot be read (`EIO`): bytes of
+ * 0xEE stand in their place.
  * @returns how many bytes were read, and where those sectors are in the file
  */
 export async function readAround(

@@ -1,8 +1,10 @@
 import type { Disk } from './disk.ts'
 
 /**
- * Removes files by `remove`, which makes that durable, and then gives their space back a piece at a time: a file system that frees a large file at once lets nobody sync meanwhile. Not before the
- * removal is durable, or a power cut could bring back the name of a file that was cut. For files that only walv reads: a reader beside is told by its disk that the file is gone.
+ * Removes files by `remove`, which makes that durable, and then gives their space back a piece at a
+ * time: a file system that frees a large file at once lets nobody sync meanwhile. Not before the
+ * removal is durable, or a power cut could bring back the name of a file that was cut. For files
+ * that only walv reads: a reader beside is told by its disk that the file is gone.
  */
 export async function removeAndReclaim(
   disk: Disk,

@@ -1,11 +1,15 @@
 /**
- * What keeps an open to regular files: a pipe would make its reader wait for ever, a device has no end, and a link leads elsewhere.
+ * What keeps an open to regular files: a pipe would make its reader wait for ever, a device has no
+ * end, and a link leads elsewhere.
  */
 import * as fs from 'node:fs'
 
 const { O_NOCTTY, O_NOFOLLOW, O_NONBLOCK } = fs.constants
 
-/** To open a pipe waits for nobody, and to open a terminal does not make it that of this process. Windows has none of these flags. */
+/**
+ * To open a pipe waits for nobody, and to open a terminal does not make it that of this process.
+ * Windows has none of these flags.
+ */
 export const NO_WAIT: number = (O_NONBLOCK ?? 0) | (O_NOCTTY ?? 0)
 /** A link that the path ends in is an error. One on the way there is followed. */
 export const NO_FOLLOW: number = O_NOFOLLOW ?? 0

@@ -33,11 +33,13 @@ const DIAGNOSE_OPTIONS: OptionNames<DiagnoseOptions> = {
 
 /**
  * - `healthy`: nothing is wrong.
- * - `torn-tail`: the end was cut short while it was written, and was never acknowledged; what a crash leaves.
+ * - `torn-tail`: the end was cut short while it was written, and was never acknowledged; what a
+ *   crash leaves.
  * - `damaged`: something is wrong, and nothing that was acknowledged is lost.
  * - `loss`: records that were acknowledged are lost.
  * - `possible-loss`: whether acknowledged records are lost cannot be known.
- * - `unusable`: nothing that this walv can open as a log; or not for writing, for what is under the name `LOCK` is no file.
+ * - `unusable`: nothing that this walv can open as a log; or not for writing, for what is under the
+ *   name `LOCK` is no file.
  */
 export type Verdict = 'healthy' | 'torn-tail' | 'damaged' | 'loss' | 'possible-loss' | 'unusable'
 
@@ -50,13 +52,19 @@ export interface Recoverable {
   readonly firstSeq: number
   /** −1 for an empty log. */
   readonly lastSeq: number
-  /** Through which sequence number the snapshot reaches that a replay starts from; undefined without one. */
+  /**
+   * Through which sequence number the snapshot reaches that a replay starts from; undefined without
+   * one.
+   */
   readonly snapshotSeq: number | undefined
   /** Ranges that an earlier repair recorded as lost. */
   readonly gaps: readonly { readonly from: number; readonly through: number }[]
   /** Transactions that are prepared and wait for a decision: their ids. */
   readonly inDoubt: readonly number[]
-  /** Ids of transactions that committed, or were prepared, and take no effect, because records are lost between their begin and their end. */
+  /**
+   * Ids of transactions that committed, or were prepared, and take no effect, because records are
+   * lost between their begin and their end.
+   */
   readonly incompleteTransactions: readonly number[]
   readonly closedInOrder: boolean
 }
@@ -76,15 +84,18 @@ export interface Loss {
 export interface Diagnosis {
   readonly directory: string
   readonly verdict: Verdict
-  /** What opening it by the default policy, or reading it then, refuses with; undefined where nothing is refused. */
+  /**
+   * What opening it by the default policy, or reading it then, refuses with; undefined where
+   * nothing is refused.
+   */
   readonly refusal: { readonly code: WalErrorCode; readonly message: string } | undefined
   readonly format: 'v1' | 'v2' | undefined
   readonly damage: readonly Damage[]
   /** Undefined if this walv cannot open it at all. */
   readonly recoverable: Recoverable | undefined
   /**
-   * Whether the content of the snapshot was loaded and proved by its fingerprint. False: only its hashes are
-   * right, since it is of a program of somebody's own. Undefined without a snapshot.
+   * Whether the content of the snapshot was loaded and proved by its fingerprint. False: only its
+   * hashes are right, since it is of a program of somebody's own. Undefined without a snapshot.
    */
   readonly snapshotProved: boolean | undefined
   readonly losses: readonly Loss[]
@@ -97,8 +108,8 @@ export interface Diagnosis {
 const TRIES = 5
 
 /**
- * The log's part of `diagnose` in `index/proved.ts`, which says what it promises. `content` is what opening knows
- * of the snapshot's content; without it, its hashes are all that is looked at.
+ * The log's part of `diagnose` in `index/proved.ts`, which says what it promises. `content` is what
+ * opening knows of the snapshot's content; without it, its hashes are all that is looked at.
  */
 export async function diagnose(options: DiagnoseOptions, content?: ContentRules): Promise<Diagnosis> {
   checkOptions('diagnose', options, DIAGNOSE_OPTIONS)
@@ -154,7 +165,15 @@ async function examineV2(settings: WalSettings): Promise<Omit<Diagnosis, 'writer
     recoverable: recoverableOf(analysis, choice.checkpoint?.sequenceNumber),
     snapshotProved: choice.proved,
     losses,
-    remedy: await remedyFor({ disk, directory, damage: found.damage, undecodable, analysis, covered, rescue }),
+    remedy: await remedyFor({
+      disk,
+      directory,
+      damage: found.damage,
+      undecodable,
+      analysis,
+      covered,
+      rescue,
+    }),
   }
 }
 
@@ -163,7 +182,8 @@ async function examineV1(
   refusal: WalError,
 ): Promise<Omit<Diagnosis, 'writer'>> {
   const list = new DamageList()
-  for await (const item of readV1Directory(disk, directory, { signal })) if (item.damage) list.add(item.damage)
+  for await (const item of readV1Directory(disk, directory, { signal }))
+    if (item.damage) list.add(item.damage)
   return unusable(directory, refusal, { damage: list.all(), format: 'v1' })
 }
 
@@ -185,7 +205,10 @@ function unusable(
   }
 }
 
-async function lookAtAll(settings: WalSettings, tries = TRIES): Promise<{ found: LogFindings; undecodable: Damage[] }> {
+async function lookAtAll(
+  settings: WalSettings,
+  tries = TRIES,
+): Promise<{ found: LogFindings; undecodable: Damage[] }> {
   const found = await examineLog(settings, new SnapshotStore(settings.disk, settings.directory))
   try {
     return { found, undecodable: await senselessRecords(settings, found.analysis) }
@@ -195,8 +218,13 @@ async function lookAtAll(settings: WalSettings, tries = TRIES): Promise<{ found:
   }
 }
 
-/** Records that verify and do not decode: something other than walv wrote them, or a defect of it. */
-async function senselessRecords({ disk, signal }: WalSettings, { segments, endSeq }: Analysis): Promise<Damage[]> {
+/**
+ * Records that verify and do not decode: something other than walv wrote them, or a defect of it.
+ */
+async function senselessRecords(
+  { disk, signal }: WalSettings,
+  { segments, endSeq }: Analysis,
+): Promise<Damage[]> {
   const list = new DamageList()
   for (const segment of segments) {
     const scan = await SegmentScan.open(
@@ -209,7 +237,16 @@ async function senselessRecords({ disk, signal }: WalSettings, { segments, endSe
           if ('record' in decoding) return false
           const detail = `Record ${seq} verifies but makes no sense: it has ${decoding.problem}.`
           const seqs = [{ from: seq, through: seq }]
-          list.add({ kind: 'corrupt', file: segment.name, offset, bytes, acknowledged: true, seqs, ids: [], detail })
+          list.add({
+            kind: 'corrupt',
+            file: segment.name,
+            offset,
+            bytes,
+            acknowledged: true,
+            seqs,
+            ids: [],
+            detail,
+          })
           return false
         },
       },
@@ -270,7 +307,10 @@ function mayHold(
   return checkpoint !== undefined && noted.every(({ endSeq }) => checkpoint.sequenceNumber < endSeq - 1)
 }
 
-/** A snapshot holds what came before `replayFrom` for certain, and up to `sequenceNumber` what belonged to no transaction open then. */
+/**
+ * A snapshot holds what came before `replayFrom` for certain, and up to `sequenceNumber` what
+ * belonged to no transaction open then.
+ */
 function lossOf(
   damage: Damage,
   checkpoint: { readonly sequenceNumber: number; readonly replayFrom: number } | undefined,

@@ -17,7 +17,8 @@ export interface Placed {
 }
 
 /** What is told as foreign for its header, not for being no file. */
-export const isForeignSegment = ({ kind, acknowledged }: Damage): boolean => kind === 'foreign' && acknowledged === null
+export const isForeignSegment = ({ kind, acknowledged }: Damage): boolean =>
+  kind === 'foreign' && acknowledged === null
 
 /** What the headers of some files say. Without those that cannot be read. */
 export async function placesOf(disk: Disk, directory: string, names: readonly string[]): Promise<Placed[]> {
@@ -29,7 +30,10 @@ export async function placesOf(disk: Disk, directory: string, names: readonly st
   return placed
 }
 
-/** As for reading, a copy with the number of the name goes first: a write that went astray may have left the other. */
+/**
+ * As for reading, a copy with the number of the name goes first: a write that went astray may have
+ * left the other.
+ */
 async function headerOf(disk: Disk, directory: string, name: string): Promise<SegmentHeader | undefined> {
   const bytes = Buffer.alloc(SEGMENT_HEADER_BYTES)
   try {
@@ -50,8 +54,9 @@ export interface Move {
 }
 
 /**
- * Gives the files of one log their names back, in such an order that none is overwritten: of files that have each other's names, one steps aside first. What would take
- * the name of a file that has it by right is a second copy, and gets a name that nobody reads.
+ * Gives the files of one log their names back, in such an order that none is overwritten: of files
+ * that have each other's names, one steps aside first. What would take the name of a file that has
+ * it by right is a second copy, and gets a name that nobody reads.
  */
 export function movesHome(misnamed: readonly Placed[], taken: Iterable<string>): Move[] {
   const present = new Set(taken)

@@ -9,8 +9,10 @@ import type { Analysis } from '../log/recover/analysis.ts'
 import { isForeignSegment, type Move, movesHome, type Placed, placesOf } from './misplaced.ts'
 
 /**
- * What to do. `none`: nothing. `open`: open it as usual. `repair`: `walv repair`. `rename-file`: segments have other names than their own. `move-file`: files are in
- * the way that do not belong here. `replace-link`: links stand where segments should be. `restore-backup`: nothing can be read, and no repair helps. `convert`: it is of format v1. `upgrade`: a newer walv is needed.
+ * What to do. `none`: nothing. `open`: open it as usual. `repair`: `walv repair`. `rename-file`:
+ * segments have other names than their own. `move-file`: files are in the way that do not belong
+ * here. `replace-link`: links stand where segments should be. `restore-backup`: nothing can be
+ * read, and no repair helps. `convert`: it is of format v1. `upgrade`: a newer walv is needed.
  * `check-path`: there is no log.
  */
 export interface Remedy {
@@ -25,11 +27,19 @@ export interface Remedy {
     | 'convert'
     | 'upgrade'
     | 'check-path'
-  /** What is copied or moved, relative to the directory: by a repair to `quarantine/`, otherwise by the commands in `steps`. */
+  /**
+   * What is copied or moved, relative to the directory: by a repair to `quarantine/`, otherwise by
+   * the commands in `steps`.
+   */
   readonly files: readonly string[]
-  /** What to do, one thing after the other, for people. A command stands in a line of its own. Empty if there is nothing to do. */
+  /**
+   * What to do, one thing after the other, for people. A command stands in a line of its own. Empty
+   * if there is nothing to do.
+   */
   readonly steps: readonly string[]
-  /** Of a repair that begins the log anew: the snapshot that it begins from, within the directory. */
+  /**
+   * Of a repair that begins the log anew: the snapshot that it begins from, within the directory.
+   */
   readonly snapshot?: string
 }
 
@@ -62,7 +72,8 @@ export async function remedyFor(illness: Illness): Promise<Remedy> {
   if (undecodable.length > 0) return { kind: 'restore-backup', files: [], steps: senselessSteps(directory) }
   if (needless.length > 0) return moveNeedless(directory, needless)
   if (serious.some(isStray)) return moveStray(directory, serious.filter(isStray))
-  if (serious.length > 0) return { kind: 'open', files: [], steps: [...unreadableSteps(serious), CHECKPOINT_STEP] }
+  if (serious.length > 0)
+    return { kind: 'open', files: [], steps: [...unreadableSteps(serious), CHECKPOINT_STEP] }
   if (damage.length > 0) return { kind: 'open', files: [], steps: ['Nothing. The next opening cuts it.'] }
   return { kind: 'none', files: [], steps: [] }
 }
@@ -82,12 +93,17 @@ export function remedyForRefusal(code: WalErrorCode, directory: string, damage: 
   const isWhole = damage.every(({ kind, acknowledged }) => kind === 'torn-tail' || acknowledged === false)
   const steps = isWhole
     ? [`Convert it:\n${convert}`, after]
-    : ['Look for a backup that is whole.', `Without one, convert what can be read:\n${convert} --salvage`, after]
+    : [
+        'Look for a backup that is whole.',
+        `Without one, convert what can be read:\n${convert} --salvage`,
+        after,
+      ]
   return { kind: 'convert', files: [], steps }
 }
 
 /** A file is missing whose records a snapshot holds. */
-const isCoveredHole = ({ kind, acknowledged }: Damage): boolean => kind === 'missing-segment' && acknowledged === false
+const isCoveredHole = ({ kind, acknowledged }: Damage): boolean =>
+  kind === 'missing-segment' && acknowledged === false
 
 const isPassedOver = ({ kind }: Damage): boolean => kind === 'passed-over'
 
@@ -110,7 +126,8 @@ async function badSnapshots({ disk, directory, damage }: Illness): Promise<strin
   return present.map(({ name }) => `${SNAPSHOT_FOLDER}/${name}`).filter((path) => bad.has(path))
 }
 
-const CHECKPOINT_STEP = 'Start your program, and take a checkpoint: index.checkpoint(). Until then this is told again.'
+const CHECKPOINT_STEP =
+  'Start your program, and take a checkpoint: index.checkpoint(). Until then this is told again.'
 
 function repairSteps({ directory, covered }: Illness, damage: readonly Damage[]): string[] {
   const command = `\nnpx walv repair ${quoted(directory)}`
@@ -121,7 +138,8 @@ function repairSteps({ directory, covered }: Illness, damage: readonly Damage[])
     steps.push(`Give up what is lost: an index needs it no more. With the writer stopped:${command}`)
   } else if (damage.some(({ acknowledged }) => acknowledged)) {
     steps.push(
-      lostSnapshotStep(damage) ?? 'Look for a backup that has what is lost. If there is one, restore it and stop here.',
+      lostSnapshotStep(damage) ??
+        'Look for a backup that has what is lost. If there is one, restore it and stop here.',
       `Without one, give up what is lost. With the writer stopped:${command}`,
       'Then write what is lost again, from where it came.',
     )
@@ -272,7 +290,10 @@ const OTHER_LOG_FOLDER = 'other-log'
 const commands = (directory: string, moves: readonly Move[]): string =>
   moves.map(({ from, to }) => `mv ${quoted(join(directory, from))} ${quoted(join(directory, to))}`).join('\n')
 
-/** For a shell. What would not be seen, or would change what is seen, is escaped as bash and zsh understand it. */
+/**
+ * For a shell. What would not be seen, or would change what is seen, is escaped as bash and zsh
+ * understand it.
+ */
 function quoted(path: string): string {
   if (/^[\w@%+=:,./-]+$/.test(path)) return path
   if (!UNSEEN.test(path)) return `'${path.replaceAll("'", "'\\''")}'`

@@ -5,18 +5,27 @@ import { readFully } from '../disk/disk.ts'
 import type { WalError } from '../errors.ts'
 import { LOCK_FILE, lockIsNoFile, lockPath } from '../log/layout.ts'
 
-/** What the lock file says of who has the log open for writing. It is written on opening and wiped on closing; a process that was killed leaves it. */
+/**
+ * What the lock file says of who has the log open for writing. It is written on opening and wiped
+ * on closing; a process that was killed leaves it.
+ */
 export interface WriterSign {
   readonly pid: number
   readonly host: string
   readonly startedAt: string
-  /** Whether that process seems to live: there is one of this number here. `null`: it ran on another machine. Only taking the lock would prove it. */
+  /**
+   * Whether that process seems to live: there is one of this number here. `null`: it ran on another
+   * machine. Only taking the lock would prove it.
+   */
   readonly alive: boolean | null
 }
 
 const MAX_SIGN_BYTES = 4096
 
-/** Reads the lock file and touches nothing. Undefined where there is none, or none that says anything. */
+/**
+ * Reads the lock file and touches nothing. Undefined where there is none, or none that says
+ * anything.
+ */
 export async function readWriter(disk: Disk, directory: string): Promise<WriterSign | undefined> {
   const file = await disk.open(lockPath(directory), 'read').catch(() => undefined)
   if (file === undefined) return undefined
@@ -27,7 +36,10 @@ export async function readWriter(disk: Disk, directory: string): Promise<WriterS
   return signOf(buffer.toString('utf8', 0, length))
 }
 
-/** What a writer would be refused with, if something stands in the place of the lock file that is no file. */
+/**
+ * What a writer would be refused with, if something stands in the place of the lock file that is no
+ * file.
+ */
 export async function lockRefusal(disk: Disk, directory: string): Promise<WalError | undefined> {
   const entries = await disk.list(directory)
   const isNoFile = entries.some(({ name, kind }) => name === LOCK_FILE && kind !== 'file')
@@ -37,14 +49,18 @@ export async function lockRefusal(disk: Disk, directory: string): Promise<WalErr
 function signOf(text: string): WriterSign | undefined {
   try {
     const { pid, host, startedAt } = JSON.parse(text)
-    if (!Number.isSafeInteger(pid) || typeof host !== 'string' || typeof startedAt !== 'string') return undefined
+    if (!Number.isSafeInteger(pid) || typeof host !== 'string' || typeof startedAt !== 'string')
+      return undefined
     return { pid, host, startedAt, alive: host === hostname() ? isAlive(pid, Date.parse(startedAt)) : null }
   } catch {
     return undefined
   }
 }
 
-/** Numbers of processes are used again: one from before this machine started is gone, whoever has its number now. */
+/**
+ * Numbers of processes are used again: one from before this machine started is gone, whoever has
+ * its number now.
+ */
 function isAlive(pid: number, startedAt: number): boolean {
   if (startedAt < epochMs() - uptime() * 1000) return false
   try {

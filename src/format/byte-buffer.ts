@@ -1,4 +1,7 @@
-/** Memory seen as bytes, numbers and floats at once, so that encoding copies a vector once and allocates nothing. */
+/**
+ * Memory seen as bytes, numbers and floats at once, so that encoding copies a vector once and
+ * allocates nothing.
+ */
 export interface ByteBuffer {
   readonly bytes: Buffer
   readonly view: DataView

@@ -20,20 +20,31 @@ import {
   MEMBER_PREFIX_BYTES,
   REPLACE,
 } from './encode.ts'
-import { FLAG_IN_TRANSACTION, FRAME_HEADER_BYTES, FRAME_TYPES, type FrameHeader, type FrameType } from './frame.ts'
+import {
+  FLAG_IN_TRANSACTION,
+  FRAME_HEADER_BYTES,
+  FRAME_TYPES,
+  type FrameHeader,
+  type FrameType,
+} from './frame.ts'
 import { decodeMetadata } from './metadata.ts'
 
-/** What a verified frame says, or a reason why it makes no sense: then it was not written by walv. */
+/**
+ * What a verified frame says, or a reason why it makes no sense: then it was not written by walv.
+ */
 export type Decoding = { readonly record: WalRecord } | { readonly problem: string }
 
-/** Of a snapshot's folder and files: what cannot lead out of a folder, and what every file system takes. */
+/**
+ * Of a snapshot's folder and files: what cannot lead out of a folder, and what every file system
+ * takes.
+ */
 export const SNAPSHOT_FILE_NAME: RegExp = /^\w[\w.-]{0,99}$/
 
 class Malformed extends Error {}
 
 /**
- * Decodes the frame at `at`, header read and payload verified. Vectors and data are copies, or, with `borrow`, views of the source's memory. Bounded by the payload's
- * length.
+ * Decodes the frame at `at`, header read and payload verified. Vectors and data are copies, or,
+ * with `borrow`, views of the source's memory. Bounded by the payload's length.
  */
 export function decodeRecord(source: ByteBuffer, at: number, header: FrameHeader, borrow = false): Decoding {
   try {
@@ -122,7 +133,8 @@ function dataOf(source: ByteBuffer, start: number, end: number, type: FrameType,
     return { type: 'update', id, ...(vector && { vector }), ...(metadata !== undefined && { metadata }) }
   }
   need(vector !== undefined, 'an insert without a vector')
-  if ((flags & REPLACE) !== 0) return { type: 'insert', id, vector, metadata: metadata ?? null, replace: true }
+  if ((flags & REPLACE) !== 0)
+    return { type: 'insert', id, vector, metadata: metadata ?? null, replace: true }
   return { type: 'insert', id, vector, metadata: metadata ?? null }
 }
 
@@ -138,7 +150,13 @@ function floatsAt({ floats }: ByteBuffer, at: number, count: number, borrow: boo
   return borrow ? floats.subarray(from, from + count) : floats.slice(from, from + count)
 }
 
-function membersOf(source: ByteBuffer, start: number, end: number, nesting: number, borrow: boolean): BatchMember[] {
+function membersOf(
+  source: ByteBuffer,
+  start: number,
+  end: number,
+  nesting: number,
+  borrow: boolean,
+): BatchMember[] {
   need(nesting < MAX_BATCH_NESTING, `batches nested deeper than ${MAX_BATCH_NESTING}`)
   need(start + 8 <= end, 'no room for a count')
   const count = source.view.getUint32(start, true)
@@ -188,7 +206,10 @@ function checkpointOf(source: ByteBuffer, start: number, end: number): Checkpoin
   }
 }
 
-/** A checkpoint reaches over what stood before it, and a replay on top of it begins no later than behind that. */
+/**
+ * A checkpoint reaches over what stood before it, and a replay on top of it begins no later than
+ * behind that.
+ */
 function checkReach({ sequenceNumber, replayFrom }: CheckpointEntry, seq: number): void {
   need(sequenceNumber < seq, `a snapshot through record ${sequenceNumber}, before which it stands`)
   need(
@@ -199,7 +220,10 @@ function checkReach({ sequenceNumber, replayFrom }: CheckpointEntry, seq: number
 
 function snapshotOf(value: unknown): SnapshotReference {
   const snapshot = value as Partial<SnapshotReference> | null | undefined
-  need(typeof snapshot?.name === 'string' && Array.isArray(snapshot.files), 'a snapshot without a name or files')
+  need(
+    typeof snapshot?.name === 'string' && Array.isArray(snapshot.files),
+    'a snapshot without a name or files',
+  )
   const names: unknown[] = snapshot.files.map((file) => file?.name)
   need(
     [snapshot.name, ...names].every(isFileName) && new Set(names).size === names.length,
@@ -221,4 +245,5 @@ export function transactionOf(memory: ByteBuffer, at: number, header: FrameHeade
 }
 
 /** The last lost sequence number that a gap frame names. */
-export const gapThrough = (memory: ByteBuffer, at: number): number => getUint64(memory.view, at + FRAME_HEADER_BYTES)
+export const gapThrough = (memory: ByteBuffer, at: number): number =>
+  getUint64(memory.view, at + FRAME_HEADER_BYTES)

@@ -61,7 +61,8 @@ type LoggableEntry = EntryInput | CheckpointEntry | TransactionMarker | GapEntry
 
 /**
  * Validates an entry and measures its payload; nothing of it is kept by reference after `write`.
- * @throws WALV_INVALID_ENTRY, WALV_INVALID_ID, WALV_INVALID_VECTOR, WALV_INVALID_METADATA, WALV_LIMIT
+ * @throws WALV_INVALID_ENTRY, WALV_INVALID_ID, WALV_INVALID_VECTOR, WALV_INVALID_METADATA,
+ * WALV_LIMIT
  */
 export function encodable(entry: LoggableEntry): Encodable {
   const result = measure(entry, { entries: 0, nesting: 0 })
@@ -95,7 +96,8 @@ interface Nested {
 }
 
 function measure(entry: LoggableEntry, within: Nested): Encodable {
-  if (typeof entry !== 'object' || entry === null) throw invalid(`An entry must be an object, not ${echo(entry)}.`)
+  if (typeof entry !== 'object' || entry === null)
+    throw invalid(`An entry must be an object, not ${echo(entry)}.`)
   switch (entry.type) {
     case 'insert': {
       const { id, vector, metadata, replace } = entry
@@ -125,7 +127,11 @@ function measure(entry: LoggableEntry, within: Nested): Encodable {
     case 'checkpoint':
       return measureCheckpoint(entry)
     case 'gap':
-      return { type: FRAME_TYPES.gap, bytes: 8, write: (target, at) => setUint64(target.view, at, entry.throughSeq) }
+      return {
+        type: FRAME_TYPES.gap,
+        bytes: 8,
+        write: (target, at) => setUint64(target.view, at, entry.throughSeq),
+      }
     case 'beginTransaction':
     case 'prepareTransaction':
     case 'commitTransaction':
@@ -138,7 +144,8 @@ function measure(entry: LoggableEntry, within: Nested): Encodable {
   }
 }
 
-const invalid = (message: string): WalError => new WalError('WALV_INVALID_ENTRY', `${message} Nothing was logged.`)
+const invalid = (message: string): WalError =>
+  new WalError('WALV_INVALID_ENTRY', `${message} Nothing was logged.`)
 
 /** What belongs to an id, as it was given. */
 interface Data {
@@ -264,7 +271,8 @@ function fromNumbers(input: readonly unknown[], length: number, id: string): Flo
 function measureCustom({ kind, data: given }: CustomEntry, within: Nested): Encodable {
   if (typeof kind !== 'string' || kind.length === 0 || !kind.isWellFormed())
     throw invalid('The kind of a custom entry must be a well-formed, non-empty string.')
-  if (!types.isUint8Array(given)) throw invalid(`The data of the custom entry ${echo(kind)} must be a Uint8Array.`)
+  if (!types.isUint8Array(given))
+    throw invalid(`The data of the custom entry ${echo(kind)} must be a Uint8Array.`)
   const data = within.nesting > 0 ? new Uint8Array(given) : given
   const kindBytes = Buffer.byteLength(kind, 'utf8')
   if (kindBytes > MAX_CUSTOM_KIND_BYTES) {
@@ -289,7 +297,10 @@ function measureCustom({ kind, data: given }: CustomEntry, within: Nested): Enco
 function measureBatch(entries: readonly BatchMember<VectorInput>[], within: Nested): Encodable {
   const given = membersOf(entries)
   if (within.nesting >= MAX_BATCH_NESTING) {
-    throw new WalError('WALV_LIMIT', `Batches may be nested at most ${MAX_BATCH_NESTING} deep. Nothing was logged.`)
+    throw new WalError(
+      'WALV_LIMIT',
+      `Batches may be nested at most ${MAX_BATCH_NESTING} deep. Nothing was logged.`,
+    )
   }
   within.entries += given.length
   if (within.entries > MAX_BATCH_ENTRIES) throw tooManyEntries()
@@ -313,7 +324,10 @@ export function membersOf<T>(entries: readonly T[]): T[] {
 }
 
 const tooManyEntries = (): WalError =>
-  new WalError('WALV_LIMIT', `A batch may hold at most ${MAX_BATCH_ENTRIES} entries. Split it. Nothing was logged.`)
+  new WalError(
+    'WALV_LIMIT',
+    `A batch may hold at most ${MAX_BATCH_ENTRIES} entries. Split it. Nothing was logged.`,
+  )
 
 function measureMember(entry: BatchMember<VectorInput>, within: Nested): Encodable {
   const member = measure(entry, within)

@@ -3,12 +3,16 @@ import { alignUp, type ByteBuffer, getUint64, setUint64 } from './byte-buffer.ts
 import { CRC_PIECE_BYTES, crc32 } from './crc.ts'
 
 /**
- * A frame is what one record is on disk: a header of 40 bytes, the payload, and, for payloads beyond one piece, a table of sums.
- * `docs/format.md` has the diagram. Every frame starts at a multiple of 8.
+ * A frame is what one record is on disk: a header of 40 bytes, the payload, and, for payloads
+ * beyond one piece, a table of sums. `docs/format.md` has the diagram. Every frame starts at a
+ * multiple of 8.
  */
 export const FRAME_HEADER_BYTES = 40
 export const FRAME_ALIGNMENT = 8
-/** F5 is no byte of UTF-8, and the four read as a float are −7 × 10^37: rare in what a log holds, and quick to search for. */
+/**
+ * F5 is no byte of UTF-8, and the four read as a float are −7 × 10^37: rare in what a log holds,
+ * and quick to search for.
+ */
 export const FRAME_MAGIC: Buffer = Buffer.from([0xf5, 0x57, 0x56, 0xfe])
 const MAGIC_WORD = FRAME_MAGIC.readUInt32LE(0)
 
@@ -63,10 +67,17 @@ export function frameBytes(payloadBytes: number): number {
 }
 
 /**
- * Completes a frame whose payload stands at `at + 40`: zeroes the padding, sums the payload, writes table and header.
- * `seed` binds the sums to log and segment, `offset` the header's to the place in the file.
+ * Completes a frame whose payload stands at `at + 40`: zeroes the padding, sums the payload, writes
+ * table and header. `seed` binds the sums to log and segment, `offset` the header's to the place in
+ * the file.
  */
-export function sealFrame(target: ByteBuffer, at: number, header: FrameHeader, seed: number, offset: number): void {
+export function sealFrame(
+  target: ByteBuffer,
+  at: number,
+  header: FrameHeader,
+  seed: number,
+  offset: number,
+): void {
   const { view } = target
   const start = at + FRAME_HEADER_BYTES
   const end = start + alignUp(header.payloadBytes, FRAME_ALIGNMENT)
@@ -94,11 +105,17 @@ export function sealWatermark(
   target.view.setUint32(at + 36, headerSum(target.view, at, seed, offset), true)
 }
 
-/** A frame that a write put elsewhere than at `offset` of its file has another sum there, whatever it is. */
+/**
+ * A frame that a write put elsewhere than at `offset` of its file has another sum there, whatever
+ * it is.
+ */
 const headerSum = (view: DataView, at: number, seed: number, offset: number): number =>
   (crc32(view, at, at + 36, seed) ^ (offset / FRAME_ALIGNMENT)) >>> 0
 
-/** Sums the pieces of a payload, writes the sums after the first into the table at `end`, returns the first. */
+/**
+ * Sums the pieces of a payload, writes the sums after the first into the table at `end`, returns
+ * the first.
+ */
 function sealPieces(view: DataView, start: number, end: number, seed: number): number {
   if (start === end) return seed
   const first = crc32(view, start, Math.min(end, start + CRC_PIECE_BYTES), seed)
@@ -113,8 +130,16 @@ function sealPieces(view: DataView, start: number, end: number, seed: number): n
   return first
 }
 
-/** The header at `at`, if a valid one stands there, and belongs at `offset` of its file. The caller makes sure that 40 bytes are there. */
-export function readFrameHeader(source: ByteBuffer, at: number, seed: number, offset: number): FrameHeader | undefined {
+/**
+ * The header at `at`, if a valid one stands there, and belongs at `offset` of its file. The caller
+ * makes sure that 40 bytes are there.
+ */
+export function readFrameHeader(
+  source: ByteBuffer,
+  at: number,
+  seed: number,
+  offset: number,
+): FrameHeader | undefined {
   const { view } = source
   if (view.getUint32(at, true) !== MAGIC_WORD) return undefined
   if (view.getUint32(at + 36, true) !== headerSum(view, at, seed, offset)) return undefined
@@ -136,7 +161,10 @@ export function readFrameHeader(source: ByteBuffer, at: number, seed: number, of
   return sane ? header : undefined
 }
 
-/** Whether payload and padding of a frame, all of it in memory at `at`, are what its header and table say. */
+/**
+ * Whether payload and padding of a frame, all of it in memory at `at`, are what its header and
+ * table say.
+ */
 export function verifyPayload(source: ByteBuffer, at: number, payloadBytes: number, seed: number): boolean {
   const { bytes, view } = source
   const start = at + FRAME_HEADER_BYTES

@@ -28,7 +28,9 @@ export function indexIdentity(entry: WalEntry): IndexIdentity | undefined {
   return identityIn(decodeMetadata(Buffer.from(buffer, byteOffset, length)))
 }
 
-/** What a JSON value, a snapshot's `info` for example, says of it; undefined if that makes no sense. */
+/**
+ * What a JSON value, a snapshot's `info` for example, says of it; undefined if that makes no sense.
+ */
 export function identityIn(value: JsonValue | undefined): IndexIdentity | undefined {
   const { dimensions, metric, elementType = 'f32', model } = (value ?? {}) as Partial<IndexIdentity>
   const fits =

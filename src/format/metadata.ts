@@ -102,7 +102,8 @@ function copyOfObject(value: object, depth: number, path: Path, id: string): Jso
     if (!key.isWellFormed()) refuse('has a key with half a surrogate pair', [...path, key], id)
     const own = within(member, key, depth, path, id)
     if (key !== '__proto__') copy[key] = own
-    else Object.defineProperty(copy, key, { value: own, enumerable: true, writable: true, configurable: true })
+    else
+      Object.defineProperty(copy, key, { value: own, enumerable: true, writable: true, configurable: true })
   }
   return copy
 }
@@ -116,7 +117,9 @@ function within(member: unknown, key: string | number, depth: number, path: Path
 
 function refuse(problem: string, path: readonly (string | number)[], id: string): never {
   const place = cut(['metadata', ...path].join('.'), PATH_CHARACTERS)
-  throw new WalError('WALV_INVALID_METADATA', `${place} of ${describe(id)} ${problem}. Nothing was logged.`, { id })
+  throw new WalError('WALV_INVALID_METADATA', `${place} of ${describe(id)} ${problem}. Nothing was logged.`, {
+    id,
+  })
 }
 
 /** Of the path that a message names. */

@@ -2,8 +2,8 @@ import { getUint64, setUint64 } from './byte-buffer.ts'
 import { crc32 } from './crc.ts'
 
 /**
- * A segment is one file of the log: a header, kept twice in sectors of its own, then frames back to back, then zeros up to its capacity.
- * `docs/format.md` has the diagram.
+ * A segment is one file of the log: a header, kept twice in sectors of its own, then frames back to
+ * back, then zeros up to its capacity. `docs/format.md` has the diagram.
  */
 export const SECTOR_BYTES = 512
 export const SEGMENT_HEADER_BYTES: number = 2 * SECTOR_BYTES
@@ -18,7 +18,8 @@ export interface SegmentHeader {
   /** 1 for the first segment of a log, one more for each new one. */
   readonly number: number
   /**
-   * Sequence number of the first record. It supersedes every record of an earlier segment with this sequence number or a larger one.
+   * Sequence number of the first record. It supersedes every record of an earlier segment with this
+   * sequence number or a larger one.
    */
   readonly firstSeq: number
   /** Every record with a smaller sequence number was durable when the header was written. */
@@ -26,7 +27,10 @@ export interface SegmentHeader {
   readonly createdAt: number
   /** Bytes of the whole file. A file that is shorter was cut. */
   readonly capacity: number
-  /** Number of the segment with the records before `firstSeq`; 0 for none. Where it is not there, a file is missing. */
+  /**
+   * Number of the segment with the records before `firstSeq`; 0 for none. Where it is not there, a
+   * file is missing.
+   */
   readonly previous: number
 }
 
@@ -56,11 +60,15 @@ export type HeaderReading =
   | { readonly state: 'unknown-features'; readonly features: number }
   | { readonly state: 'invalid' }
 
-/** Reads one copy of the header: a sector of 512 bytes. Checks the sum first, then the version, then the features. */
+/**
+ * Reads one copy of the header: a sector of 512 bytes. Checks the sum first, then the version, then
+ * the features.
+ */
 export function decodeSegmentHeader(sector: Buffer): HeaderReading {
   if (sector.length < SECTOR_BYTES || !sector.subarray(0, 4).equals(MAGIC)) return { state: 'invalid' }
   const view = new DataView(sector.buffer, sector.byteOffset, sector.length)
-  if (view.getUint32(SECTOR_BYTES - 4, true) !== crc32(view, 0, SECTOR_BYTES - 4, 0)) return { state: 'invalid' }
+  if (view.getUint32(SECTOR_BYTES - 4, true) !== crc32(view, 0, SECTOR_BYTES - 4, 0))
+    return { state: 'invalid' }
   const version = view.getUint32(4, true)
   if (version !== FORMAT_VERSION) return { state: 'unknown-version', version }
   const features = (view.getUint32(12, true) & ~KNOWN_FEATURES) >>> 0
@@ -78,8 +86,9 @@ export function decodeSegmentHeader(sector: Buffer): HeaderReading {
 }
 
 /**
- * What every sum within a segment starts from. For two segments of one log it is never the same (as long as their numbers differ in the
- * low 32 bits), so blocks of another segment, wherever they turn up, cannot verify.
+ * What every sum within a segment starts from. For two segments of one log it is never the same (as
+ * long as their numbers differ in the low 32 bits), so blocks of another segment, wherever they
+ * turn up, cannot verify.
  */
 export function segmentSeed(logId: Uint8Array, number: number): number {
   const identity = new DataView(new ArrayBuffer(LOG_ID_BYTES + 8))

@@ -1,4 +1,7 @@
-/** A page takes as much with one label as with all of them: where labels are far apart, about a KiB each. */
+/**
+ * A page takes as much with one label as with all of them: where labels are far apart, about a KiB
+ * each.
+ */
 const PAGE_LABELS = 128
 
 interface Page<T> {
@@ -9,8 +12,10 @@ interface Page<T> {
 }
 
 /**
- * A map of labels that grows a page at a time, and holds as many as memory does. V8's `Map` doubles at once, which takes 50 ms at 2^18 entries and twice that each time after, and ends at 2^24. For labels that
- * are close together, as those are that `DurableIndex` gives out. Values are never undefined. The order is that of the pages' first labels, and within a page of the labels.
+ * A map of labels that grows a page at a time, and holds as many as memory does. V8's `Map` doubles
+ * at once, which takes 50 ms at 2^18 entries and twice that each time after, and ends at 2^24. For
+ * labels that are close together, as those are that `DurableIndex` gives out. Values are never
+ * undefined. The order is that of the pages' first labels, and within a page of the labels.
  */
 export class LabelMap<T> {
   readonly #pages = new Map<number, Page<T>>()
@@ -70,7 +75,10 @@ export class LabelMap<T> {
     for (const [, value] of this.entries()) yield value
   }
 
-  /** The values of this moment, in order, however the map changes. Takes a step a page; then every page that changes is copied once. */
+  /**
+   * The values of this moment, in order, however the map changes. Takes a step a page; then every
+   * page that changes is copied once.
+   */
   frozen(): () => Generator<T, void, void> {
     const pages: (readonly (T | undefined)[])[] = []
     for (const page of this.#pages.values()) {

@@ -1,7 +1,10 @@
 import { monotonicMs, nextTurn } from '../clock.ts'
 import { WalError } from '../errors.ts'
 
-/** Long work in steps. What waits for the event loop waits no longer than a step and `MAX_STRETCH_MS`. */
+/**
+ * Long work in steps. What waits for the event loop waits no longer than a step and
+ * `MAX_STRETCH_MS`.
+ */
 export interface LongWork {
   /** Called after each step; what it returns, if anything, is awaited before the next. */
   step(done: number, total: number): Promise<void> | undefined
@@ -10,8 +13,9 @@ export interface LongWork {
 const MAX_STRETCH_MS = 10
 
 /**
- * The work of opening an index: reading the log, loading a snapshot, replaying what is behind it. Each stage has
- * as many bytes as it reads. Gives the event loop its turn, tells how far it is, and ends when it is aborted.
+ * The work of opening an index: reading the log, loading a snapshot, replaying what is behind it.
+ * Each stage has as many bytes as it reads. Gives the event loop its turn, tells how far it is, and
+ * ends when it is aborted.
  */
 export class OpeningWork {
   readonly #tell: ((bytesDone: number, bytesTotal: number) => void) | undefined
@@ -21,7 +25,10 @@ export class OpeningWork {
   #done = 0
   #turnAt = monotonicMs()
 
-  constructor(tell: ((bytesDone: number, bytesTotal: number) => void) | undefined, signal: AbortSignal | undefined) {
+  constructor(
+    tell: ((bytesDone: number, bytesTotal: number) => void) | undefined,
+    signal: AbortSignal | undefined,
+  ) {
     this.#tell = tell
     this.#signal = signal
   }

@@ -3,16 +3,19 @@ import type { SnapshotWriter } from '../log/log.ts'
 import type { LongWork } from './opening-work.ts'
 
 /**
- * What an index must do to be made durable. Vectors are known by labels: safe integers that `DurableIndex` gives out, never reused for
- * another id. Ids and metadata are kept beside the index, not in it.
+ * What an index must do to be made durable. Vectors are known by labels: safe integers that
+ * `DurableIndex` gives out, never reused for another id. Ids and metadata are kept beside the
+ * index, not in it.
  *
- * Everything here is called in log order with input already validated (dimensions, finiteness unless `acceptsNonFinite`, known labels), and must be
- * a deterministic function of the calls so far: no clock, no randomness.
+ * Everything here is called in log order with input already validated (dimensions, finiteness
+ * unless `acceptsNonFinite`, known labels), and must be a deterministic function of the calls so
+ * far: no clock, no randomness.
  */
 export interface VectorIndex {
   /**
-   * Names the engine in snapshots. `load` is called only for a snapshot that an index of the same kind wrote; of
-   * another, the vectors are set one by one, where walv's own `vectors.walvflat` holds them.
+   * Names the engine in snapshots. `load` is called only for a snapshot that an index of the same
+   * kind wrote; of another, the vectors are set one by one, where walv's own `vectors.walvflat`
+   * holds them.
    */
   readonly kind: string
   readonly dimensions: number
@@ -27,22 +30,31 @@ export interface VectorIndex {
   /** A copy of the vector of a known label, bit for bit. */
   get(label: number): Float32Array
   /**
-   * The `k` nearest labels, nearest first, ties by smaller label; fewer if there are fewer. `accept` leaves labels out before they count.
-   * `query` has `dimensions` finite elements.
+   * The `k` nearest labels, nearest first, ties by smaller label; fewer if there are fewer.
+   * `accept` leaves labels out before they count. `query` has `dimensions` finite elements.
    */
-  search(query: Float32Array, k: number, accept?: (label: number) => boolean): Neighbour[] | Promise<Neighbour[]>
-  /** The state at this moment, as something that can be written while the index goes on changing. Synchronous and quick. */
+  search(
+    query: Float32Array,
+    k: number,
+    accept?: (label: number) => boolean,
+  ): Neighbour[] | Promise<Neighbour[]>
+  /**
+   * The state at this moment, as something that can be written while the index goes on changing.
+   * Synchronous and quick.
+   */
   freeze(): FrozenIndex
   /**
    * Fills an empty index from what `FrozenIndex.save` wrote. The files have been verified. Throws
-   * `WALV_INDEX_MISMATCH` if its own options are not those of the snapshot; whatever else it throws says that
-   * the snapshot cannot be loaded, and the one before is used. What takes long calls `work.step` in between, so
-   * that the event loop gets its turn and whoever waits is told how far it is.
+   * `WALV_INDEX_MISMATCH` if its own options are not those of the snapshot; whatever else it throws
+   * says that the snapshot cannot be loaded, and the one before is used. What takes long calls
+   * `work.step` in between, so that the event loop gets its turn and whoever waits is told how far
+   * it is.
    */
   load(files: SnapshotReader, work?: LongWork): Promise<void>
   /**
-   * Removes all vectors, also after a `load` that failed. Without it, the labels that a snapshot names are
-   * removed one by one, which may not be all that a faulty one brought in: then opening fails.
+   * Removes all vectors, also after a `load` that failed. Without it, the labels that a snapshot
+   * names are removed one by one, which may not be all that a faulty one brought in: then opening
+   * fails.
    */
   clear?(): void
 }

@@ -12,8 +12,9 @@ export const lockLost = (directory: string, found: string): WalError =>
   )
 
 /**
- * The lock of an open log. Whoever has it owns the names in the directory. It is lost for good once its path leads to another file, or to none: the operating system
- * then gives the next opener a lock, too.
+ * The lock of an open log. Whoever has it owns the names in the directory. It is lost for good once
+ * its path leads to another file, or to none: the operating system then gives the next opener a
+ * lock, too.
  */
 export class DirectoryLock {
   readonly #lock: DiskLock
@@ -30,7 +31,10 @@ export class DirectoryLock {
     return this.#lost
   }
 
-  /** Looks whether the lock is still the one that was taken; rejects with the system's error where that cannot be told. */
+  /**
+   * Looks whether the lock is still the one that was taken; rejects with the system's error where
+   * that cannot be told.
+   */
   async examineLog(): Promise<WalError | undefined> {
     if (this.#lost === undefined && !(await this.#lock.isStillHeld())) {
       const found = `The lock of the log in ${this.#directory} is not the one that was taken: its file LOCK was removed or replaced, or the directory was renamed, removed or restored.`

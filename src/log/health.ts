@@ -37,13 +37,19 @@ export interface HealthOptions {
   readonly checkpointAgeWarnMs?: number
   /** Default 7 days. */
   readonly checkpointAgeFailMs?: number
-  /** With fewer entries than this behind the last checkpoint its age does not matter. Default 10 000. */
+  /**
+   * With fewer entries than this behind the last checkpoint its age does not matter. Default 10
+   * 000.
+   */
   readonly checkpointMinEntries?: number
   /** Space that is left to this process on the log's file system. Default 2 GiB. */
   readonly diskFreeWarnBytes?: number
   /** Default 256 MiB. */
   readonly diskFreeFailBytes?: number
-  /** Time since the oldest transaction that is open or prepared began, or, if that was before, since opening. Default 1 hour. */
+  /**
+   * Time since the oldest transaction that is open or prepared began, or, if that was before, since
+   * opening. Default 1 hour.
+   */
   readonly transactionAgeWarnMs?: number
   /** Default 24 hours. */
   readonly transactionAgeFailMs?: number
@@ -109,7 +115,10 @@ export interface Vitals {
 }
 
 /** What room a disk says that it has, for a log in a directory. */
-export async function roomOf(disk: Disk, directory: string): Promise<Pick<Vitals, 'freeBytes' | 'freeFiles'>> {
+export async function roomOf(
+  disk: Disk,
+  directory: string,
+): Promise<Pick<Vitals, 'freeBytes' | 'freeFiles'>> {
   const freeBytes = await disk.freeBytes?.(directory).catch((error: Error) => error.message)
   const freeFiles = await disk.freeFiles?.(directory).catch(() => undefined)
   return {
@@ -149,9 +158,13 @@ function sizeCheck(
   return { name: 'size', level, message, value: bytes, unit: 'bytes' }
 }
 
-function syncCheck({ medianSyncMs }: Vitals, { syncWarnMs, syncFailMs }: Required<HealthOptions>): HealthCheck {
+function syncCheck(
+  { medianSyncMs }: Vitals,
+  { syncWarnMs, syncFailMs }: Required<HealthOptions>,
+): HealthCheck {
   const base = { name: 'sync-latency', unit: 'ms' } as const
-  if (medianSyncMs === undefined) return { ...base, level: 'ok', message: 'Nothing was synced yet.', value: null }
+  if (medianSyncMs === undefined)
+    return { ...base, level: 'ok', message: 'Nothing was synced yet.', value: null }
   const level = levelAbove(medianSyncMs, syncWarnMs, syncFailMs)
   const advice =
     ' Every durable append waits for one. Is the disk busy, failing, throttled or a network file system (iostat, dmesg, SMART)? Is the event loop blocked? Append more at a time, or choose another durability.'
@@ -170,7 +183,8 @@ function checkpointCheck(vitals: Vitals, thresholds: Required<HealthOptions>): H
     checkpointAgeMs === undefined
       ? `There is no checkpoint, and the log has been open for ${hours}`
       : `The last checkpoint is ${hours} old`
-  const advice = ' The next opening replays all of these, and none of their segments can go. Call checkpoint().'
+  const advice =
+    ' The next opening replays all of these, and none of their segments can go. Call checkpoint().'
   const message = `${since}; ${entriesSinceCheckpoint} records are behind it.${level === 'ok' ? '' : advice}`
   return { name: 'checkpoint-age', level, message, value: ageMs, unit: 'ms' }
 }
@@ -205,7 +219,8 @@ function bytesCheck({ freeBytes, directory }: Vitals, thresholds: Required<Healt
 
 function transactionCheck({ oldestTransaction }: Vitals, thresholds: Required<HealthOptions>): HealthCheck {
   const base = { name: 'open-transactions', unit: 'ms' } as const
-  if (oldestTransaction === undefined) return { ...base, level: 'ok', message: 'No transaction is open.', value: null }
+  if (oldestTransaction === undefined)
+    return { ...base, level: 'ok', message: 'No transaction is open.', value: null }
   const { id, ageMs, state, count } = oldestTransaction
   const level = levelAbove(ageMs, thresholds.transactionAgeWarnMs, thresholds.transactionAgeFailMs)
   const advice =

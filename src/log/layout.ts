@@ -14,10 +14,15 @@ export const QUARANTINE_FOLDER = 'quarantine'
 
 export const snapshotName = (through: number): string => `snapshot-${String(through).padStart(16, '0')}`
 
-/** Whether walv gives such names, to what it makes too: what it finds under others is not its own. */
+/**
+ * Whether walv gives such names, to what it makes too: what it finds under others is not its own.
+ */
 export const isSnapshotName = (name: string): boolean => /^snapshot-\d{16}(?:\.tmp)?$/.test(name)
 
-/** Through which record a snapshot reaches, by its name; the name may be of one that is being made, or that was put aside. */
+/**
+ * Through which record a snapshot reaches, by its name; the name may be of one that is being made,
+ * or that was put aside.
+ */
 export function snapshotThrough(name: string): number | undefined {
   const through = Number(/^snapshot-(\d{16})(?:\.(?:tmp|\d+))?$/.exec(name)?.[1] ?? Number.NaN)
   return through <= MAX_SEQUENCE ? through : undefined
@@ -27,7 +32,9 @@ export const segmentPath = (directory: string, number: number): string => join(d
 
 export const lockPath = (directory: string): string => join(directory, LOCK_FILE)
 
-/** Only a regular file can be locked: a pipe has no text, and a link leads to what is not the log's. */
+/**
+ * Only a regular file can be locked: a pipe has no text, and a link leads to what is not the log's.
+ */
 export const lockIsNoFile = (directory: string, cause?: unknown): WalError => {
   const file = join(directory, LOCK_FILE)
   const message = `${file} is not a regular file, so that no writer can lock the log. Nothing was changed. Move it away.`
@@ -39,7 +46,10 @@ export function refuseDirectory(path: string, cause: unknown): never {
   if (cause instanceof WalError) throw cause
   const code = (cause as NodeJS.ErrnoException).code
   if (code === 'ENOENT') {
-    throw new WalError('WALV_NO_DIRECTORY', `There is no directory ${path}. Check the path.`, { file: path, cause })
+    throw new WalError('WALV_NO_DIRECTORY', `There is no directory ${path}. Check the path.`, {
+      file: path,
+      cause,
+    })
   }
   if (code === 'ENOTDIR' || code === 'EEXIST') {
     throw new WalError(

@@ -16,8 +16,8 @@ export interface CheckpointRequest {
   /** The snapshot holds the effect of everything up to and including this sequence number. */
   readonly seq: number
   /**
-   * Writes the snapshot's files. Called once, at once; may go on while the log is appended to. What it returns is found again as
-   * `snapshot.reference.info`.
+   * Writes the snapshot's files. Called once, at once; may go on while the log is appended to. What
+   * it returns is found again as `snapshot.reference.info`.
    */
   readonly snapshot: (target: SnapshotWriter) => Promise<JsonValue>
 }
@@ -27,8 +27,8 @@ export interface ReadOptions {
   readonly from?: number | undefined
   readonly signal?: AbortSignal | undefined
   /**
-   * Vectors and data are views of the reader's own memory, which are valid until the next record is asked for: quicker, for who copies what is kept. Default false:
-   * they are the caller's own.
+   * Vectors and data are views of the reader's own memory, which are valid until the next record is
+   * asked for: quicker, for who copies what is kept. Default false: they are the caller's own.
    */
   readonly borrow?: boolean
 }
@@ -43,8 +43,9 @@ export const READ_OPTIONS: OptionNames<ReadOptions> = { from: true, signal: true
 export const REPLAY_OPTIONS: OptionNames<ReplayOptions> = { ...READ_OPTIONS, after: true }
 
 /**
- * What a durable index needs of a log. `Wal` is one; a replicated log is another. The log's order alone decides what happens: applying what
- * `replay` yields, in its order, always gives the same state.
+ * What a durable index needs of a log. `Wal` is one; a replicated log is another. The log's order
+ * alone decides what happens: applying what `replay` yields, in its order, always gives the same
+ * state.
  */
 export interface Log {
   /** −1 for an empty log. */
@@ -54,7 +55,10 @@ export interface Log {
   readonly snapshot: Snapshot | undefined
   readonly lastCheckpoint: CheckpointEntry | undefined
   append(entry: EntryInput): Promise<number>
-  /** The same, but throws at once what can be refused at once: what has been handed over without a throw has its place in the order. */
+  /**
+   * The same, but throws at once what can be refused at once: what has been handed over without a
+   * throw has its place in the order.
+   */
   submit(entry: EntryInput): Promise<number>
   appendBatch(entries: readonly EntryInput[]): Promise<number>
   begin(): Transaction
@@ -85,17 +89,23 @@ export interface RecoveryReport {
     readonly inDoubt: readonly number[]
   }
   /**
-   * Ids of transactions that committed, or were prepared, and were open where records are lost: some of their own may be among them, so nothing of them takes effect.
+   * Ids of transactions that committed, or were prepared, and were open where records are lost:
+   * some of their own may be among them, so nothing of them takes effect.
    */
   readonly incompleteTransactions: readonly number[]
   readonly checkpoints: number
-  /** Through which sequence number the verified snapshot reaches that a replay starts from; undefined without one. */
+  /**
+   * Through which sequence number the verified snapshot reaches that a replay starts from;
+   * undefined without one.
+   */
   readonly snapshotSeq: number | undefined
   readonly damage: readonly Damage[]
   /** Ranges that an earlier repair recorded as lost. */
   readonly gaps: readonly { readonly from: number; readonly through: number }[]
   readonly closedInOrder: boolean
-  /** Records at the end that no watermark covered, written again and synced before anything else. */
+  /**
+   * Records at the end that no watermark covered, written again and synced before anything else.
+   */
   readonly reproved: number
   /** Paths of what was copied or moved to `quarantine/`. */
   readonly quarantined: readonly string[]
@@ -133,8 +143,9 @@ export interface CommittedUnit {
 }
 
 /**
- * Entries that take effect together, at the place of the commit, or not at all. They are written as they come, without a sync of their own; the commit is
- * synced. What is neither committed nor prepared when the process ends is aborted by the next open.
+ * Entries that take effect together, at the place of the commit, or not at all. They are written as
+ * they come, without a sync of their own; the commit is synced. What is neither committed nor
+ * prepared when the process ends is aborted by the next open.
  */
 export interface Transaction {
   /** The sequence number of its begin. */
@@ -150,16 +161,18 @@ export interface Transaction {
    */
   append(entry: EntryInput): void
   /**
-   * First phase of two-phase commit: resolves when all entries are durable. From then on only `commit` or `abort` ends the transaction, also after a crash:
-   * it is found again in `Wal.inDoubt`.
+   * First phase of two-phase commit: resolves when all entries are durable. From then on only
+   * `commit` or `abort` ends the transaction, also after a crash: it is found again in
+   * `Wal.inDoubt`.
    */
   prepare(): Promise<void>
   /** Resolves to the commit's sequence number when the transaction is durable. */
   commit(): Promise<number>
   /**
-   * Ends the transaction without effect. One that is open ends in any case, also where a full disk or
-   * a closed log does not take the record of it: what has no end in the log has no effect, and the next
-   * opening ends it. One that is prepared ends when that record is durable, and may be tried again.
+   * Ends the transaction without effect. One that is open ends in any case, also where a full disk
+   * or a closed log does not take the record of it: what has no end in the log has no effect, and
+   * the next opening ends it. One that is prepared ends when that record is durable, and may be
+   * tried again.
    * @throws WALV_TRANSACTION_ENDED; of one that is prepared, what `commit` rejects with
    */
   abort(): Promise<void>

@@ -28,8 +28,8 @@ export interface OpenLog {
 }
 
 /**
- * Takes the lock, recovers the log, and makes it ready to go on. Without success the lock is given back, once whatever
- * was begun has come to its end.
+ * Takes the lock, recovers the log, and makes it ready to go on. Without success the lock is given
+ * back, once whatever was begun has come to its end.
  */
 export async function openForWriting(
   settings: WalSettings,
@@ -48,7 +48,10 @@ export async function openForWriting(
   }
 }
 
-/** Nothing of ours is put into a directory that is refused: only a log of this format has a lock file. */
+/**
+ * Nothing of ours is put into a directory that is refused: only a log of this format has a lock
+ * file.
+ */
 async function refuseUnlockable({ disk, directory }: WalSettings): Promise<void> {
   const entries = await disk.list(directory).catch((error) => refuseDirectory(directory, error))
   if (!entries.some(({ name }) => name === LOCK_FILE)) await readDirectory(disk, directory)
@@ -72,8 +75,17 @@ async function startWriting(
   const isEvidence = (name: string): boolean =>
     damaged.has(name) || (!isWhole && analysis.supersededSegments.includes(name))
   const { endSeq: nextSeq, tally } = analysis
-  const start = { lock, logId, segment, previous: header.previous, offset, nextSeq, lastTimestamp: tally.lastTimestamp }
-  // The writer and the table need each other: the writer tells of refusals only once it has been appended to.
+  const start = {
+    lock,
+    logId,
+    segment,
+    previous: header.previous,
+    offset,
+    nextSeq,
+    lastTimestamp: tally.lastTimestamp,
+  }
+  // The writer and the table need each other: the writer tells of refusals only once it has been
+  // appended to.
   let transactions: TransactionTable
   const writer = new GroupCommit(settings, segments, start, (seq) => transactions.refusedFrom(seq))
   const open = [...tally.transactions.open.values()]
@@ -85,7 +97,8 @@ async function startWriting(
   try {
     await removeLeftovers(settings, superseded, isEvidence)
     const { checkpoints: found } = recovered
-    // Where records are lost, a checkpoint may be among them, and its snapshot may be all that is left of them. Else one that no checkpoint names is of one that never came to be.
+    // Where records are lost, a checkpoint may be among them, and its snapshot may be all that is
+    // left of them. Else one that no checkpoint names is of one that never came to be.
     const spared = isWhole ? [] : await snapshots.unnamed(found)
     const checkpoints = new Checkpoints(settings, snapshots, segments, writer, transactions, found, spared)
     const undecided = open.filter(({ prepared }) => !prepared)
@@ -103,4 +116,5 @@ const damagedFiles = ({ report }: Recovered): Set<string> =>
   new Set(report.damage.filter((each) => !isHarmless(each)).map(({ file }) => file))
 
 /** What cannot be read now may be wanted later. */
-const isHarmless = ({ acknowledged, kind }: Damage): boolean => acknowledged === false && kind !== 'unreadable'
+const isHarmless = ({ acknowledged, kind }: Damage): boolean =>
+  acknowledged === false && kind !== 'unreadable'

@@ -11,16 +11,18 @@ import type { Snapshot } from './log.ts'
 /**
  * When an append is acknowledged, and so what a crash can take.
  * - `'commit'`: when its bytes are synced. A power cut takes nothing that was acknowledged.
- * - `{ intervalMs }`: when its bytes are with the operating system, which is told to sync every so many
- *   milliseconds, under any load. A process kill takes nothing, a power cut at most what was
+ * - `{ intervalMs }`: when its bytes are with the operating system, which is told to sync every so
+ *   many milliseconds, under any load. A process kill takes nothing, a power cut at most what was
  *   acknowledged in the last `intervalMs` and the length of a sync (of two, if that is longer).
- * - `'os'`: when its bytes are with the operating system. A process kill takes nothing, a power cut whatever the system had not yet written.
+ * - `'os'`: when its bytes are with the operating system. A process kill takes nothing, a power cut
+ *   whatever the system had not yet written.
  */
 export type Durability = 'commit' | 'os' | { readonly intervalMs: number }
 
 /**
- * What opening does about damage. `'strict'`: refuses proven loss of acknowledged records. `'salvage'`: goes on with all that verifies and names the rest.
- * `'repair'`: the same, and first copies every damaged file to `quarantine/`, then writes a clean log.
+ * What opening does about damage. `'strict'`: refuses proven loss of acknowledged records.
+ * `'salvage'`: goes on with all that verifies and names the rest. `'repair'`: the same, and first
+ * copies every damaged file to `quarantine/`, then writes a clean log.
  */
 export type RecoveryPolicy = 'strict' | 'salvage' | 'repair'
 
@@ -34,35 +36,43 @@ export interface WalOptions {
   /** Default `'strict'`. */
   readonly recovery?: RecoveryPolicy
   /**
-   * Largest segment file, except for a record that needs more, and for the first after opening, which has 256 KiB; each following one is twice as large, up to this. 64 KiB to 1 GiB, default
+   * Largest segment file, except for a record that needs more, and for the first after opening,
+   * which has 256 KiB; each following one is twice as large, up to this. 64 KiB to 1 GiB, default
    * 64 MiB.
    */
   readonly segmentMaxBytes?: number
   /** A segment older than this is followed by a new one at the next append. Default: no limit. */
   readonly segmentMaxAgeMs?: number
-  /** How many checkpoints, with their snapshots and the log behind the oldest of them, are kept. 1 to 1 000, default 2. */
+  /**
+   * How many checkpoints, with their snapshots and the log behind the oldest of them, are kept. 1
+   * to 1 000, default 2.
+   */
   readonly checkpointRetention?: number
   /**
-   * Bytes appended and not yet on disk, above which an append is refused with `WALV_BACKPRESSURE`; the
-   * calls of a `DurableIndex` wait instead. What ends a transaction, and the record of a checkpoint, is
-   * never refused so. Default 64 MiB.
+   * Bytes appended and not yet on disk, above which an append is refused with `WALV_BACKPRESSURE`;
+   * the calls of a `DurableIndex` wait instead. What ends a transaction, and the record of a
+   * checkpoint, is never refused so. Default 64 MiB.
    */
   readonly maxPendingBytes?: number
-  /** A sync that takes this long or longer while appends wait for it is warned about, once per open log, as a process warning of code `WALV_SLOW_SYNC`. Default 1 000. */
+  /**
+   * A sync that takes this long or longer while appends wait for it is warned about, once per open
+   * log, as a process warning of code `WALV_SLOW_SYNC`. Default 1 000.
+   */
   readonly slowSyncMs?: number
   /**
-   * How long to wait, in milliseconds, where another has the log open for writing, before opening fails with
-   * `WALV_LOCKED`. `signal` ends the wait. Default 0.
+   * How long to wait, in milliseconds, where another has the log open for writing, before opening
+   * fails with `WALV_LOCKED`. `signal` ends the wait. Default 0.
    */
   readonly lockWaitMs?: number
   /**
-   * How long `close` waits, in milliseconds, for the function of a snapshot under way to write more of it or to end. Then
-   * it gives the checkpoint up, which rejects with `WALV_CLOSED`. Default 10 000.
+   * How long `close` waits, in milliseconds, for the function of a snapshot under way to write more
+   * of it or to end. Then it gives the checkpoint up, which rejects with `WALV_CLOSED`. Default 10
+   * 000.
    */
   readonly closeWaitMs?: number
   /**
-   * Told of the progress of opening. The total may change as more is known of the work; what is done does not
-   * go back, and is the total at the end.
+   * Told of the progress of opening. The total may change as more is known of the work; what is
+   * done does not go back, and is the total at the end.
    */
   readonly onProgress?: (bytesDone: number, bytesTotal: number) => void
   /** Ends opening early, with `WALV_ABORTED`. Nothing that the log held is lost. */
@@ -132,20 +142,30 @@ export function settingsOf(options: WalOptions): WalSettings {
     throw refused('directory', directory, 'a path')
   if (!['strict', 'salvage', 'repair'].includes(recovery))
     throw refused('recovery', recovery, "'strict', 'salvage' or 'repair'")
-  if (typeof (options.readOnly ?? false) !== 'boolean') throw refused('readOnly', options.readOnly, 'true or false')
+  if (typeof (options.readOnly ?? false) !== 'boolean')
+    throw refused('readOnly', options.readOnly, 'true or false')
   const MIB = 1024 * 1024
   return {
     directory,
     durability: durabilityOf(durability),
     recovery,
     readOnly: options.readOnly ?? false,
-    segmentMaxBytes: wholeNumber('segmentMaxBytes', options.segmentMaxBytes ?? 64 * MIB, 64 * 1024, 1024 * MIB),
+    segmentMaxBytes: wholeNumber(
+      'segmentMaxBytes',
+      options.segmentMaxBytes ?? 64 * MIB,
+      64 * 1024,
+      1024 * MIB,
+    ),
     segmentMaxAgeMs:
       options.segmentMaxAgeMs === undefined
         ? Number.POSITIVE_INFINITY
         : wholeNumber('segmentMaxAgeMs', options.segmentMaxAgeMs, 1),
     checkpointRetention: wholeNumber('checkpointRetention', options.checkpointRetention ?? 2, 1, 1_000),
-    maxPendingBytes: wholeNumber('maxPendingBytes', options.maxPendingBytes ?? DEFAULT_MAX_PENDING_BYTES, 1024),
+    maxPendingBytes: wholeNumber(
+      'maxPendingBytes',
+      options.maxPendingBytes ?? DEFAULT_MAX_PENDING_BYTES,
+      1024,
+    ),
     slowSyncMs: wholeNumber('slowSyncMs', options.slowSyncMs ?? 1_000, 1),
     lockWaitMs: wholeNumber('lockWaitMs', options.lockWaitMs ?? 0, 0),
     closeWaitMs: wholeNumber('closeWaitMs', options.closeWaitMs ?? DEFAULT_CLOSE_WAIT_MS, 0, MAX_TIMER_MS),
@@ -177,7 +197,12 @@ function durabilityOf(durability: Durability): Durability {
 }
 
 /** @throws WALV_INVALID_OPTION */
-export function wholeNumber(name: string, value: unknown, min: number, max: number = Number.MAX_SAFE_INTEGER): number {
+export function wholeNumber(
+  name: string,
+  value: unknown,
+  min: number,
+  max: number = Number.MAX_SAFE_INTEGER,
+): number {
   const fits = typeof value === 'number' && Number.isSafeInteger(value) && value >= min && value <= max
   if (!fits) throw refused(name, value, `a whole number from ${min} to ${max}`)
   return value
@@ -188,11 +213,15 @@ const refused = (name: string, value: unknown, accepted: string): WalError =>
 
 /** Of whoever opens a log and knows what is in its records and snapshots. */
 export interface ContentRules {
-  /** Told what vectors the log says that it holds, before anything is changed; undefined where it does not say. Throws to refuse the log. */
+  /**
+   * Told what vectors the log says that it holds, before anything is changed; undefined where it
+   * does not say. Throws to refuse the log.
+   */
   accept?(found: IndexIdentity | undefined): void
   /**
-   * Tries a snapshot whose hashes are right by what it holds. Answers whether that was proved, or false where
-   * nothing is known of it; `problem` if it is not what was saved, so that another has to be used.
+   * Tries a snapshot whose hashes are right by what it holds. Answers whether that was proved, or
+   * false where nothing is known of it; `problem` if it is not what was saved, so that another has
+   * to be used.
    */
   tryOut(snapshot: Snapshot): Promise<boolean | { readonly problem: string }>
 }

@@ -8,9 +8,10 @@ import { QUARANTINE_FOLDER } from './layout.ts'
 const PIECE_BYTES = 1024 * 1024
 
 /**
- * Moves a file or folder of a log to `quarantine/`, where it can still be looked at; durable when this resolves. Where it cannot be renamed, as `quarantine/` is on another
- * file system, it is copied, the copy is synced and compared, and only then it is removed.
- * `gone` is told when nothing is under its old name any more, also if that is not durable yet.
+ * Moves a file or folder of a log to `quarantine/`, where it can still be looked at; durable when
+ * this resolves. Where it cannot be renamed, as `quarantine/` is on another file system, it is
+ * copied, the copy is synced and compared, and only then it is removed. `gone` is told when nothing
+ * is under its old name any more, also if that is not durable yet.
  * @returns its new path; undefined if it is not there
  */
 export async function moveToQuarantine(
@@ -45,7 +46,8 @@ export async function moveToQuarantine(
 }
 
 /**
- * Copies a file of a log to `quarantine/`, durably and whole or not at all. Where an earlier attempt left a copy of the same, that is the one.
+ * Copies a file of a log to `quarantine/`, durably and whole or not at all. Where an earlier
+ * attempt left a copy of the same, that is the one.
  * @returns its path
  */
 export async function copyToQuarantine(disk: Disk, directory: string, name: string): Promise<string> {
@@ -100,7 +102,8 @@ async function copyInto(disk: Disk, from: string, target: string, kind: DiskEntr
 async function copy(disk: Disk, from: string, to: string, kind: DiskEntry['kind']): Promise<void> {
   if (kind !== 'directory') return copyFile(disk, from, to)
   await disk.makeDirectory(to)
-  for (const entry of await disk.list(from)) await copy(disk, join(from, entry.name), join(to, entry.name), entry.kind)
+  for (const entry of await disk.list(from))
+    await copy(disk, join(from, entry.name), join(to, entry.name), entry.kind)
   await disk.syncDirectory(to)
 }
 
@@ -139,7 +142,10 @@ async function haveSameContent(disk: Disk, one: string, other: string): Promise<
   }
 }
 
-/** A file in pieces of 1 MiB, each with memory of its own. The last one is shorter, and may be empty. */
+/**
+ * A file in pieces of 1 MiB, each with memory of its own. The last one is shorter, and may be
+ * empty.
+ */
 async function* piecesOf(disk: Disk, path: string): AsyncGenerator<Buffer, undefined, void> {
   const file = await disk.open(path, 'read')
   try {

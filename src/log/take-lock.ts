@@ -6,7 +6,10 @@ import { DirectoryLock } from './directory-lock.ts'
 import { lockIsNoFile, lockPath, refuseDirectory } from './layout.ts'
 import type { WalSettings } from './options.ts'
 
-/** As much of each thing that a holder says of itself is repeated; names of machines have 64 at most. */
+/**
+ * As much of each thing that a holder says of itself is repeated; names of machines have 64 at
+ * most.
+ */
 const OWNER_CHARACTERS = 64
 /** How long to wait before asking again for a lock that somebody holds. */
 const RETRY_MS = 50

@@ -49,9 +49,9 @@ export interface WalStats {
   /** When the last checkpoint was taken, in milliseconds since the epoch; undefined without one. */
   readonly lastCheckpointAt: number | undefined
   /**
-   * Milliseconds since the last checkpoint; undefined without one. Setting the clock does not change
-   * it. Of a checkpoint from before opening it is the clock that tells, if that says more than how
-   * long the log has been open.
+   * Milliseconds since the last checkpoint; undefined without one. Setting the clock does not
+   * change it. Of a checkpoint from before opening it is the clock that tells, if that says more
+   * than how long the log has been open.
    */
   readonly checkpointAgeMs: number | undefined
   readonly poisoned: boolean
@@ -60,14 +60,15 @@ export interface WalStats {
   readonly lastUpkeepError: string | undefined
 }
 
-const READ_AGAIN = 'Read again, from the oldest record that is kept (without `from`), or replay from the last snapshot.'
+const READ_AGAIN =
+  'Read again, from the oldest record that is kept (without `from`), or replay from the last snapshot.'
 /** What was listed when it was opened is all that it ever reads. */
 const OPEN_AGAIN =
   'This log was opened read-only, and lists what was there then: open it again, and read from the oldest record or the last snapshot.'
 
 /**
- * A write-ahead log in a directory. Every append is acknowledged only when it is durable at the level asked for. One process writes; any number may read
- * beside it with `readOnly`.
+ * A write-ahead log in a directory. Every append is acknowledged only when it is durable at the
+ * level asked for. One process writes; any number may read beside it with `readOnly`.
  */
 export class Wal implements Log {
   /** What opening found and did. */
@@ -97,15 +98,20 @@ export class Wal implements Log {
   }
 
   /**
-   * Opens a log, which is recovering it: reads and verifies all of it, cuts a torn tail, proves anew what no watermark covers. Refuses what it cannot prove.
-   * @throws WALV_INVALID_OPTION, WALV_NO_DIRECTORY, WALV_NOT_A_DIRECTORY, WALV_PERMISSION, WALV_LOCKED, WALV_DAMAGED, WALV_V1_DIRECTORY,
-   * WALV_UNSUPPORTED_VERSION, WALV_UNSUPPORTED_FEATURE, WALV_DISK_FULL, WALV_IO, WALV_ABORTED
+   * Opens a log, which is recovering it: reads and verifies all of it, cuts a torn tail, proves
+   * anew what no watermark covers. Refuses what it cannot prove.
+   * @throws WALV_INVALID_OPTION, WALV_NO_DIRECTORY, WALV_NOT_A_DIRECTORY, WALV_PERMISSION,
+   * WALV_LOCKED, WALV_DAMAGED, WALV_V1_DIRECTORY, WALV_UNSUPPORTED_VERSION,
+   * WALV_UNSUPPORTED_FEATURE, WALV_DISK_FULL, WALV_IO, WALV_ABORTED
    */
   static async open(options: WalOptions): Promise<Wal> {
     return Wal.openWith(options)
   }
 
-  /** @internal For who knows what the snapshots hold: one whose content is wrong is treated as one whose hash fails. */
+  /**
+   * @internal For who knows what the snapshots hold: one whose content is wrong is treated as one
+   * whose hash fails.
+   */
   static async openWith(options: WalOptions, content?: ContentRules): Promise<Wal> {
     const checked = settingsOf(options)
     const settings = { ...checked, directory: resolve(checked.directory), content }
@@ -121,7 +127,8 @@ export class Wal implements Log {
     const snapshots = new SnapshotStore(settings.disk, settings.directory)
     try {
       settings.signal?.throwIfAborted()
-      if (settings.readOnly) return new Wal(settings, await recover(settings, snapshots), snapshots, undefined)
+      if (settings.readOnly)
+        return new Wal(settings, await recover(settings, snapshots), snapshots, undefined)
       const { recovered, writing } = await openForWriting(settings, snapshots)
       return new Wal(settings, recovered, snapshots, writing)
     } catch (error) {
@@ -138,7 +145,10 @@ export class Wal implements Log {
     return (this.#writing?.writer.nextSeq ?? this.#recovered.analysis.endSeq) - 1
   }
 
-  /** The last sequence number known to be on stable storage; −1 if there is none. Read-only: the last that a watermark in the log covers. */
+  /**
+   * The last sequence number known to be on stable storage; −1 if there is none. Read-only: the
+   * last that a watermark in the log covers.
+   */
   get durableSeq(): number {
     return (this.#writing?.writer.durableBefore ?? this.#recovered.analysis.durableBefore) - 1
   }
@@ -160,9 +170,11 @@ export class Wal implements Log {
   }
 
   /**
-   * Logs an entry; resolves to its sequence number when it is durable. Rejected, it was not logged, unless the error's `fate` is `unknown`.
-   * @throws WALV_INVALID_ENTRY, WALV_INVALID_ID, WALV_INVALID_VECTOR, WALV_INVALID_METADATA, WALV_LIMIT, WALV_BACKPRESSURE, WALV_DISK_FULL,
-   * WALV_IO, WALV_POISONED, WALV_CLOSED, WALV_READ_ONLY
+   * Logs an entry; resolves to its sequence number when it is durable. Rejected, it was not logged,
+   * unless the error's `fate` is `unknown`.
+   * @throws WALV_INVALID_ENTRY, WALV_INVALID_ID, WALV_INVALID_VECTOR, WALV_INVALID_METADATA,
+   * WALV_LIMIT, WALV_BACKPRESSURE, WALV_DISK_FULL, WALV_IO, WALV_POISONED, WALV_CLOSED,
+   * WALV_READ_ONLY
    */
   append(entry: EntryInput): Promise<number> {
     try {
@@ -172,7 +184,10 @@ export class Wal implements Log {
     }
   }
 
-  /** The same, but throws at once what can be refused at once: what has been handed over without a throw has its place in the order. */
+  /**
+   * The same, but throws at once what can be refused at once: what has been handed over without a
+   * throw has its place in the order.
+   */
   submit(entry: EntryInput): Promise<number> {
     return this.#writable().writer.append(encodableInput(entry))
   }
@@ -182,15 +197,19 @@ export class Wal implements Log {
     return this.submit({ type: 'batch', entries })
   }
 
-  /** Begins a transaction. @throws WALV_LIMIT, WALV_CLOSED, WALV_READ_ONLY, WALV_POISONED, WALV_BACKPRESSURE */
+  /**
+   * Begins a transaction. @throws WALV_LIMIT, WALV_CLOSED, WALV_READ_ONLY, WALV_POISONED,
+   * WALV_BACKPRESSURE
+   */
   begin(): Transaction {
     return this.#writable().transactions.begin()
   }
 
   /**
-   * The acknowledged records from `from` on, in order, each verified as it is read, up to what is there when reading begins. Memory is bounded.
-   * Without `from`, from the oldest that is kept.
-   * @throws WALV_SEQUENCE_TRIMMED if `from` is no longer kept, WALV_DAMAGED where records are lost (unless opened with `'salvage'`)
+   * The acknowledged records from `from` on, in order, each verified as it is read, up to what is
+   * there when reading begins. Memory is bounded. Without `from`, from the oldest that is kept.
+   * @throws WALV_SEQUENCE_TRIMMED if `from` is no longer kept, WALV_DAMAGED where records are lost
+   * (unless opened with `'salvage'`)
    */
   read(options: ReadOptions = {}): AsyncGenerator<WalRecord, void, void> {
     this.#needOpen()
@@ -208,14 +227,22 @@ export class Wal implements Log {
     const durableBefore = this.durableSeq + 1
     const { signal, borrow = false } = options
     const again = this.#writing ? READ_AGAIN : OPEN_AGAIN
-    const items = readItems(this.#settings.disk, extents, { from, before, durableBefore, signal, borrow, again })
+    const items = readItems(this.#settings.disk, extents, {
+      from,
+      before,
+      durableBefore,
+      signal,
+      borrow,
+      again,
+    })
     return this.#readers.add(new RecordReader(items, this.directory, this.#settings.recovery === 'salvage'))
   }
 
   /**
-   * What takes effect, in the order in which it does: single entries and batches at their place, a transaction's entries at its commit, nothing of one that did not
-   * commit. With `after`, only what takes effect behind that sequence number; `from` is where reading has to begin for that, by default the same place (or what
-   * `lastCheckpoint.replayFrom` says).
+   * What takes effect, in the order in which it does: single entries and batches at their place, a
+   * transaction's entries at its commit, nothing of one that did not commit. With `after`, only
+   * what takes effect behind that sequence number; `from` is where reading has to begin for that,
+   * by default the same place (or what `lastCheckpoint.replayFrom` says).
    */
   replay(options: ReplayOptions = {}): AsyncGenerator<CommittedUnit, void, void> {
     checkOptions('replay', options, REPLAY_OPTIONS)
@@ -233,9 +260,11 @@ export class Wal implements Log {
   }
 
   /**
-   * Takes a checkpoint: writes the snapshot, syncs, verifies and names it, logs that, and only then lets go of older snapshots and of what of the log nothing kept
-   * needs any more. Resolves when the checkpoint is durable. Appends go on meanwhile.
-   * @throws WALV_CHECKPOINT, WALV_DISK_FULL, WALV_IO, WALV_CLOSED, WALV_READ_ONLY; whatever `snapshot` throws
+   * Takes a checkpoint: writes the snapshot, syncs, verifies and names it, logs that, and only then
+   * lets go of older snapshots and of what of the log nothing kept needs any more. Resolves when
+   * the checkpoint is durable. Appends go on meanwhile.
+   * @throws WALV_CHECKPOINT, WALV_DISK_FULL, WALV_IO, WALV_CLOSED, WALV_READ_ONLY; whatever
+   * `snapshot` throws
    */
   async checkpoint(request: CheckpointRequest): Promise<CheckpointEntry> {
     const { checkpoints } = this.#writable()
@@ -257,7 +286,9 @@ export class Wal implements Log {
     return this.#writable().writer.drained()
   }
 
-  /** Resolves when everything appended so far is on stable storage, whatever the durability level. */
+  /**
+   * Resolves when everything appended so far is on stable storage, whatever the durability level.
+   */
   async flush(): Promise<void> {
     return this.#writable().writer.flush()
   }
@@ -290,7 +321,8 @@ export class Wal implements Log {
   }
 
   /**
-   * Whether the log is well, check by check, each with what to do where it is not. Reads no record and writes nothing.
+   * Whether the log is well, check by check, each with what to do where it is not. Reads no record
+   * and writes nothing.
    * @throws WALV_INVALID_OPTION, WALV_CLOSED
    */
   async health(options: HealthOptions = {}): Promise<Health> {
@@ -326,8 +358,9 @@ export class Wal implements Log {
   }
 
   /**
-   * Ends what is being read, waits for a checkpoint under way (see `closeWaitMs`), flushes, says in the log that it was
-   * closed in order, and gives the directory free. Calling it again is harmless.
+   * Ends what is being read, waits for a checkpoint under way (see `closeWaitMs`), flushes, says in
+   * the log that it was closed in order, and gives the directory free. Calling it again is
+   * harmless.
    */
   close(): Promise<void> {
     this.#closing ??= this.#close().finally(() => {
@@ -382,7 +415,10 @@ export class Wal implements Log {
   }
 }
 
-async function* until(records: AsyncIterable<WalRecord>, through: number): AsyncGenerator<WalRecord, void, void> {
+async function* until(
+  records: AsyncIterable<WalRecord>,
+  through: number,
+): AsyncGenerator<WalRecord, void, void> {
   for await (const record of records) {
     if (record.seq > through) return
     yield record

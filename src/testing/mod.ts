@@ -8,5 +8,11 @@ export type { Choose, CrashChoice, UnsyncedChange } from './disk/crash-choice.ts
 export type { Fault, Operation, OperationHook } from './disk/operations.ts'
 export { type CrashState, SimulatedDisk, type SimulatedDiskOptions } from './disk/simulated-disk.ts'
 export { type SimulatedFs, simulatedFs } from './disk/simulated-fs.ts'
-export { type Exploration, type ExploreOptions, explore, type PowerCut, type Violation } from './explore/explore.ts'
+export {
+  type Exploration,
+  type ExploreOptions,
+  explore,
+  type PowerCut,
+  type Violation,
+} from './explore/explore.ts'
 export { Random } from './random.ts'

@@ -1,4 +1,7 @@
-/** A small seeded generator (splitmix32): equal seeds give equal sequences on every platform and release. */
+/**
+ * A small seeded generator (splitmix32): equal seeds give equal sequences on every platform and
+ * release.
+ */
 export class Random {
   #state: number
 

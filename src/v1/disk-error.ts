@@ -1,7 +1,10 @@
 import { codeOf } from '../disk/io-error.ts'
 import { WalError } from '../errors.ts'
 
-/** Passes a `WalError` on and makes one of an error of the operating system; `doing` completes "… failed". */
+/**
+ * Passes a `WalError` on and makes one of an error of the operating system; `doing` completes "…
+ * failed".
+ */
 export function diskError(cause: unknown, doing: string, file: string): WalError {
   if (cause instanceof WalError) return cause
   const system = cause as NodeJS.ErrnoException

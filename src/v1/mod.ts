@@ -1,4 +1,7 @@
-/** Format v1, the original's: reading, recovering, writing, converting. Numbers of 64 bits are bigints. */
+/**
+ * Format v1, the original's: reading, recovering, writing, converting. Numbers of 64 bits are
+ * bigints.
+ */
 
 export { type ConvertOptions, type ConvertReport, convertToV1, convertToV2 } from './convert/convert.ts'
 export * from './format/entry.ts'

@@ -13,15 +13,19 @@ import { encodeV1Header, isV1SegmentName, V1_FRAME_BYTES, v1SegmentName } from '
 const BUFFER_BYTES = 1024 * 1024
 
 export interface V1WriterOptions {
-  /** A file is followed by another before it grows beyond this; a longer record has a file to itself. Default 100 MiB, as in the original. */
+  /**
+   * A file is followed by another before it grows beyond this; a longer record has a file to
+   * itself. Default 100 MiB, as in the original.
+   */
   readonly maxFileBytes?: number
 }
 
 const V1_WRITER_OPTIONS: OptionNames<V1WriterOptions> = { maxFileBytes: true }
 
 /**
- * Writes a directory that the original reads. Nothing is durable, and nothing need be in a file, before `close` has resolved. Calls take effect in
- * the order in which they are made; after one has failed, all fail.
+ * Writes a directory that the original reads. Nothing is durable, and nothing need be in a file,
+ * before `close` has resolved. Calls take effect in the order in which they are made; after one has
+ * failed, all fail.
  */
 export class V1Writer {
   readonly #disk: Disk
@@ -45,8 +49,10 @@ export class V1Writer {
   }
 
   /**
-   * Begins a log in `directory`, which is made if it is missing (its parent must be there) and must not hold one already.
-   * @throws WALV_INVALID_OPTION, WALV_NO_DIRECTORY, WALV_NOT_A_DIRECTORY, WALV_PERMISSION, WALV_DISK_FULL, WALV_IO
+   * Begins a log in `directory`, which is made if it is missing (its parent must be there) and must
+   * not hold one already.
+   * @throws WALV_INVALID_OPTION, WALV_NO_DIRECTORY, WALV_NOT_A_DIRECTORY, WALV_PERMISSION,
+   * WALV_DISK_FULL, WALV_IO
    */
   static async create(disk: Disk, directory: string, options: V1WriterOptions = {}): Promise<V1Writer> {
     checkOptions('V1Writer.create', options, V1_WRITER_OPTIONS)
@@ -66,14 +72,18 @@ export class V1Writer {
 
   /**
    * Appends an entry under a number of the caller's, which is not checked against those before.
-   * @throws WALV_INVALID_ENTRY for what v1 cannot hold, see `encodeV1Entry`; then nothing is written and the writer goes on
+   * @throws WALV_INVALID_ENTRY for what v1 cannot hold, see `encodeV1Entry`; then nothing is
+   * written and the writer goes on
    * @throws WALV_CLOSED, WALV_PERMISSION, WALV_DISK_FULL, WALV_IO
    */
   async append(seq: bigint, entry: V1Entry): Promise<void> {
     return this.writeFrame(seq, encodeV1Entry(entry))
   }
 
-  /** Appends a record with a payload that is encoded already. It must not be changed before the call has resolved. Throws as `append` does. */
+  /**
+   * Appends a record with a payload that is encoded already. It must not be changed before the call
+   * has resolved. Throws as `append` does.
+   */
   async writeFrame(seq: bigint, payload: Uint8Array): Promise<void> {
     if (typeof seq !== 'bigint' || seq < 0n || seq > MAX_V1_INTEGER) {
       throw refusal(`its sequence number is ${echo(seq)}, not a bigint of 0 to 2^64 - 1`)
@@ -85,7 +95,10 @@ export class V1Writer {
     return this.#enqueue(() => this.#write(seq, payload))
   }
 
-  /** Writes what is left and makes files and names durable. Closes the file in any case. Calling it again gives the same answer. */
+  /**
+   * Writes what is left and makes files and names durable. Closes the file in any case. Calling it
+   * again gives the same answer.
+   */
   close(): Promise<void> {
     this.#closing ??= this.#enqueue(() =>
       this.#finishFile().then(() => this.#disk.syncDirectory(this.#directory)),
@@ -145,7 +158,10 @@ export class V1Writer {
     this.#file = undefined
   }
 
-  /** Files are named by the second: one begun in a second that is taken gets the next, so that the names stay in writing order. */
+  /**
+   * Files are named by the second: one begun in a second that is taken gets the next, so that the
+   * names stay in writing order.
+   */
   async #openNext(): Promise<void> {
     this.#seconds = Math.max(Math.floor(epochMs() / 1000), this.#seconds + 1)
     this.#path = join(this.#directory, v1SegmentName(this.#seconds))
@@ -176,5 +192,8 @@ async function prepareDirectory(disk: Disk, directory: string): Promise<void> {
 }
 
 function refusal(problem: string): WalError {
-  return new WalError('WALV_INVALID_ENTRY', `Format v1 cannot hold this record: ${problem}. Nothing was written.`)
+  return new WalError(
+    'WALV_INVALID_ENTRY',
+    `Format v1 cannot hold this record: ${problem}. Nothing was written.`,
+  )
 }

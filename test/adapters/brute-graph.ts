@@ -39,7 +39,8 @@ export class BruteGraph implements Graph {
   }
 }
 
-const distance = (a: readonly number[], b: Float32Array): number => a.reduce((sum, x, at) => sum + (x - b[at]!) ** 2, 0)
+const distance = (a: readonly number[], b: Float32Array): number =>
+  a.reduce((sum, x, at) => sum + (x - b[at]!) ** 2, 0)
 
 export const bruteEngine: GraphEngine = {
   kind: 'brute',

@@ -19,12 +19,14 @@ const HNSWLIB: HnswlibOptions[] = [
 
 for (const options of USEARCH) {
   describe(`usearch(${JSON.stringify(options)})`, () => {
-    for (const { name, run } of vectorIndexConformance(() => usearch(options), { minRecall: 0.95 })) test(name, run)
+    for (const { name, run } of vectorIndexConformance(() => usearch(options), { minRecall: 0.95 }))
+      test(name, run)
   })
 }
 
 for (const options of HNSWLIB) {
   describe(`hnswlib(${JSON.stringify(options)})`, () => {
-    for (const { name, run } of vectorIndexConformance(() => hnswlib(options), { minRecall: 0.95 })) test(name, run)
+    for (const { name, run } of vectorIndexConformance(() => hnswlib(options), { minRecall: 0.95 }))
+      test(name, run)
   })
 }

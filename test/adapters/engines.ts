@@ -52,7 +52,9 @@ const PACKAGES: Readonly<Record<string, Record<string, Native>>> = Object.fromEn
   Object.values(ENGINES).map(({ package: name }) => [name, require(name)]),
 )
 
-/** Counts the calls of a native method, of indexes that are made from now on until the test ends. */
+/**
+ * Counts the calls of a native method, of indexes that are made from now on until the test ends.
+ */
 export function countCalls(t: TestContext, engine: Engine, method: string): { calls: number } {
   const counter = { calls: 0 }
   const before: Record<string, Native> = require(engine.package)
@@ -84,7 +86,10 @@ export class Twins {
   readonly index: VectorIndex
   readonly exact: VectorIndex
 
-  constructor(index: VectorIndex, exact: VectorIndex = flat({ dimensions: index.dimensions, metric: index.metric })) {
+  constructor(
+    index: VectorIndex,
+    exact: VectorIndex = flat({ dimensions: index.dimensions, metric: index.metric }),
+  ) {
     this.index = index
     this.exact = exact
   }
@@ -102,7 +107,9 @@ export class Twins {
     let found = 0
     let wanted = 0
     for (const query of queries) {
-      const expected = new Map((await this.exact.search(query, 10, accept)).map((hit) => [hit.label, hit.distance]))
+      const expected = new Map(
+        (await this.exact.search(query, 10, accept)).map((hit) => [hit.label, hit.distance]),
+      )
       const hits = await this.index.search(query, 10, accept)
       found += hits.filter(({ label, distance }) => expected.get(label) === distance).length
       wanted += expected.size

@@ -1,4 +1,7 @@
-/** What is walv's own in an adapter, with a graph that finds everything: whatever is missing then is missing by its fault. */
+/**
+ * What is walv's own in an adapter, with a graph that finds everything: whatever is missing then is
+ * missing by its fault.
+ */
 import assert from 'node:assert/strict'
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -11,7 +14,8 @@ import { Random, vectorIndexConformance } from '../../src/testing/mod.ts'
 import { BruteGraph, bruteEngine } from './brute-graph.ts'
 import { saved, Twins, vectorsOf } from './engines.ts'
 
-const make = (dimensions = 4, metric: Metric = 'l2'): GraphIndex => new GraphIndex(bruteEngine, dimensions, metric)
+const make = (dimensions = 4, metric: Metric = 'l2'): GraphIndex =>
+  new GraphIndex(bruteEngine, dimensions, metric)
 
 describe('over a graph that finds everything', () => {
   for (const { name, run } of vectorIndexConformance(() => make())) test(name, run)

@@ -1,4 +1,7 @@
-/** Inserts words into a durable usearch index, tells each acknowledgement, and goes on until it is killed. */
+/**
+ * Inserts words into a durable usearch index, tells each acknowledgement, and goes on until it is
+ * killed.
+ */
 import { usearch } from '../../src/adapters/usearch.ts'
 import { DurableIndex } from '../../src/mod.ts'
 import { killVector } from './kill-vector.ts'

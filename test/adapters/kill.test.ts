@@ -68,5 +68,7 @@ test('everything acknowledged is there after each kill, and found; temporary fil
   assert.ok(checkpoints >= ROUNDS, `${checkpoints} checkpoints were taken`)
   assert.ok(fromSnapshot > 300, `${fromSnapshot} vectors came from a snapshot`)
   assert.deepEqual(warnings, [])
-  t.diagnostic(`${acknowledged.size} acknowledged, ${checkpoints} checkpoints, ${fromSnapshot} from a snapshot`)
+  t.diagnostic(
+    `${acknowledged.size} acknowledged, ${checkpoints} checkpoints, ${fromSnapshot} from a snapshot`,
+  )
 })

@@ -1,4 +1,7 @@
-/** What a user is told whose package cannot be used: in a folder of its own, where npm's packages are what the test puts there. */
+/**
+ * What a user is told whose package cannot be used: in a folder of its own, where npm's packages
+ * are what the test puts there.
+ */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { cp, mkdir, writeFile } from 'node:fs/promises'
@@ -46,7 +49,10 @@ async function refusalIn(t: TestContext, packages: Packages) {
 
 test('an engine that is not installed is named, with the line that installs it; walv loads without', async (t) => {
   assert.deepEqual(await refusalIn(t, {}), [
-    ['WALV_ENGINE', 'walv/usearch needs the package usearch, which is not installed. Run: npm install usearch@2.26.2'],
+    [
+      'WALV_ENGINE',
+      'walv/usearch needs the package usearch, which is not installed. Run: npm install usearch@2.26.2',
+    ],
     [
       'WALV_ENGINE',
       'walv/hnswlib needs the package hnswlib-node, which is not installed. Run: npm install hnswlib-node@3.0.0',
@@ -74,7 +80,10 @@ test('an engine whose native part does not load says why, and what builds it', a
   const told = await refusalIn(t, { usearch: ['2.30.0', broken], 'hnswlib-node': ['3.0.1', broken] })
   for (const [code, message] of told) {
     assert.equal(code, 'WALV_ENGINE')
-    assert.match(message, /does not load on Node v\d+\S+, \w+-\w+: Could not locate the bindings file\. .* npm rebuild/)
+    assert.match(
+      message,
+      /does not load on Node v\d+\S+, \w+-\w+: Could not locate the bindings file\. .* npm rebuild/,
+    )
   }
 })
 
@@ -96,7 +105,8 @@ test('a @langchain/core that will not do is refused before a store is opened', a
     await WalvVectorStore.open({}, { directory: './data' }).catch(told)
     try { new WalvVectorStore({}, {}) } catch (error) { told(error) }
     console.log(existsSync('./data'))`
-  const core = 'exports.Document = exports.VectorStore = class {}; exports.maximalMarginalRelevance = () => []'
+  const core =
+    'exports.Document = exports.VectorStore = class {}; exports.maximalMarginalRelevance = () => []'
   for (const version of ['0.2.36', '2.0.0-rc.1']) {
     const wanted = `walv/langchain needs @langchain/core 0.3.0 or newer, before 2.0.0, and ${version} is installed.`
     const line = `WALV_ENGINE ${wanted} Run: npm install @langchain/core@1.4.0\n`
@@ -108,9 +118,18 @@ test('bad options are refused by name, value and accepted range', () => {
   const refused = (make: (options: never) => unknown, options: object, message: RegExp): void =>
     assert.throws(() => make(options as never), { code: 'WALV_INVALID_OPTION', message })
   for (const make of [usearch, hnswlib]) {
-    for (const dimensions of [0, 0.5, 65_536, undefined]) refused(make, { dimensions }, /dimensions must be an integer/)
-    refused(make, { dimensions: 3, metric: 'euclid' }, /metric must be one of cosine, l2, ip, and it is "euclid"/)
-    refused(make, { dimensions: 3, metrics: 'l2' }, /has no option "metrics"\. There are: dimensions, metric, /)
+    for (const dimensions of [0, 0.5, 65_536, undefined])
+      refused(make, { dimensions }, /dimensions must be an integer/)
+    refused(
+      make,
+      { dimensions: 3, metric: 'euclid' },
+      /metric must be one of cosine, l2, ip, and it is "euclid"/,
+    )
+    refused(
+      make,
+      { dimensions: 3, metrics: 'l2' },
+      /has no option "metrics"\. There are: dimensions, metric, /,
+    )
   }
   refused(usearch, { dimensions: 3, quantization: 'i8' }, /quantization must be one of f32, bf16, f16/)
   refused(usearch, { dimensions: 3, connectivity: 1 }, /connectivity must be a whole number from 2 to 256/)

@@ -1,4 +1,7 @@
-/** How much of what is nearest the adapters find, among the 10 000 words of the demo. docs/adapters.md has the figures. */
+/**
+ * How much of what is nearest the adapters find, among the 10 000 words of the demo.
+ * docs/adapters.md has the figures.
+ */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { demoWords } from '../../src/cli/demo/words.ts'
@@ -23,7 +26,8 @@ test('the recall of every adapter, new, from a snapshot, with filters', async (t
       'filter 1 in 500': await twins.recall(queries, (label) => label % 500 === 0),
     }
     t.diagnostic(`${kind}: ${JSON.stringify(recalls)}`)
-    for (const [what, recall] of Object.entries(recalls)) assert.ok(recall >= MIN_RECALL, `${kind}, ${what}: ${recall}`)
+    for (const [what, recall] of Object.entries(recalls))
+      assert.ok(recall >= MIN_RECALL, `${kind}, ${what}: ${recall}`)
     assert.equal(recalls['filter 1 in 500'], 1)
   }
 })

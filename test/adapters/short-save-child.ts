@@ -1,4 +1,7 @@
-/** Takes a checkpoint where the engine's file may not become as long as it would be; the log itself is in memory. Ends with 0 if that failed by name, and nothing else did. */
+/**
+ * Takes a checkpoint where the engine's file may not become as long as it would be; the log itself
+ * is in memory. Ends with 0 if that failed by name, and nothing else did.
+ */
 import assert from 'node:assert/strict'
 import { DurableIndex } from '../../src/mod.ts'
 import { SimulatedDisk } from '../../src/testing/mod.ts'

@@ -1,4 +1,7 @@
-/** What engines do to those who trust them, one trap after the other; every adapter has to avoid each. */
+/**
+ * What engines do to those who trust them, one trap after the other; every adapter has to avoid
+ * each.
+ */
 import assert from 'node:assert/strict'
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
@@ -95,7 +98,10 @@ for (const [kind, engine] of Object.entries(ENGINES)) {
         assert.ok(hits.every((hit) => contents.has(hit.label)))
         if (hits.some((hit) => hit.label === known && Math.abs(hit.distance) < 1e-6)) found++
       }
-      assert.ok(found >= contents.size * 0.99, `${found} of ${contents.size} are found under their own vectors`)
+      assert.ok(
+        found >= contents.size * 0.99,
+        `${found} of ${contents.size} are found under their own vectors`,
+      )
     })
 
     test('the engine sees no file whose hash is not that of the checkpoint', async (t) => {
@@ -206,7 +212,8 @@ for (const [kind, engine] of Object.entries(ENGINES)) {
         twins.set(400, Float32Array.of(1, 2, 3, 4))
         assert.ok((await twins.recall([...vectorsOf(4, 30, 2), ...queries])) > 0.95, metric)
         const copy = await loaded(make({ dimensions: 4, metric }), await saved(twins.index))
-        for (const query of queries) assert.deepEqual(await copy.search(query, 5), await twins.exact.search(query, 5))
+        for (const query of queries)
+          assert.deepEqual(await copy.search(query, 5), await twins.exact.search(query, 5))
       }
     })
 

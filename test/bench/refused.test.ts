@@ -50,7 +50,13 @@ for (const kind of ['refused', 'not run'] as const) {
 }
 
 test('a number of a refused peer, were there one, counts for no goal and is not shown', () => {
-  const row = { scenario: 'headline', variant: 'one', peer: 'lmdb', isMarked: false, measured: [{ rate: 1234 }] }
+  const row = {
+    scenario: 'headline',
+    variant: 'one',
+    peer: 'lmdb',
+    isMarked: false,
+    measured: [{ rate: 1234 }],
+  }
   const rows: Row[] = [
     { ...row, contestant: 'walv, 256 in flight', peer: 'walv', measured: [{ rate: 9999 }] },
     { ...row, contestant: 'lmdb, 256 in flight', failure: 'refused: no sync seen' },

@@ -1,4 +1,6 @@
-/** Bugs to be put into a copy of walv on purpose, one at a time, and the test that must then fail. */
+/**
+ * Bugs to be put into a copy of walv on purpose, one at a time, and the test that must then fail.
+ */
 
 export interface Edit {
   readonly file: string
@@ -53,7 +55,8 @@ export const BUGS: readonly Bug[] = [
       {
         file: 'src/log/write/segment-writer.ts',
         find: 'group.setWatermark(durableBefore)\n    const bytes = group.frames()',
-        replace: 'group.setWatermark(Math.max(durableBefore, group.nextSeq - 1))\n    const bytes = group.frames()',
+        replace:
+          'group.setWatermark(Math.max(durableBefore, group.nextSeq - 1))\n    const bytes = group.frames()',
       },
     ],
     caughtBy: explorer('log'),

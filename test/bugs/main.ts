@@ -1,4 +1,7 @@
-/** `npm run bugs`: puts each bug into a copy of walv, and demands that the test that is named for it fails, within a minute. */
+/**
+ * `npm run bugs`: puts each bug into a copy of walv, and demands that the test that is named for it
+ * fails, within a minute.
+ */
 import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -29,7 +32,11 @@ async function apply(copy: string, { file, find, replace }: Edit): Promise<void>
 }
 
 async function build(copy: string): Promise<void> {
-  const { code, output } = await runNode(copy, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.json'], MAX_TEST_MS)
+  const { code, output } = await runNode(
+    copy,
+    ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.json'],
+    MAX_TEST_MS,
+  )
   if (code !== 0) throw new Error(`it does not compile:\n${output}`)
 }
 
@@ -80,7 +87,8 @@ async function main(names: readonly string[]): Promise<number> {
   }
   console.log('| bug | caught by | in | it says |\n|---|---|---|---|')
   let good = names.length > 0 || (await unpatchedIsGreen())
-  for (const bug of BUGS) if (names.length === 0 || names.includes(bug.name)) good = (await isCaught(bug)) && good
+  for (const bug of BUGS)
+    if (names.length === 0 || names.includes(bug.name)) good = (await isCaught(bug)) && good
   return good ? 0 : 1
 }
 

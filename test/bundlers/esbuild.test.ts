@@ -1,4 +1,7 @@
-/** The recipe that everybody needs, in the quickest of the bundlers. The others: `npm run test:bundlers`. */
+/**
+ * The recipe that everybody needs, in the quickest of the bundlers. The others:
+ * `npm run test:bundlers`.
+ */
 import assert from 'node:assert/strict'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -41,13 +44,22 @@ test('a CommonJS bundle with walv/usearch starts, and finds the engine beside it
   await shell(cwd, 'npx esbuild engine.mjs --bundle --platform=node --format=cjs --outfile=engine/main.cjs')
   const home = join(cwd, 'engine/node_modules/usearch')
   await mkdir(home, { recursive: true })
-  await writeFile(join(home, 'package.json'), '{ "name": "usearch", "version": "2.25.3", "main": "package.json" }')
+  await writeFile(
+    join(home, 'package.json'),
+    '{ "name": "usearch", "version": "2.25.3", "main": "package.json" }',
+  )
   const printed = await printedBy(join(cwd, 'engine'), 'main.cjs')
-  assert.match(printed, /^WALV_ENGINE walv\/usearch needs usearch 2\.26\.2 or newer, .* 2\.25\.3 is installed/)
+  assert.match(
+    printed,
+    /^WALV_ENGINE walv\/usearch needs usearch 2\.26\.2 or newer, .* 2\.25\.3 is installed/,
+  )
 })
 
 test('the version of the addon that the page names is the one that walv has', async () => {
   const { dependencies } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8'))
   const { commands } = await recipeOf('Shipping the addon')
-  assert.match(commands.join('\n'), new RegExp(`fs-native-extensions@${dependencies['fs-native-extensions']}$`))
+  assert.match(
+    commands.join('\n'),
+    new RegExp(`fs-native-extensions@${dependencies['fs-native-extensions']}$`),
+  )
 })

@@ -1,4 +1,6 @@
-/** `npm run test:bundlers`: what docs/bundlers.md says of tools that take long to install or to run. */
+/**
+ * `npm run test:bundlers`: what docs/bundlers.md says of tools that take long to install or to run.
+ */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -68,7 +70,10 @@ test('what pnpm installs works, and what Yarn does without a folder node_modules
   await shell(join(folder, 'pnpm'), 'npx pnpm install && node main.mjs data | grep -x 1')
   const yarn = 'node ../node_modules/@yarnpkg/cli-dist/bin/yarn.js'
   const settings = 'YARN_NODE_LINKER=pnp YARN_ENABLE_TELEMETRY=0 YARN_ENABLE_GLOBAL_CACHE=0'
-  await shell(join(folder, 'yarn'), `export ${settings} && ${yarn} install && ${yarn} node main.mjs data | grep -x 1`)
+  await shell(
+    join(folder, 'yarn'),
+    `export ${settings} && ${yarn} install && ${yarn} node main.mjs data | grep -x 1`,
+  )
 })
 
 const ROUTE = `
@@ -120,7 +125,12 @@ test('a standalone server of Next.js by the recipe runs, shipped without anythin
   const shipped = await temporaryDirectory(t)
   await cp(join(cwd, '.next/standalone'), shipped, { recursive: true })
   const port = await freePort()
-  const env = { ...withNode(process.execPath), DATA: join(shipped, 'data'), PORT: `${port}`, HOSTNAME: '127.0.0.1' }
+  const env = {
+    ...withNode(process.execPath),
+    DATA: join(shipped, 'data'),
+    PORT: `${port}`,
+    HOSTNAME: '127.0.0.1',
+  }
   const server = spawn(process.execPath, ['server.js'], { cwd: shipped, env, stdio: 'inherit' })
   t.after(async () => {
     const exited = once(server, 'exit')

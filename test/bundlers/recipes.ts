@@ -9,7 +9,9 @@ import { pack } from '../package/installed.ts'
 import { npm, ROOT, run, withNode } from '../package/nodes.ts'
 import { temporaryDirectory } from '../support/logs.ts'
 
-/** What is bundled: it opens an index, adds a vector, and prints how many there are, or the error. */
+/**
+ * What is bundled: it opens an index, adds a vector, and prints how many there are, or the error.
+ */
 const PROGRAM = `
 import { DurableIndex, flat } from 'walv'
 
@@ -40,7 +42,10 @@ export async function recipeOf(heading: string): Promise<Recipe> {
   }
 }
 
-/** Makes a project in a folder, with walv as it is packed and with `packages`; `main.mjs` is the program. */
+/**
+ * Makes a project in a folder, with walv as it is packed and with `packages`; `main.mjs` is the
+ * program.
+ */
 export async function project(cwd: string, packages: readonly string[]): Promise<void> {
   await writeFile(join(cwd, 'package.json'), '{ "name": "app", "private": true }')
   await writeFile(join(cwd, 'main.mjs'), PROGRAM)
@@ -55,8 +60,8 @@ export async function follow(cwd: string, { files, commands }: Recipe): Promise<
 /** A command as it stands in the page; npm's own may take from its cache. */
 export async function shell(cwd: string, command: string): Promise<void> {
   const env = { ...withNode(process.execPath), npm_config_prefer_offline: 'true', npm_config_audit: 'false' }
-  await promisify(execFile)('/bin/sh', ['-c', command], { cwd, env, timeout: 240_000 }).catch(({ stdout, stderr }) =>
-    assert.fail(`${command}\n${stdout}${stderr}`),
+  await promisify(execFile)('/bin/sh', ['-c', command], { cwd, env, timeout: 240_000 }).catch(
+    ({ stdout, stderr }) => assert.fail(`${command}\n${stdout}${stderr}`),
   )
 }
 

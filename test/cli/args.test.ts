@@ -15,9 +15,23 @@ const command = defineCommand({
   },
   options: {
     json: { type: 'boolean', description: 'Print JSON' },
-    count: { type: 'integer', short: 'k', placeholder: 'N', min: 1, max: 1000, default: 10, description: 'How many' },
+    count: {
+      type: 'integer',
+      short: 'k',
+      placeholder: 'N',
+      min: 1,
+      max: 1000,
+      default: 10,
+      description: 'How many',
+    },
     from: { type: 'integer', placeholder: 'SEQ', description: 'Where to begin' },
-    'segment-bytes': { type: 'bytes', placeholder: 'SIZE', min: 4096, max: 2 ** 30, description: 'Size of a segment' },
+    'segment-bytes': {
+      type: 'bytes',
+      placeholder: 'SIZE',
+      min: 4096,
+      max: 2 ** 30,
+      description: 'Size of a segment',
+    },
     budget: { type: 'bytes', placeholder: 'SIZE', default: 64 * 2 ** 20, description: 'Memory' },
     metric: { type: 'choice', choices: ['cosine', 'l2', 'ip'], default: 'cosine', description: 'Distance' },
     word: { type: 'string', short: 'w', placeholder: 'WORD', description: 'What to look for' },
@@ -101,7 +115,8 @@ test('Sizes take units, binary and decimal', () => {
     ['1GB', 1e9],
     ['1GiB', 2 ** 30],
   ]
-  for (const [text, bytes] of sizes) assert.equal(parse('dir', '--segment-bytes', text).options['segment-bytes'], bytes)
+  for (const [text, bytes] of sizes)
+    assert.equal(parse('dir', '--segment-bytes', text).options['segment-bytes'], bytes)
   assert.equal(parse('dir', '--budget', '2TiB').options.budget, 2 ** 41)
 })
 
@@ -199,7 +214,9 @@ test('The help of the program lists the commands', () => {
   const help = programHelp([command, { name: 'log', summary: 'prints the records' }])
   assert.match(help, /^walv: a crash-safe .+\n\nUsage: walv COMMAND/)
   assert.ok(
-    help.includes('\n  import  reads vectors from a file into a durable index\n  log     prints the records\n'),
+    help.includes(
+      '\n  import  reads vectors from a file into a durable index\n  log     prints the records\n',
+    ),
     help,
   )
 })
@@ -209,6 +226,9 @@ test('A command is found by its name, and a mistyped one suggested', () => {
   assert.equal(findCommand(commands, 'log'), commands[1])
   const mistyped = /There is no command "imprt"\. Did you mean `walv import`\? See `walv --help`\.$/
   assert.throws(() => findCommand(commands, 'imprt'), isError('WALV_USAGE', mistyped))
-  assert.throws(() => findCommand(commands, 'frobnicate'), isError('WALV_USAGE', /"frobnicate"\. See `walv --help`\.$/))
+  assert.throws(
+    () => findCommand(commands, 'frobnicate'),
+    isError('WALV_USAGE', /"frobnicate"\. See `walv --help`\.$/),
+  )
   assert.throws(() => findCommand(commands, 'constructor'), isError('WALV_USAGE', /no command "constructor"/))
 })

@@ -14,7 +14,8 @@ async function asked(answer: string): Promise<{ yes: boolean; seen: string }> {
 }
 
 test('Only y and yes are a yes; anything else is a no, and so is the end of the input', async () => {
-  for (const answer of ['y\n', 'Y\n', ' yes \n', 'YES\n']) assert.equal((await asked(answer)).yes, true, answer)
+  for (const answer of ['y\n', 'Y\n', ' yes \n', 'YES\n'])
+    assert.equal((await asked(answer)).yes, true, answer)
   for (const answer of ['n\n', '\n', 'no\n', 'yesterday\n', 'ja\n', '', 'y', 'x\ny\n'])
     assert.equal((await asked(answer)).yes, false, answer)
 })

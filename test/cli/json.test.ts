@@ -32,8 +32,16 @@ const lines: [title: string, entry: WalEntry, body: string][] = [
     { type: 'update', id: 'a', vector, metadata: [0, false, ''] },
     `"type":"update","id":"a","vector":"${VECTOR}","metadata":[0,false,""]`,
   ],
-  ['An update of the vector', { type: 'update', id: 'a', vector }, `"type":"update","id":"a","vector":"${VECTOR}"`],
-  ['An update that clears', { type: 'update', id: 'a', metadata: null }, '"type":"update","id":"a","metadata":null'],
+  [
+    'An update of the vector',
+    { type: 'update', id: 'a', vector },
+    `"type":"update","id":"a","vector":"${VECTOR}"`,
+  ],
+  [
+    'An update that clears',
+    { type: 'update', id: 'a', metadata: null },
+    '"type":"update","id":"a","metadata":null',
+  ],
   ['A delete', { type: 'delete', id: '\u2028"\ud800' }, '"type":"delete","id":"\u2028\\"\\ud800"'],
   [
     'A custom entry',
@@ -78,7 +86,12 @@ for (const [title, entry, body] of lines) {
 }
 
 test('The markers of a transaction and the entries in it carry its id', () => {
-  for (const type of ['beginTransaction', 'prepareTransaction', 'commitTransaction', 'abortTransaction'] as const) {
+  for (const type of [
+    'beginTransaction',
+    'prepareTransaction',
+    'commitTransaction',
+    'abortTransaction',
+  ] as const) {
     const expected = `{"seq":"7","type":"${type}","transactionId":"4","timestamp":"1700000000000"}`
     assert.equal(line({ type }, { transactionId: 4 }), expected)
   }
@@ -114,7 +127,14 @@ test('A line holds no line feed, whatever the record holds', () => {
 })
 
 function v1Line(entry: V1Entry, seq = 7n): string {
-  const record: V1Record = { seq, entry, file: 'wal-0.log', offset: 16, payload: new Uint8Array(0), trailingBytes: 0 }
+  const record: V1Record = {
+    seq,
+    entry,
+    file: 'wal-0.log',
+    offset: 16,
+    payload: new Uint8Array(0),
+    trailingBytes: 0,
+  }
   return v1RecordToJson(record)
 }
 
@@ -158,7 +178,11 @@ const v1Lines: [title: string, entry: V1Entry, body: string][] = [
       type: 'batch',
       entries: [
         { type: 'delete', id: 'b', timestamp: 3n },
-        { type: 'batch', entries: [{ type: 'checkpoint', sequenceNumber: 1n, timestamp: 5n }], timestamp: 4n },
+        {
+          type: 'batch',
+          entries: [{ type: 'checkpoint', sequenceNumber: 1n, timestamp: 5n }],
+          timestamp: 4n,
+        },
       ],
       timestamp,
     },
@@ -233,6 +257,9 @@ test('Lost sequence numbers are listed one by one up to a thousand in a range, b
   )
   assert.deepEqual(seqsOf([{ from: 9, through: null }]), ['9-'])
   const huge = 2n ** 64n - 1n
-  assert.deepEqual(seqsOf([{ from: huge - 1n, through: huge }]), ['18446744073709551614', '18446744073709551615'])
+  assert.deepEqual(seqsOf([{ from: huge - 1n, through: huge }]), [
+    '18446744073709551614',
+    '18446744073709551615',
+  ])
   assert.deepEqual(seqsOf([{ from: 0n, through: huge }]), ['0-18446744073709551615'])
 })

@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { coloursFor, formatBytes, formatCount, formatDuration, formatQuantity, table } from '../../src/cli/output.ts'
+import {
+  coloursFor,
+  formatBytes,
+  formatCount,
+  formatDuration,
+  formatQuantity,
+  table,
+} from '../../src/cli/output.ts'
 
 test('Bytes are shown in binary units with three digits', () => {
   const expected: [bytes: number, text: string][] = [

@@ -40,7 +40,10 @@ test('A bar shows share, counts, rate and the time that is left', () => {
   advance(progress, 2000, 2500)
   assert.equal(stream.line, 'importing  [######------------------]   25%  2,500 of 10,000  1,250/s  6 s left')
   advance(progress, 6000, 10_000)
-  assert.equal(stream.line, 'importing  [########################]  100%  10,000 of 10,000  1,250/s  0 ms left')
+  assert.equal(
+    stream.line,
+    'importing  [########################]  100%  10,000 of 10,000  1,250/s  0 ms left',
+  )
 })
 
 test('Bytes have their units, and nothing done has no time left', () => {
@@ -49,7 +52,10 @@ test('Bytes have their units, and nothing done has no time left', () => {
   advance(progress, 1000, 0)
   assert.equal(stream.line, 'reading  [------------------------]    0%  0 bytes of 1 GiB  0 bytes/s')
   advance(progress, 1000, 2 ** 29)
-  assert.equal(stream.line, 'reading  [############------------]   50%  512 MiB of 1 GiB  256 MiB/s  2 s left')
+  assert.equal(
+    stream.line,
+    'reading  [############------------]   50%  512 MiB of 1 GiB  256 MiB/s  2 s left',
+  )
 })
 
 test('Without a known total there is a count and a rate', () => {

@@ -11,7 +11,11 @@ export async function temporaryFolder(t: TestContext): Promise<string> {
 }
 
 /** A file with `content` in such a folder. */
-export async function temporaryFile(t: TestContext, name: string, content: string | Uint8Array): Promise<string> {
+export async function temporaryFile(
+  t: TestContext,
+  name: string,
+  content: string | Uint8Array,
+): Promise<string> {
   const file = join(await temporaryFolder(t), name)
   await writeFile(file, content)
   return file

@@ -12,7 +12,10 @@ function text(entry: WalEntry, transactionId?: number): string {
 }
 
 const texts: [entry: WalEntry, expected: string][] = [
-  [{ type: 'insert', id: 'a', vector, metadata: { lang: 'en' } }, 'insert "a", 100 dimensions, {"lang":"en"}'],
+  [
+    { type: 'insert', id: 'a', vector, metadata: { lang: 'en' } },
+    'insert "a", 100 dimensions, {"lang":"en"}',
+  ],
   [{ type: 'insert', id: 'a', vector: new Float32Array(1), metadata: null }, 'insert "a", 1 dimension'],
   [{ type: 'insert', id: 'a', vector, replace: true }, 'upsert "a", 100 dimensions'],
   [{ type: 'update', id: 'a', vector }, 'update "a", 100 dimensions'],
@@ -37,7 +40,12 @@ const texts: [entry: WalEntry, expected: string][] = [
   ],
   [{ type: 'checkpoint', sequenceNumber: 5, replayFrom: 6, snapshot: null }, 'checkpoint through 5'],
   [
-    { type: 'checkpoint', sequenceNumber: 5, replayFrom: 6, snapshot: { name: 's-5', files: [], info: null } },
+    {
+      type: 'checkpoint',
+      sequenceNumber: 5,
+      replayFrom: 6,
+      snapshot: { name: 's-5', files: [], info: null },
+    },
     'checkpoint through 5, snapshot "s-5"',
   ],
   [{ type: 'gap', throughSeq: 9 }, 'gap: the records through 9 are lost'],
@@ -51,7 +59,10 @@ test('A record of a transaction names it', () => {
     text({ type: 'commitTransaction' }, 4),
     '7  2023-11-14T22:13:20.000Z  commitTransaction  (transaction 4)',
   )
-  assert.equal(text({ type: 'delete', id: 'a' }, 0), '7  2023-11-14T22:13:20.000Z  delete "a"  (transaction 0)')
+  assert.equal(
+    text({ type: 'delete', id: 'a' }, 0),
+    '7  2023-11-14T22:13:20.000Z  delete "a"  (transaction 0)',
+  )
 })
 
 test('A timestamp that no calendar has is shown as it is', () => {
@@ -66,8 +77,14 @@ test('Records of v1 show their timestamps as they stand', () => {
       { type: 'insert', id: 'a', vector, metadata: new Map([['k', 'v']]), timestamp },
       'insert "a", 100 dimensions, {"k":"v"}',
     ],
-    [{ type: 'update', id: 'a', vector, metadata: null, timestamp }, 'update "a", 100 dimensions, no metadata'],
-    [{ type: 'checkpoint', sequenceNumber: 2n ** 64n - 1n, timestamp }, 'checkpoint through 18446744073709551615'],
+    [
+      { type: 'update', id: 'a', vector, metadata: null, timestamp },
+      'update "a", 100 dimensions, no metadata',
+    ],
+    [
+      { type: 'checkpoint', sequenceNumber: 2n ** 64n - 1n, timestamp },
+      'checkpoint through 18446744073709551615',
+    ],
     [{ type: 'beginTransaction', transactionId: 8n, timestamp }, 'beginTransaction 8'],
     [
       { type: 'batch', entries: [{ type: 'commitTransaction', transactionId: 1n, timestamp }], timestamp },
@@ -76,7 +93,10 @@ test('Records of v1 show their timestamps as they stand', () => {
   ]
   for (const [entry, line] of expected) {
     const place = { file: 'wal-0.log', offset: 16, payload: new Uint8Array(0), trailingBytes: 0 }
-    assert.equal(v1RecordToText({ seq: 2n ** 63n, entry, ...place }), `9223372036854775808  1700000000  ${line}`)
+    assert.equal(
+      v1RecordToText({ seq: 2n ** 63n, entry, ...place }),
+      `9223372036854775808  1700000000  ${line}`,
+    )
   }
 })
 
@@ -86,12 +106,20 @@ test('Nothing in a record reaches the terminal as a control, a line end or a tur
     { type: 'insert', id: nasty, vector, metadata: { [nasty]: nasty } },
     { type: 'custom', kind: nasty, data: new Uint8Array(0) },
     { type: 'batch', entries: [{ type: 'delete', id: nasty }] },
-    { type: 'checkpoint', sequenceNumber: 1, replayFrom: 2, snapshot: { name: nasty, files: [], info: null } },
+    {
+      type: 'checkpoint',
+      sequenceNumber: 1,
+      replayFrom: 2,
+      snapshot: { name: nasty, files: [], info: null },
+    },
   ] as const) {
     assert.doesNotMatch(text(entry), /[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/u)
     assert.match(text(entry), /\\u001b\[2J\\u0007\\n\\r\\u007f\\u009b31m\\u061c\\u200e\\u2028\\u202e\\u2066/)
   }
-  assert.equal(text({ type: 'delete', id: '日本語 é 👩‍🚀' }), '7  2023-11-14T22:13:20.000Z  delete "日本語 é 👩‍🚀"')
+  assert.equal(
+    text({ type: 'delete', id: '日本語 é 👩‍🚀' }),
+    '7  2023-11-14T22:13:20.000Z  delete "日本語 é 👩‍🚀"',
+  )
 })
 
 test('Long ids and metadata are cut, never within a character', () => {
@@ -117,7 +145,10 @@ const damage: Damage = {
 test('Damage says what, where, whether it matters, and what is lost', () => {
   const place = 'damage: corrupt, at byte 4096 of "segment.walv" (52 bytes)'
   const lost = 'seq 7, 9 to 12, 20 and later; ids "a", "b\\u001b"'
-  assert.equal(damageToText(damage), `${place}, acknowledged records are lost: ${lost}. The checksum\\u001b differs.`)
+  assert.equal(
+    damageToText(damage),
+    `${place}, acknowledged records are lost: ${lost}. The checksum\\u001b differs.`,
+  )
   const bare: Damage = { ...damage, seqs: [], ids: [], detail: 'Cut.' }
   assert.equal(damageToText({ ...bare, acknowledged: false }), `${place}, nothing acknowledged is lost. Cut.`)
   assert.equal(
@@ -131,7 +162,9 @@ test('Of many lost ranges and ids the first are named, and how many more there a
   const ids = Array.from({ length: 7 }, (_, i) => `id-${i}`)
   const line = damageToText({ ...damage, seqs, ids })
   assert.ok(
-    line.includes(': seq 0, 10, 20, 30, 40 and 3 more; ids "id-0", "id-1", "id-2", "id-3", "id-4" and 2 more.'),
+    line.includes(
+      ': seq 0, 10, 20, 30, 40 and 3 more; ids "id-0", "id-1", "id-2", "id-3", "id-4" and 2 more.',
+    ),
     line,
   )
 })

@@ -1,4 +1,7 @@
-/** The conversion of an old log: whatever a power cut leaves, the old one is untouched, and the new one whole or none. */
+/**
+ * The conversion of an old log: whatever a power cut leaves, the old one is untouched, and the new
+ * one whole or none.
+ */
 import assert from 'node:assert/strict'
 import { type Disk, Wal, WalError } from '../../src/mod.ts'
 import type { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
@@ -43,7 +46,11 @@ export function convertWork(seed: number, trouble: Trouble): Work<ConvertFacts> 
       } catch (error) {
         if (!trouble.mayFail || !(error instanceof WalError)) throw error
         trouble.calm()
-        await assert.rejects(disk.list(TO), { code: 'ENOENT' }, 'a conversion failed, and something of it is left')
+        await assert.rejects(
+          disk.list(TO),
+          { code: 'ENOENT' },
+          'a conversion failed, and something of it is left',
+        )
         await convertToV2({ from: FROM, to: TO, disk })
       }
       witness({ source, isDone: true })
@@ -52,7 +59,10 @@ export function convertWork(seed: number, trouble: Trouble): Work<ConvertFacts> 
   }
 }
 
-/** What is there must be all of it, or no log; and where there is none, converting can be done again. */
+/**
+ * What is there must be all of it, or no log; and where there is none, converting can be done
+ * again.
+ */
 export async function checkConverted(disk: SimulatedDisk, facts: ConvertFacts | undefined): Promise<void> {
   if (facts === undefined) return
   assert.deepEqual(await filesIn(disk), facts.source, 'the old log was changed')
@@ -96,7 +106,10 @@ async function payloadsOf(disk: Disk, directory: string): Promise<string[]> {
   return payloads
 }
 
-/** Entries of every kind, transactions among them that begin twice, never end, or end without a begin. */
+/**
+ * Entries of every kind, transactions among them that begin twice, never end, or end without a
+ * begin.
+ */
 function oldEntry(random: Random, number: number): V1Entry {
   const timestamp = BigInt(1_600_000_000 + number * random.below(3))
   const id = `id-${number}`

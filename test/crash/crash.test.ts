@@ -4,7 +4,10 @@ import type { Job, JobResult } from './job.ts'
 import { runJobs } from './pool.ts'
 import { WORKLOADS } from './workloads.ts'
 
-/** How many seeds of each workload, from 1 on; of those with large records or an engine, which take their time, fewer. More of them: `npm run crash`. */
+/**
+ * How many seeds of each workload, from 1 on; of those with large records or an engine, which take
+ * their time, fewer. More of them: `npm run crash`.
+ */
 const SEEDS = 4
 const SEEDS_OF_SLOW = 1
 const SLOW = /large|sustained|varied|usearch|hnswlib/
@@ -48,7 +51,9 @@ for (const { name } of WORKLOADS) {
 
 test(`${MIN_STATES} states or more are looked at, all workloads taken together`, (t) => {
   const states = sum(explored, 'states')
-  t.diagnostic(`${states} states, ${sum(explored, 'secondCuts')} power cuts while another was being recovered from`)
+  t.diagnostic(
+    `${states} states, ${sum(explored, 'secondCuts')} power cuts while another was being recovered from`,
+  )
   assert.ok(states >= MIN_STATES, `only ${states}`)
 })
 

@@ -1,6 +1,6 @@
 /**
- * What an undamaged log has in which bytes, read by the format's description and with no code of the engine. Nothing is verified here: it is only asked of logs that
- * are known to be whole.
+ * What an undamaged log has in which bytes, read by the format's description and with no code of
+ * the engine. Nothing is verified here: it is only asked of logs that are known to be whole.
  */
 import type { Files } from './damage-disk.ts'
 

@@ -1,4 +1,7 @@
-/** Files as they are, damaged or not, under a disk that has no will of its own. Copying one costs nothing, so that each damage gets its own. */
+/**
+ * Files as they are, damaged or not, under a disk that has no will of its own. Copying one costs
+ * nothing, so that each damage gets its own.
+ */
 import type { Disk, DiskEntry, DiskFile, DiskLock } from '../../src/mod.ts'
 import { systemError } from '../../src/testing/disk/operations.ts'
 
@@ -32,7 +35,8 @@ export class FilesDisk implements Disk {
     for (const [path, bytes] of files) {
       const sectors = unreadable.filter((place) => place.path === path).map(({ sector }) => sector)
       this.#contents.set(path, { bytes, own: false, unreadable: sectors })
-      for (let at = path.indexOf('/', 1); at > 0; at = path.indexOf('/', at + 1)) this.#folders.add(path.slice(0, at))
+      for (let at = path.indexOf('/', 1); at > 0; at = path.indexOf('/', at + 1))
+        this.#folders.add(path.slice(0, at))
     }
   }
 
@@ -58,8 +62,10 @@ export class FilesDisk implements Disk {
   async list(directory: string): Promise<DiskEntry[]> {
     if (!this.#folders.has(directory)) throw systemError('ENOENT', directory)
     const kinds = new Map<string, 'file' | 'directory'>()
-    for (const path of this.#contents.keys()) if (isIn(directory, path)) kinds.set(nameIn(directory, path), 'file')
-    for (const path of this.#folders) if (isIn(directory, path)) kinds.set(nameIn(directory, path), 'directory')
+    for (const path of this.#contents.keys())
+      if (isIn(directory, path)) kinds.set(nameIn(directory, path), 'file')
+    for (const path of this.#folders)
+      if (isIn(directory, path)) kinds.set(nameIn(directory, path), 'directory')
     return [...kinds].map(([name, kind]) => ({ name, kind }))
   }
 
@@ -103,7 +109,8 @@ export class FilesDisk implements Disk {
 
   async lock(path: string): Promise<DiskLock> {
     this.#change()
-    if (!this.#contents.has(path)) this.#contents.set(path, { bytes: Buffer.alloc(0), own: false, unreadable: [] })
+    if (!this.#contents.has(path))
+      this.#contents.set(path, { bytes: Buffer.alloc(0), own: false, unreadable: [] })
     return { isStillHeld: async () => true, release: async () => {} }
   }
 
@@ -165,6 +172,9 @@ export function resized(bytes: Buffer, length: number): Buffer {
   return result
 }
 
-/** The same within the bytes that are there: behind the end of a file that was cut there is nothing to write over. */
+/**
+ * The same within the bytes that are there: behind the end of a file that was cut there is nothing
+ * to write over.
+ */
 export const overwritten = (bytes: Buffer, piece: Buffer, at: number): Buffer =>
   at >= bytes.length ? bytes : written(bytes, piece.subarray(0, bytes.length - at), at)

@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Random } from '../../src/testing/random.ts'
-import { cuts, exchangedFiles, pairs, removedFiles, removedSnapshots, sampled, staleFiles } from './damage-kinds.ts'
+import {
+  cuts,
+  exchangedFiles,
+  pairs,
+  removedFiles,
+  removedSnapshots,
+  sampled,
+  staleFiles,
+} from './damage-kinds.ts'
 import { closedLog, killedLog, largeLog, trimmedLog } from './damage-logs.ts'
 import { checkForeign } from './damage-repair.ts'
 import { FULL, suffer } from './damage-suite.ts'

@@ -31,14 +31,20 @@ const briefly = (path: string): string => path.split('/').slice(-2).join('/')
 const sectorsOf = (original: Original): Place[] =>
   pathsOf(original).flatMap((path) => {
     const used = Math.ceil(usedBytesOf(original, path) / SECTOR)
-    const all = Array.from({ length: Math.ceil(original.files.get(path)!.length / SECTOR) }, (_, sector) => sector)
-    return all.filter((sector) => sector <= used || sector % UNUSED_STEP === 0).map((sector) => ({ path, sector }))
+    const all = Array.from(
+      { length: Math.ceil(original.files.get(path)!.length / SECTOR) },
+      (_, sector) => sector,
+    )
+    return all
+      .filter((sector) => sector <= used || sector % UNUSED_STEP === 0)
+      .map((sector) => ({ path, sector }))
   })
 
 const usedBytesOf = ({ files, segments }: Original, path: string): number =>
   segments.find((segment) => segment.path === path)?.frames.at(-1)?.to ?? files.get(path)!.length
 
-const replace = (files: Files, ...changes: [path: string, bytes: Buffer][]): Files => new Map([...files, ...changes])
+const replace = (files: Files, ...changes: [path: string, bytes: Buffer][]): Files =>
+  new Map([...files, ...changes])
 
 /** A file that is no longer there stays away. */
 const changed = (files: Files, path: string, change: (bytes: Buffer) => Buffer): Files => {
@@ -57,7 +63,8 @@ const flip = (path: string, offset: number, bit: number): Harm => ({
 })
 
 /**
- * Every bit of every frame; of the fields of headers one in each byte, and of zeros and of snapshots one in each word of 8 bytes. With `all` every bit there is.
+ * Every bit of every frame; of the fields of headers one in each byte, and of zeros and of
+ * snapshots one in each word of 8 bytes. With `all` every bit there is.
  */
 export function* flips(original: Original, all: boolean): Generator<Harm> {
   for (const path of pathsOf(original)) {
@@ -80,7 +87,8 @@ export function* zeroedSectors(original: Original): Generator<Harm> {
   for (const { path, sector } of sectorsOf(original)) {
     yield {
       name: `sector ${sector} of ${briefly(path)} zeroed`,
-      apply: (files) => changed(files, path, (bytes) => overwritten(bytes, Buffer.alloc(SECTOR), sector * SECTOR)),
+      apply: (files) =>
+        changed(files, path, (bytes) => overwritten(bytes, Buffer.alloc(SECTOR), sector * SECTOR)),
     }
   }
 }
@@ -92,7 +100,8 @@ export function* zeroedRuns(original: Original): Generator<Harm> {
     for (let bytes = 2 * SECTOR; bytes < rest + SECTOR; bytes += SECTOR) {
       yield {
         name: `${bytes / SECTOR} sectors from ${sector} on of ${briefly(path)} zeroed`,
-        apply: (files) => changed(files, path, (content) => overwritten(content, Buffer.alloc(bytes), sector * SECTOR)),
+        apply: (files) =>
+          changed(files, path, (content) => overwritten(content, Buffer.alloc(bytes), sector * SECTOR)),
       }
     }
   }
@@ -122,7 +131,10 @@ const swap = (one: Place, other: Place): Harm => ({
   },
 })
 
-/** Every length of every file; or, without `all`, those at which a word of 8 bytes ends, and their neighbours where a frame, a sector or the file does. */
+/**
+ * Every length of every file; or, without `all`, those at which a word of 8 bytes ends, and their
+ * neighbours where a frame, a sector or the file does.
+ */
 export function* cuts(original: Original, all: boolean): Generator<Harm> {
   for (const path of pathsOf(original)) {
     const { frames } = original.segments.find((segment) => segment.path === path) ?? { frames: [] }
@@ -159,7 +171,10 @@ export function* staleSectors(original: Original): Generator<Harm> {
       const stale = sectorIn(version, sector)
       if (stale.equals(sectorIn(original.files.get(path), sector))) continue
       const name = `sector ${sector} of ${briefly(path)} as in its version ${index}`
-      yield { name, apply: (files) => changed(files, path, (bytes) => overwritten(bytes, stale, sector * SECTOR)) }
+      yield {
+        name,
+        apply: (files) => changed(files, path, (bytes) => overwritten(bytes, stale, sector * SECTOR)),
+      }
     }
   }
 }

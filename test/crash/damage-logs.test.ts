@@ -4,7 +4,8 @@ import { closedLog, killedLog, largeLog, longLog, type Original, trimmedLog } fr
 import { check } from './damage-oracle.ts'
 import { Untouched } from './damage-untouched.ts'
 
-const undamaged = (original: Original): Untouched => new Untouched(original, { files: original.files, unreadable: [] })
+const undamaged = (original: Original): Untouched =>
+  new Untouched(original, { files: original.files, unreadable: [] })
 
 for (const make of [closedLog, trimmedLog, killedLog, longLog, largeLog]) {
   test(`${make.name}: undamaged it is whole, and its anatomy is what the engine reads`, async () => {

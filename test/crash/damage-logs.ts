@@ -3,7 +3,12 @@ import assert from 'node:assert/strict'
 import { setTimeout as delay } from 'node:timers/promises'
 import { byteBuffer } from '../../src/format/byte-buffer.ts'
 import { frameBytes, readFrameHeader, sealFrame } from '../../src/format/frame.ts'
-import { decodeSegmentHeader, encodeSegmentHeader, type SegmentHeader, segmentSeed } from '../../src/format/segment.ts'
+import {
+  decodeSegmentHeader,
+  encodeSegmentHeader,
+  type SegmentHeader,
+  segmentSeed,
+} from '../../src/format/segment.ts'
 import { type CheckpointEntry, type EntryInput, Wal, type WalOptions, type WalRecord } from '../../src/mod.ts'
 import { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
 import { type Frame, type Segment, segmentsOf } from './damage-anatomy.ts'
@@ -23,7 +28,10 @@ export interface Original {
   readonly checkpoints: readonly { readonly seq: number; readonly entry: CheckpointEntry }[]
   /** What files of the same name held earlier. */
   readonly earlier: ReadonlyMap<string, readonly Buffer[]>
-  /** Every frame that was ever written, superseded, refused and repaired ones included, and those of a log with the same numbers and another identity. */
+  /**
+   * Every frame that was ever written, superseded, refused and repaired ones included, and those of
+   * a log with the same numbers and another identity.
+   */
   readonly strays: readonly Buffer[]
   /** The segments of that other log. */
   readonly strange: ReadonlyMap<string, Buffer>
@@ -34,7 +42,10 @@ const OTHER_LOG_ID = Buffer.from('another log  ...')
 const SEGMENT_AGE_MS = 1_000
 const POLL_MS = 10
 
-/** Writes a log, and keeps what its files held in between. Contents differ by `mark`, lengths do not. */
+/**
+ * Writes a log, and keeps what its files held in between. Contents differ by `mark`, lengths do
+ * not.
+ */
 class Author {
   readonly mark: string
   disk = new SimulatedDisk({ seed: 1 })
@@ -109,7 +120,10 @@ class Author {
   }
 }
 
-/** Every kind of record, a gap where an earlier repair found nothing, four segments, one snapshot; closed in order. */
+/**
+ * Every kind of record, a gap where an earlier repair found nothing, four segments, one snapshot;
+ * closed in order.
+ */
 async function closed(author: Author): Promise<void> {
   const { mark } = author
   await author.open()
@@ -152,7 +166,10 @@ async function transaction(author: Author, id: string, end: 'commit' | 'abort' |
   if (end !== 'prepare') await begun[end]()
 }
 
-/** The beginning is let go, two snapshots hold it; a full disk left a refused group behind the end of a segment; idle, with a transaction open. */
+/**
+ * The beginning is let go, two snapshots hold it; a full disk left a refused group behind the end
+ * of a segment; idle, with a transaction open.
+ */
 async function trimmed(author: Author): Promise<void> {
   await author.open()
   await author.append(author.insert('a'), author.insert('b'))
@@ -179,8 +196,9 @@ async function trimmed(author: Author): Promise<void> {
 }
 
 /**
- * Killed within the tenth of a second in which nothing promises the last group yet. The last segment took the place of another, which is gone, and the one before ends
- * with a group of several.
+ * Killed within the tenth of a second in which nothing promises the last group yet. The last
+ * segment took the place of another, which is gone, and the one before ends with a group of
+ * several.
  */
 async function killed(author: Author): Promise<void> {
   await author.open()
@@ -221,7 +239,11 @@ export const killedLog = (): Promise<Original> => original('killed', killed, tru
 export const longLog = (): Promise<Original> => original('long', long, true)
 export const largeLog = (): Promise<Original> => original('large', large, false)
 
-async function original(name: string, write: (author: Author) => Promise<void>, small: boolean): Promise<Original> {
+async function original(
+  name: string,
+  write: (author: Author) => Promise<void>,
+  small: boolean,
+): Promise<Original> {
   const [author, other] = [new Author('x'), new Author('y')]
   // At once: an idle log goes on to promise its records.
   await write(author)
@@ -231,7 +253,8 @@ async function original(name: string, write: (author: Author) => Promise<void>, 
   const lengths = new Map(
     segmentsOf(raw).map(({ path, frames }) => [path, small ? lengthFor(frames) : raw.get(path)!.length]),
   )
-  const settled = (path: string, bytes: Buffer): Buffer => sealed(bytes, lengths.get(path) ?? bytes.length, LOG_ID)
+  const settled = (path: string, bytes: Buffer): Buffer =>
+    sealed(bytes, lengths.get(path) ?? bytes.length, LOG_ID)
   const files = new Map([...raw].map(([path, bytes]) => [path, settled(path, bytes)]))
   const earlier = new Map(
     [...files].map(([path, last]) => {
@@ -254,14 +277,18 @@ async function original(name: string, write: (author: Author) => Promise<void>, 
     checkpoints,
     earlier,
     strange: new Map(
-      [...lengths.keys()].map((path) => [path, sealed(rawOther.get(path)!, lengths.get(path)!, OTHER_LOG_ID)]),
+      [...lengths.keys()].map((path) => [
+        path,
+        sealed(rawOther.get(path)!, lengths.get(path)!, OTHER_LOG_ID),
+      ]),
     ),
     strays: [...framesOf(author, LOG_ID), ...framesOf(other, OTHER_LOG_ID)],
   }
 }
 
 /** Nobody reads what an earlier repair put aside. */
-const liveFiles = (files: Files): Files => new Map([...files].filter(([path]) => !path.includes('/quarantine/')))
+const liveFiles = (files: Files): Files =>
+  new Map([...files].filter(([path]) => !path.includes('/quarantine/')))
 
 const isRecord = ({ live, seq, through }: Frame): boolean => live && through >= seq
 
@@ -269,7 +296,11 @@ const isRecord = ({ live, seq, through }: Frame): boolean => live && through >= 
 const lengthFor = (frames: readonly Frame[]): number => (Math.ceil(frames.at(-1)!.to / SECTOR) + 1) * SECTOR
 
 async function readAll(files: Files): Promise<Map<number, WalRecord>> {
-  const wal = await Wal.open({ directory: DIRECTORY, disk: new FilesDisk(files, { readOnly: true }), readOnly: true })
+  const wal = await Wal.open({
+    directory: DIRECTORY,
+    disk: new FilesDisk(files, { readOnly: true }),
+    readOnly: true,
+  })
   assert.deepEqual(
     wal.recovery.damage.filter(({ kind }) => kind !== 'torn-tail'),
     [],
@@ -303,8 +334,9 @@ async function contentOf(disk: SimulatedDisk, path: string): Promise<Buffer> {
 }
 
 /**
- * A segment file with another identity and capacity, and all its sums to match. Logs get an identity that is the same in every run, and files hardly larger than what
- * is in them, so that all of them can be damaged bit by bit. Other files stay as they are.
+ * A segment file with another identity and capacity, and all its sums to match. Logs get an
+ * identity that is the same in every run, and files hardly larger than what is in them, so that all
+ * of them can be damaged bit by bit. Other files stay as they are.
  */
 function sealed(bytes: Buffer, capacity: number, logId: Buffer): Buffer {
   const reading = decodeSegmentHeader(bytes.subarray(0, SECTOR))
@@ -316,7 +348,11 @@ function sealed(bytes: Buffer, capacity: number, logId: Buffer): Buffer {
   return target.bytes.subarray(0, capacity)
 }
 
-function sealFrames(target: ReturnType<typeof byteBuffer>, { logId, number }: SegmentHeader, seed: number): void {
+function sealFrames(
+  target: ReturnType<typeof byteBuffer>,
+  { logId, number }: SegmentHeader,
+  seed: number,
+): void {
   const seedBefore = segmentSeed(logId, number)
   for (let at = 2 * SECTOR; at + SECTOR < target.bytes.length; at += 8) {
     const header = readFrameHeader(target, at, seedBefore, at)

@@ -2,7 +2,8 @@
  * What must be said of a damaged log:
  *
  * - What comes back is what was written.
- * - What the damage did not touch comes back, up to the first lost record that nothing untouched promises.
+ * - What the damage did not touch comes back, up to the first lost record that nothing untouched
+ *   promises.
  * - What is lost and promised by anything untouched is named, and nothing else is.
  *
  * Strict, salvage and the doctor agree on it, and change nothing.
@@ -15,8 +16,9 @@ import { textOf } from './damage-logs.ts'
 import type { Damaged, Untouched } from './damage-untouched.ts'
 
 /**
- * `whole`: all records are there. `loss`: some are not, are named, and the log is refused. `unknown`: it is refused since nobody can know. `hidden`: the end is gone with all
- * that tells of it, and the log opens and looks shorter.
+ * `whole`: all records are there. `loss`: some are not, are named, and the log is refused.
+ * `unknown`: it is refused since nobody can know. `hidden`: the end is gone with all that tells of
+ * it, and the log opens and looks shorter.
  */
 export type Outcome = 'whole' | 'loss' | 'unknown' | 'hidden'
 
@@ -33,8 +35,9 @@ export interface Salvaged {
 }
 
 /**
- * Fails unless strict, salvage and the doctor tell the truth about a damaged log. What was seen of strict and the doctor stands in `agreed`: where salvage gives the
- * same again, they are not asked again.
+ * Fails unless strict, salvage and the doctor tell the truth about a damaged log. What was seen of
+ * strict and the doctor stands in `agreed`: where salvage gives the same again, they are not asked
+ * again.
  */
 export async function check(
   untouched: Untouched,
@@ -56,7 +59,9 @@ export async function check(
   none(silentHeaders(salvaged, untouched), 'headers damaged, and not told')
   checkIds(salvaged, untouched)
   assert.ok(!unknown || untouched.mayBeUnknown, `no reason not to know: ${JSON.stringify(damage)}`)
-  const mayHoldMore = damage.some(({ kind, detail }) => kind === 'unreadable' && /may hold records from/.test(detail))
+  const mayHoldMore = damage.some(
+    ({ kind, detail }) => kind === 'unreadable' && /may hold records from/.test(detail),
+  )
   if (!unknown && !mayHoldMore) none(readableLater(hidden, untouched), 'perhaps readable later, and not told')
   const behaviour = JSON.stringify([damage, missing])
   if (!agreed.has(behaviour)) {
@@ -107,14 +112,18 @@ async function salvage(untouched: Untouched): Promise<Salvaged> {
 /** Every number in the ranges once, in order. */
 export function numbersIn(ranges: readonly SequenceRange[]): number[] {
   const numbers = new Set<number>()
-  for (const { from, through } of ranges) for (let seq = Number(from); seq <= Number(through); seq++) numbers.add(seq)
+  for (const { from, through } of ranges)
+    for (let seq = Number(from); seq <= Number(through); seq++) numbers.add(seq)
   return [...numbers].sort((a, b) => a - b)
 }
 
 export const namedIn = (damage: readonly Damage[]): number[] =>
   numbersIn(damage.filter(({ acknowledged }) => acknowledged).flatMap(({ seqs }) => seqs))
 
-/** Untouched records that do not come back, though nothing before them ends the log: it ends at the first lost record that nothing promises. */
+/**
+ * Untouched records that do not come back, though nothing before them ends the log: it ends at the
+ * first lost record that nothing promises.
+ */
 function withheld({ missing }: Salvaged, untouched: Untouched): number[] {
   if (!untouched.isReadable) return []
   const absent = untouched.original.recordFrames.filter(({ seq }) => missing.includes(seq))
@@ -138,13 +147,18 @@ function silentHeaders({ damage }: Salvaged, untouched: Untouched): string[] {
   return damaged.map(({ path }) => path).filter((path) => !damage.some(({ file }) => path.endsWith(file)))
 }
 
-/** The id of a lost record is told if it and what leads to it are untouched; and no other, unless what it was read from is damaged. */
+/**
+ * The id of a lost record is told if it and what leads to it are untouched; and no other, unless
+ * what it was read from is damaged.
+ */
 function checkIds({ damage, missing, named }: Salvaged, untouched: Untouched): void {
   const { files } = untouched.damaged
   const told = damage.flatMap(({ ids }) => ids)
   const lost = untouched.original.recordFrames.filter(({ seq, id }) => id && missing.includes(seq))
   const readable = lost.filter(({ id }) => id!.needs.every((extent) => untouched.has(extent)))
-  const promised = readable.filter(({ seq, path, to }) => named.includes(seq) && to <= files.get(path)!.length)
+  const promised = readable.filter(
+    ({ seq, path, to }) => named.includes(seq) && to <= files.get(path)!.length,
+  )
   none(
     promised.map(({ id }) => id!.text).filter((text) => !told.includes(text)),
     'ids that could have been read',
@@ -160,7 +174,10 @@ function checkIds({ damage, missing, named }: Salvaged, untouched: Untouched): v
 async function checkStrict(damaged: Damaged, { records }: Salvaged, refused: boolean): Promise<void> {
   const strict = await open(damaged, 'strict').catch((error: unknown) => error)
   if (refused) {
-    assert.ok(strict instanceof WalError && strict.code === 'WALV_DAMAGED', `a loss was not refused: ${strict}`)
+    assert.ok(
+      strict instanceof WalError && strict.code === 'WALV_DAMAGED',
+      `a loss was not refused: ${strict}`,
+    )
     return
   }
   assert.ok(strict instanceof Wal, `refused without a loss: ${strict}`)

@@ -7,7 +7,10 @@ import { textOf } from './damage-logs.ts'
 import { namedIn, none, numbersIn, type Salvaged } from './damage-oracle.ts'
 import type { Damaged, Untouched } from './damage-untouched.ts'
 
-/** Fails unless a repair keeps all that was salvaged, says what is gone, keeps a copy of what was damaged, and has nothing left to do. */
+/**
+ * Fails unless a repair keeps all that was salvaged, says what is gone, keeps a copy of what was
+ * damaged, and has nothing left to do.
+ */
 export async function checkRepair(untouched: Untouched, salvaged: Salvaged): Promise<void> {
   const disk = writable(untouched.damaged)
   if (await isRefused(untouched, disk, 'repair')) return
@@ -35,7 +38,10 @@ export async function checkRepair(untouched: Untouched, salvaged: Salvaged): Pro
   assert.deepEqual((await readBack(disk, 'strict')).records, repaired.records)
 }
 
-/** Fails unless a log that was opened as it is, and written to, still has all that was there, and still says what is lost. */
+/**
+ * Fails unless a log that was opened as it is, and written to, still has all that was there, and
+ * still says what is lost.
+ */
 export async function checkGoingOn(
   untouched: Untouched,
   salvaged: Salvaged,
@@ -57,7 +63,10 @@ export async function checkGoingOn(
   )
 }
 
-/** Fails unless a log with a segment of another one is refused, and left as it is. Which of the two is wanted, only their owner knows. */
+/**
+ * Fails unless a log with a segment of another one is refused, and left as it is. Which of the two
+ * is wanted, only their owner knows.
+ */
 export async function checkForeign(damaged: Damaged): Promise<void> {
   const disk = writable(damaged)
   for (const policy of ['strict', 'salvage', 'repair'] as const) {
@@ -81,7 +90,10 @@ async function goOn(wal: Wal): Promise<number> {
   return seq
 }
 
-/** Where segments are not this log's, or nothing tells whose they are, only their owner can decide: nothing is changed. */
+/**
+ * Where segments are not this log's, or nothing tells whose they are, only their owner can decide:
+ * nothing is changed.
+ */
 async function isRefused(untouched: Untouched, disk: FilesDisk, policy: RecoveryPolicy): Promise<boolean> {
   if (untouched.isReadable && !untouched.isMisnamed) return false
   // Without a segment and a snapshot there is no log: a new one begins.
@@ -95,7 +107,8 @@ async function isRefused(untouched: Untouched, disk: FilesDisk, policy: Recovery
   return true
 }
 
-const withoutLock = (files: Files): [string, Buffer][] => [...files].filter(([path]) => !path.endsWith('/LOCK'))
+const withoutLock = (files: Files): [string, Buffer][] =>
+  [...files].filter(([path]) => !path.endsWith('/LOCK'))
 
 async function readBack(
   disk: FilesDisk,
@@ -107,7 +120,10 @@ async function readBack(
   return { records, damage: wal.recovery.damage }
 }
 
-/** What was salvaged is there, and behind it only the ends of transactions that were open, and what was appended. */
+/**
+ * What was salvaged is there, and behind it only the ends of transactions that were open, and what
+ * was appended.
+ */
 function checkKept(salvaged: Salvaged, records: ReadonlyMap<number, WalRecord>, appended: number): void {
   for (const [seq, text] of salvaged.records) {
     const record = records.get(seq)
@@ -126,7 +142,10 @@ function newGaps(records: ReadonlyMap<number, WalRecord>, salvaged: Salvaged): n
   return numbersIn(gaps)
 }
 
-/** Every file that was found damaged is as it was, or there is a copy of what it was, as far as it can be read. */
+/**
+ * Every file that was found damaged is as it was, or there is a copy of what it was, as far as it
+ * can be read.
+ */
 function checkQuarantine({ files, unreadable }: Damaged, after: Files, { damage }: Salvaged): void {
   const told = damage.filter(({ kind }) => kind !== 'torn-tail').map(({ file }) => `${DIRECTORY}/${file}`)
   const concerned = [...files.keys()].filter((path) =>

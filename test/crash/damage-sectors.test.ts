@@ -33,13 +33,19 @@ for (const make of [closedLog, trimmedLog, killedLog, longLog, largeLog]) {
 
   test(`${make.name}: any sector zeroed is harmless, or a loss that is named`, async () => {
     const original = await make()
-    const { whole, loss } = await suffer(original, zeroedSectors(original), { may: mayOf(original), repairEvery })
+    const { whole, loss } = await suffer(original, zeroedSectors(original), {
+      may: mayOf(original),
+      repairEvery,
+    })
     assert.ok(whole > 0 && loss > 0)
   })
 
   test(`${make.name}: any sector that cannot be read is passed by, and what is in it is not given up`, async () => {
     const original = await make()
-    const { whole, loss } = await suffer(original, unreadableSectors(original), { may: ['unknown'], repairEvery })
+    const { whole, loss } = await suffer(original, unreadableSectors(original), {
+      may: ['unknown'],
+      repairEvery,
+    })
     assert.ok(whole > 0 && loss > 0)
   })
 

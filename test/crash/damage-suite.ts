@@ -6,7 +6,9 @@ import { check, type Outcome } from './damage-oracle.ts'
 import { checkGoingOn, checkRepair } from './damage-repair.ts'
 import { damagedBy, Untouched } from './damage-untouched.ts'
 
-/** `WALV_DAMAGE=full`: all of it, in some minutes. Otherwise what takes seconds, as the tests say. */
+/**
+ * `WALV_DAMAGE=full`: all of it, in some minutes. Otherwise what takes seconds, as the tests say.
+ */
 export const FULL: boolean = process.env.WALV_DAMAGE === 'full'
 
 /** More failures say no more than these. */
@@ -15,13 +17,18 @@ const MAX_FAILURES = 5
 export interface SuiteOptions {
   /** What may come of it, beside `whole` and `loss`. */
   readonly may?: readonly Outcome[]
-  /** Strict and the doctor are asked once for each thing that salvage says, not for each harm; with `FULL` always. */
+  /**
+   * Strict and the doctor are asked once for each thing that salvage says, not for each harm; with
+   * `FULL` always.
+   */
   readonly grouped?: boolean
   /** The log is repaired, and gone on with, after every so many harms. Default 1. */
   readonly repairEvery?: number
 }
 
-/** Fails unless the truth is told of every harm. Prints and returns how many there were, by outcome. */
+/**
+ * Fails unless the truth is told of every harm. Prints and returns how many there were, by outcome.
+ */
 export async function suffer(
   original: Original,
   harms: Iterable<Harm>,
@@ -33,7 +40,12 @@ export async function suffer(
   let done = 0
   for (const harm of harms) {
     try {
-      const outcome = await one(original, harm, done++ % repairEvery === 0, grouped && !FULL ? agreed : undefined)
+      const outcome = await one(
+        original,
+        harm,
+        done++ % repairEvery === 0,
+        grouped && !FULL ? agreed : undefined,
+      )
       counts[outcome]++
       assert.ok(['whole', 'loss', ...may].includes(outcome), `what is lost is ${outcome}`)
     } catch (error) {
@@ -41,12 +53,19 @@ export async function suffer(
       if (failures.length >= MAX_FAILURES) break
     }
   }
-  console.log(JSON.stringify({ log: original.name, harms: done, repaired: Math.ceil(done / repairEvery), ...counts }))
+  console.log(
+    JSON.stringify({ log: original.name, harms: done, repaired: Math.ceil(done / repairEvery), ...counts }),
+  )
   assert.equal(failures.length, 0, failures.join('\n\n'))
   return counts
 }
 
-async function one(original: Original, harm: Harm, repaired: boolean, agreed?: Set<string>): Promise<Outcome> {
+async function one(
+  original: Original,
+  harm: Harm,
+  repaired: boolean,
+  agreed?: Set<string>,
+): Promise<Outcome> {
   const untouched = new Untouched(original, damagedBy(original, harm))
   const { outcome, salvaged } = await check(untouched, agreed)
   if (!repaired) return outcome

@@ -1,4 +1,7 @@
-/** What a damage left alone, and what must therefore still be there: told from the bytes, by rules that know nothing of how the engine reads. */
+/**
+ * What a damage left alone, and what must therefore still be there: told from the bytes, by rules
+ * that know nothing of how the engine reads.
+ */
 import { decodeSegmentHeader } from '../../src/format/segment.ts'
 import type { Extent, Segment } from './damage-anatomy.ts'
 import { type Files, SECTOR, type Unreadable } from './damage-disk.ts'
@@ -42,13 +45,21 @@ export class Untouched {
     return this.#misnamed.size > 0
   }
 
-  /** What lies in a file that says it is another one counts as touched: nobody can tell whose it is. */
+  /**
+   * What lies in a file that says it is another one counts as touched: nobody can tell whose it is.
+   */
   has({ path, from, to }: Extent): boolean {
-    if (this.#misnamed.has(path) || this.damaged.unreadable.some((place) => overlaps(place, { path, from, to })))
+    if (
+      this.#misnamed.has(path) ||
+      this.damaged.unreadable.some((place) => overlaps(place, { path, from, to }))
+    )
       return false
     const now = this.damaged.files.get(path)
     const before = this.original.files.get(path)!
-    return now === before || (now !== undefined && now.length >= to && now.compare(before, from, to, from, to) === 0)
+    return (
+      now === before ||
+      (now !== undefined && now.length >= to && now.compare(before, from, to, from, to) === 0)
+    )
   }
 
   hasHeader({ headers }: Segment): boolean {
@@ -73,7 +84,10 @@ export class Untouched {
     )
   }
 
-  /** The file is not there, or is not that segment any more, or holds nothing: who looks at the others cannot tell that it ever was. */
+  /**
+   * The file is not there, or is not that segment any more, or holds nothing: who looks at the
+   * others cannot tell that it ever was.
+   */
   isGone(segment: Segment): boolean {
     const bytes = this.damaged.files.get(segment.path)
     if (bytes === undefined || this.#misnamed.has(segment.path)) return true
@@ -84,8 +98,9 @@ export class Untouched {
   }
 
   /**
-   * The records before this one need not be there, since a snapshot that reaches up to `reach` holds them: those that the log had let go of, and those before a place
-   * where nothing tells any more what was there.
+   * The records before this one need not be there, since a snapshot that reaches up to `reach`
+   * holds them: those that the log had let go of, and those before a place where nothing tells any
+   * more what was there.
    */
   heldBefore(reach: number): number {
     const begins = this.original.segments.flatMap((segment, index) => {

@@ -1,4 +1,6 @@
-/** What storage does to the files of a log in the course of time, and what its directory then holds. */
+/**
+ * What storage does to the files of a log in the course of time, and what its directory then holds.
+ */
 import { basename } from 'node:path'
 import type { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
 import type { Random } from '../../src/testing/random.ts'
@@ -48,7 +50,10 @@ export async function rot(disk: SimulatedDisk, random: Random): Promise<void> {
   }
 }
 
-/** The same, or a file is gone or cut. One that vanishes from the end is not noticed; see docs/durability.md. */
+/**
+ * The same, or a file is gone or cut. One that vanishes from the end is not noticed; see
+ * docs/durability.md.
+ */
 export async function rotOrRemove(disk: SimulatedDisk, random: Random): Promise<void> {
   const paths = await segments(disk)
   if (random.chance(0.3) && paths.length > 1) {
@@ -65,7 +70,9 @@ export async function rotOrRemove(disk: SimulatedDisk, random: Random): Promise<
 }
 
 async function segments(disk: SimulatedDisk): Promise<string[]> {
-  const names = (await disk.kill().list(DIRECTORY)).map(({ name }) => name).filter((name) => name.endsWith('.walv'))
+  const names = (await disk.kill().list(DIRECTORY))
+    .map(({ name }) => name)
+    .filter((name) => name.endsWith('.walv'))
   return names.sort().map((name) => `${DIRECTORY}/${name}`)
 }
 

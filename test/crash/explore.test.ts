@@ -7,7 +7,12 @@ import { shrink } from '../../src/testing/explore/shrink.ts'
 
 const SECTOR_BYTES = 512
 
-async function write(disk: SimulatedDisk, path: string, letters: string, mode: 'create' | 'write'): Promise<void> {
+async function write(
+  disk: SimulatedDisk,
+  path: string,
+  letters: string,
+  mode: 'create' | 'write',
+): Promise<void> {
   const file = await disk.open(path, mode)
   await writeFully(file, Buffer.concat([...letters].map((letter) => Buffer.alloc(SECTOR_BYTES, letter))), 0)
   await file.sync()
@@ -18,7 +23,9 @@ async function read(disk: SimulatedDisk, path: string): Promise<string> {
   const file = await disk.open(path, 'read')
   const content = Buffer.alloc(await file.size())
   await readFully(file, content, 0)
-  return [...content.filter((_, at) => at % SECTOR_BYTES === 0)].map((byte) => String.fromCharCode(byte)).join('')
+  return [...content.filter((_, at) => at % SECTOR_BYTES === 0)]
+    .map((byte) => String.fromCharCode(byte))
+    .join('')
 }
 
 /** A file of two sectors, which are both `a` and should both be `b`. */
@@ -126,7 +133,10 @@ test('what a verification witnesses holds when it is cut', async () => {
 
 test('equal seeds explore the same, and exploring ends with as many violations as were asked for', async () => {
   const options = { ...overwrite, run: (disk: SimulatedDisk) => write(disk, '/f', 'b'.repeat(40), 'write') }
-  const [one, two] = [await explore({ ...options, maxViolations: 3 }), await explore({ ...options, maxViolations: 3 })]
+  const [one, two] = [
+    await explore({ ...options, maxViolations: 3 }),
+    await explore({ ...options, maxViolations: 3 }),
+  ]
   assert.equal(one.violations.length, 3)
   assert.deepEqual(
     one.violations.map(({ cut }) => cut),

@@ -21,11 +21,15 @@ const MAX_TURNS = 20_000
 const MAX_FAILURES = 5
 
 /**
- * Does the same work again and again: each time another operation fails, or the same in another way. Whatever happens, every rejection is a `WalError`, what
- * was acknowledged is there after reopening, also after a power cut, and what was refused as not logged is not; the log goes on, or says that it does not and
- * goes on after reopening.
+ * Does the same work again and again: each time another operation fails, or the same in another
+ * way. Whatever happens, every rejection is a `WalError`, what was acknowledged is there after
+ * reopening, also after a power cut, and what was refused as not logged is not; the log goes on, or
+ * says that it does not and goes on after reopening.
  */
-export async function failEachOperation({ name, steps, create }: FaultedWork, seed: number): Promise<FaultsFound> {
+export async function failEachOperation(
+  { name, steps, create }: FaultedWork,
+  seed: number,
+): Promise<FaultsFound> {
   const { operations } = await runOnce(create(seed, new Trouble('none')), seed, steps)
   const failures: string[] = []
   let runs = 0
@@ -38,7 +42,9 @@ export async function failEachOperation({ name, steps, create }: FaultedWork, se
         states += (await runOnce(create(seed, new Trouble(one)), seed, steps)).states
       } catch (error) {
         const what = `${operation.number}: ${operation.kind} ${operation.path}`
-        failures.push(`${name}, seed ${seed}, ${what} fails with ${JSON.stringify(one)}\n${(error as Error).stack}`)
+        failures.push(
+          `${name}, seed ${seed}, ${what} fails with ${JSON.stringify(one)}\n${(error as Error).stack}`,
+        )
       }
     }
   }
@@ -46,8 +52,8 @@ export async function failEachOperation({ name, steps, create }: FaultedWork, se
 }
 
 /**
- * Once, in each way; and the first way also for as long as it takes to notice. But not reading: what cannot be read for
- * long is lost to a repair, rightly.
+ * Once, in each way; and the first way also for as long as it takes to notice. But not reading:
+ * what cannot be read for long is lost to a repair, rightly.
  */
 function waysToFail(operation: Operation): OneFault[] {
   const at = operation.number

@@ -1,12 +1,17 @@
 /**
- * What an index must hold, told without a look at the engine: the units that were handed to it, in order, and how many of them were acknowledged. A unit takes
- * effect whole, at its place.
+ * What an index must hold, told without a look at the engine: the units that were handed to it, in
+ * order, and how many of them were acknowledged. A unit takes effect whole, at its place.
  */
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 
-/** A change of the map of ids to values: null removes; what is a function goes by what was there. */
-export type Effect = readonly [id: string, value: Value | null | ((before: Value | undefined) => Value | null)]
+/**
+ * A change of the map of ids to values: null removes; what is a function goes by what was there.
+ */
+export type Effect = readonly [
+  id: string,
+  value: Value | null | ((before: Value | undefined) => Value | null),
+]
 
 export interface Value {
   readonly vector: Float32Array
@@ -79,8 +84,8 @@ export class IndexModel {
   }
 
   /**
-   * Fails unless `found` is the state after a prefix of what was submitted that holds the first `through` of it, by default all that
-   * was acknowledged. It is the truth from then on.
+   * Fails unless `found` is the state after a prefix of what was submitted that holds the first
+   * `through` of it, by default all that was acknowledged. It is the truth from then on.
    */
   settle(found: Content, through: number = this.#facts.acknowledged): void {
     const { submitted } = this.#facts

@@ -1,4 +1,7 @@
-/** Work on a durable index: changes of all kinds, many at one time, transactions, checkpoints, processes that end in order or die. */
+/**
+ * Work on a durable index: changes of all kinds, many at one time, transactions, checkpoints,
+ * processes that end in order or die.
+ */
 import assert from 'node:assert/strict'
 import { type Disk, DurableIndex, flat, type VectorIndex, WalError } from '../../src/mod.ts'
 import type { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
@@ -22,7 +25,12 @@ const DIMENSIONS = 4
 /** Makes the index that is to be made durable. */
 type MakeIndex = (options: { readonly dimensions: number }) => VectorIndex
 
-export function indexWorkload(name: string, steps: number, trouble: TroubleKind, make: MakeIndex = flat): Workload {
+export function indexWorkload(
+  name: string,
+  steps: number,
+  trouble: TroubleKind,
+  make: MakeIndex = flat,
+): Workload {
   return { name, steps, everySeeds: 1, create: (seed) => indexWork(seed, new Trouble(trouble), make) }
 }
 
@@ -36,7 +44,8 @@ export function indexWork(seed: number, trouble: Trouble, make: MakeIndex = flat
       await work.open()
       for (const step of steps) await work.step(new Random(seedOf(seed, step)), step)
     },
-    verify: (disk, facts, witness) => recover(disk, new IndexModel(witness, facts), trouble.hasFaults, openIndex),
+    verify: (disk, facts, witness) =>
+      recover(disk, new IndexModel(witness, facts), trouble.hasFaults, openIndex),
   }
 }
 
@@ -67,7 +76,10 @@ export function contentOf(index: DurableIndex): Content {
   return content
 }
 
-/** Opens what was left, as any process would, and goes on with it; and again: a second recovery must change nothing. */
+/**
+ * Opens what was left, as any process would, and goes on with it; and again: a second recovery must
+ * change nothing.
+ */
 async function recover(
   disk: SimulatedDisk,
   model: IndexModel,
@@ -96,7 +108,10 @@ interface Change {
   readonly effect: Effect
 }
 
-/** Large at times, so that records cross sectors, pages and checksum pieces, and segments fill. `number` tells it from all others. */
+/**
+ * Large at times, so that records cross sectors, pages and checksum pieces, and segments fill.
+ * `number` tells it from all others.
+ */
 function changeOf(random: Random, prefix: string, number: number): Change {
   const id = prefix + random.below(6)
   const length = random.pick([1, 1, 10, 500, 3_000, 20_000])
@@ -122,7 +137,10 @@ class IndexWork {
     this.#trouble = trouble
   }
 
-  /** What a recovery brings back holds from then on. Where the disk fails meanwhile, the next try must do. */
+  /**
+   * What a recovery brings back holds from then on. Where the disk fails meanwhile, the next try
+   * must do.
+   */
   async open(): Promise<void> {
     for (let last = false; ; last = true) {
       this.#process = new Process(this.#disk)
@@ -171,7 +189,10 @@ class IndexWork {
 
   async #die(): Promise<void> {
     this.#process.killAfter(this.#random.below(this.#random.pick([4, 15, 60])))
-    const work = [this.#several(), this.#random.chance(0.5) ? this.#bear(() => this.#index.checkpoint()) : undefined]
+    const work = [
+      this.#several(),
+      this.#random.chance(0.5) ? this.#bear(() => this.#index.checkpoint()) : undefined,
+    ]
     await Promise.race([Promise.all(work), this.#process.death])
     await this.#process.kill()
     await this.open()
@@ -198,7 +219,13 @@ class IndexWork {
       changes.map(({ effect }) => effect),
       () =>
         this.#index.batch(
-          changes.map(({ id, vector, metadata }) => ({ type: 'insert', id, vector, metadata, replace: true })),
+          changes.map(({ id, vector, metadata }) => ({
+            type: 'insert',
+            id,
+            vector,
+            metadata,
+            replace: true,
+          })),
         ),
     )
   }

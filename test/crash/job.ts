@@ -1,5 +1,10 @@
 /** One seed of one workload, explored; and what it tells if it fails. */
-import { type Exploration, explore, type PowerCut, type Violation } from '../../src/testing/explore/explore.ts'
+import {
+  type Exploration,
+  explore,
+  type PowerCut,
+  type Violation,
+} from '../../src/testing/explore/explore.ts'
 import { shrink } from '../../src/testing/explore/shrink.ts'
 import { FAULTED } from './faulted.ts'
 import { failEachOperation } from './faults.ts'

@@ -2,7 +2,10 @@
 import type { BatchMember, CustomEntry } from '../../src/mod.ts'
 import type { Random } from '../../src/testing/random.ts'
 
-/** Bytes that the frames of an otherwise empty segment of 64 KiB can take: its size without header and room for two promises; see docs/format.md. */
+/**
+ * Bytes that the frames of an otherwise empty segment of 64 KiB can take: its size without header
+ * and room for two promises; see docs/format.md.
+ */
 const FULL_SEGMENT_BYTES: number = 64 * 1024 - 1_024 - 2 * (512 + 40)
 
 /** `number` tells it from all others. */
@@ -16,14 +19,29 @@ export function anyEntry(random: Random, number: number): BatchMember {
     case 3:
       return { type: 'update', id: `v${number}`, vector: vectorOf(random, number) }
     case 4:
-      return { type: 'custom', kind: `kind-${number}`, data: bytesOf(random.pick([0, 1, 460, 512, 3_000]), number) }
+      return {
+        type: 'custom',
+        kind: `kind-${number}`,
+        data: bytesOf(random.pick([0, 1, 460, 512, 3_000]), number),
+      }
     case 5:
     case 6:
       return anyBatch(random, number)
     case 7:
-      return { type: 'insert', id: `u${number}`, vector: vectorOf(random, number), metadata: null, replace: true }
+      return {
+        type: 'insert',
+        id: `u${number}`,
+        vector: vectorOf(random, number),
+        metadata: null,
+        replace: true,
+      }
     default:
-      return { type: 'insert', id: `i${number}`, vector: vectorOf(random, number), metadata: { text: textOf(random) } }
+      return {
+        type: 'insert',
+        id: `i${number}`,
+        vector: vectorOf(random, number),
+        metadata: { text: textOf(random) },
+      }
   }
 }
 
@@ -37,7 +55,10 @@ export function anyBatch(random: Random, number: number): BatchMember {
   return { type: 'batch', entries: entries.slice(0, 1 + random.below(3)) }
 }
 
-/** Records that fill segments: one that fills one exactly, two that do so together, and some that do not quite, or not any more. */
+/**
+ * Records that fill segments: one that fills one exactly, two that do so together, and some that do
+ * not quite, or not any more.
+ */
 export function fillers(random: Random, number: number): CustomEntry[] {
   const bytes = random.pick([
     [FULL_SEGMENT_BYTES],
@@ -68,7 +89,8 @@ function fillerOf(frameBytes: number, number: number): CustomEntry {
 /** The sums of all pieces of 8 KiB but the first. */
 const tableBytes = (payloadBytes: number): number => 8 * Math.ceil((Math.ceil(payloadBytes / 8_192) - 1) / 2)
 
-const bytesOf = (length: number, number: number): Uint8Array => new Uint8Array(length).fill(1 + (number % 255))
+const bytesOf = (length: number, number: number): Uint8Array =>
+  new Uint8Array(length).fill(1 + (number % 255))
 
 const vectorOf = (random: Random, number: number): Float32Array =>
   new Float32Array(random.pick([0, 1, 3, 10, 100, 700])).fill(number)

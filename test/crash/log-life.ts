@@ -1,4 +1,7 @@
-/** The lives of one log: it is opened, closed, killed, poisoned and opened again, and what must hold across that. */
+/**
+ * The lives of one log: it is opened, closed, killed, poisoned and opened again, and what must hold
+ * across that.
+ */
 import assert from 'node:assert/strict'
 import { type Wal, WalError, type WalErrorCode } from '../../src/mod.ts'
 import type { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
@@ -32,14 +35,18 @@ export class LogLife {
     return this.session.wal
   }
 
-  /** What a recovery brings back holds from then on. Where the disk fails meanwhile, another try must do. */
+  /**
+   * What a recovery brings back holds from then on. Where the disk fails meanwhile, another try
+   * must do.
+   */
   async open(): Promise<void> {
     for (let tries = MAX_TRIES; ; tries--) {
       this.process = new Process(this.disk)
       try {
         const wal = await openLog(this.process, this.settings)
         if (this.trouble.mayFail && wal.recovery.damage.some(({ kind }) => kind === 'unreadable')) {
-          // The newest snapshot could not be read just now, and an older one is in use: at another try it can.
+          // The newest snapshot could not be read just now, and an older one is in use: at another
+          // try it can.
           this.trouble.calm()
           await wal.close()
           continue

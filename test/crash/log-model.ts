@@ -1,6 +1,7 @@
 /**
- * What a log must hold, told without a look at the engine: what was handed to it at which number, what it vouched for, and what its records mean. Everything here
- * is compared with what the log's own reading, replaying and recovering say.
+ * What a log must hold, told without a look at the engine: what was handed to it at which number,
+ * what it vouched for, and what its records mean. Everything here is compared with what the log's
+ * own reading, replaying and recovering say.
  */
 import assert from 'node:assert/strict'
 import { crc32 } from 'node:zlib'
@@ -8,7 +9,10 @@ import type { WalEntry, WalRecord } from '../../src/mod.ts'
 
 /** Facts at one moment. Immutable. */
 export interface LogFacts {
-  /** By sequence number, the text of what was handed over. A hole where the log wrote something of its own. */
+  /**
+   * By sequence number, the text of what was handed over. A hole where the log wrote something of
+   * its own.
+   */
   readonly submitted: readonly (string | undefined)[]
   /** Through this number all must be there after a power cut. −1: nothing must. */
   readonly durable: number
@@ -23,7 +27,10 @@ export interface LogFacts {
 /** What a log tells of itself, opened again. */
 export interface Found {
   readonly records: readonly FoundRecord[]
-  /** What its replay yields on top of the snapshot: each with the number at which it takes effect. Undefined where that was not asked. */
+  /**
+   * What its replay yields on top of the snapshot: each with the number at which it takes effect.
+   * Undefined where that was not asked.
+   */
   readonly units: readonly string[] | undefined
   readonly lastCheckpoint: number | undefined
   readonly snapshot: string | undefined
@@ -77,7 +84,10 @@ export class LogModel {
     if (seq > this.#facts.durable) this.#note({ durable: seq })
   }
 
-  /** A record of this transaction was refused, nobody is told which: a checkpoint may have its number by now. */
+  /**
+   * A record of this transaction was refused, nobody is told which: a checkpoint may have its
+   * number by now.
+   */
   fail(transactionId: number): void {
     if (!this.#facts.failed.has(`${transactionId}`))
       this.#note({ failed: new Set(this.#facts.failed).add(`${transactionId}`) })
@@ -87,13 +97,19 @@ export class LogModel {
     this.#note({ checkpointed: through })
   }
 
-  /** What was handed over behind this number was refused as not logged: it must never be seen, and its numbers are free again. */
+  /**
+   * What was handed over behind this number was refused as not logged: it must never be seen, and
+   * its numbers are free again.
+   */
   refuse(lastSeq: number): void {
     assert.ok(lastSeq >= this.#facts.acknowledged, `acknowledged ${this.#facts.acknowledged}, then refused`)
     this.#note({ submitted: this.#facts.submitted.slice(0, lastSeq + 1) })
   }
 
-  /** What a recovery brought back is the truth from now on; it vouches for what is there through `durable`. */
+  /**
+   * What a recovery brought back is the truth from now on; it vouches for what is there through
+   * `durable`.
+   */
   settle(found: Found, durable: number): void {
     const submitted = this.#facts.submitted.slice(0, (found.records.at(-1)?.seq ?? -1) + 1)
     for (const { seq, text } of found.records) submitted[seq] = text
@@ -101,7 +117,10 @@ export class LogModel {
     this.#note({ submitted, durable, acknowledged: last, checkpointed: found.lastCheckpoint ?? -1 })
   }
 
-  /** Fails unless what was found is what was handed over, in order and whole, at least through `through`. */
+  /**
+   * Fails unless what was found is what was handed over, in order and whole, at least through
+   * `through`.
+   */
   check(found: Found, through: number): void {
     const { records } = found
     const first = records[0]?.seq ?? 0
@@ -115,7 +134,8 @@ export class LogModel {
     const own = records.findLastIndex(({ type }) => type !== 'abortTransaction') + first + 1
     for (const record of records) {
       // Where the log was cut, its opening goes on by aborting what was open.
-      if (record.seq >= own && record.seq > through) assert.ok(isOpen(record, records), `${record.seq} aborts nothing`)
+      if (record.seq >= own && record.seq > through)
+        assert.ok(isOpen(record, records), `${record.seq} aborts nothing`)
       else this.#checkRecord(record)
     }
     this.#checkCheckpoints(found, first)
@@ -139,14 +159,19 @@ export class LogModel {
     assert.equal(lastCheckpoint, reaches.at(-1)?.through, 'the newest checkpoint is not in use')
     const through = lastCheckpoint ?? -1
     assert.ok(through >= this.#facts.checkpointed, `checkpoint ${this.#facts.checkpointed} is lost`)
-    if (lastCheckpoint !== undefined) assert.equal(snapshot, snapshotText(lastCheckpoint), 'it is another snapshot')
+    if (lastCheckpoint !== undefined)
+      assert.equal(snapshot, snapshotText(lastCheckpoint), 'it is another snapshot')
     for (const reach of reaches) {
       const needed = neededFrom(records, reach.through)
       assert.ok(reach.replayFrom <= needed, `a replay from ${reach.replayFrom} misses ${needed}`)
     }
     const kept = reaches.slice(-this.#checkpointRetention)
-    const floor = kept.length < this.#checkpointRetention ? 0 : Math.min(...kept.map(({ replayFrom }) => replayFrom))
-    assert.ok(first <= floor, `the log begins with record ${first}, but its checkpoints need it from ${floor} on`)
+    const floor =
+      kept.length < this.#checkpointRetention ? 0 : Math.min(...kept.map(({ replayFrom }) => replayFrom))
+    assert.ok(
+      first <= floor,
+      `the log begins with record ${first}, but its checkpoints need it from ${floor} on`,
+    )
   }
 
   #note(change: Partial<LogFacts>): void {
@@ -155,7 +180,13 @@ export class LogModel {
   }
 }
 
-const NOTHING: LogFacts = { submitted: [], durable: -1, acknowledged: -1, checkpointed: -1, failed: new Set() }
+const NOTHING: LogFacts = {
+  submitted: [],
+  durable: -1,
+  acknowledged: -1,
+  checkpointed: -1,
+  failed: new Set(),
+}
 
 /** What the snapshot through a number holds: of any size. */
 export const snapshotText = (through: number): string => `${through} `.repeat(1 + ((through * 97) % 700))
@@ -168,7 +199,8 @@ export function foundRecord({ seq, entry, transactionId }: WalRecord): FoundReco
   return { seq, type: entry.type, transactionId, reach, content, text: recordText(content, transactionId) }
 }
 
-export const recordText = (content: string, transactionId: number | undefined): string => `${transactionId} ${content}`
+export const recordText = (content: string, transactionId: number | undefined): string =>
+  `${transactionId} ${content}`
 
 /** Bytes stand for themselves by length and sum. */
 export function contentText(entry: unknown): string {
@@ -178,7 +210,10 @@ export function contentText(entry: unknown): string {
   })
 }
 
-/** What takes effect behind `after`: single records at their place, a transaction's at its commit, nothing of one that did not commit. */
+/**
+ * What takes effect behind `after`: single records at their place, a transaction's at its commit,
+ * nothing of one that did not commit.
+ */
 function unitsOf(records: readonly FoundRecord[], after: number): string[] {
   const open = new Map<number, string[]>()
   const units: string[] = []
@@ -188,15 +223,20 @@ function unitsOf(records: readonly FoundRecord[], after: number): string[] {
   for (const { seq, type, transactionId, content } of records) {
     if (type === 'beginTransaction') open.set(seq, [])
     else if (type === 'commitTransaction') put(seq, open.get(transactionId!) ?? [])
-    else if (transactionId !== undefined && !type.endsWith('Transaction')) open.get(transactionId)?.push(content)
+    else if (transactionId !== undefined && !type.endsWith('Transaction'))
+      open.get(transactionId)?.push(content)
     else if (transactionId === undefined && type !== 'checkpoint') put(seq, [content])
   }
   return units
 }
 
-export const unitText = (seq: number, contents: readonly string[]): string => `${seq}: ${contents.join(' + ')}`
+export const unitText = (seq: number, contents: readonly string[]): string =>
+  `${seq}: ${contents.join(' + ')}`
 
-/** Where a replay on top of a snapshot must begin: with the oldest transaction that was open then and committed later, or still can. */
+/**
+ * Where a replay on top of a snapshot must begin: with the oldest transaction that was open then
+ * and committed later, or still can.
+ */
 function neededFrom(records: readonly FoundRecord[], through: number): number {
   const begins = records
     .filter(({ seq, type }) => type === 'beginTransaction' && seq <= through)

@@ -60,7 +60,10 @@ export async function look(wal: Wal): Promise<Found> {
   return { ...(await lookAsReader(wal)), units, inDoubt }
 }
 
-/** What a log tells that is open read-only: not which transactions are in doubt, and not, to save time, what takes effect. */
+/**
+ * What a log tells that is open read-only: not which transactions are in doubt, and not, to save
+ * time, what takes effect.
+ */
 export async function lookAsReader(wal: Wal): Promise<Found> {
   const records: FoundRecord[] = []
   for await (const record of wal.read()) records.push(foundRecord(record))
@@ -80,7 +83,12 @@ export class LogSession {
   readonly #mayFail: (error: WalError) => boolean
   readonly #syncsEach: boolean
 
-  constructor(wal: Wal, model: LogModel, settings: LogSettings, mayFail: (error: WalError) => boolean = () => false) {
+  constructor(
+    wal: Wal,
+    model: LogModel,
+    settings: LogSettings,
+    mayFail: (error: WalError) => boolean = () => false,
+  ) {
     this.wal = wal
     this.model = model
     this.transactions = wal.inDoubt
@@ -110,13 +118,17 @@ export class LogSession {
 
   async end(transaction: Transaction, how: 'commit' | 'abort' | 'prepare'): Promise<void> {
     if (how === 'abort' && transaction.state === 'open') await this.#abort(transaction)
-    else if (transaction.state !== 'failed') await this.#submit(marker(how), transaction.id, () => transaction[how]())
+    else if (transaction.state !== 'failed')
+      await this.#submit(marker(how), transaction.id, () => transaction[how]())
     // What the disk refused a record of is over.
     if (transaction.state === 'failed') await transaction.abort()
     this.transactions = this.transactions.filter(({ state }) => state === 'open' || state === 'prepared')
   }
 
-  /** It ends whatever becomes of its record, of which nothing is known but what the log says of itself. */
+  /**
+   * It ends whatever becomes of its record, of which nothing is known but what the log says of
+   * itself.
+   */
   async #abort(transaction: Transaction): Promise<void> {
     const before = this.wal.lastSeq
     await this.bear(async () => {
@@ -167,14 +179,21 @@ export class LogSession {
     })
   }
 
-  /** Runs what may be refused, if anything may be; `lastSeq` is the last number that is in use if it is. */
-  async bear<T>(work: () => T | Promise<T>, lastSeq: () => number = () => this.wal.lastSeq): Promise<T | undefined> {
+  /**
+   * Runs what may be refused, if anything may be; `lastSeq` is the last number that is in use if it
+   * is.
+   */
+  async bear<T>(
+    work: () => T | Promise<T>,
+    lastSeq: () => number = () => this.wal.lastSeq,
+  ): Promise<T | undefined> {
     try {
       return await work()
     } catch (error) {
       assert.ok(error instanceof WalError, `rejected with ${error instanceof Error ? error.stack : error}`)
       assert.ok(this.#mayFail(error), `refused though nothing was wrong: ${error.code} ${error.message}`)
-      if (error.fate === 'unknown') assert.ok(error.seq !== undefined, 'a fate is unknown, and it does not say whose')
+      if (error.fate === 'unknown')
+        assert.ok(error.seq !== undefined, 'a fate is unknown, and it does not say whose')
       if (error.fate === 'not-logged') this.model.refuse(Math.min(lastSeq(), this.wal.lastSeq))
       return undefined
     } finally {
@@ -182,7 +201,11 @@ export class LogSession {
     }
   }
 
-  async #submit(content: string, transactionId: number | undefined, call: () => Promise<unknown>): Promise<void> {
+  async #submit(
+    content: string,
+    transactionId: number | undefined,
+    call: () => Promise<unknown>,
+  ): Promise<void> {
     const before = this.wal.lastSeq
     let seq = before
     await this.bear(
@@ -209,4 +232,5 @@ async function writeSnapshot(target: SnapshotWriter, seq: number): Promise<JsonV
   return { seq }
 }
 
-const marker = (of: 'begin' | 'commit' | 'abort' | 'prepare'): string => JSON.stringify({ type: `${of}Transaction` })
+const marker = (of: 'begin' | 'commit' | 'abort' | 'prepare'): string =>
+  JSON.stringify({ type: `${of}Transaction` })

@@ -1,4 +1,7 @@
-/** Work on a raw log: everything that can be asked of it, in any order, while processes die, disks fail or fill. */
+/**
+ * Work on a raw log: everything that can be asked of it, in any order, while processes die, disks
+ * fail or fill.
+ */
 import assert from 'node:assert/strict'
 import type { Damage, RecoveryReport } from '../../src/mod.ts'
 import type { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
@@ -28,7 +31,9 @@ export function logWorkload(
   return { name, steps, everySeeds, create: (seed) => logWork(seed, new Trouble(trouble), given) }
 }
 
-/** Groups so large that the next is written while one is synced, in segments with room for several. */
+/**
+ * Groups so large that the next is written while one is synced, in segments with room for several.
+ */
 export const STREAMS: Partial<LogSettings> = { segmentMaxBytes: 4 * 1024 * 1024, segmentMaxAgeMs: 1_000_000 }
 
 const streams = ({ segmentMaxBytes }: LogSettings): boolean => segmentMaxBytes === STREAMS.segmentMaxBytes
@@ -51,7 +56,10 @@ export function logWork(seed: number, trouble: Trouble, given: Partial<LogSettin
   }
 }
 
-/** Opens what was left, as any process would, and goes on with it; and again: a second recovery must change nothing. */
+/**
+ * Opens what was left, as any process would, and goes on with it; and again: a second recovery must
+ * change nothing.
+ */
 export async function recoverLog(
   disk: SimulatedDisk,
   settings: LogSettings,
@@ -72,7 +80,9 @@ export async function recoverLog(
   model.settle(found, wal.durableSeq)
   const [inDoubt] = session.transactions
   if (inDoubt) await session.end(inDoubt, wal.lastSeq % 2 === 0 ? 'commit' : 'abort')
-  await Promise.all([1, 2].map((number) => session.append({ type: 'delete', id: `after-${wal.lastSeq}-${number}` })))
+  await Promise.all(
+    [1, 2].map((number) => session.append({ type: 'delete', id: `after-${wal.lastSeq}-${number}` })),
+  )
   await wal.close()
   const again = await openLog(disk, settings, { readOnly: true })
   const harm = hadFaults ? harmIn(again, hadFaults) : again.recovery.damage
@@ -121,7 +131,8 @@ export class LogWork {
 
   async #do(random: Random, number: number): Promise<void> {
     const chance = random.below(100)
-    // Segments are filled, or grow old; where they are filled, the last one is too large to be carried over at opening.
+    // Segments are filled, or grow old; where they are filled, the last one is too large to be
+    // carried over at opening.
     const fills = this.#settings.segmentMaxAgeMs > MAX_STEPS ? 22 : 2
     if (chance < fills) await this.#fill(random, number)
     else if (chance < 32) await this.#session.append(anyEntry(random, number))
@@ -157,7 +168,9 @@ export class LogWork {
   }
 
   #several(random: Random, number: number): Promise<unknown> {
-    return this.#all(Array.from({ length: 2 + random.below(6) }, (_, place) => anyEntry(random, number + place)))
+    return this.#all(
+      Array.from({ length: 2 + random.below(6) }, (_, place) => anyEntry(random, number + place)),
+    )
   }
 
   async #begin(random: Random, number: number): Promise<void> {

@@ -1,4 +1,7 @@
-/** `npm run crash`: the crash explorer, for as long as one likes, or once more on a seed that failed. */
+/**
+ * `npm run crash`: the crash explorer, for as long as one likes, or once more on a seed that
+ * failed.
+ */
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
 import type { Job, JobResult } from './job.ts'

@@ -25,7 +25,9 @@ export class Process implements Disk {
     this.#operationsLeft = operations
   }
 
-  /** Resolves when the system has ended what it was told to do before, and has let go of the locks. */
+  /**
+   * Resolves when the system has ended what it was told to do before, and has let go of the locks.
+   */
   async kill(): Promise<void> {
     this.#dead = true
     await Promise.allSettled(this.#underWay)
@@ -71,7 +73,10 @@ export class Process implements Disk {
         await lock.release()
         this.#locks.delete(lock)
       }
-      return { isStillHeld: () => this.#ask(false, () => lock.isStillHeld()), release: () => this.#ask(true, release) }
+      return {
+        isStillHeld: () => this.#ask(false, () => lock.isStillHeld()),
+        release: () => this.#ask(true, release),
+      }
     })
   }
 

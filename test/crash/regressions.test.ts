@@ -47,7 +47,9 @@ test('a log whose only segment was zeroed is not taken for a new one', async () 
   await wal.close()
   for (let sector = 0; sector < 8; sector++) disk.zeroSector(`${DIRECTORY}/segment-0000000001.walv`, sector)
   for (const recovery of ['strict', 'salvage', 'repair'] as const) {
-    await assert.rejects(Wal.open({ directory: DIRECTORY, disk: disk.kill(), recovery }), { code: 'WALV_DAMAGED' })
+    await assert.rejects(Wal.open({ directory: DIRECTORY, disk: disk.kill(), recovery }), {
+      code: 'WALV_DAMAGED',
+    })
   }
 })
 
@@ -66,7 +68,10 @@ test('a segment that is missing where a snapshot holds it is told, and nothing e
   )
   await again.close()
   const names = (await disk.list(DIRECTORY)).map(({ name }) => name)
-  assert.ok(names.includes('segment-0000000001.walv') && names.includes('segment-0000000002.walv'), names.join())
+  assert.ok(
+    names.includes('segment-0000000001.walv') && names.includes('segment-0000000002.walv'),
+    names.join(),
+  )
 })
 
 test('an idle log promises its records also while a transaction is open', async () => {
@@ -96,7 +101,8 @@ test('a segment under another name is foreign, and not taken for an unfinished o
 test('a record that stood in another segment under the same number is not taken for the one that stands here', async () => {
   const before = new SimulatedDisk({ seed: 1 })
   await (await open(before)).append(insert('first'))
-  // Two fates of one log: in the first the next record is written to the old segment, in the second to a new one.
+  // Two fates of one log: in the first the next record is written to the old segment, in the second
+  // to a new one.
   const old = before.kill()
   const disk = before.kill()
   const one = await open(old)
@@ -124,7 +130,10 @@ async function graft(from: SimulatedDisk, id: string, to: SimulatedDisk, replace
 
 const FRAME_BYTES = 40 + 184
 
-async function frameWith(disk: SimulatedDisk, id: string): Promise<{ path: string; offset: number; bytes: Buffer }> {
+async function frameWith(
+  disk: SimulatedDisk,
+  id: string,
+): Promise<{ path: string; offset: number; bytes: Buffer }> {
   for (const { name } of await disk.list(DIRECTORY)) {
     const path = `${DIRECTORY}/${name}`
     if (!name.endsWith('.walv')) continue
@@ -139,7 +148,14 @@ async function frameWith(disk: SimulatedDisk, id: string): Promise<{ path: strin
 
 test('a frame whose length was changed is no frame: the sum of its header covers the length', () => {
   const memory = byteBuffer(64)
-  const header = { type: FRAME_TYPES.delete, payloadBytes: 16, seq: 3, durableBefore: 2, timestamp: 1, flags: 0 }
+  const header = {
+    type: FRAME_TYPES.delete,
+    payloadBytes: 16,
+    seq: 3,
+    durableBefore: 2,
+    timestamp: 1,
+    flags: 0,
+  }
   sealFrame(memory, 0, header, SEED, 0)
   assert.deepEqual(readFrameHeader(memory, 0, SEED, 0), header)
   for (let bit = 0; bit < 32; bit++) {
@@ -149,7 +165,10 @@ test('a frame whose length was changed is no frame: the sum of its header covers
   }
 })
 
-/** Repairs a log of one segment whose first record is damaged; the one operation that `chosen` likes fails. */
+/**
+ * Repairs a log of one segment whose first record is damaged; the one operation that `chosen` likes
+ * fails.
+ */
 async function repairFailing(chosen: (operation: Operation) => boolean): Promise<SimulatedDisk> {
   const disk = new SimulatedDisk({ seed: 1 })
   const wal = await open(disk)
@@ -177,7 +196,9 @@ test('a repair that fails while it writes a segment anew leaves the damaged one 
 })
 
 test('a copy in quarantine whose name was perhaps not made durable is not relied on', async () => {
-  const disk = await repairFailing(({ kind, path }) => kind === 'syncDirectory' && path.endsWith('quarantine'))
+  const disk = await repairFailing(
+    ({ kind, path }) => kind === 'syncDirectory' && path.endsWith('quarantine'),
+  )
   await (await Wal.open({ directory: DIRECTORY, disk, recovery: 'repair' })).close()
   const names = await disk.crash('nothing').list(`${DIRECTORY}/quarantine`)
   assert.equal(names.length, 1)
@@ -207,6 +228,7 @@ test('a conversion does not mind that a file it has read cannot be closed', asyn
   const writer = await V1Writer.create(disk, '/data/v1')
   await writer.append(0n, { type: 'delete', id: 'a', timestamp: 1n })
   await writer.close()
-  disk.onOperation = ({ kind, path }) => (kind === 'close' && path.startsWith('/data/v1') ? { code: 'EIO' } : undefined)
+  disk.onOperation = ({ kind, path }) =>
+    kind === 'close' && path.startsWith('/data/v1') ? { code: 'EIO' } : undefined
   assert.equal((await convertToV2({ from: '/data/v1', to: '/data/v2', disk })).records, 1)
 })

@@ -21,7 +21,9 @@ export interface RepairFacts {
   readonly lost: readonly number[]
   /** Handed over and not acknowledged. */
   readonly submitted: Records
-  /** Contents of the damaged files, a copy of each of which must be in quarantine after a repair. */
+  /**
+   * Contents of the damaged files, a copy of each of which must be in quarantine after a repair.
+   */
   readonly damagedFiles: readonly Buffer[]
   /** Whether a repair is done, so that the log is clean. */
   readonly isClean: boolean
@@ -85,25 +87,35 @@ class RepairWork {
     this.#facts = facts
   }
 
-  /** Looks at a log that is damaged, repairs it, and goes on. Where the disk fails meanwhile, the next try must do. */
+  /**
+   * Looks at a log that is damaged, repairs it, and goes on. Where the disk fails meanwhile, the
+   * next try must do.
+   */
   async repair(): Promise<void> {
     await this.#twice(() => this.#lookAtDamage())
     if (this.#facts.isHopeless) await this.#repairsHopeless()
     else await this.#twice(() => this.#repairAndGoOn())
   }
 
-  /** Repairs what was left, or goes on with what was repaired; and a second time: that must change nothing. */
+  /**
+   * Repairs what was left, or goes on with what was repaired; and a second time: that must change
+   * nothing.
+   */
   async recover(): Promise<void> {
     if (this.#facts.isHopeless) return this.#repairsHopeless()
     await this.#repairAndGoOn()
     const again = await this.#open({ readOnly: true })
-    // A checkpoint stays in the log when its snapshot is gone, and what stands before a hole that a snapshot covers stays where it is.
+    // A checkpoint stays in the log when its snapshot is gone, and what stands before a hole that a
+    // snapshot covers stays where it is.
     const damage = again.recovery.damage.filter((each) => each.kind !== 'snapshot' && !isCoveredHole(each))
     assert.deepEqual(damage, [], 'a log that was repaired and closed is damaged')
     assert.deepEqual(await recordsOf(again), this.#facts.kept, 'a second opening finds something else')
   }
 
-  /** Nothing is made up in the place of a log that cannot be read: it is begun anew from a snapshot, or the repair is refused. */
+  /**
+   * Nothing is made up in the place of a log that cannot be read: it is begun anew from a snapshot,
+   * or the repair is refused.
+   */
   async #repairsHopeless(): Promise<void> {
     const wal = await this.#open({ recovery: 'repair' }).catch((error: WalError) => {
       assert.equal(error.code, 'WALV_DAMAGED')
@@ -111,7 +123,11 @@ class RepairWork {
     if (wal === undefined) return
     let state = ''
     for await (const piece of wal.snapshot!.read('state')) state += Buffer.from(piece).toString()
-    assert.equal(state, snapshotText(wal.lastCheckpoint!.sequenceNumber), 'it is begun anew from something else')
+    assert.equal(
+      state,
+      snapshotText(wal.lastCheckpoint!.sequenceNumber),
+      'it is begun anew from something else',
+    )
     await wal.close()
     await (await this.#open({ recovery: 'strict' })).close()
   }
@@ -136,10 +152,13 @@ class RepairWork {
     const { damage } = wal.recovery
     const kept = await recordsOf(wal)
     for (const [seq, text] of kept) {
-      if (this.#facts.kept.has(seq)) assert.equal(text, this.#facts.kept.get(seq), `record ${seq} came back altered`)
+      if (this.#facts.kept.has(seq))
+        assert.equal(text, this.#facts.kept.get(seq), `record ${seq} came back altered`)
     }
     const names = new Set(damage.filter(isOfSegment).map(({ file }) => file))
-    const damagedFiles = await Promise.all([...names].map((name) => contentOf(this.#disk, `${DIRECTORY}/${name}`)))
+    const damagedFiles = await Promise.all(
+      [...names].map((name) => contentOf(this.#disk, `${DIRECTORY}/${name}`)),
+    )
     // The end of a file that was cut may have held what nothing else tells of.
     const isUnknown = damage.some(({ acknowledged }) => acknowledged === null)
     const from = damage.some(isCoveredHole) || beginsBehindSnapshot(wal) ? coveredBefore(wal) : 0
@@ -149,7 +168,8 @@ class RepairWork {
   }
 
   async #repairAndGoOn(): Promise<void> {
-    // Where a directory's sync failed, the damaged file may be back in the place of the repaired one.
+    // Where a directory's sync failed, the damaged file may be back in the place of the repaired
+    // one.
     const isClean = this.#facts.isClean && !this.#trouble.hasFaults
     const wal = await this.#open({ recovery: isClean ? 'strict' : 'repair' })
     try {
@@ -161,7 +181,10 @@ class RepairWork {
     }
   }
 
-  /** All that was kept is there, what is lost is named, and there is a copy of every file that was damaged. */
+  /**
+   * All that was kept is there, what is lost is named, and there is a copy of every file that was
+   * damaged.
+   */
   async #checkRepaired(wal: Wal): Promise<void> {
     const { kept, lost, submitted, damagedFiles } = this.#facts
     const found = await recordsOf(wal)
@@ -177,7 +200,8 @@ class RepairWork {
       assert.ok(isNamed, `record ${seq} is lost, and nothing says so`)
       assert.ok(wal.lastSeq >= seq, `the number of record ${seq}, which is lost, is free again`)
     }
-    // A power cut may bring back a snapshot whose removal was not synced, and then nothing is wrong with the file before which it stands.
+    // A power cut may bring back a snapshot whose removal was not synced, and then nothing is wrong
+    // with the file before which it stands.
     const inOrder = await segmentsBut(
       this.#disk,
       wal.recovery.damage.map(({ file }) => file),
@@ -215,9 +239,13 @@ const NOTHING: RepairFacts = {
 }
 
 /** A file is missing, and nothing is lost with it: a snapshot holds what it held. */
-const isCoveredHole = ({ kind, acknowledged }: Damage): boolean => kind === 'missing-segment' && acknowledged === false
+const isCoveredHole = ({ kind, acknowledged }: Damage): boolean =>
+  kind === 'missing-segment' && acknowledged === false
 
-/** Whether what stood before the first record is with a snapshot: if its files vanish, that is what retention leaves, too, and nothing tells of it. */
+/**
+ * Whether what stood before the first record is with a snapshot: if its files vanish, that is what
+ * retention leaves, too, and nothing tells of it.
+ */
 const beginsBehindSnapshot = (wal: Wal): boolean => wal.stats().firstSeq > 0 && wal.snapshot !== undefined
 
 /** Where a log begins of which a snapshot holds the rest: it must be there, and reach so far. */
@@ -225,7 +253,10 @@ function coveredBefore(wal: Wal): number {
   const { snapshot, lastCheckpoint } = wal
   assert.ok(snapshot && lastCheckpoint, 'a hole is called covered, and no snapshot is in use')
   const first = wal.stats().firstSeq
-  assert.ok(lastCheckpoint.replayFrom >= first, 'a hole is called covered, and the snapshot does not reach behind it')
+  assert.ok(
+    lastCheckpoint.replayFrom >= first,
+    'a hole is called covered, and the snapshot does not reach behind it',
+  )
   return first
 }
 

@@ -1,8 +1,8 @@
 /**
- * Work on a log under a load that does not let up, while time passes: callers that append in a loop, and beside them
- * flushes, checkpoints at any legal number, snapshots that fail, transactions, readers, closing and death. Whatever is
- * asked for is answered within a bounded time, and what was acknowledged is synced within the time that its level
- * states.
+ * Work on a log under a load that does not let up, while time passes: callers that append in a
+ * loop, and beside them flushes, checkpoints at any legal number, snapshots that fail,
+ * transactions, readers, closing and death. Whatever is asked for is answered within a bounded
+ * time, and what was acknowledged is synced within the time that its level states.
  */
 import assert from 'node:assert/strict'
 import type { Durability } from '../../src/mod.ts'
@@ -87,7 +87,8 @@ class Burst {
     const work: Promise<unknown>[] = this.#actors().map((actor) => actor(new Random(this.#random.next())))
     if (ending === 'close') work.push(this.#closeMeanwhile())
     if (ending === 'die') work.push(this.#dieMeanwhile())
-    const all = ending === 'die' ? Promise.race([Promise.all(work), this.#life.process.death]) : Promise.all(work)
+    const all =
+      ending === 'die' ? Promise.race([Promise.all(work), this.#life.process.death]) : Promise.all(work)
     const maxMs = this.#endsAt - timeNow() + MAX_SETTLING_MS
     await flow(maxMs, 'what was asked for under load', all, () => this.#look())
     this.#isOver = true
@@ -112,7 +113,10 @@ class Burst {
     return !this.#isOver && timeNow() < this.#endsAt && !this.#life.wal.stats().poisoned
   }
 
-  /** The most that one thing takes that is to be done at once, behind what is under way: a rotation included. */
+  /**
+   * The most that one thing takes that is to be done at once, behind what is under way: a rotation
+   * included.
+   */
   get #boundMs(): number {
     return 20 + 24 * this.#disk.maxLatencyTurns
   }
@@ -160,7 +164,11 @@ class Burst {
       if (from > through) continue
       const seq = from + random.below(through - from + 1)
       const fails = random.chance(0.3)
-      await this.#soon('a checkpoint', () => (fails ? session.failCheckpoint(seq) : session.checkpoint(seq)), 6)
+      await this.#soon(
+        'a checkpoint',
+        () => (fails ? session.failCheckpoint(seq) : session.checkpoint(seq)),
+        6,
+      )
     }
   }
 
@@ -175,7 +183,9 @@ class Burst {
         await session.addTo(transaction, anyEntry(random, ++this.#number))
       } else if (transaction !== undefined) {
         const ways =
-          transaction.state === 'open' ? (['commit', 'abort', 'prepare'] as const) : (['commit', 'abort'] as const)
+          transaction.state === 'open'
+            ? (['commit', 'abort', 'prepare'] as const)
+            : (['commit', 'abort'] as const)
         await this.#soon('the end of a transaction', () => session.end(transaction, random.pick(ways)))
       }
     }
@@ -197,7 +207,9 @@ class Burst {
     }
   }
 
-  /** What needs nothing but the disk is done within a bound, whatever else is asked for meanwhile. */
+  /**
+   * What needs nothing but the disk is done within a bound, whatever else is asked for meanwhile.
+   */
   async #soon(what: string, work: () => Promise<unknown>, times = 1): Promise<void> {
     const startedAt = timeNow()
     await work()
@@ -222,7 +234,10 @@ class Burst {
     await process.kill()
   }
 
-  /** Idle, a log has all that it acknowledged on the disk; at the level `os` that is the system's affair. */
+  /**
+   * Idle, a log has all that it acknowledged on the disk; at the level `os` that is the system's
+   * affair.
+   */
   async #rest(): Promise<void> {
     const { wal, model, settings, trouble } = this.#life
     await passTime(IDLE_MS)

@@ -1,6 +1,6 @@
 /**
- * What a disk does to a log: nothing, an operation that fails now and then, no space for a while; or any of it, for as
- * long as it lasts.
+ * What a disk does to a log: nothing, an operation that fails now and then, no space for a while;
+ * or any of it, for as long as it lasts.
  */
 import type { Fault, Operation } from '../../src/testing/disk/operations.ts'
 import type { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
@@ -46,7 +46,10 @@ export function faultsOf({ kind }: Operation): Fault[] {
   }
 }
 
-/** What happens less often, and is worse: a write that fails behind its caller's back, a sync that finds the disk full. */
+/**
+ * What happens less often, and is worse: a write that fails behind its caller's back, a sync that
+ * finds the disk full.
+ */
 export function rareFaultsOf({ kind }: Operation): Fault[] {
   switch (kind) {
     case 'write':
@@ -73,7 +76,8 @@ export class Trouble {
   }
 
   /**
-   * Whether operations fail: then names whose directory was not synced, though nobody can tell, may come back after a power cut, to no one's harm.
+   * Whether operations fail: then names whose directory was not synced, though nobody can tell, may
+   * come back after a power cut, to no one's harm.
    */
   get hasFaults(): boolean {
     return this.#kind !== 'none' && this.#kind !== 'full'

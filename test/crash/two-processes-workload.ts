@@ -1,7 +1,8 @@
 /**
- * Two processes on one disk that want to write the same log, while somebody removes its lock, moves its directory away
- * and back, and processes die. While the lock is there, one of them writes. Once it was taken away from a writer, that
- * one stops as soon as it is idle; and whatever either of them acknowledged is in some file for ever.
+ * Two processes on one disk that want to write the same log, while somebody removes its lock, moves
+ * its directory away and back, and processes die. While the lock is there, one of them writes. Once
+ * it was taken away from a writer, that one stops as soon as it is idle; and whatever either of
+ * them acknowledged is in some file for ever.
  */
 import assert from 'node:assert/strict'
 import { Wal, WalError } from '../../src/mod.ts'
@@ -40,7 +41,10 @@ function twoProcessesWork(seed: number): Work<Acknowledged> {
       try {
         await (await openLog(disk)).close()
       } catch (error) {
-        assert.ok(error instanceof WalError, `opening fails with ${error instanceof Error ? error.stack : error}`)
+        assert.ok(
+          error instanceof WalError,
+          `opening fails with ${error instanceof Error ? error.stack : error}`,
+        )
       }
       await assertKept(disk, acknowledged)
     },
@@ -49,11 +53,18 @@ function twoProcessesWork(seed: number): Work<Acknowledged> {
 
 /** Every segment is made by link and opened by path: both have to be of the same process. */
 const openLog = (disk: SimulatedDisk | Process): Promise<Wal> =>
-  Wal.open({ directory: DIRECTORY, disk, clock: timeNow, segmentMaxBytes: 64 * 1024, checkpointRetention: 1_000 })
+  Wal.open({
+    directory: DIRECTORY,
+    disk,
+    clock: timeNow,
+    segmentMaxBytes: 64 * 1024,
+    checkpointRetention: 1_000,
+  })
 
 async function assertKept(disk: SimulatedDisk, acknowledged: Acknowledged): Promise<void> {
   const content = Buffer.concat(await contentsBelow(disk, '/data'))
-  for (const text of acknowledged) assert.ok(content.includes(text), `${text} was acknowledged, and is in no file`)
+  for (const text of acknowledged)
+    assert.ok(content.includes(text), `${text} was acknowledged, and is in no file`)
 }
 
 async function contentsBelow(disk: SimulatedDisk, folder: string): Promise<Buffer[]> {

@@ -1,7 +1,8 @@
 /**
- * Work on a durable index with everything that it can be asked for and every option that it has: inserts, updates,
- * nested batches, long transactions, many items at once, automatic checkpoints, all levels, segments that are read
- * ahead, late answers; flushes, checkpoints and closing beside changes.
+ * Work on a durable index with everything that it can be asked for and every option that it has:
+ * inserts, updates, nested batches, long transactions, many items at once, automatic checkpoints,
+ * all levels, segments that are read ahead, late answers; flushes, checkpoints and closing beside
+ * changes.
  */
 import assert from 'node:assert/strict'
 import {
@@ -84,10 +85,25 @@ const openIndex = (
   { maxTextLength: _, dimensions, ...options }: Settings,
   readOnly = false,
 ): Promise<DurableIndex> =>
-  DurableIndex.open({ directory: DIRECTORY, disk, readOnly, clock: timeNow, index: flat({ dimensions }), ...options })
+  DurableIndex.open({
+    directory: DIRECTORY,
+    disk,
+    readOnly,
+    clock: timeNow,
+    index: flat({ dimensions }),
+    ...options,
+  })
 
-/** Opens what was left, as any process would, and goes on with it; and again: a second recovery must change nothing. */
-async function recover(disk: SimulatedDisk, model: IndexModel, settings: Settings, hadFaults: boolean): Promise<void> {
+/**
+ * Opens what was left, as any process would, and goes on with it; and again: a second recovery must
+ * change nothing.
+ */
+async function recover(
+  disk: SimulatedDisk,
+  model: IndexModel,
+  settings: Settings,
+  hadFaults: boolean,
+): Promise<void> {
   disk.quotaBytes = Number.POSITIVE_INFINITY
   const index = await openIndex(disk, settings)
   assert.deepEqual(harmIn(index, hadFaults), [], 'without rot, a torn tail is all that can be damaged')
@@ -134,7 +150,10 @@ class VariedIndexWork {
     this.#trouble = trouble
   }
 
-  /** What a recovery brings back holds from then on. Where the disk fails meanwhile, another try must do. */
+  /**
+   * What a recovery brings back holds from then on. Where the disk fails meanwhile, another try
+   * must do.
+   */
   async open(): Promise<void> {
     for (let tries = 3; ; tries--) {
       this.#process = new Process(this.#disk)
@@ -177,7 +196,9 @@ class VariedIndexWork {
     else await this.#die()
   }
 
-  /** What is acknowledged now is durable when it has resolved, whatever else is asked for meanwhile. */
+  /**
+   * What is acknowledged now is durable when it has resolved, whatever else is asked for meanwhile.
+   */
   async #beside(work: () => Promise<unknown>): Promise<void> {
     const beside = this.#several()
     if (this.#random.chance(0.5)) await turn()
@@ -228,7 +249,9 @@ class VariedIndexWork {
     const unit = this.#model.submit(changes.map(({ effect }) => effect))
     const [first, ...others] = entries
     return this.#submit(unit, () =>
-      others.length === 0 ? this.#one(first!) : this.#index.batch([first!, { type: 'batch', entries: others }]),
+      others.length === 0
+        ? this.#one(first!)
+        : this.#index.batch([first!, { type: 'batch', entries: others }]),
     )
   }
 
@@ -245,7 +268,9 @@ class VariedIndexWork {
     }
   }
 
-  /** Many items, each a change of its own, the first of which may be there though the last is not. */
+  /**
+   * Many items, each a change of its own, the first of which may be there though the last is not.
+   */
   async #many(): Promise<void> {
     const values = Array.from({ length: 1 + this.#random.below(20) }, () => this.#value())
     const items = values.map((value, place) => ({ id: `m${place}`, ...callOf(value) }))
@@ -259,7 +284,8 @@ class VariedIndexWork {
         ...units[0]!,
         refuse: () => {
           // Those before the first that was refused are in.
-          const isIn = (place: number): boolean => this.#index.get(`m${place}`)?.vector[0] === values[place]!.vector[0]
+          const isIn = (place: number): boolean =>
+            this.#index.get(`m${place}`)?.vector[0] === values[place]!.vector[0]
           for (const [place, unit] of units.entries()) if (!isIn(place)) unit.refuse()
         },
       }),
@@ -279,7 +305,10 @@ class VariedIndexWork {
     )
   }
 
-  /** So long at times that what was read first is gone from a reader's memory when its commit is read. */
+  /**
+   * So long at times that what was read first is gone from a reader's memory when its commit is
+   * read.
+   */
   async #transaction(): Promise<void> {
     const changes = Array.from({ length: 1 + this.#random.below(4) }, (_, place) => this.#any(`t${place}-`))
     const [aborts, waits] = [this.#random.chance(0.3), this.#random.chance(0.6)]
@@ -288,8 +317,10 @@ class VariedIndexWork {
       async () => {
         const work = this.#index.transaction(async (transaction) => {
           for (const { entry } of changes) {
-            if (entry.type === 'insert') await transaction.insert(entry.id, entry.vector, entry.metadata ?? null)
-            if (entry.type === 'upsert') await transaction.upsert(entry.id, entry.vector, entry.metadata ?? null)
+            if (entry.type === 'insert')
+              await transaction.insert(entry.id, entry.vector, entry.metadata ?? null)
+            if (entry.type === 'upsert')
+              await transaction.upsert(entry.id, entry.vector, entry.metadata ?? null)
             if (entry.type === 'update') await transaction.update(entry.id, changeIn(entry))
             if (entry.type === 'delete') await transaction.delete(entry.id)
           }
@@ -306,7 +337,10 @@ class VariedIndexWork {
     )
   }
 
-  /** A change that is possible once all that was submitted has taken effect. Ids of one prefix are changed by one call at a time, or by calls in a row. */
+  /**
+   * A change that is possible once all that was submitted has taken effect. Ids of one prefix are
+   * changed by one call at a time, or by calls in a row.
+   */
   #any(prefix: string): Change {
     const id = prefix + this.#random.below(4)
     const isThere = this.#model.latest.has(id)
@@ -318,7 +352,8 @@ class VariedIndexWork {
       return { entry: { type, id, vector, metadata }, effect: [id, value] }
     }
     if (chance < 3) return { entry: { type: 'upsert', id, vector, metadata }, effect: [id, value] }
-    if (chance < 5) return { entry: { type: 'update', id, vector }, effect: [id, (before) => ({ ...before!, vector })] }
+    if (chance < 5)
+      return { entry: { type: 'update', id, vector }, effect: [id, (before) => ({ ...before!, vector })] }
     if (chance < 8) {
       const effect: Effect = [id, (before) => ({ ...before!, metadata: value.metadata })]
       return { entry: { type: 'update', id, metadata }, effect }
@@ -356,12 +391,18 @@ function refuseAll(units: readonly SubmittedUnit[]): void {
   for (const unit of units) unit.refuse()
 }
 
-const changeIn = ({ vector, metadata }: UpdateEntry<VectorInput>): { vector?: VectorInput; metadata?: JsonValue } => ({
+const changeIn = ({
+  vector,
+  metadata,
+}: UpdateEntry<VectorInput>): { vector?: VectorInput; metadata?: JsonValue } => ({
   ...(vector && { vector }),
   ...(metadata && { metadata }),
 })
 
-const callOf = ({ vector, metadata }: Value): { vector: Float32Array; metadata: { number: number; text: string } } => ({
+const callOf = ({
+  vector,
+  metadata,
+}: Value): { vector: Float32Array; metadata: { number: number; text: string } } => ({
   vector,
   metadata: JSON.parse(metadata),
 })

@@ -1,4 +1,7 @@
-/** Timers and clocks that go on only when the work says so: a run then depends on nothing but its seed. */
+/**
+ * Timers and clocks that go on only when the work says so: a run then depends on nothing but its
+ * seed.
+ */
 import { createRequire, syncBuiltinESMExports } from 'node:module'
 
 const START = 1_700_000_000_000
@@ -20,8 +23,8 @@ function add(callback: () => void, delayMs: number, intervalMs: number | undefin
 }
 
 /**
- * From here on, for all of this thread. walv keeps the clocks and timers that it finds when it is loaded: it must be
- * loaded later.
+ * From here on, for all of this thread. walv keeps the clocks and timers that it finds when it is
+ * loaded: it must be loaded later.
  */
 export function installVirtualTime(): void {
   const clear = (timer: unknown): void => {
@@ -60,10 +63,15 @@ export async function passTime(durationMs: number): Promise<void> {
 }
 
 /**
- * While `work` is under way a millisecond passes with each turn of the event loop, and `look` is called after it. Fails
- * where the work takes longer than `maxMs`.
+ * While `work` is under way a millisecond passes with each turn of the event loop, and `look` is
+ * called after it. Fails where the work takes longer than `maxMs`.
  */
-export async function flow(maxMs: number, what: string, work: Promise<unknown>, look: () => void): Promise<void> {
+export async function flow(
+  maxMs: number,
+  what: string,
+  work: Promise<unknown>,
+  look: () => void,
+): Promise<void> {
   let isDone = false
   const done = (): void => {
     isDone = true
@@ -97,7 +105,10 @@ export const turn = (): Promise<void> => new Promise(setImmediate)
 
 const RESTING_TURNS = 30
 
-/** Lets what is under way come to its end: simulated disks answer within a few turns of the event loop. */
+/**
+ * Lets what is under way come to its end: simulated disks answer within a few turns of the event
+ * loop.
+ */
 export async function rest(): Promise<void> {
   for (let count = 0; count < RESTING_TURNS; count++) await turn()
 }
@@ -110,7 +121,8 @@ export async function within<T>(maxTurns: number, what: string, work: Promise<T>
   }
   work.then(end, end)
   for (let turns = 0; !done; turns++) {
-    if (turns > maxTurns) throw new Error(`${what} hangs: it is not done after ${maxTurns} turns of the event loop`)
+    if (turns > maxTurns)
+      throw new Error(`${what} hangs: it is not done after ${maxTurns} turns of the event loop`)
     await turn()
   }
   return work

@@ -1,4 +1,7 @@
-/** What the explorer is given: work on a disk, decided by a seed, and what must hold of whatever a power cut leaves of it. */
+/**
+ * What the explorer is given: work on a disk, decided by a seed, and what must hold of whatever a
+ * power cut leaves of it.
+ */
 import type { OperationHook } from '../../src/testing/disk/operations.ts'
 import type { SimulatedDisk, SimulatedDiskOptions } from '../../src/testing/disk/simulated-disk.ts'
 
@@ -19,7 +22,10 @@ export interface Work<Facts = unknown> {
   readonly statesPerCut?: number
   readonly onOperation?: OperationHook
   readonly prepare?: (disk: SimulatedDisk) => Promise<void>
-  /** Each step depends on the seed and its own number alone: some can be left out, and the others do the same as before. */
+  /**
+   * Each step depends on the seed and its own number alone: some can be left out, and the others do
+   * the same as before.
+   */
   run(disk: SimulatedDisk, witness: (facts: Facts) => void, steps: readonly number[]): Promise<void>
   verify(disk: SimulatedDisk, facts: Facts | undefined, witness: (facts: Facts) => void): Promise<void>
 }

@@ -1,4 +1,7 @@
-/** Defects of the original around checkpoints, retention and rotation. The numbers are those of the list of its defects. */
+/**
+ * Defects of the original around checkpoints, retention and rotation. The numbers are those of the
+ * list of its defects.
+ */
 import assert from 'node:assert/strict'
 import { stat } from 'node:fs/promises'
 import { test } from 'node:test'

@@ -1,4 +1,6 @@
-/** Defects of the original around damaged files. The numbers are those of the list of its defects. */
+/**
+ * Defects of the original around damaged files. The numbers are those of the list of its defects.
+ */
 import assert from 'node:assert/strict'
 import { appendFile, readdir, readFile } from 'node:fs/promises'
 import { basename } from 'node:path'
@@ -91,15 +93,23 @@ test('defect 9, v1: a record that does not decode is refused by default, and nam
   assert.deepEqual(seqs(found), [0, 1, 3, 4])
 })
 
-/** What an open finds, as far as it decides whether an altered log was told apart from a whole one. */
-async function findings(directory: string, content: Buffer): Promise<{ records: string[]; damage: readonly Damage[] }> {
+/**
+ * What an open finds, as far as it decides whether an altered log was told apart from a whole one.
+ */
+async function findings(
+  directory: string,
+  content: Buffer,
+): Promise<{ records: string[]; damage: readonly Damage[] }> {
   const disk = memoryDisk({ 'segment-0000000001.walv': content })
   const wal = await Wal.open({ directory, disk, readOnly: true, recovery: 'salvage' })
   const records = (await collect(wal.read())).map((record) => JSON.stringify(record))
   return { records, damage: wal.recovery.damage }
 }
 
-/** A log of five inserts, closed in order: its segment, and the same with a capacity of 4 KiB, which is read faster. */
+/**
+ * A log of five inserts, closed in order: its segment, and the same with a capacity of 4 KiB, which
+ * is read faster.
+ */
 async function fiveInserts(directory: string): Promise<{ content: Buffer; short: Buffer; used: number }> {
   await writeLog(directory, names('id', 5))
   const content = await readFile((await segmentsIn(directory))[0]!)
@@ -110,14 +120,22 @@ async function fiveInserts(directory: string): Promise<{ content: Buffer; short:
   return { content, short, used: content.findLastIndex((byte) => byte !== 0) + 1 }
 }
 
-/** Behind the last record there are promises in sectors of their own, the padding before them, and zeros: no record is at stake there. */
+/**
+ * Behind the last record there are promises in sectors of their own, the padding before them, and
+ * zeros: no record is at stake there.
+ */
 const RECORDS_END = 1024 + 5 * 72
 
 /**
- * A flip alters no entry that is returned. In the header or a record it is noticed, and every entry that is not returned is named as lost; behind the records it
- * takes none.
+ * A flip alters no entry that is returned. In the header or a record it is noticed, and every entry
+ * that is not returned is named as lost; behind the records it takes none.
  */
-async function checkFlip(directory: string, content: Buffer, whole: readonly string[], bit: number): Promise<void> {
+async function checkFlip(
+  directory: string,
+  content: Buffer,
+  whole: readonly string[],
+  bit: number,
+): Promise<void> {
   const altered = Buffer.from(content)
   altered[bit >> 3]! ^= 1 << (bit & 7)
   const { records, damage } = await findings(directory, altered)
@@ -131,7 +149,10 @@ async function checkFlip(directory: string, content: Buffer, whole: readonly str
   const lost = damage.flatMap(({ acknowledged, seqs }) => (acknowledged === true ? seqs : []))
   for (const [seq, record] of whole.entries()) {
     const isNamed = lost.some(({ from, through }) => seq >= from && seq <= through!)
-    assert.ok(records.includes(record) !== isNamed, `${what}: record ${seq} is returned, or else named as lost`)
+    assert.ok(
+      records.includes(record) !== isNamed,
+      `${what}: record ${seq} is returned, or else named as lost`,
+    )
   }
 }
 
@@ -144,7 +165,9 @@ test('defect 10: of every single bit flipped in a log of five inserts, none alte
   await inParallel((used + 256) * 8, (bit) => checkFlip(directory, short, records, bit))
   // Far behind the end of the log too, where there are zeros of which the log says nothing.
   const spare = (content.length - used) * 8
-  await inParallel(200, (index) => checkFlip(directory, content, records, used * 8 + Math.floor((index * spare) / 200)))
+  await inParallel(200, (index) =>
+    checkFlip(directory, content, records, used * 8 + Math.floor((index * spare) / 200)),
+  )
 })
 
 async function inParallel(count: number, work: (index: number) => Promise<void>): Promise<void> {
@@ -213,7 +236,8 @@ test('defect 22: 30 bytes cut from the middle of three files are named, with eve
     const isNamed = named.some(({ from, through }) => seq >= from && seq <= through!)
     assert.equal(isNamed, !left.has(id), id)
   }
-  // In the last file no promise stands behind the cut, so how much is lost there cannot be known: that is told.
+  // In the last file no promise stands behind the cut, so how much is lost there cannot be known:
+  // that is told.
   const last = damage.filter(({ file }) => file === basename(paths[2]!))
   assert.deepEqual(last.map(brief), ['torn-tail false', 'truncated null'])
 })

@@ -1,4 +1,7 @@
-/** Defects of the original around what an acknowledgement promises. The numbers are those of the list of its defects. */
+/**
+ * Defects of the original around what an acknowledgement promises. The numbers are those of the
+ * list of its defects.
+ */
 import assert from 'node:assert/strict'
 import { cp } from 'node:fs/promises'
 import { dirname } from 'node:path'
@@ -22,7 +25,10 @@ import { kill, startWriter } from '../support/processes.ts'
 
 const SEGMENT = /segment-\d+\.walv$/
 
-/** Names that were made or ended and not made durable afterwards. Names that nobody looks for do not count. */
+/**
+ * Names that were made or ended and not made durable afterwards. Names that nobody looks for do not
+ * count.
+ */
 function unsyncedNames(calls: readonly Call[]): string[] {
   let unsynced: string[] = []
   for (const { operation, path, to, mode } of calls.filter(({ error }) => error === undefined)) {
@@ -44,7 +50,9 @@ test('defect 13: every directory is synced after a name in it was made, changed 
     for (const id of names(`round-${round}`, 6)) {
       await wal.append(insertOf(id, 60_000))
       // Whatever is acknowledged is in a file whose name is durable; another may just be prepared.
-      const written = new Set(disk.calls.flatMap(({ operation, path }) => (operation === 'write' ? [path] : [])))
+      const written = new Set(
+        disk.calls.flatMap(({ operation, path }) => (operation === 'write' ? [path] : [])),
+      )
       assert.deepEqual(
         unsyncedNames(disk.calls).filter((name) => written.has(name)),
         [],
@@ -117,7 +125,10 @@ test('defect 20: an append that met a full disk in the middle of its record is n
     const wal = await openWal(t, { directory, disk })
     await appendAll(wal, names('before', 3))
     disk.fail({ operation: 'write', path: SEGMENT, code: 'ENOSPC', written })
-    const refused = await Promise.allSettled([wal.append(insertOf('refused-a', 4000)), wal.append(insert('refused-b'))])
+    const refused = await Promise.allSettled([
+      wal.append(insertOf('refused-a', 4000)),
+      wal.append(insert('refused-b')),
+    ])
     for (const outcome of refused) {
       assert.ok(outcome.status === 'rejected' && refusal('WALV_DISK_FULL', 'not-logged')(outcome.reason))
     }
@@ -133,7 +144,11 @@ test('defect 20: an append that met a full disk in the middle of its record is n
     assert.deepEqual(await appendAll(wal, names('after', 2)), [3, 4])
     assert.deepEqual(await idsIn(wal), [...names('before', 3), ...names('after', 2)])
     await wal.close()
-    assert.deepEqual(await idsOf(directory), [...names('before', 3), ...names('after', 2)], `${written} bytes written`)
+    assert.deepEqual(
+      await idsOf(directory),
+      [...names('before', 3), ...names('after', 2)],
+      `${written} bytes written`,
+    )
   }
 })
 

@@ -20,7 +20,13 @@ class PdfMetadata {
 }
 const loaded = (): Record<string, unknown> => ({
   source: '/books/ship.pdf',
-  pdf: { version: '1.10', metadata: new PdfMetadata(), created: new Date(0), pages: undefined, read: () => {} },
+  pdf: {
+    version: '1.10',
+    metadata: new PdfMetadata(),
+    created: new Date(0),
+    pages: undefined,
+    read: () => {},
+  },
   bytes: 12n,
   ratio: Number.NaN,
   title: 'half \ud800',
@@ -37,8 +43,14 @@ test('a document whose metadata is not JSON is named by its source', async (t) =
       /^Document 1 \(source "\/books\/ship\.pdf"\) cannot be stored: metadata\.metadata\.pdf\.metadata /,
     ),
   )
-  await assert.rejects(add(documents), refused('WALV_INVALID_METADATA', /PdfMetadata, .* metadata: 'sanitize'/))
-  await assert.rejects(add([document('x', { at: new Date() })]), refused('WALV_INVALID_METADATA', /^Document 0 cannot/))
+  await assert.rejects(
+    add(documents),
+    refused('WALV_INVALID_METADATA', /PdfMetadata, .* metadata: 'sanitize'/),
+  )
+  await assert.rejects(
+    add([document('x', { at: new Date() })]),
+    refused('WALV_INVALID_METADATA', /^Document 0 cannot/),
+  )
   await assert.rejects(
     add([{ pageContent: 7, metadata: { source: 'a.txt' } }]),
     refused('WALV_INVALID_METADATA', /^Document 0 \(source "a\.txt"\) needs a string/),
@@ -58,17 +70,30 @@ test("with metadata: 'sanitize' it is stored as JSON makes it", async (t) => {
     pageContent: 'The ship \ufffd',
     metadata: {
       source: '/books/ship.pdf',
-      pdf: { version: '1.10', metadata: { _metadata: { 'dc:title': 'A ship' } }, created: '1970-01-01T00:00:00.000Z' },
+      pdf: {
+        version: '1.10',
+        metadata: { _metadata: { 'dc:title': 'A ship' } },
+        created: '1970-01-01T00:00:00.000Z',
+      },
       bytes: '12',
       ratio: null,
       title: 'half \ufffd',
     },
   })
-  assert.ok((given.pdf as { metadata: unknown }).metadata instanceof PdfMetadata, 'what was given is as it was')
+  assert.ok(
+    (given.pdf as { metadata: unknown }).metadata instanceof PdfMetadata,
+    'what was given is as it was',
+  )
   const cyclic: Record<string, unknown> = { source: 'cycle.txt' }
   cyclic.self = cyclic
-  await assert.rejects(store.addDocuments([document('x', cyclic)]), refused('WALV_LIMIT', /source "cycle\.txt"/))
-  await assert.rejects(store.addDocuments([any({ pageContent: 'x', metadata: [] })]), refused('WALV_INVALID_METADATA'))
+  await assert.rejects(
+    store.addDocuments([document('x', cyclic)]),
+    refused('WALV_LIMIT', /source "cycle\.txt"/),
+  )
+  await assert.rejects(
+    store.addDocuments([any({ pageContent: 'x', metadata: [] })]),
+    refused('WALV_INVALID_METADATA'),
+  )
 })
 
 test('the choice about metadata is one of two, in every way to open a store', async (t) => {
@@ -76,7 +101,10 @@ test('the choice about metadata is one of two, in every way to open a store', as
   const index = await DurableIndex.open({ directory, index: flat({ dimensions: WordEmbeddings.dimensions }) })
   const wrong = refused('WALV_INVALID_OPTION', /'strict' or 'sanitize'/)
   assert.throws(() => new WalvVectorStore(embeddings, { index, metadata: any('loose') }), wrong)
-  assert.throws(() => new WalvVectorStore(embeddings, any({ index, meta: 'strict' })), refused('WALV_INVALID_OPTION'))
+  assert.throws(
+    () => new WalvVectorStore(embeddings, any({ index, meta: 'strict' })),
+    refused('WALV_INVALID_OPTION'),
+  )
   const store = new WalvVectorStore(embeddings, { index, metadata: 'sanitize' })
   await store.addDocuments([document('The ship', loaded())])
   await store.close()
@@ -88,7 +116,11 @@ test('the choice about metadata is one of two, in every way to open a store', as
       /WalvVectorStore\.open has no option "sanitize"\. There are: directory, .*, metadata\.$/,
     ),
   )
-  const config = { directory, index: flat({ dimensions: WordEmbeddings.dimensions }), metadata: 'sanitize' as const }
+  const config = {
+    directory,
+    index: flat({ dimensions: WordEmbeddings.dimensions }),
+    metadata: 'sanitize' as const,
+  }
   const again = await WalvVectorStore.fromDocuments([document('The harbor', loaded())], embeddings, config)
   assert.equal(again.index.size, 2)
   await again.close()
@@ -119,7 +151,10 @@ test('a store is not opened over an index of something else than documents', asy
   await index.insert('a', await embeddings.embedQuery('king'), { title: 'no document' })
   await index.close()
   for (const open of [WalvVectorStore.open, WalvVectorStore.fromExistingIndex] as const)
-    await assert.rejects(open(embeddings, configOf(directory)), refused('WALV_INDEX_MISMATCH', /"a" is no LangChain/))
+    await assert.rejects(
+      open(embeddings, configOf(directory)),
+      refused('WALV_INDEX_MISMATCH', /"a" is no LangChain/),
+    )
   const added = WalvVectorStore.fromDocuments([SEA], embeddings, configOf(directory))
   await assert.rejects(added, refused('WALV_INDEX_MISMATCH', /"a"/))
   await using again = await DurableIndex.open(any(configOf(directory)))

@@ -1,4 +1,7 @@
-/** Defects of the original around opening, closing and opening again. The numbers are those of the list of its defects. */
+/**
+ * Defects of the original around opening, closing and opening again. The numbers are those of the
+ * list of its defects.
+ */
 import assert from 'node:assert/strict'
 import { mkdir, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -61,7 +64,9 @@ test('defect 5: forty inserts over four starts within one second come back', asy
 })
 
 test('defect 5, v1: forty inserts behind headers repeated in one file come back', async () => {
-  const starts = [0, 10, 20, 30].map((from) => segment(...Array.from({ length: 10 }, (_, index) => from + index)))
+  const starts = [0, 10, 20, 30].map((from) =>
+    segment(...Array.from({ length: 10 }, (_, index) => from + index)),
+  )
   const disk = MemoryDisk.of({ 'wal-000000006553f100.log': Buffer.concat(starts) })
   const found = await collectV1(recoverV1(disk, '/log'))
   assert.deepEqual(
@@ -78,7 +83,9 @@ test('defect 6: 60 000 inserts of 768 dimensions, over rotations within one seco
   const vector = new Float32Array(768).fill(0.5)
   for (let done = 0; done < 60_000; done += 5_000) {
     await Promise.all(
-      Array.from({ length: 5_000 }, (_, index) => wal.append({ type: 'insert', id: `id-${done + index}`, vector })),
+      Array.from({ length: 5_000 }, (_, index) =>
+        wal.append({ type: 'insert', id: `id-${done + index}`, vector }),
+      ),
     )
   }
   await wal.close()

@@ -1,4 +1,6 @@
-/** What a call does not know is refused, with help, and without repeating what was given at length. */
+/**
+ * What a call does not know is refused, with help, and without repeating what was given at length.
+ */
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
@@ -96,8 +98,13 @@ const HEALTH_OPTIONS: Record<keyof HealthOptions, true> = {
 const WAL = Object.keys(WAL_OPTIONS).join(', ')
 const GRAPH = 'dimensions, metric'
 
-/** Each call with options, and the options that it has. `odd` is what every call is given beside. */
-const CALLS: Record<string, readonly [names: string, call: (t: TestContext, odd: object, path: string) => unknown]> = {
+/**
+ * Each call with options, and the options that it has. `odd` is what every call is given beside.
+ */
+const CALLS: Record<
+  string,
+  readonly [names: string, call: (t: TestContext, odd: object, path: string) => unknown]
+> = {
   'Wal.open': [WAL, (_, odd, directory) => Wal.open({ directory, ...odd })],
   'DurableIndex.open': [
     `${WAL}, ${Object.keys(INDEX_OPTIONS).join(', ')}`,
@@ -105,17 +112,24 @@ const CALLS: Record<string, readonly [names: string, call: (t: TestContext, odd:
   ],
   search: ['k, filter', async (t, odd) => (await smallIndex(t)).search([1, 2], odd)],
   read: ['from, signal, borrow', async (t, odd, directory) => (await openWal(t, { directory })).read(odd)],
-  replay: ['from, signal, borrow, after', async (t, odd, directory) => (await openWal(t, { directory })).replay(odd)],
+  replay: [
+    'from, signal, borrow, after',
+    async (t, odd, directory) => (await openWal(t, { directory })).replay(odd),
+  ],
   checkpoint: [
     'seq, snapshot',
     async (t, odd, directory) =>
       (await openWal(t, { directory })).checkpoint({ seq: 0, snapshot: async () => null, ...odd }),
   ],
   health: [Object.keys(HEALTH_OPTIONS).join(', '), async (t, odd) => (await smallIndex(t)).health(odd)],
-  scanLog: ['directory, signal, onProgress, disk', (_, odd, directory) => scanLog({ directory, ...odd }).next()],
+  scanLog: [
+    'directory, signal, onProgress, disk',
+    (_, odd, directory) => scanLog({ directory, ...odd }).next(),
+  ],
   repair: [
     WAL.replace('readOnly, ', '').replace('recovery, ', ''),
-    // Imported late: the commits of the track record that have this file's defects have no such function.
+    // Imported late: the commits of the track record that have this file's defects have no such
+    // function.
     async (_, odd, directory) => (await import('../../src/mod.ts')).repair({ directory, ...odd }),
   ],
   insertMany: ['replace, onProgress, signal', async (t, odd) => (await smallIndex(t)).insertMany([], odd)],
@@ -130,8 +144,14 @@ const CALLS: Record<string, readonly [names: string, call: (t: TestContext, odd:
   hnswlib: [`${GRAPH}, m, efConstruction, efSearch`, (_, odd) => hnswlib({ dimensions: 2, ...odd })],
   graphIndex: [GRAPH, (_, odd) => graphIndex(any({ kind: 'x' }), { dimensions: 2, ...odd })],
   instrument: ['meterProvider, tracerProvider', (_, odd) => instrument(odd)],
-  convertToV1: ['from, to, policy, signal, onProgress, disk', (_, odd, to) => convertToV1({ from: to, to, ...odd })],
-  convertToV2: ['from, to, policy, signal, onProgress, disk', (_, odd, to) => convertToV2({ from: to, to, ...odd })],
+  convertToV1: [
+    'from, to, policy, signal, onProgress, disk',
+    (_, odd, to) => convertToV1({ from: to, to, ...odd }),
+  ],
+  convertToV2: [
+    'from, to, policy, signal, onProgress, disk',
+    (_, odd, to) => convertToV2({ from: to, to, ...odd }),
+  ],
   readV1Directory: ['signal', (_, odd, directory) => readV1Directory(nodeDisk, directory, odd).next()],
   recoverV1: ['policy, signal', (_, odd, directory) => recoverV1(nodeDisk, directory, odd).next()],
   'V1Writer.create': ['maxFileBytes', (_, odd, directory) => V1Writer.create(nodeDisk, directory, odd)],
@@ -140,7 +160,10 @@ const CALLS: Record<string, readonly [names: string, call: (t: TestContext, odd:
     'seed, statesPerCut, secondCutEvery, statesPerSecondCut, maxViolations, disk, prepare, run, onOperation, verify',
     (_, odd) => explore({ seed: 1, run: async () => {}, verify: async () => {}, ...odd }),
   ],
-  vectorIndexConformance: ['minRecall', (_, odd) => vectorIndexConformance(() => flat({ dimensions: 2 }), odd)],
+  vectorIndexConformance: [
+    'minRecall',
+    (_, odd) => vectorIndexConformance(() => flat({ dimensions: 2 }), odd),
+  ],
   addDocuments: [
     'ids',
     async (t, odd) => new WalvVectorStore(embeddings, { index: await smallIndex(t) }).addDocuments([], odd),
@@ -289,7 +312,9 @@ for (const [name, call] of Object.entries(LONG_INPUTS)) {
 
 test('no more than 200 characters of what a schema says are in the message', async (t) => {
   const issues = Array.from({ length: 9 }, () => ({ message: `received ${LONG}`, path: [LONG] }))
-  const metadataSchema = { '~standard': { version: 1, vendor: 'test', validate: () => ({ issues }) } } as const
+  const metadataSchema = {
+    '~standard': { version: 1, vendor: 'test', validate: () => ({ issues }) },
+  } as const
   const index = await openIndex(t, {
     directory: await temporaryDirectory(t),
     index: flat({ dimensions: 2 }),

@@ -1,4 +1,7 @@
-/** Defects of the original around transactions, batches and order. The numbers are those of the list of its defects. */
+/**
+ * Defects of the original around transactions, batches and order. The numbers are those of the list
+ * of its defects.
+ */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { test } from 'node:test'
@@ -6,7 +9,16 @@ import { Worker } from 'node:worker_threads'
 import { nodeDisk } from '../../src/disk/node-disk.ts'
 import { flat, type Wal } from '../../src/mod.ts'
 import { recoverV1, type V1Entry } from '../../src/v1/mod.ts'
-import { collect, idsOf, insert, names, openIndex, openWal, refusal, temporaryDirectory } from '../support/logs.ts'
+import {
+  collect,
+  idsOf,
+  insert,
+  names,
+  openIndex,
+  openWal,
+  refusal,
+  temporaryDirectory,
+} from '../support/logs.ts'
 import { startWriter } from '../support/processes.ts'
 import { collect as collectV1, files, frame, loadFixture, segment, seqs } from '../v1/helpers.ts'
 import { MemoryDisk } from '../v1/memory-disk.ts'
@@ -35,7 +47,9 @@ test('defect 7: an aborted transaction and one that was open at the end have no 
     assert.deepEqual(await effectsIn(again), ['before-the-commit', 'committed', 'last'])
     await again.close()
   }
-  const index = await openIndex(t, { directory, index: flat({ dimensions: 3 }) }).catch((error: Error) => error)
+  const index = await openIndex(t, { directory, index: flat({ dimensions: 3 }) }).catch(
+    (error: Error) => error,
+  )
   assert.match((index as Error).message, /dimensions/, 'the index sees the committed insert of one dimension')
 })
 

@@ -60,7 +60,9 @@ test('a file opened for reading must be there, and cannot be written', async () 
 
 test('an error of the operating system comes through with its code, and the file can still be used', async () => {
   const file = await nodeDisk.open(path, 'create')
-  replaceFs('fdatasync', (_: number, done: (error: Error) => void) => globalThis.setImmediate(done, failure('EIO')))
+  replaceFs('fdatasync', (_: number, done: (error: Error) => void) =>
+    globalThis.setImmediate(done, failure('EIO')),
+  )
   await assert.rejects(file.sync(), { code: 'EIO' })
   restoreFs()
   await file.sync()
@@ -96,7 +98,14 @@ test('a closed file says that it is', async () => {
 
 test('one call moves at most a gibibyte: what is beyond is left to the next', async () => {
   const lengths: number[] = []
-  const take = (_: number, _buffer: unknown, _offset: number, length: number, _at: number, done: unknown): void => {
+  const take = (
+    _: number,
+    _buffer: unknown,
+    _offset: number,
+    length: number,
+    _at: number,
+    done: unknown,
+  ): void => {
     lengths.push(length)
     globalThis.setImmediate(done as (error: null, count: number) => void, null, length)
   }

@@ -19,7 +19,10 @@ for (const [code, expected, message] of CODES) {
     const cause = errno(code)
     const error = ioError(cause, 'The thing failed', '/file')
     assert.ok(error instanceof WalError)
-    assert.deepEqual([error.code, error.message, error.file, error.cause], [expected, message, '/file', cause])
+    assert.deepEqual(
+      [error.code, error.message, error.file, error.cause],
+      [expected, message, '/file', cause],
+    )
   })
 }
 
@@ -49,7 +52,10 @@ test('an append that the disk refused was not logged, and the error says when to
   )
   const other = refusal(errno('EMFILE'), 'Writing failed')(5)
   assert.deepEqual([other.code, other.fate], ['WALV_IO', 'not-logged'])
-  assert.equal(other.message, 'Writing failed (EMFILE). Append again when the cause is gone. Nothing was logged.')
+  assert.equal(
+    other.message,
+    'Writing failed (EMFILE). Append again when the cause is gone. Nothing was logged.',
+  )
   assert.match(
     refusal(new Error('no code') as NodeJS.ErrnoException, 'Writing failed')(5).message,
     /^Writing failed \(no code\)\./,
@@ -81,6 +87,9 @@ test('what is not allowed is told with its file, and an append that is not is to
       error.message,
       `A segment cannot be made (${code}: /data/segment). This is not allowed. Change owner or mode, and append again. Nothing was logged.`,
     )
-    assert.match(ioError(called(code, 'open'), 'Failed', '/file').message, new RegExp(`\\(${code}: /data/segment\\)`))
+    assert.match(
+      ioError(called(code, 'open'), 'Failed', '/file').message,
+      new RegExp(`\\(${code}: /data/segment\\)`),
+    )
   }
 })

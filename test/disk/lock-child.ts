@@ -1,4 +1,6 @@
-/** A process that takes and gives back the lock when its parent says so; `lock.test.ts` drives it. */
+/**
+ * A process that takes and gives back the lock when its parent says so; `lock.test.ts` drives it.
+ */
 import { spawn } from 'node:child_process'
 import { hostname } from 'node:os'
 import type { DiskLock } from '../../src/disk/disk.ts'
@@ -39,7 +41,10 @@ async function run(command: Command): Promise<Reply> {
     await lock?.release()
     return { did: 'released' }
   }
-  const idle = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'ignore', detached: true })
+  const idle = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], {
+    stdio: 'ignore',
+    detached: true,
+  })
   idle.unref()
   return { did: 'spawned', pid: idle.pid! }
 }

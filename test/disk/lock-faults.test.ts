@@ -1,4 +1,7 @@
-/** The lock where the file system does what it seldom does. What other processes do is in `lock.test.ts`. */
+/**
+ * The lock where the file system does what it seldom does. What other processes do is in
+ * `lock.test.ts`.
+ */
 import assert from 'node:assert/strict'
 import fs from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -61,7 +64,8 @@ test('a lock file that is removed between its opening and its locking is made ag
 test('elsewhere than on Windows the whole file is locked, as far as it could ever grow', async () => {
   const lock = await take()
   const descriptor = fs.openSync(path, 'r+')
-  for (const offset of [0, 2 ** 20, 2 ** 41]) assert.equal(tryLock(descriptor, offset, 1), false, `byte ${offset}`)
+  for (const offset of [0, 2 ** 20, 2 ** 41])
+    assert.equal(tryLock(descriptor, offset, 1), false, `byte ${offset}`)
   await lock.release()
   assert.ok(tryLock(descriptor, 2 ** 41, 1))
   fs.closeSync(descriptor)

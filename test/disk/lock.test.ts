@@ -157,7 +157,10 @@ test('a symbolic link to the directory leads to the same lock', async () => {
 })
 
 test('the text of a dead process neither keeps the lock nor is taken for the text of the next holder', async () => {
-  fs.writeFileSync(path, `${JSON.stringify({ pid: 1, note: 'long dead, and of a longer text than the next' })}\n`)
+  fs.writeFileSync(
+    path,
+    `${JSON.stringify({ pid: 1, note: 'long dead, and of a longer text than the next' })}\n`,
+  )
   const lock = await takeHere('the living')
   assert.deepEqual(await lockFile(path, 'x'), { held: true, owner: 'the living' })
   await lock.release()
@@ -166,9 +169,12 @@ test('the text of a dead process neither keeps the lock nor is taken for the tex
 test('a holder that has not yet written over the text of a dead one is still named rightly', async () => {
   fs.writeFileSync(path, 'the dead\n')
   const descriptor = fs.openSync(path, 'r+')
-  assert.ok(tryLock(descriptor, process.platform === 'win32' ? 2 ** 40 : 0, process.platform === 'win32' ? 1 : 0))
+  assert.ok(
+    tryLock(descriptor, process.platform === 'win32' ? 2 ** 40 : 0, process.platform === 'win32' ? 1 : 0),
+  )
   const refused = lockFile(path, 'x')
-  // By now it has looked once, and the timer of its second look cannot have run before an immediate.
+  // By now it has looked once, and the timer of its second look cannot have run before an
+  // immediate.
   await setImmediate()
   fs.writeFileSync(path, 'the new\n')
   assert.deepEqual(await refused, { held: true, owner: 'the new' })
@@ -215,7 +221,10 @@ test('what the operating system says of a file that cannot be opened comes throu
   fs.chmodSync(directory, 0o555)
   const child = await start('--unprivileged')
   assert.deepEqual(await tell(child, { do: 'take', path }), { did: 'failed', code: 'EACCES' })
-  assert.deepEqual(await tell(child, { do: 'take', path: join(directory, 'other') }), { did: 'failed', code: 'EACCES' })
+  assert.deepEqual(await tell(child, { do: 'take', path: join(directory, 'other') }), {
+    did: 'failed',
+    code: 'EACCES',
+  })
   fs.chmodSync(directory, 0o755)
 })
 

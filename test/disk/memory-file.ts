@@ -7,7 +7,10 @@ const unexpected = async (): Promise<never> => {
   throw new Error('not expected to be called')
 }
 
-/** A file in memory that moves as few bytes in one call as it is told, and remembers each call as `name position+bytes`. */
+/**
+ * A file in memory that moves as few bytes in one call as it is told, and remembers each call as
+ * `name position+bytes`.
+ */
 export class MemoryFile implements DiskFile {
   readonly calls: string[] = []
   readonly content: Buffer

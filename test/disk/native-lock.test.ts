@@ -1,4 +1,7 @@
-/** Where the lock comes from, and what is said where there is none. That it locks in Bun and in Deno is in test/package/runtimes.test.ts. */
+/**
+ * Where the lock comes from, and what is said where there is none. That it locks in Bun and in Deno
+ * is in test/package/runtimes.test.ts.
+ */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { type BunFfi, type DenoFfi, libcLock, libcOfBun, libcOfDeno } from '../../src/disk/libc-lock.ts'
@@ -18,7 +21,10 @@ const failsToLoad = (message: string) => () => Promise.reject(new Error(message)
 test('an addon that a bundler took in is refused with what to do', async () => {
   const cause = 'Dynamic require of "url" is not supported'
   const error = await refusal({ node: '24.0.0' }, 'linux', failsToLoad(cause))
-  assert.match(error.message, /fs-native-extensions does not load in Node 24\.0\.0, linux-x64: Dynamic require/)
+  assert.match(
+    error.message,
+    /fs-native-extensions does not load in Node 24\.0\.0, linux-x64: Dynamic require/,
+  )
   assert.match(error.message, /mark fs-native-extensions as external/)
   assert.equal((error.cause as Error).message, cause)
 })
@@ -31,8 +37,14 @@ test('of a long reason only the beginning is told', async () => {
 
 test('in Bun and in Deno the addon is never loaded: it ends the process', async () => {
   const never = () => assert.fail('the addon was loaded')
-  assert.match((await refusal({ node: '26.3.0', bun: '1.4.5' }, 'win32', never)).message, /Bun 1\.4\.5 .*Windows/)
-  assert.match((await refusal({ node: '26.3.0', deno: '2.9.6' }, 'win32', never)).message, /Deno 2\.9\.6 .*Windows/)
+  assert.match(
+    (await refusal({ node: '26.3.0', bun: '1.4.5' }, 'win32', never)).message,
+    /Bun 1\.4\.5 .*Windows/,
+  )
+  assert.match(
+    (await refusal({ node: '26.3.0', deno: '2.9.6' }, 'win32', never)).message,
+    /Deno 2\.9\.6 .*Windows/,
+  )
   // There is no FFI of either here.
   assert.match((await refusal({ bun: '1.4.5' }, 'linux', never)).message, /libc does not load in Bun/)
   assert.match((await refusal({ deno: '3.0.0' }, 'linux', never)).message, /--allow-ffi/)
@@ -97,8 +109,15 @@ test('a file system that cannot lock is an error, and not a lock that somebody h
 })
 
 test('the number of the error is read where libc keeps it, in Bun and in Deno', () => {
-  const symbols: Record<string, () => number> = { fcntl: () => -1, flock: () => -1, __errno_location: () => 4711 }
-  const bun = { dlopen: () => ({ symbols }), read: { i32: (pointer: number) => (pointer === 4711 ? EAGAIN : 0) } }
+  const symbols: Record<string, () => number> = {
+    fcntl: () => -1,
+    flock: () => -1,
+    __errno_location: () => 4711,
+  }
+  const bun = {
+    dlopen: () => ({ symbols }),
+    read: { i32: (pointer: number) => (pointer === 4711 ? EAGAIN : 0) },
+  }
   assert.equal(libcOfBun(bun as unknown as BunFfi).errno(), EAGAIN)
   class UnsafePointerView {
     readonly #pointer: number

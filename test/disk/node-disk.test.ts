@@ -26,7 +26,9 @@ function nextDescriptors(): number[] {
 test('closing waits for what is under way, refuses what comes later, and can be repeated', async () => {
   const file = await nodeDisk.open(path, 'create')
   const order: string[] = []
-  const written = file.write(Buffer.alloc(32 * 1024 * 1024, 'a'), 0).then((count) => order.push(`wrote ${count}`))
+  const written = file
+    .write(Buffer.alloc(32 * 1024 * 1024, 'a'), 0)
+    .then((count) => order.push(`wrote ${count}`))
   const closed = file.close().then(() => order.push('closed'))
   await assert.rejects(file.write(Buffer.from('late'), 0), { code: 'EBADF' })
   await assert.rejects(file.sync(), { code: 'EBADF' })
@@ -68,7 +70,9 @@ test('files, locks and synced directories give their descriptors back', async ()
 const onLinux = { skip: process.platform !== 'linux' }
 
 /** How often each of these functions is called while `work` runs. */
-async function callsDuring(work: () => Promise<unknown>): Promise<{ opens: string[]; writes: number; syncs: number }> {
+async function callsDuring(
+  work: () => Promise<unknown>,
+): Promise<{ opens: string[]; writes: number; syncs: number }> {
   const calls = { opens: [] as string[], writes: 0, syncs: 0 }
   const { open, write, fdatasync } = fs
   replaceFs('open', (path: string, ...rest: unknown[]) => {
@@ -100,7 +104,9 @@ test(
     assert.equal(await file.writeSynced?.(Buffer.from('abc'), 0), 3)
     await nodeDisk.rename(path, join(directory, 'renamed'))
     fs.writeFileSync(path, 'another')
-    const calls = await callsDuring(async () => assert.equal(await file.writeSynced?.(Buffer.from('d'), 3), 1))
+    const calls = await callsDuring(async () =>
+      assert.equal(await file.writeSynced?.(Buffer.from('d'), 3), 1),
+    )
     assert.deepEqual(calls, { opens: [], writes: 1, syncs: 0 })
     assert.equal(fs.readFileSync(join(directory, 'renamed'), 'utf8'), 'abcd')
     assert.equal(fs.readFileSync(path, 'utf8'), 'another')
@@ -127,7 +133,9 @@ test(
       restoreFs()
     }
     assert.equal(syncs, 1)
-    const calls = await callsDuring(async () => assert.equal(await file.writeSynced?.(Buffer.from('c'), 2), 1))
+    const calls = await callsDuring(async () =>
+      assert.equal(await file.writeSynced?.(Buffer.from('c'), 2), 1),
+    )
     assert.deepEqual([calls.opens.length, calls.writes, calls.syncs], [1, 1, 0])
     await file.close()
     assert.equal(fs.readFileSync(path, 'utf8'), 'abc')

@@ -81,6 +81,7 @@ test('any other error comes through, at once or on the way', async () => {
   await assert.rejects(readAround(fileWithout([1], 'EACCES'), Buffer.alloc(2000), 0), { code: 'EACCES' })
   const file = fileWithout([0])
   const { read } = file
-  file.read = (buffer, position) => (position === 512 ? Promise.reject(failure('EBADF')) : read(buffer, position))
+  file.read = (buffer, position) =>
+    position === 512 ? Promise.reject(failure('EBADF')) : read(buffer, position)
   await assert.rejects(readAround(file, Buffer.alloc(2000), 0), { code: 'EBADF' })
 })

@@ -49,7 +49,11 @@ test('a removal that fails leaves the files whole, and is told', async () => {
     disk.onOperation = (operation) => (operation.kind === kind ? { code: 'EIO' } : undefined)
     await assert.rejects(removeAndReclaim(disk, [ONE, TWO], removeBoth(disk)), { code: 'EIO' })
     assert.equal(await file.size(), 14)
-    assert.equal(disk.ops.filter((operation) => operation.kind === 'close').length, 4, 'two were put, two let go of')
+    assert.equal(
+      disk.ops.filter((operation) => operation.kind === 'close').length,
+      4,
+      'two were put, two let go of',
+    )
   }
 })
 

@@ -1,4 +1,7 @@
-/** The disaster stories print what docs/guides/disasters.md says that they print. The full disk is in test/torture/full-disk.test.ts. */
+/**
+ * The disaster stories print what docs/guides/disasters.md says that they print. The full disk is
+ * in test/torture/full-disk.test.ts.
+ */
 import assert from 'node:assert/strict'
 import { type ExecFileException, execFile } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -59,7 +62,10 @@ test('two processes', async (t) => {
   // As many records as an index of one vector has: the first says what the index holds.
   const { child } = await startWriter(t, { directory, count: 2 })
   const asTold = (text: string) =>
-    text.replace(/process \d+ on \S+?(,?) since [\dT:.-]+Z/, 'process 13010 on vm$1 since 2026-11-28T22:21:17.113Z')
+    text.replace(
+      /process \d+ on \S+?(,?) since [\dT:.-]+Z/,
+      'process 13010 on vm$1 since 2026-11-28T22:21:17.113Z',
+    )
 
   const refused = DurableIndex.open({ directory, index: flat({ dimensions: 1 }) })
   isOnThePage(

@@ -1,4 +1,5 @@
-// What samples of the documentation take as given, where they do not say it themselves: names that a reader knows from the sentence around.
+// What samples of the documentation take as given, where they do not say it themselves: names that
+// a reader knows from the sentence around.
 
 import type { Document } from '@langchain/core/documents'
 import type { EmbeddingsInterface } from '@langchain/core/embeddings'

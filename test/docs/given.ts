@@ -1,4 +1,7 @@
-/** Gives the samples of the README what they take as given (given.d.ts), for real: loaded before each that is run. */
+/**
+ * Gives the samples of the README what they take as given (given.d.ts), for real: loaded before
+ * each that is run.
+ */
 import { SyntheticEmbeddings } from '@langchain/core/utils/testing'
 import { DurableIndex, flat, Wal } from '../../src/mod.ts'
 

@@ -7,7 +7,10 @@ export interface Sample {
   /** Page and line. */
   readonly place: string
   readonly language: 'ts' | 'js'
-  /** The name that stands above the sample, alone in its paragraph; samples of one page import each other by it. */
+  /**
+   * The name that stands above the sample, alone in its paragraph; samples of one page import each
+   * other by it.
+   */
   readonly name: string | undefined
   readonly code: string
 }
@@ -23,7 +26,10 @@ export const pages = (): string[] =>
 
 const BLOCK = /(?:^`([\w-]+\.\w+)`\n\n)?^```(\w+)([^\n]*)\n(.*?)^```$/gms
 
-/** A sample that cannot be compiled says so, with the reason: a piece of a class shown above, for example. */
+/**
+ * A sample that cannot be compiled says so, with the reason: a piece of a class shown above, for
+ * example.
+ */
 const IGNORED = /^ ignore: \S/
 
 export function samplesOf(page: string): Sample[] {

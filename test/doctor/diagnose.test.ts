@@ -210,7 +210,8 @@ test('Of a writer that has signed it is told whether it lives, as far as can be 
     '{"pid":1,"host":5,"startedAt":"t"}',
     '{"pid":1,"host":"h","startedAt":5}',
   ]
-  for (const text of ['', '{"pid":1', 'null', '[1,2,3]', ...undecodable]) assert.equal(await signed(text), undefined)
+  for (const text of ['', '{"pid":1', 'null', '[1,2,3]', ...undecodable])
+    assert.equal(await signed(text), undefined)
   // A process of another user lives, although it takes no signal from here.
   for (const [code, alive] of [
     ['EPERM', true],
@@ -333,7 +334,8 @@ test('Where a segment belongs is said by the copy of its header with the number 
     [junk, junk],
     [copy(6), copy(6)],
   ]
-  for (const [place, header] of headers.entries()) await putFile(disk, `/log/${names[place]}`, Buffer.concat(header))
+  for (const [place, header] of headers.entries())
+    await putFile(disk, `/log/${names[place]}`, Buffer.concat(header))
   disk.breakSector(`/log/${names[5]}`, 0)
   const logId = LOG_ID.toString('hex')
   assert.deepEqual(await placesOf(disk, '/log', [...names, segmentName(77)]), [
@@ -359,10 +361,16 @@ function moved(present: readonly string[], misnamed: readonly Placed[]): Map<str
 test('Files that have one another’s names get their own, and none is ever overwritten', () => {
   const permuted = fc
     .uniqueArray(fc.integer({ min: 1, max: 30 }), { minLength: 1, maxLength: 12 })
-    .chain((numbers) => fc.tuple(fc.constant(numbers), fc.shuffledSubarray(numbers, { minLength: numbers.length })))
+    .chain((numbers) =>
+      fc.tuple(fc.constant(numbers), fc.shuffledSubarray(numbers, { minLength: numbers.length })),
+    )
   fc.assert(
     fc.property(permuted, ([numbers, shuffled]) => {
-      const placed = numbers.map((number, at) => ({ name: segmentName(number), logId: 'x', number: shuffled[at]! }))
+      const placed = numbers.map((number, at) => ({
+        name: segmentName(number),
+        logId: 'x',
+        number: shuffled[at]!,
+      }))
       const misnamed = placed.filter(({ name, number }) => name !== segmentName(number))
       const at = moved(
         placed.map(({ name }) => name),

@@ -13,7 +13,10 @@ const SECTOR = 512
 
 const open = (disk: SimulatedDisk): Promise<Wal> => Wal.open({ directory: DIRECTORY, disk })
 
-/** A first segment with a torn record 2 and a whole record 3 behind it, which a second one supersedes: it holds others of these numbers. */
+/**
+ * A first segment with a torn record 2 and a whole record 3 behind it, which a second one
+ * supersedes: it holds others of these numbers.
+ */
 async function twoGenerations(): Promise<SimulatedDisk> {
   const disk = new SimulatedDisk({ seed: 1 })
   const wal = await open(disk)
@@ -80,9 +83,17 @@ test('a flipped bit takes one record also where the numbers of the segments jump
   assert.deepEqual(await idsIn(salvaged), ['a', 'b', 'c', 'd', 'e', 'f', 'h', 'i', 'j'])
 })
 
-/** A log whose beginning was let go, with a snapshot that holds it; returns the first segment that is left. */
+/**
+ * A log whose beginning was let go, with a snapshot that holds it; returns the first segment that
+ * is left.
+ */
 async function trimmed(disk: SimulatedDisk): Promise<string> {
-  const wal = await Wal.open({ directory: DIRECTORY, disk, segmentMaxBytes: 256 * 1024, checkpointRetention: 1 })
+  const wal = await Wal.open({
+    directory: DIRECTORY,
+    disk,
+    segmentMaxBytes: 256 * 1024,
+    checkpointRetention: 1,
+  })
   for (let number = 0; number < 12; number++) await wal.append(insertOf(`id-${number}`, RECORD_BYTES))
   await wal.checkpoint({ seq: wal.lastSeq, snapshot: async () => null })
   await wal.append(insertOf('last', RECORD_BYTES))
@@ -140,7 +151,11 @@ test('a snapshot that was quarantined is told once', async () => {
   await second.close()
   await disk.remove(`${DIRECTORY}/quarantine`)
   const third = await open(disk)
-  assert.deepEqual(third.recovery.damage.map(brief), ['snapshot false'], 'it is not there, and nobody knows why')
+  assert.deepEqual(
+    third.recovery.damage.map(brief),
+    ['snapshot false'],
+    'it is not there, and nobody knows why',
+  )
   await third.close()
 })
 

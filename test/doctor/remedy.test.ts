@@ -23,7 +23,8 @@ const BEGIN_ANEW = [
   'Then write again what came after record 8, from where it came.',
 ]
 const KEEP = 'Keep what is there, under another name:\nmv DIR DIR.lost'
-const RESTORE = 'Restore a backup in its place. Without one, build the index anew, from where its vectors came.'
+const RESTORE =
+  'Restore a backup in its place. Without one, build the index anew, from where its vectors came.'
 const LEAVE_QUARANTINE = 'Take a checkpoint: index.checkpoint(). Until then, leave quarantine/ as it is.'
 const LOOK_AGAIN = 'Look again:\nnpx walv doctor DIR'
 const NEWER = 'Use a newer walv:\nnpx walv@latest doctor DIR'
@@ -38,10 +39,15 @@ const REMEDIES: ReadonlyMap<string, Pick<Remedy, 'files' | 'steps'>> = new Map([
     'a lost record that a snapshot holds',
     {
       files: ['segment-0000000001.walv'],
-      steps: ['Give up what is lost: an index needs it no more. With the writer stopped:\nnpx walv repair DIR'],
+      steps: [
+        'Give up what is lost: an index needs it no more. With the writer stopped:\nnpx walv repair DIR',
+      ],
     },
   ],
-  ['a lost record behind the snapshot', { files: ['segment-0000000001.walv'], steps: [BACKUP, GIVE_UP, WRITE_AGAIN] }],
+  [
+    'a lost record behind the snapshot',
+    { files: ['segment-0000000001.walv'], steps: [BACKUP, GIVE_UP, WRITE_AGAIN] },
+  ],
   ['one lost copy of a header', { files: ['segment-0000000001.walv'], steps: [REPAIR] }],
   ['both copies of a header lost', { files: ['segment-0000000003.walv'], steps: [REPAIR] }],
   ['no header at all', { files: [], steps: [KEEP, RESTORE] }],
@@ -69,12 +75,17 @@ const REMEDIES: ReadonlyMap<string, Pick<Remedy, 'files' | 'steps'>> = new Map([
     },
   ],
   ['no segment at all', { files: [], snapshot: 'snapshots/snapshot-0000000000000008', steps: BEGIN_ANEW }],
-  ['a damaged snapshot', { files: ['snapshots/snapshot-0000000000000008'], steps: [REPAIR, LEAVE_QUARANTINE] }],
+  [
+    'a damaged snapshot',
+    { files: ['snapshots/snapshot-0000000000000008'], steps: [REPAIR, LEAVE_QUARANTINE] },
+  ],
   [
     'a missing snapshot',
     {
       files: [],
-      steps: ['Start your program, and take a checkpoint: index.checkpoint(). Until then this is told again.'],
+      steps: [
+        'Start your program, and take a checkpoint: index.checkpoint(). Until then this is told again.',
+      ],
     },
   ],
   [
@@ -168,7 +179,9 @@ mv DIR/segment-0000000005.walv.target DIR/segment-0000000005.walv`,
     'a link as LOCK',
     {
       files: ['LOCK'],
-      steps: ['Give what is no lock file another name. The next writer makes a new one:\nmv DIR/LOCK DIR/LOCK.stray'],
+      steps: [
+        'Give what is no lock file another name. The next writer makes a new one:\nmv DIR/LOCK DIR/LOCK.stray',
+      ],
     },
   ],
   [
@@ -182,7 +195,10 @@ mv DIR/segment-0000000005.walv.target DIR/segment-0000000005.walv`,
       ],
     },
   ],
-  ['no log', { files: [], steps: ['Check the path.', 'If a new log is to begin here, open it for writing.'] }],
+  [
+    'no log',
+    { files: [], steps: ['Check the path.', 'If a new log is to begin here, open it for writing.'] },
+  ],
 ])
 
 test('there are words for every illness, and no others', () => {
@@ -209,7 +225,9 @@ for (const { name, remedy: kind, make } of ILLNESSES) {
 
 test('a directory without a log, and one that this walv cannot read, are refused by name, with the damages of v1', async (t) => {
   const told = async (name: string) => {
-    const { refusal, damage } = await diagnose({ directory: await makeSick(await temporaryDirectory(t), name) })
+    const { refusal, damage } = await diagnose({
+      directory: await makeSick(await temporaryDirectory(t), name),
+    })
     return {
       message: refusal?.message.replaceAll(/\S*\/walv-\S*?(?=[ .])/g, 'DIR'),
       damage: damage.map(({ kind }) => kind),
@@ -324,7 +342,11 @@ test('an unreadable sector within a record that is lost comes first, whatever el
 })
 
 /** A damage of which only this matters. */
-const damageOf = (kind: Damage['kind'], acknowledged: Damage['acknowledged'], more: Partial<Damage> = {}): Damage => ({
+const damageOf = (
+  kind: Damage['kind'],
+  acknowledged: Damage['acknowledged'],
+  more: Partial<Damage> = {},
+): Damage => ({
   kind,
   file: 'segment-0000000001.walv',
   offset: 0,
@@ -337,15 +359,32 @@ const damageOf = (kind: Damage['kind'], acknowledged: Damage['acknowledged'], mo
 })
 
 /** The remedy for damages of a log of one segment, on a disk that holds some files more. */
-async function remedyOf(damage: readonly Damage[], files: readonly string[] = [], logId: string | undefined = 'id') {
+async function remedyOf(
+  damage: readonly Damage[],
+  files: readonly string[] = [],
+  logId: string | undefined = 'id',
+) {
   const disk = new SimulatedDisk()
-  for (const name of ['segment-0000000001.walv', ...files]) await putFile(disk, join('/log', name), Buffer.alloc(1))
+  for (const name of ['segment-0000000001.walv', ...files])
+    await putFile(disk, join('/log', name), Buffer.alloc(1))
   const analysis = { logId, segments: [{ name: 'segment-0000000001.walv' }] } as unknown as Analysis
-  return remedyFor({ disk, directory: '/log', damage, undecodable: [], analysis, covered: false, rescue: undefined })
+  return remedyFor({
+    disk,
+    directory: '/log',
+    damage,
+    undecodable: [],
+    analysis,
+    covered: false,
+    rescue: undefined,
+  })
 }
 
 test('a log of v1 is whole if nothing in it can be lost: a torn tail, what certainly lost nothing, both', () => {
-  const [torn, known, lost] = [damageOf('torn-tail', null), damageOf('order', false), damageOf('corrupt', null)]
+  const [torn, known, lost] = [
+    damageOf('torn-tail', null),
+    damageOf('order', false),
+    damageOf('corrupt', null),
+  ]
   for (const damage of [[], [torn], [known], [torn, known]])
     assert.match(remedyForRefusal('WALV_V1_DIRECTORY', '/log', damage).steps[0]!, /^Convert it:/)
   for (const damage of [[lost], [torn, lost], [lost, known]])
@@ -358,7 +397,10 @@ test('a torn tail alone is no reason to give a log up whose headers cannot be re
   await disk.makeDirectory('/log')
   const illness = { disk, directory: '/log', undecodable: [], covered: false, rescue: undefined }
   const analysis = { logId: undefined, segments: [] } as unknown as Analysis
-  assert.equal((await remedyFor({ ...illness, analysis, damage: [damageOf('torn-tail', false)] })).kind, 'open')
+  assert.equal(
+    (await remedyFor({ ...illness, analysis, damage: [damageOf('torn-tail', false)] })).kind,
+    'open',
+  )
 })
 
 test('of several snapshots that one is copied that does not verify, and a stray file is no snapshot', async () => {
@@ -375,7 +417,10 @@ test('a snapshot is looked for in a backup where the beginning of the log is mis
   const snapshot = damageOf('snapshot', false, { file: 'snapshots/snapshot-0000000000000007' })
   const missing = (from: number) => damageOf('missing-segment', true, { seqs: [{ from, through: from + 1 }] })
   const first = async (...damage: readonly Damage[]) => (await remedyOf(damage)).steps[0]!
-  assert.match(await first(snapshot, missing(0)), /^Look for a backup of snapshots\/snapshot-0000000000000007:/)
+  assert.match(
+    await first(snapshot, missing(0)),
+    /^Look for a backup of snapshots\/snapshot-0000000000000007:/,
+  )
   const corrupt = damageOf('corrupt', true, { seqs: [{ from: 0, through: 0 }] })
   for (const damage of [[missing(0)], [snapshot, missing(1)], [snapshot, corrupt]])
     assert.equal(await first(...damage), BACKUP)
@@ -403,7 +448,8 @@ test('of several logs in one directory the one with the most files goes first, a
     await wal.close()
     const last = (await segmentsIn(other)).slice(-count)
     logs.push(last.map((path) => basename(path)))
-    for (const path of last) await cp(path, join(directory, basename(path)), { errorOnExist: true, force: false })
+    for (const path of last)
+      await cp(path, join(directory, basename(path)), { errorOnExist: true, force: false })
   }
   const [one, three, two] = logs as [string[], string[], string[]]
   await cp(join(directory, one[0]!), join(directory, `${one[0]}.copy`))

@@ -1,4 +1,7 @@
-/** The example of examples/prometheus, run as its user would, and the dashboard that comes with it. Needs `npm run build`: it imports the package. */
+/**
+ * The example of examples/prometheus, run as its user would, and the dashboard that comes with it.
+ * Needs `npm run build`: it imports the package.
+ */
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -119,12 +122,18 @@ test('the dashboard is what the builders of Grafana’s schema make of it, and q
   const { url, child } = await runServer(t)
   await untilStatus(`${url}/ready`, 200)
   for (let count = 0; count < VECTORS; count++) {
-    const reply = await ask(`${url}/vectors`, { id: `doc-${count}`, vector: [1, count, 2], metadata: { count } })
+    const reply = await ask(`${url}/vectors`, {
+      id: `doc-${count}`,
+      vector: [1, count, 2],
+      metadata: { count },
+    })
     assert.deepEqual(reply, { status: 201, body: { id: `doc-${count}` } })
   }
   const exposition = await untilAsked(async () => {
     const text = await (await fetch(`${url}/metrics`)).text()
-    return text.includes('walv_checkpoint_age{') && text.includes('walv_checkpoint_duration_count{') ? text : undefined
+    return text.includes('walv_checkpoint_age{') && text.includes('walv_checkpoint_duration_count{')
+      ? text
+      : undefined
   })
   assert.match(exposition, new RegExp(`^walv_index_vectors\\{.*\\} ${VECTORS}$`, 'm'))
   assert.match(exposition, /^walv_poisoned\{.*\} 0$/m)

@@ -11,7 +11,10 @@ interface Answer {
 test('what the RAG service has answered for is found after kill -9', async (t) => {
   const example = new Example(t, 'rag-fastify')
   const first = await example.serve('server.js')
-  const texts = { bees: 'Bees dance to tell each other where the flowers are.', tea: 'Tea is best without sugar.' }
+  const texts = {
+    bees: 'Bees dance to tell each other where the flowers are.',
+    tea: 'Tea is best without sugar.',
+  }
   for (const [id, text] of Object.entries(texts))
     assert.equal((await send('PUT', `${first.url}/passages/${id}`, { text })).status, 204)
   assert.equal((await send('PUT', `${first.url}/passages/gone`, { text: 'bees dance too' })).status, 204)

@@ -9,9 +9,13 @@ import type { TestContext } from 'node:test'
 import { NO_SLOW_SYNC, ROOT, run } from '../package/nodes.ts'
 import { kill } from '../support/processes.ts'
 
-const readJson = (path: string): Record<string, Record<string, string>> => JSON.parse(readFileSync(path, 'utf8'))
+const readJson = (path: string): Record<string, Record<string, string>> =>
+  JSON.parse(readFileSync(path, 'utf8'))
 
-/** A copy of an example with what its package.json asks for, in the version that it asks for; its walv is this one. */
+/**
+ * A copy of an example with what its package.json asks for, in the version that it asks for; its
+ * walv is this one.
+ */
 export class Example {
   readonly #folder: string
   readonly #t: TestContext
@@ -23,10 +27,16 @@ export class Example {
     cpSync(join(ROOT, 'examples'), copy, { recursive: true })
     this.#folder = join(copy, name)
     mkdirSync(join(copy, 'node_modules'))
-    for (const [dependency, version] of Object.entries(readJson(join(this.#folder, 'package.json')).dependencies!)) {
+    for (const [dependency, version] of Object.entries(
+      readJson(join(this.#folder, 'package.json')).dependencies!,
+    )) {
       const place = dependency === 'walv' ? ROOT : join(ROOT, 'node_modules', dependency)
       if (dependency !== 'walv')
-        assert.equal(readJson(join(place, 'package.json')).version, version, `${name} asks for another ${dependency}`)
+        assert.equal(
+          readJson(join(place, 'package.json')).version,
+          version,
+          `${name} asks for another ${dependency}`,
+        )
       symlinkSync(place, join(copy, 'node_modules', dependency), 'junction')
     }
   }
@@ -41,7 +51,11 @@ export class Example {
   /** Starts a service of it; resolves when it says that it listens. */
   async serve(program: string): Promise<Service> {
     const env = { ...process.env, PORT: '0' }
-    const child = spawn(process.execPath, [program], { cwd: this.#folder, env, stdio: ['ignore', 'pipe', 'inherit'] })
+    const child = spawn(process.execPath, [program], {
+      cwd: this.#folder,
+      env,
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
     this.#t.after(() => kill(child))
     for await (const line of createInterface(child.stdout)) {
       const port = /listening on port (\d+)$/.exec(line)?.[1]
@@ -60,9 +74,17 @@ export interface Service {
 }
 
 /** Sends JSON and gives status and parsed answer. */
-export async function send<T>(method: string, url: string, body?: unknown): Promise<{ status: number; answer: T }> {
+export async function send<T>(
+  method: string,
+  url: string,
+  body?: unknown,
+): Promise<{ status: number; answer: T }> {
   const headers = body === undefined ? {} : { 'content-type': 'application/json' }
-  const response = await fetch(url, { method, headers, ...(body !== undefined && { body: JSON.stringify(body) }) })
+  const response = await fetch(url, {
+    method,
+    headers,
+    ...(body !== undefined && { body: JSON.stringify(body) }),
+  })
   const text = await response.text()
   return { status: response.status, answer: text && JSON.parse(text) }
 }

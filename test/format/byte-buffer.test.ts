@@ -40,7 +40,10 @@ test('a number is rounded up to a multiple, also beyond 2^32', () => {
 test('a u64 is written little-endian and read back, up to the largest safe integer', () => {
   const memory = new DataView(new ArrayBuffer(24))
   setUint64(memory, 8, 0x1234_5678_9abc)
-  assert.equal(Buffer.from(memory.buffer).toString('hex'), `${'00'.repeat(8)}bc9a785634120000${'00'.repeat(8)}`)
+  assert.equal(
+    Buffer.from(memory.buffer).toString('hex'),
+    `${'00'.repeat(8)}bc9a785634120000${'00'.repeat(8)}`,
+  )
   for (const value of [0, 1, 2 ** 32 - 1, 2 ** 32, 2 ** 32 + 1, Number.MAX_SAFE_INTEGER]) {
     setUint64(memory, 8, value)
     assert.equal(getUint64(memory, 8), value)

@@ -1,4 +1,7 @@
-/** Payloads whose sums are right and whose content is not: nobody else writes them, but a reader has to stand them. */
+/**
+ * Payloads whose sums are right and whose content is not: nobody else writes them, but a reader has
+ * to stand them.
+ */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type ByteBuffer, byteBuffer } from '../../src/format/byte-buffer.ts'
@@ -11,16 +14,35 @@ type TypeName = keyof typeof FRAME_TYPES
 
 const decode = (type: TypeName | number, payload: string, flags = 0, seq = 0): unknown => {
   const decoded = read(
-    frameOf(hex(payload), { type: (typeof type === 'string' ? FRAME_TYPES[type] : type) as FrameType, flags, seq }),
+    frameOf(hex(payload), {
+      type: (typeof type === 'string' ? FRAME_TYPES[type] : type) as FrameType,
+      flags,
+      seq,
+    }),
   )
   return typeof decoded === 'string' ? decoded : decoded.entry
 }
 
 /** A field that reaches `bytes` too far, told by the last bytes of a payload that is right. */
 const problems: [string, TypeName, string, string][] = [
-  ['a data entry without room for its fields', 'delete', '00000000 0100 0000 00 00 00', 'no room for its fields'],
-  ['an id beyond the record', 'delete', '00000000 0200 0000 00 00 0000 61', 'fields of other lengths than the record'],
-  ['bytes behind a delete', 'delete', '00000000 0100 0000 00 00 0000 61 00', 'fields of other lengths than the record'],
+  [
+    'a data entry without room for its fields',
+    'delete',
+    '00000000 0100 0000 00 00 00',
+    'no room for its fields',
+  ],
+  [
+    'an id beyond the record',
+    'delete',
+    '00000000 0200 0000 00 00 0000 61',
+    'fields of other lengths than the record',
+  ],
+  [
+    'bytes behind a delete',
+    'delete',
+    '00000000 0100 0000 00 00 0000 61 00',
+    'fields of other lengths than the record',
+  ],
   [
     'a vector beyond the record',
     'insert',
@@ -33,7 +55,12 @@ const problems: [string, TypeName, string, string][] = [
     '02000000 0100 0100 01 03 0000 0000803f 61 31',
     'fields of other lengths than the record',
   ],
-  ['a vector of an unknown type', 'insert', '00000000 0100 0100 02 01 0000 0000803f 61', 'an unknown element type'],
+  [
+    'a vector of an unknown type',
+    'insert',
+    '00000000 0100 0100 02 01 0000 0000803f 61',
+    'an unknown element type',
+  ],
   ['a vector of no type', 'insert', '00000000 0100 0100 00 01 0000 0000803f 61', 'an unknown element type'],
   ['a type without a vector', 'update', '00000000 0100 0000 01 00 0000 61', 'an unknown element type'],
   ['an insert without a vector', 'insert', '00000000 0100 0000 00 00 0000 61', 'an insert without a vector'],
@@ -95,7 +122,12 @@ const problems: [string, TypeName, string, string][] = [
     '0000000000002000 0100000000000000 00000000 00000000',
     'a number beyond 2^53',
   ],
-  ['a replay from 2^53', 'checkpoint', '0000000000000000 0000000000002000 00000000 00000000', 'a number beyond 2^53'],
+  [
+    'a replay from 2^53',
+    'checkpoint',
+    '0000000000000000 0000000000002000 00000000 00000000',
+    'a number beyond 2^53',
+  ],
   ['a gap without room for its number', 'gap', '00000000000000', 'no room for a number'],
   ['a gap through 2^53', 'gap', '0000000000002000', 'a number beyond 2^53'],
   ['a promise as a record', 'watermark', '', 'an unknown entry type, 12'],
@@ -114,21 +146,34 @@ for (const [name, type, payload, problem] of problems) {
 }
 
 test('a batch that counts more entries than it has makes no sense, also where nothing follows in memory', () => {
-  const frame = frameOf(hex('02000000 00000000 04000000 08000000 00000000 00000000'), { type: FRAME_TYPES.batch })
+  const frame = frameOf(hex('02000000 00000000 04000000 08000000 00000000 00000000'), {
+    type: FRAME_TYPES.batch,
+  })
   const exact = byteBuffer(frame.bytes.length - AT)
   frame.bytes.copy(exact.bytes)
   assert.equal(read(exact), 'an entry beyond the record')
 })
 
 test('a transaction id that is cut or beyond 2^53 makes no sense', () => {
-  assert.equal(decode('commitTransaction', '00000000000000', FLAG_IN_TRANSACTION), 'no room for a transaction id')
-  assert.equal(decode('commitTransaction', '0000000000002000', FLAG_IN_TRANSACTION), 'a transaction id beyond 2^53')
+  assert.equal(
+    decode('commitTransaction', '00000000000000', FLAG_IN_TRANSACTION),
+    'no room for a transaction id',
+  )
+  assert.equal(
+    decode('commitTransaction', '0000000000002000', FLAG_IN_TRANSACTION),
+    'a transaction id beyond 2^53',
+  )
 })
 
 test('the id of a transaction is taken off in front of any entry', () => {
   const id = '0700000000000000'
   const payload = `${id} 01000000 00000000 03000000 0d000000 00000000 0100 0000 00 00 0000 61 000000`
-  const frame = frameOf(hex(payload), { type: FRAME_TYPES.batch, flags: FLAG_IN_TRANSACTION, seq: 9, timestamp: 5 })
+  const frame = frameOf(hex(payload), {
+    type: FRAME_TYPES.batch,
+    flags: FLAG_IN_TRANSACTION,
+    seq: 9,
+    timestamp: 5,
+  })
   assert.deepEqual(read(frame), {
     seq: 9,
     timestamp: 5,
@@ -165,12 +210,28 @@ test('a snapshot without a name or a list of files makes no sense', () => {
 
 test('a name that could lead out of the folder is refused', () => {
   const problem = 'a snapshot with names that are no file names, or come twice'
-  for (const name of ['', '.', '..', '../up', 'a/b', 'a\\b', '-a', ' a', 'a ', 'a\n', 'é', 'aé', '.hidden', 'C:x']) {
+  for (const name of [
+    '',
+    '.',
+    '..',
+    '../up',
+    'a/b',
+    'a\\b',
+    '-a',
+    ' a',
+    'a ',
+    'a\n',
+    'é',
+    'aé',
+    '.hidden',
+    'C:x',
+  ]) {
     assert.equal(snapshot({ name, files: [] }), problem, `folder ${JSON.stringify(name)}`)
     const files = [{ name: 'fine' }, { name }]
     assert.equal(snapshot({ name: 'fine', files }), problem, `file ${JSON.stringify(name)}`)
   }
-  for (const file of [null, 7, {}, { name: 7 }]) assert.equal(snapshot({ name: 'fine', files: [file] }), problem)
+  for (const file of [null, 7, {}, { name: 7 }])
+    assert.equal(snapshot({ name: 'fine', files: [file] }), problem)
 })
 
 /** Batches in each other, the innermost empty. */
@@ -205,7 +266,10 @@ test('vector and data are copies, bit for bit, from any place', () => {
   assert.ok(typeof record === 'object' && record.entry.type === 'insert')
   const { vector } = record.entry
   frame.bytes.fill(0)
-  assert.equal(Buffer.from(vector.buffer, vector.byteOffset, vector.byteLength).toString('hex'), '010080ff0000c0bf')
+  assert.equal(
+    Buffer.from(vector.buffer, vector.byteOffset, vector.byteLength).toString('hex'),
+    '010080ff0000c0bf',
+  )
   assert.equal(vector.buffer.byteLength, 8, 'and keeps no more than itself alive')
   const custom = frameOf(hex('02000000 0100 0000 6b 01ff'))
   const other = read(custom)
@@ -236,7 +300,12 @@ test('what is absent in an entry is absent in what is read', () => {
 })
 
 test('every marker is read as what it is', () => {
-  for (const type of ['beginTransaction', 'prepareTransaction', 'commitTransaction', 'abortTransaction'] as const) {
+  for (const type of [
+    'beginTransaction',
+    'prepareTransaction',
+    'commitTransaction',
+    'abortTransaction',
+  ] as const) {
     assert.deepEqual(read(frameOfEntry({ type }, { seq: 5 }, 5)), {
       seq: 5,
       timestamp: 0,

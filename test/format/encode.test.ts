@@ -1,10 +1,20 @@
-/** What `docs/limits.md` and the entries' types promise of what may be appended. The bytes are in `specification.test.ts`. */
+/**
+ * What `docs/limits.md` and the entries' types promise of what may be appended. The bytes are in
+ * `specification.test.ts`.
+ */
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { echo } from '../../src/echo.ts'
 import type { BatchEntry, EntryInput } from '../../src/entry.ts'
-import { checkedIdBytes, encodable, encodableInput, flagsOf, inTransaction, vectorOf } from '../../src/format/encode.ts'
+import {
+  checkedIdBytes,
+  encodable,
+  encodableInput,
+  flagsOf,
+  inTransaction,
+  vectorOf,
+} from '../../src/format/encode.ts'
 import { FLAG_IN_TRANSACTION, FRAME_TYPES } from '../../src/format/frame.ts'
 import {
   MAX_BATCH_ENTRIES,
@@ -19,7 +29,12 @@ import { assertRefused, type Refusal } from './refusal.ts'
 
 const any = (value: unknown): never => value as never
 const insert = (fields: object = {}): EntryInput => ({ type: 'insert', id: 'a', vector: [1], ...fields })
-const custom = (fields: object = {}): EntryInput => ({ type: 'custom', kind: 'k', data: new Uint8Array(1), ...fields })
+const custom = (fields: object = {}): EntryInput => ({
+  type: 'custom',
+  kind: 'k',
+  data: new Uint8Array(1),
+  ...fields,
+})
 
 /** Batches around each other, `depth` in all. */
 function nested(depth: number): BatchEntry {
@@ -92,7 +107,8 @@ const refusals: [string, unknown, Refusal][] = [
     custom({ kind: 'é'.repeat(128) }),
     {
       code: 'WALV_LIMIT',
-      message: 'The kind of a custom entry has 256 bytes of UTF-8; at most 255 are allowed. Nothing was logged.',
+      message:
+        'The kind of a custom entry has 256 bytes of UTF-8; at most 255 are allowed. Nothing was logged.',
     },
   ],
   [
@@ -142,7 +158,8 @@ const refusals: [string, unknown, Refusal][] = [
     custom({ data: new Uint8Array(MAX_RECORD_BYTES - 8) }),
     {
       code: 'WALV_LIMIT',
-      message: 'The custom has 67108865 bytes; a record may have at most 67108864. Split it. Nothing was logged.',
+      message:
+        'The custom has 67108865 bytes; a record may have at most 67108864. Split it. Nothing was logged.',
     },
   ],
   [
@@ -237,7 +254,13 @@ test('a user cannot append what only the log itself may write', () => {
       message: `A ${type} cannot be appended: it is written by begin(), commit(), abort(), prepare() or checkpoint(). Nothing was logged.`,
     })
   }
-  const users: EntryInput[] = [insert(), { type: 'update', id: 'a' }, { type: 'delete', id: 'a' }, nested(1), custom()]
+  const users: EntryInput[] = [
+    insert(),
+    { type: 'update', id: 'a' },
+    { type: 'delete', id: 'a' },
+    nested(1),
+    custom(),
+  ]
   for (const entry of users) assert.equal(encodableInput(entry).type, FRAME_TYPES[entry.type])
 })
 
@@ -248,7 +271,10 @@ test('everything at its limit is encoded and comes back', () => {
     { type: 'custom', kind: 'k'.repeat(MAX_CUSTOM_KIND_BYTES), data: new Uint8Array(3).fill(1) },
     nested(MAX_BATCH_NESTING),
     // Many at one depth do not add up.
-    { type: 'batch', entries: Array.from({ length: MAX_BATCH_NESTING }, () => nested(MAX_BATCH_NESTING - 1)) },
+    {
+      type: 'batch',
+      entries: Array.from({ length: MAX_BATCH_NESTING }, () => nested(MAX_BATCH_NESTING - 1)),
+    },
   ]
   for (const entry of longest) {
     const record = read(frameOfEntry(entry))
@@ -260,7 +286,10 @@ test('everything at its limit is encoded and comes back', () => {
 
 test('a batch may have a million entries, nested ones included', () => {
   const empty: BatchEntry = { type: 'batch', entries: [] }
-  const most: BatchEntry = { type: 'batch', entries: [{ type: 'batch', entries: Array(999_999).fill(empty) }] }
+  const most: BatchEntry = {
+    type: 'batch',
+    entries: [{ type: 'batch', entries: Array(999_999).fill(empty) }],
+  }
   assert.equal(encodable(most).bytes, 8 + 16 + 16 * 999_999)
 })
 
@@ -302,7 +331,11 @@ test('a delete carries nothing but its id', () => {
 test('entries of a batch stand at multiples of 4, zeros between them, and come back', () => {
   const batch: EntryInput = {
     type: 'batch',
-    entries: [custom(), { type: 'delete', id: 'abc' }, insert({ id: 'é', vector: Float32Array.of(1), metadata: null })],
+    entries: [
+      custom(),
+      { type: 'delete', id: 'abc' },
+      insert({ id: 'é', vector: Float32Array.of(1), metadata: null }),
+    ],
   }
   const record = read(frameOfEntry(batch))
   assert.deepEqual(typeof record === 'string' ? record : record.entry, batch)
@@ -318,7 +351,12 @@ test('entries of a batch stand at multiples of 4, zeros between them, and come b
 test('a checkpoint names its snapshot as JSON', () => {
   const snapshot = { name: 's', files: [], info: 'é' }
   const json = JSON.stringify(snapshot)
-  const payload = payloadOf({ type: 'checkpoint', sequenceNumber: 2 ** 40, replayFrom: 2 ** 40 + 1, snapshot })
+  const payload = payloadOf({
+    type: 'checkpoint',
+    sequenceNumber: 2 ** 40,
+    replayFrom: 2 ** 40 + 1,
+    snapshot,
+  })
   assert.deepEqual(payload.subarray(0, 24), hex('0000000000010000 0100000000010000 23000000 00000000'))
   assert.equal(payload.toString('utf8', 24), json)
 })
@@ -330,5 +368,8 @@ test("a member's payload begins with the id of its transaction, and its flag say
   )
   const member = inTransaction(encodable({ type: 'commitTransaction' }), 7)
   assert.deepEqual([member.type, member.bytes], [FRAME_TYPES.commitTransaction, 8])
-  assert.deepEqual([flagsOf(undefined), flagsOf(0), flagsOf(7)], [0, FLAG_IN_TRANSACTION, FLAG_IN_TRANSACTION])
+  assert.deepEqual(
+    [flagsOf(undefined), flagsOf(0), flagsOf(7)],
+    [0, FLAG_IN_TRANSACTION, FLAG_IN_TRANSACTION],
+  )
 })

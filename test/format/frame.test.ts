@@ -24,7 +24,8 @@ const resum = ({ bytes, view }: ByteBuffer): void =>
 
 const payload = (bytes: number): Uint8Array => new Uint8Array(bytes).fill(7)
 
-const verifies = (memory: ByteBuffer, bytes: number, seed = SEED): boolean => verifyPayload(memory, AT, bytes, seed)
+const verifies = (memory: ByteBuffer, bytes: number, seed = SEED): boolean =>
+  verifyPayload(memory, AT, bytes, seed)
 
 test('a frame takes its header, its payload and a sum for every piece behind the first, each in multiples of 8', () => {
   for (const [payloadBytes, bytes] of [
@@ -155,7 +156,8 @@ test('a promise put into a sealed frame changes that and the sum, and nothing el
   assert.ok(changed.every((at) => (at >= AT + 16 && at < AT + 24) || (at >= AT + 36 && at < AT + 40)))
 })
 
-// One piece, a full one, two with a padded table, three with a full one, four with a padded one again.
+// One piece, a full one, two with a padded table, three with a full one, four with a padded one
+// again.
 const SIZES = [0, 1, 8, 8191, 8192, 8193, 16_384, 16_385, 24_577]
 
 for (const bytes of SIZES) {
@@ -167,7 +169,10 @@ for (const bytes of SIZES) {
     const end = AT + frameBytes(bytes)
     const sums = [AT + 32, AT + 33, AT + 34, AT + 35]
     const near = [...memory.bytes.keys()].filter((at) => at >= PAYLOAD_AT && at < end)
-    for (const at of [...sums, ...near.filter((at) => at < PAYLOAD_AT + 16 || at >= end - 64 || at % 997 === 0)]) {
+    for (const at of [
+      ...sums,
+      ...near.filter((at) => at < PAYLOAD_AT + 16 || at >= end - 64 || at % 997 === 0),
+    ]) {
       memory.bytes[at]! ^= 1
       assert.equal(verifies(memory, bytes), false, `byte ${at - AT}`)
       memory.bytes[at]! ^= 1

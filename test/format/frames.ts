@@ -26,7 +26,11 @@ const AROUND: Buffer = Buffer.alloc(AT, OTHER)
 export const hex = (text: string): Buffer => Buffer.from(text.replaceAll(/\s/g, ''), 'hex')
 
 /** A frame of any payload, with right sums. */
-export function frameOf(payload: Uint8Array, fields: Partial<FrameHeader> = {}, seed: number = SEED): ByteBuffer {
+export function frameOf(
+  payload: Uint8Array,
+  fields: Partial<FrameHeader> = {},
+  seed: number = SEED,
+): ByteBuffer {
   const memory = byteBuffer(AT + frameBytes(payload.length) + AT)
   memory.bytes.fill(OTHER)
   memory.bytes.set(payload, AT + FRAME_HEADER_BYTES)
@@ -56,7 +60,11 @@ export function frameOfEntry(
   seed: number = SEED,
 ): ByteBuffer {
   const { type } = encodableIn(entry, transactionId)
-  const memory = frameOf(payloadOf(entry, transactionId), { type, flags: flagsOf(transactionId), ...fields }, seed)
+  const memory = frameOf(
+    payloadOf(entry, transactionId),
+    { type, flags: flagsOf(transactionId), ...fields },
+    seed,
+  )
   assertUntouched(memory, memory.bytes.length - 2 * AT)
   return memory
 }

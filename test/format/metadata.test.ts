@@ -66,7 +66,11 @@ const refused: [string, unknown, string][] = [
     Object.create(Object.create(Object.create(null))),
     'metadata of entry "x" is a class instance, not a plain object; convert it first',
   ],
-  ['a toJSON method', { a: [{ toJSON: () => 1 }] }, 'metadata.a.0 of entry "x" has a toJSON method; convert it first'],
+  [
+    'a toJSON method',
+    { a: [{ toJSON: () => 1 }] },
+    'metadata.a.0 of entry "x" has a toJSON method; convert it first',
+  ],
 ]
 
 for (const [name, value, message] of refused) {
@@ -107,7 +111,13 @@ test('metadata nests as deep as the limit and no deeper, both ways', () => {
 test('brackets count only outside of strings, and closed ones no more', () => {
   const wide = [[[]], ...Array.from({ length: 300 }, (_, index) => (index % 2 === 0 ? [{}] : { a: [] }))]
   assert.deepEqual(decodeMetadata(Buffer.from(JSON.stringify(wide))), wide)
-  const texts = ['['.repeat(300), '{"'.repeat(300), `\\"${'['.repeat(300)}`, `\\\\${'['.repeat(300)}`, '\\'.repeat(301)]
+  const texts = [
+    '['.repeat(300),
+    '{"'.repeat(300),
+    `\\"${'['.repeat(300)}`,
+    `\\\\${'['.repeat(300)}`,
+    '\\'.repeat(301),
+  ]
   for (const text of texts) {
     assert.deepEqual(decodeMetadata(Buffer.from(JSON.stringify([text, 1]))), [text, 1])
     const behind = `[${JSON.stringify(text)},${'['.repeat(MAX_METADATA_NESTING)}${']'.repeat(MAX_METADATA_NESTING)}]`
@@ -121,7 +131,8 @@ test('metadata may have as many bytes as the limit and not one more', () => {
   assert.equal(encodeMetadata(longest, 'x').length, MAX_METADATA_BYTES)
   assertRefused(() => encodeMetadata(`${longest}x`, 'x'), {
     code: 'WALV_LIMIT',
-    message: 'The metadata of entry "x" has 16777217 bytes; at most 16777216 are allowed. Nothing was logged.',
+    message:
+      'The metadata of entry "x" has 16777217 bytes; at most 16777216 are allowed. Nothing was logged.',
     id: 'x',
   })
 })

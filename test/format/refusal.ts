@@ -7,7 +7,10 @@ export interface Refusal {
   readonly id?: string
 }
 
-/** Makes sure that something is refused with this code, these words and, where one is to be named, this id. */
+/**
+ * Makes sure that something is refused with this code, these words and, where one is to be named,
+ * this id.
+ */
 export function assertRefused(refused: () => unknown, { code, message, id }: Refusal): void {
   assert.throws(refused, (error) => {
     assert.ok(error instanceof WalError, String(error))

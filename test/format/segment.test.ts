@@ -45,9 +45,17 @@ test('a sector that is cut, or begins otherwise, or does not have its sum, is no
   assert.deepEqual(decodeSegmentHeader(Buffer.alloc(0)), { state: 'invalid' })
   assert.deepEqual(decodeSegmentHeader(Buffer.alloc(512)), { state: 'invalid' })
   for (let byte = 0; byte < 4; byte++)
-    assert.deepEqual(decodeSegmentHeader(changed((copy) => copy[byte]!++)), { state: 'invalid' }, `magic byte ${byte}`)
+    assert.deepEqual(
+      decodeSegmentHeader(changed((copy) => copy[byte]!++)),
+      { state: 'invalid' },
+      `magic byte ${byte}`,
+    )
   for (const byte of [4, 12, 20, 79, 87, 88, 507, 508, 511])
-    assert.deepEqual(decodeSegmentHeader(changed((copy) => copy[byte]!++, false)), { state: 'invalid' }, `byte ${byte}`)
+    assert.deepEqual(
+      decodeSegmentHeader(changed((copy) => copy[byte]!++, false)),
+      { state: 'invalid' },
+      `byte ${byte}`,
+    )
 })
 
 test('more than a sector may be handed in', () => {
@@ -67,7 +75,11 @@ test('a version and a must-understand feature that are not known are told by the
     copy.writeUInt32LE(3, 4)
     copy.writeUInt32LE(1, 12)
   })
-  assert.equal(decodeSegmentHeader(both).state, 'unknown-version', 'what a feature means depends on the version')
+  assert.equal(
+    decodeSegmentHeader(both).state,
+    'unknown-version',
+    'what a feature means depends on the version',
+  )
 })
 
 test('features that may be ignored, header bytes and zeros are not looked at', () => {

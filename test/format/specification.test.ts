@@ -1,10 +1,18 @@
-/** `docs/format.md` is the format: its examples are what is written, byte for byte, and are read. */
+/**
+ * `docs/format.md` is the format: its examples are what is written, byte for byte, and are read.
+ */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { crc32 as zlibCrc32 } from 'node:zlib'
 import { crc32 } from '../../src/format/crc.ts'
-import { FLAG_CLOSED, FRAME_TYPES, type FrameHeader, readFrameHeader, verifyPayload } from '../../src/format/frame.ts'
+import {
+  FLAG_CLOSED,
+  FRAME_TYPES,
+  type FrameHeader,
+  readFrameHeader,
+  verifyPayload,
+} from '../../src/format/frame.ts'
 import { indexRecord } from '../../src/format/index-record.ts'
 import { decodeSegmentHeader, encodeSegmentHeader, segmentSeed } from '../../src/format/segment.ts'
 import { AT, assertUntouched, frameOf, frameOfEntry, hex, type Loggable, OFFSET, read } from './frames.ts'
@@ -20,7 +28,7 @@ interface Example {
   readonly runs: { readonly at: number; bytes: Buffer }[]
 }
 
-const examples: Example[] = [...PAGE.matchAll(/\n([^\n]+)\n\n```text\n(0000 {2}[^`]+)```/g)].map(
+const examples: Example[] = [...PAGE.matchAll(/\n\n((?:[^\n]+\n)+)\n```text\n(0000 {2}[^`]+)```/g)].map(
   ([, title = '', dump = '']) => {
     const runs: Example['runs'] = []
     for (const [, offset = '', digits = ''] of dump.matchAll(/^([0-9a-f]{4}) {2}([0-9a-f ]+)$/gm)) {
@@ -29,11 +37,14 @@ const examples: Example[] = [...PAGE.matchAll(/\n([^\n]+)\n\n```text\n(0000 {2}[
       if (last && last.at + last.bytes.length === at) last.bytes = Buffer.concat([last.bytes, hex(digits)])
       else runs.push({ at, bytes: hex(digits) })
     }
-    return { title, runs }
+    return { title: title.replaceAll('\n', ' '), runs }
   },
 )
 
-/** Makes sure that `written` is the example: where the page leaves lines out, only the lines that are there. */
+/**
+ * Makes sure that `written` is the example: where the page leaves lines out, only the lines that
+ * are there.
+ */
 function assertIsExample(written: Buffer, title: string): void {
   const found = examples.filter((example) => example.title.startsWith(title))
   assert.equal(found.length, 1, `${found.length} examples begin with ${title}`)
@@ -63,7 +74,12 @@ const cases: Case[] = [
     entry: indexRecord({ dimensions: 2, metric: 'l2', elementType: 'f32', model: 'm' }),
     header: { seq: 0 },
   },
-  { title: 'Begin of transaction 2', entry: { type: 'beginTransaction' }, header: { seq: 2 }, transactionId: 2 },
+  {
+    title: 'Begin of transaction 2',
+    entry: { type: 'beginTransaction' },
+    header: { seq: 2 },
+    transactionId: 2,
+  },
   { title: 'Delete `"a"` in', entry: { type: 'delete', id: 'a' }, header: { seq: 3 }, transactionId: 2 },
   {
     title: 'Custom, kind `"k"`',
@@ -90,7 +106,11 @@ const cases: Case[] = [
   { title: 'Update', entry: { type: 'update', id: 'a', metadata: null }, header: { seq: 11 } },
   {
     title: 'Custom, kind `"big"`',
-    entry: { type: 'custom', kind: 'big', data: Uint8Array.from({ length: 20_000 }, (_, index) => index % 251) },
+    entry: {
+      type: 'custom',
+      kind: 'big',
+      data: Uint8Array.from({ length: 20_000 }, (_, index) => index % 251),
+    },
     header: { seq: 0 },
   },
 ]

@@ -58,10 +58,18 @@ const layouts: [string, string, V1Entry][] = [
       timestamp: 3n,
     },
   ],
-  ['a checkpoint', '04 fd0000000001000000 07', { type: 'checkpoint', sequenceNumber: 2n ** 32n, timestamp: 7n }],
+  [
+    'a checkpoint',
+    '04 fd0000000001000000 07',
+    { type: 'checkpoint', sequenceNumber: 2n ** 32n, timestamp: 7n },
+  ],
   ['a begin', '05 09 07', { type: 'beginTransaction', transactionId: 9n, timestamp: 7n }],
   ['a commit', '06 09 07', { type: 'commitTransaction', transactionId: 9n, timestamp: 7n }],
-  ['an abort', '07 fdffffffffffffffff 07', { type: 'abortTransaction', transactionId: MAX_V1_INTEGER, timestamp: 7n }],
+  [
+    'an abort',
+    '07 fdffffffffffffffff 07',
+    { type: 'abortTransaction', transactionId: MAX_V1_INTEGER, timestamp: 7n },
+  ],
 ]
 
 for (const [name, bytes, entry] of layouts) {
@@ -118,10 +126,22 @@ const unreadable: [string, string, string, number, string[]][] = [
     ['a'],
   ],
   ['no count of pairs', '00 0161 00 01', 'the number of metadata pairs is cut short', 5, ['a']],
-  ['more pairs than bytes', '00 0161 00 01 02 000000', 'there is no room for 2 metadata pairs in 3 bytes', 6, ['a']],
+  [
+    'more pairs than bytes',
+    '00 0161 00 01 02 000000',
+    'there is no room for 2 metadata pairs in 3 bytes',
+    6,
+    ['a'],
+  ],
   ['a cut key', '00 0161 00 01 01 0261', 'a metadata key needs 2 bytes where 1 are left', 7, ['a']],
   ['no length of a key', '00 0161 00 01 01 fb00', 'the length of a metadata key is cut short', 6, ['a']],
-  ['a value that is no UTF-8', '00 0161 00 01 01 016b 01ff 00', 'a metadata value is not valid UTF-8', 9, ['a']],
+  [
+    'a value that is no UTF-8',
+    '00 0161 00 01 01 016b 01ff 00',
+    'a metadata value is not valid UTF-8',
+    9,
+    ['a'],
+  ],
   ['no length of a value', '00 0161 00 01 01 016b', 'the length of a metadata value is cut short', 8, ['a']],
   ['an insert without a time', '00 0161 00 00', 'the timestamp is cut short', 5, ['a']],
   ['a batch without a count', '03', 'the number of entries is cut short', 1, []],
@@ -163,7 +183,10 @@ test('what v1 cannot hold is refused in a sentence', () => {
   const refused: [object, string][] = [
     [{ ...entry, type: 'gap' }, 'there is no kind of entry "gap"'],
     [{ ...entry, id: null }, 'the id is no string'],
-    [{ type: 'delete', id: '\udc00', timestamp: 0n }, 'the id holds half a surrogate pair, which UTF-8 cannot say'],
+    [
+      { type: 'delete', id: '\udc00', timestamp: 0n },
+      'the id holds half a surrogate pair, which UTF-8 cannot say',
+    ],
     [{ ...entry, type: 'update', vector: [1] }, 'the vector of update "a" is no Float32Array'],
     [{ ...entry, metadata: new Map([[1, 'v']]) }, 'a metadata key of insert "a" is no string'],
     [{ ...entry, metadata: new Map([['k', 1]]) }, 'a metadata value of insert "a" is no string'],
@@ -209,7 +232,11 @@ test('nesting and items beyond the limits are refused in a sentence', () => {
     ok: false,
     failure: { reason: 'it holds more than 1000000 entries and metadata pairs', at: 6, ids: [] },
   })
-  assert.deepEqual(decodeV1Entry(encodeV1Entry(batch(empty))), { ok: true, entry: batch(empty), trailingBytes: 0 })
+  assert.deepEqual(decodeV1Entry(encodeV1Entry(batch(empty))), {
+    ok: true,
+    entry: batch(empty),
+    trailingBytes: 0,
+  })
 })
 
 test('nesting and items at the limits are not refused for it', () => {
@@ -219,7 +246,9 @@ test('nesting and items at the limits are not refused for it', () => {
     failure: { reason: 'the kind of entry has the reserved tag 255', at: 6, ids: [] },
   })
   const entries: V1Entry[] = Object.assign(Array(MAX_V1_ITEMS), [{ type: 'gap' }])
-  assert.throws(() => encodeV1Entry({ type: 'batch', entries, timestamp: 0n }), { message: /no kind of entry "gap"/ })
+  assert.throws(() => encodeV1Entry({ type: 'batch', entries, timestamp: 0n }), {
+    message: /no kind of entry "gap"/,
+  })
 })
 
 test('a payload deeper than the limit is not read', () => {
@@ -234,9 +263,12 @@ test('a payload may be as long as the limit, and not a byte longer', () => {
   const vector = new Float32Array(MAX_V1_PAYLOAD_BYTES / 4 - 3)
   const entry: V1Entry = { type: 'insert', id: 'abc', vector, metadata: null, timestamp: 0n }
   assert.equal(encodeV1Entry(entry).length, MAX_V1_PAYLOAD_BYTES)
-  const message = 'Format v1 cannot hold this entry: its payload is longer than 100000000 bytes. Nothing was written.'
+  const message =
+    'Format v1 cannot hold this entry: its payload is longer than 100000000 bytes. Nothing was written.'
   assert.throws(() => encodeV1Entry({ ...entry, id: 'abcd' }), { message })
-  assert.throws(() => encodeV1Entry({ ...entry, vector: new Float32Array(MAX_V1_PAYLOAD_BYTES / 4) }), { message })
+  assert.throws(() => encodeV1Entry({ ...entry, vector: new Float32Array(MAX_V1_PAYLOAD_BYTES / 4) }), {
+    message,
+  })
 })
 
 test('a byte order mark is a part of the text', () => {
@@ -278,7 +310,11 @@ test('a header is told from one of another version and from other bytes', () => 
     const other = encodeV1Header(5)
     other[byte]!++
     assert.equal(v1HeaderState(other), byte < 4 ? 'bad-magic' : 'bad-version', `byte ${byte}`)
-    assert.equal(v1HeaderState(header.subarray(0, byte)), byte < 4 ? 'bad-magic' : 'bad-version', `${byte} bytes`)
+    assert.equal(
+      v1HeaderState(header.subarray(0, byte)),
+      byte < 4 ? 'bad-magic' : 'bad-version',
+      `${byte} bytes`,
+    )
   }
 })
 
@@ -295,7 +331,8 @@ test('any name that begins and ends rightly is a segment, as for the original', 
 })
 
 test('a header in the middle is told from a frame by a time that no length can be', () => {
-  const at = (seconds: number, offset = 0): Buffer => Buffer.concat([Buffer.alloc(offset), encodeV1Header(seconds)])
+  const at = (seconds: number, offset = 0): Buffer =>
+    Buffer.concat([Buffer.alloc(offset), encodeV1Header(seconds)])
   assert.equal(isRepeatedV1Header(at(MAX_V1_PAYLOAD_BYTES + 1)), true)
   assert.equal(isRepeatedV1Header(at(MAX_V1_PAYLOAD_BYTES)), false)
   assert.equal(isRepeatedV1Header(at(1_700_000_000, 12), 12), true)

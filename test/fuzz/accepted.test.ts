@@ -1,4 +1,7 @@
-/** What is accepted is found again as it was; what cannot be is refused by name. Whatever is handed in. */
+/**
+ * What is accepted is found again as it was; what cannot be is refused by name. Whatever is handed
+ * in.
+ */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
@@ -6,7 +9,12 @@ import { byteBuffer } from '../../src/format/byte-buffer.ts'
 import { decodeRecord } from '../../src/format/decode.ts'
 import { encodableInput } from '../../src/format/encode.ts'
 import { FRAME_HEADER_BYTES, frameBytes, readFrameHeader, sealFrame } from '../../src/format/frame.ts'
-import { decodeSegmentHeader, encodeSegmentHeader, SECTOR_BYTES, type SegmentHeader } from '../../src/format/segment.ts'
+import {
+  decodeSegmentHeader,
+  encodeSegmentHeader,
+  SECTOR_BYTES,
+  type SegmentHeader,
+} from '../../src/format/segment.ts'
 import {
   type BatchMember,
   type JsonValue,
@@ -70,7 +78,10 @@ test('an id may have as many bytes as the limit, in characters of any length, an
 
 const REFUSED = Symbol('JSON cannot hold it')
 
-/** What JSON makes of a value that it can hold without changing it, but for members that are undefined. Written apart from the engine. */
+/**
+ * What JSON makes of a value that it can hold without changing it, but for members that are
+ * undefined. Written apart from the engine.
+ */
 function asJson(value: unknown): unknown {
   if (value === null || typeof value === 'boolean') return value
   if (typeof value === 'string') return value.isWellFormed() ? value : REFUSED
@@ -91,7 +102,16 @@ function asJson(value: unknown): unknown {
 const anyValue = fc.anything({
   key: fc.oneof(anyText, fc.constantFrom('__proto__', 'constructor', 'toString', 'length', '0')),
   values: [
-    fc.constantFrom<unknown>(null, true, undefined, Number.NaN, Number.POSITIVE_INFINITY, -0, 2 ** 53 + 2, 5e-324),
+    fc.constantFrom<unknown>(
+      null,
+      true,
+      undefined,
+      Number.NaN,
+      Number.POSITIVE_INFINITY,
+      -0,
+      2 ** 53 + 2,
+      5e-324,
+    ),
     fc.double(),
     anyText,
   ],
@@ -170,7 +190,9 @@ for (const depth of [1, MAX_METADATA_NESTING - 1, MAX_METADATA_NESTING, MAX_META
     const disk = new SimulatedDisk()
     const wal = await openOn(disk, { checkpointRetention: 1, segmentMaxAgeMs: 1 })
     for (const id of ['a', 'b', 'c']) await wal.append({ type: 'delete', id })
-    const taken = await wal.checkpoint({ seq: 2, snapshot: async () => nested(depth) }).catch((error) => error)
+    const taken = await wal
+      .checkpoint({ seq: 2, snapshot: async () => nested(depth) })
+      .catch((error) => error)
     await wal.append({ type: 'delete', id: 'd' })
     await wal.close()
     const again = await openOn(disk)

@@ -58,8 +58,8 @@ export interface Task extends Pick<CampaignOptions, 'name' | 'seed' | 'maxInputs
 }
 
 /**
- * Fuzzes a target in a process of its own, with feedback from what code runs. An input for which that process says nothing any more, or dies, is a
- * finding like one at which the target throws.
+ * Fuzzes a target in a process of its own, with feedback from what code runs. An input for which
+ * that process says nothing any more, or dies, is a finding like one at which the target throws.
  */
 export async function runCampaign(options: CampaignOptions): Promise<CampaignResult> {
   const folder = mkdtempSync(join(tmpdir(), 'walv-fuzz-'))
@@ -67,8 +67,11 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRes
   writeFileSync(inputFile, Buffer.alloc(4))
   try {
     const { progress, finding, error } = await runChild(options, inputFile)
-    if (finding) return { ...progress, finding: { input: Buffer.from(finding.hex, 'hex'), error: finding.error } }
-    return error === undefined ? progress : { ...progress, finding: { input: inputIn(readFileSync(inputFile)), error } }
+    if (finding)
+      return { ...progress, finding: { input: Buffer.from(finding.hex, 'hex'), error: finding.error } }
+    return error === undefined
+      ? progress
+      : { ...progress, finding: { input: inputIn(readFileSync(inputFile)), error } }
   } finally {
     rmSync(folder, { recursive: true })
   }

@@ -9,8 +9,8 @@ export interface Look {
 }
 
 /**
- * V8's own count of the functions and blocks that run in this thread. There is one count for a thread: whoever else counts there, such as a
- * coverage report, counts wrong.
+ * V8's own count of the functions and blocks that run in this thread. There is one count for a
+ * thread: whoever else counts there, such as a coverage report, counts wrong.
  */
 export class Coverage {
   readonly #session = new Session()
@@ -46,12 +46,16 @@ export class Coverage {
     this.#session.disconnect()
   }
 
-  /** The first range is the function; those behind it lie within it, and within each other, where the count is another. */
+  /**
+   * The first range is the function; those behind it lie within it, and within each other, where
+   * the count is another.
+   */
   #compare(url: string, ranges: readonly Profiler.CoverageRange[], keep: boolean): boolean {
     const { startOffset: start, endOffset: end, count } = ranges[0]!
     if (count === 0) return false
     const now = new Uint8Array(end - start)
-    for (const range of ranges) now.fill(range.count > 0 ? 1 : 0, range.startOffset - start, range.endOffset - start)
+    for (const range of ranges)
+      now.fill(range.count > 0 ? 1 : 0, range.startOffset - start, range.endOffset - start)
     const key = `${url}:${start}-${end}`
     const ran = this.#ran.get(key) ?? new Uint8Array(end - start)
     if (!keep) return now.some((runs, at) => runs > ran[at]!)

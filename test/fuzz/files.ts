@@ -1,4 +1,7 @@
-/** Several files as one input, so that whatever changes bytes can change names and lengths too. Any bytes are some files. */
+/**
+ * Several files as one input, so that whatever changes bytes can change names and lengths too. Any
+ * bytes are some files.
+ */
 import type { Random } from '../../src/testing/random.ts'
 import { bufferOf, MAX_INPUT_BYTES } from './mutate-bytes.ts'
 import type { Parts } from './target.ts'
@@ -14,7 +17,10 @@ const MOST_FILES = 8
 const SEALED = 0x80
 const LENGTH_BYTES = 3
 
-/** For each file: a byte with the length of its name and the flag for sealing, the name, the length of its content in 3 bytes, the content. */
+/**
+ * For each file: a byte with the length of its name and the flag for sealing, the name, the length
+ * of its content in 3 bytes, the content.
+ */
 export function pack(files: readonly InputFile[]): Buffer {
   return Buffer.concat(
     files.flatMap(({ name, bytes, sealed }) => {

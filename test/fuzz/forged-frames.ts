@@ -6,8 +6,9 @@ import { LOG_ID } from '../support/crafted-log.ts'
 const PIECE_BYTES = 8192
 
 /**
- * A segment in whose first half stand `count` headers that verify, `strideBytes` apart. Each claims the half of the segment behind it as its content, in which every piece
- * verifies but the last: whoever looks into each of them sums the square of what is there.
+ * A segment in whose first half stand `count` headers that verify, `strideBytes` apart. Each claims
+ * the half of the segment behind it as its content, in which every piece verifies but the last:
+ * whoever looks into each of them sums the square of what is there.
  */
 export function forgedSegment(count: number, strideBytes = 24 * 1024): Buffer {
   const half = count * strideBytes
@@ -16,12 +17,27 @@ export function forgedSegment(count: number, strideBytes = 24 * 1024): Buffer {
   const { bytes } = memory
   bytes.fill(0x5a, SEGMENT_HEADER_BYTES)
   const capacity = bytes.length
-  const fields = { number: 1, firstSeq: 0, durableBefore: 0, createdAt: 0, previous: 0, capacity, logId: LOG_ID }
+  const fields = {
+    number: 1,
+    firstSeq: 0,
+    durableBefore: 0,
+    createdAt: 0,
+    previous: 0,
+    capacity,
+    logId: LOG_ID,
+  }
   encodeSegmentHeader(fields).copy(bytes)
   const seed = segmentSeed(LOG_ID, 1)
   const places = Array.from({ length: count }, (_, index) => SEGMENT_HEADER_BYTES + index * strideBytes)
   const seal = (at: number, index: number): void => {
-    const header = { type: FRAME_TYPES.custom, payloadBytes, seq: index, durableBefore: 0, timestamp: 0, flags: 0 }
+    const header = {
+      type: FRAME_TYPES.custom,
+      payloadBytes,
+      seq: index,
+      durableBefore: 0,
+      timestamp: 0,
+      flags: 0,
+    }
     sealFrame(memory, at, header, seed, at)
   }
   // A header's sum is of the first piece alone, in which no other header stands.

@@ -56,5 +56,11 @@ function onInput(input: Uint8Array): void {
 
 function progress(): Progress {
   const { executions, corpus, words, stepsPerByte } = fuzzer
-  return { inputs: executions, corpus: corpus.length, words: words.size, characters: coverage.characters, stepsPerByte }
+  return {
+    inputs: executions,
+    corpus: corpus.length,
+    words: words.size,
+    characters: coverage.characters,
+    stepsPerByte,
+  }
 }

@@ -1,4 +1,7 @@
-/** A bounded run of every target, what earlier runs found, and whether the fuzzer finds what was planted. `npm run fuzz` goes on for as long as one likes. */
+/**
+ * A bounded run of every target, what earlier runs found, and whether the fuzzer finds what was
+ * planted. `npm run fuzz` goes on for as long as one likes.
+ */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { runCampaign } from './campaign.ts'
@@ -38,7 +41,8 @@ for (const target of targets) {
   })
 }
 
-const named = (name: string, among: readonly Target[]): Target => among.find((target) => target.name === name)!
+const named = (name: string, among: readonly Target[]): Target =>
+  among.find((target) => target.name === name)!
 
 for (const { file, input } of foundInputs()) {
   test(`${file}: what once found a defect is read or refused by name`, async () => {
@@ -54,7 +58,10 @@ test('with coverage the fuzzer gets past four bytes that must be right at once, 
 
 test('without coverage it does not', async () => {
   const goOn = (executions: number): boolean => executions < 200_000
-  assert.equal(await new Fuzzer(named('planted-throw', plantedTargets), { seed: SEED, goOn }).run(), undefined)
+  assert.equal(
+    await new Fuzzer(named('planted-throw', plantedTargets), { seed: SEED, goOn }).run(),
+    undefined,
+  )
 })
 
 test('an input that is never done with, takes all memory, or more work than its length allows is a finding', async () => {

@@ -2,7 +2,10 @@ import { Random } from '../../src/testing/random.ts'
 import type { Coverage, Look } from './coverage.ts'
 import type { Target } from './target.ts'
 
-/** Inputs between two looks at what code ran. A look may take longer than many inputs: then there are more of them. */
+/**
+ * Inputs between two looks at what code ran. A look may take longer than many inputs: then there
+ * are more of them.
+ */
 const MIN_BATCH = 16
 const MAX_BATCH = 1024
 /** The part of the time that looks may take. */
@@ -31,7 +34,10 @@ export interface FuzzOptions {
   readonly maxStepsPerByte?: number
 }
 
-/** Runs a target with input after input, each made of others, and keeps those that did something new. Equal seeds make equal inputs, but for what coverage keeps. */
+/**
+ * Runs a target with input after input, each made of others, and keeps those that did something
+ * new. Equal seeds make equal inputs, but for what coverage keeps.
+ */
 export class Fuzzer {
   readonly #target: Target
   readonly #options: FuzzOptions
@@ -83,7 +89,10 @@ export class Fuzzer {
     return undefined
   }
 
-  /** Where inputs ran new code, or too much of it, each half of them is run once more, to see which it was. */
+  /**
+   * Where inputs ran new code, or too much of it, each half of them is run once more, to see which
+   * it was.
+   */
   async #runAll(inputs: readonly Uint8Array[]): Promise<Finding | undefined> {
     const started = performance.now()
     for (const input of inputs) {

@@ -9,7 +9,12 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { byteBuffer } from '../../src/format/byte-buffer.ts'
 import { FRAME_MAGIC, FRAME_TYPES, sealFrame } from '../../src/format/frame.ts'
-import { encodeSegmentHeader, SEGMENT_HEADER_BYTES, segmentName, segmentSeed } from '../../src/format/segment.ts'
+import {
+  encodeSegmentHeader,
+  SEGMENT_HEADER_BYTES,
+  segmentName,
+  segmentSeed,
+} from '../../src/format/segment.ts'
 import { analyze } from '../../src/log/recover/analysis.ts'
 import { readDirectory } from '../../src/log/recover/directory.ts'
 import { scanLog } from '../../src/mod.ts'
@@ -39,7 +44,15 @@ async function costOf(directory: string): Promise<Cost> {
 }
 
 const header = (capacity: number): Buffer =>
-  encodeSegmentHeader({ logId: LOG_ID, number: 1, firstSeq: 0, durableBefore: 0, createdAt: 0, capacity, previous: 0 })
+  encodeSegmentHeader({
+    logId: LOG_ID,
+    number: 1,
+    firstSeq: 0,
+    durableBefore: 0,
+    createdAt: 0,
+    capacity,
+    previous: 0,
+  })
 
 test('a log of 256 MiB with hardly a record in it is read in 128 MiB of memory', async (t) => {
   const directory = await temporaryDirectory(t)
@@ -55,7 +68,8 @@ test('64 MiB in which frames seem to begin everywhere are one damage, found in 1
   const path = await craftSegment(directory, [{ type: FRAME_TYPES.beginTransaction }])
   const file = await open(path, 'r+')
   const junk = Buffer.alloc(MIB, Buffer.concat([FRAME_MAGIC, Buffer.alloc(4, 7)]))
-  for (let at = SEGMENT_HEADER_BYTES + 40; at < 64 * MIB; at += junk.length) await file.write(junk, 0, junk.length, at)
+  for (let at = SEGMENT_HEADER_BYTES + 40; at < 64 * MIB; at += junk.length)
+    await file.write(junk, 0, junk.length, at)
   await file.close()
   const { records, damages, peakBytes } = await costOf(directory)
   assert.deepEqual([records, damages], [2, 2])

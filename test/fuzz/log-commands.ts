@@ -1,4 +1,7 @@
-/** What can be done to a log, each with what the model makes of it; and what a log that is opened again must say. */
+/**
+ * What can be done to a log, each with what the model makes of it; and what a log that is opened
+ * again must say.
+ */
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { type BatchMember, type Transaction, Wal, type WalEntry, WalError } from '../../src/mod.ts'
@@ -70,7 +73,9 @@ export class Append implements Command {
       })
     })
     if (this.awaits) await Promise.all(appends)
-    else for (const append of appends) append.catch((error) => error instanceof WalError || model.trouble.push(error))
+    else
+      for (const append of appends)
+        append.catch((error) => error instanceof WalError || model.trouble.push(error))
   }
 
   protected append(wal: Wal, entry: BatchMember): Promise<number> {
@@ -173,7 +178,8 @@ export class Checkpoint implements Command {
     this.back = back
   }
 
-  check = (model: Model): boolean => this.#reach(model) > (checkpointsIn(model.records).at(-1)?.sequenceNumber ?? -1)
+  check = (model: Model): boolean =>
+    this.#reach(model) > (checkpointsIn(model.records).at(-1)?.sequenceNumber ?? -1)
 
   #reach({ records, openedAt }: Model): number {
     return Math.max(records.length - 1 - this.back, openedAt - 1)
@@ -258,12 +264,18 @@ export class Reopen implements Command {
   toString = (): string => (this.how === 'power cut' ? `power cut(${this.seed})` : this.how)
 }
 
-/** Takes over what was found, if it may be: a prefix of what was handed over, with all that was acknowledged. */
+/**
+ * Takes over what was found, if it may be: a prefix of what was handed over, with all that was
+ * acknowledged.
+ */
 async function recovered(model: Model, real: Real): Promise<void> {
   const { wal } = real
   const { lastSeq, damage } = wal.recovery
   assert.deepEqual(model.trouble, [])
-  assert.ok(lastSeq + 1 >= model.acknowledged, `${model.acknowledged} were acknowledged, ${lastSeq + 1} came back`)
+  assert.ok(
+    lastSeq + 1 >= model.acknowledged,
+    `${model.acknowledged} were acknowledged, ${lastSeq + 1} came back`,
+  )
   assert.ok(lastSeq < model.records.length, 'nothing is there that was not submitted')
   for (const { kind } of damage) assert.equal(kind, 'torn-tail')
   model.records = model.records.slice(0, lastSeq + 1)

@@ -23,7 +23,9 @@ export interface Effect {
   readonly entries: readonly unknown[]
 }
 
-/** What these records do: single entries at their place, a committed transaction's at its commit. */
+/**
+ * What these records do: single entries at their place, a committed transaction's at its commit.
+ */
 export function effectsOf(records: readonly ModelRecord[]): Effect[] {
   const open = new Map<number, unknown[]>()
   const effects: Effect[] = []
@@ -44,7 +46,8 @@ export function openIn(records: readonly ModelRecord[]): Map<number, 'open' | 'p
   for (const [seq, { entry, transactionId }] of records.entries()) {
     if (entry.type === 'beginTransaction') open.set(seq, 'open')
     else if (entry.type === 'prepareTransaction') open.set(transactionId!, 'prepared')
-    else if (entry.type === 'commitTransaction' || entry.type === 'abortTransaction') open.delete(transactionId!)
+    else if (entry.type === 'commitTransaction' || entry.type === 'abortTransaction')
+      open.delete(transactionId!)
   }
   return open
 }

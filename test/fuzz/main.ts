@@ -1,6 +1,7 @@
 /**
- * Fuzzes one target, or each in turn: `npm run fuzz -- [TARGET ...] [--seconds N] [--seed N]`. What is found is written to `test/fuzz/found`, where the tests run it from
- * then on. Exits with 1 if anything was found.
+ * Fuzzes one target, or each in turn: `npm run fuzz -- [TARGET ...] [--seconds N] [--seed N]`. What
+ * is found is written to `test/fuzz/found`, where the tests run it from then on. Exits with 1 if
+ * anything was found.
  */
 import { createHash } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
@@ -17,7 +18,9 @@ const { values, positionals } = parseArgs({
 const names = positionals.length > 0 ? positionals : targets.map(({ name }) => name)
 const unknown = names.find((name) => !targets.some((target) => target.name === name))
 if (unknown !== undefined) {
-  process.stderr.write(`There is no target ${unknown}. There are: ${targets.map(({ name }) => name).join(', ')}.\n`)
+  process.stderr.write(
+    `There is no target ${unknown}. There are: ${targets.map(({ name }) => name).join(', ')}.\n`,
+  )
   process.exit(2)
 }
 const seconds = Number(values.seconds)
@@ -36,7 +39,10 @@ for (const name of names) {
   tell(progress)
   if (!finding) continue
   process.exitCode = 1
-  const path = join(FOUND, `${name}.${createHash('sha256').update(finding.input).digest('hex').slice(0, 8)}.hex`)
+  const path = join(
+    FOUND,
+    `${name}.${createHash('sha256').update(finding.input).digest('hex').slice(0, 8)}.hex`,
+  )
   writeFileSync(path, `${Buffer.from(finding.input).toString('hex')}\n`)
   process.stdout.write(`${name}: FOUND ${finding.error}\n${finding.input.length} bytes in ${path}\n`)
 }

@@ -1,12 +1,18 @@
 import type { Disk, DiskEntry, DiskFile } from '../../src/disk/disk.ts'
 import { errno } from '../support/failing-disk.ts'
 
-/** Files in memory by their paths, for reading only, and how much was asked of them. A directory is there if something is in it. */
+/**
+ * Files in memory by their paths, for reading only, and how much was asked of them. A directory is
+ * there if something is in it.
+ */
 export class MeteredDisk implements Disk {
   readonly #files: ReadonlyMap<string, Buffer>
   reads = 0
   bytesRead = 0
-  /** By how much a buffer that was to be filled was longer than its file. Who asks for that has believed a length that is not true. */
+  /**
+   * By how much a buffer that was to be filled was longer than its file. Who asks for that has
+   * believed a length that is not true.
+   */
   largestExcess = 0
   openFiles = 0
   /** Calls that a disk for reading only refuses. */

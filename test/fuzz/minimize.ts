@@ -3,8 +3,8 @@ import type { Target } from './target.ts'
 const MAX_EXECUTIONS = 3000
 
 /**
- * A shorter input at which the target throws the same error, its numbers aside; the input itself if it does not throw that. `onTry` is told of every
- * input before it is run.
+ * A shorter input at which the target throws the same error, its numbers aside; the input itself if
+ * it does not throw that. `onTry` is told of every input before it is run.
  */
 export async function minimize(
   target: Target,
@@ -25,13 +25,17 @@ export async function minimize(
     const within = smallest
     const replaced = (part: Uint8Array): Uint8Array => parts.replace(within, index, part)
     const whole = parts.of(smallest)[index]!
-    if (await fails(replaced(whole))) smallest = replaced(await shortest(whole, (part) => fails(replaced(part))))
+    if (await fails(replaced(whole)))
+      smallest = replaced(await shortest(whole, (part) => fails(replaced(part))))
   }
   return shortest(smallest, fails)
 }
 
 /** Leaves out pieces, halves first, as long as `fails`; then makes bytes zero. */
-async function shortest(bytes: Uint8Array, fails: (bytes: Uint8Array) => Promise<boolean>): Promise<Uint8Array> {
+async function shortest(
+  bytes: Uint8Array,
+  fails: (bytes: Uint8Array) => Promise<boolean>,
+): Promise<Uint8Array> {
   let smallest = bytes
   for (let length = Math.ceil(bytes.length / 2); length >= 1; length = Math.floor(length / 2)) {
     for (let at = 0; at < smallest.length; ) {

@@ -1,4 +1,7 @@
-/** Changes of bytes that know nothing of what the bytes mean, except that some are integers, little-endian: lengths, counts, numbers. */
+/**
+ * Changes of bytes that know nothing of what the bytes mean, except that some are integers,
+ * little-endian: lengths, counts, numbers.
+ */
 import type { Random } from '../../src/testing/random.ts'
 
 /** Longer inputs find no more, and take longer. */
@@ -13,9 +16,12 @@ export function mutateBytes(random: Random, input: Uint8Array, other: Uint8Array
   return bytes.subarray(0, MAX_INPUT_BYTES)
 }
 
-export const bufferOf = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+export const bufferOf = (bytes: Uint8Array): Buffer =>
+  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
 
-const EDGES = [0, 1, 2, 7, 8, 0x7f, 0x80, 0xff, 0x100, 0x7fff, 0x8000, 0xffff, 0x1_0000, 0x7fff_ffff, 0x8000_0000]
+const EDGES = [
+  0, 1, 2, 7, 8, 0x7f, 0x80, 0xff, 0x100, 0x7fff, 0x8000, 0xffff, 0x1_0000, 0x7fff_ffff, 0x8000_0000,
+]
 
 /** An integer of so many bytes that readers may trip over. */
 export function edge(random: Random, width: number): bigint {
@@ -113,7 +119,11 @@ function placeIn(random: Random, bytes: Buffer): number {
   return random.chance(0.5) ? at - (at % 4) : at
 }
 
-function rangeIn(random: Random, bytes: Buffer, mostBytes: number = random.pick([4, 16, 64, 1024])): [number, number] {
+function rangeIn(
+  random: Random,
+  bytes: Buffer,
+  mostBytes: number = random.pick([4, 16, 64, 1024]),
+): [number, number] {
   const from = placeIn(random, bytes)
   return [from, Math.min(bytes.length, from + 1 + random.below(mostBytes))]
 }

@@ -1,6 +1,15 @@
-/** Changes of a segment that keep it one: frames dropped, doubled, moved, lent, told lies in one field; headers likewise. */
+/**
+ * Changes of a segment that keep it one: frames dropped, doubled, moved, lent, told lies in one
+ * field; headers likewise.
+ */
 import { alignUp } from '../../src/format/byte-buffer.ts'
-import { FRAME_ALIGNMENT, FRAME_HEADER_BYTES, FRAME_MAGIC, FRAME_TYPES, frameBytes } from '../../src/format/frame.ts'
+import {
+  FRAME_ALIGNMENT,
+  FRAME_HEADER_BYTES,
+  FRAME_MAGIC,
+  FRAME_TYPES,
+  frameBytes,
+} from '../../src/format/frame.ts'
 import { SECTOR_BYTES, SEGMENT_HEADER_BYTES } from '../../src/format/segment.ts'
 import type { Random } from '../../src/testing/random.ts'
 import { edge, mutateBytes, readInteger, writeInteger } from './mutate-bytes.ts'
@@ -22,7 +31,9 @@ const TIME: Field = { at: 24, width: 6 }
 const TYPE: Field = { at: 30, width: 1 }
 const FLAGS: Field = { at: 31, width: 1 }
 const FRAME_FIELDS = [SEQ, DURABLE_BEFORE, TIME, TYPE, TYPE, FLAGS]
-/** Version, features, number, first sequence number, durable before, created at, capacity, previous. */
+/**
+ * Version, features, number, first sequence number, durable before, created at, capacity, previous.
+ */
 const HEADER_FIELDS: readonly Field[] = [
   { at: 4, width: 4 },
   { at: 12, width: 4 },
@@ -47,12 +58,15 @@ export function mutateSegment(random: Random, bytes: Buffer, donor: Buffer): Buf
   return Buffer.concat([bytes.subarray(0, SEGMENT_HEADER_BYTES), ...parts, Buffer.alloc(alignUp(tail, 8))])
 }
 
-/** The frames that stand one behind the other, junk between them left out. Their sums do not matter. */
+/**
+ * The frames that stand one behind the other, junk between them left out. Their sums do not matter.
+ */
 export function framesOf(bytes: Buffer): Frame[] {
   const frames: Frame[] = []
   for (let at = SEGMENT_HEADER_BYTES; at + FRAME_HEADER_BYTES <= bytes.length; ) {
     const payloadBytes = bytes.readUInt32LE(at + 4)
-    const isFrame = bytes.compare(FRAME_MAGIC, 0, 4, at, at + 4) === 0 && at + frameBytes(payloadBytes) <= bytes.length
+    const isFrame =
+      bytes.compare(FRAME_MAGIC, 0, 4, at, at + 4) === 0 && at + frameBytes(payloadBytes) <= bytes.length
     if (isFrame) {
       const start = at + FRAME_HEADER_BYTES
       const payload = Buffer.from(bytes.subarray(start, start + payloadBytes))
@@ -82,7 +96,8 @@ function changeFrames(random: Random, frames: Frame[], lent: readonly Frame[]): 
   else if (chance < 15) frames.splice(at, 0, frame)
   else if (chance < 20) frames.splice(random.below(frames.length), 0, ...frames.splice(at, 1))
   else if (chance < 35) frames.splice(at, 0, given ?? frame)
-  else if (chance < 60) frames[at] = { ...frame, fields: lie(random, frame.fields, random.pick(FRAME_FIELDS)) }
+  else if (chance < 60)
+    frames[at] = { ...frame, fields: lie(random, frame.fields, random.pick(FRAME_FIELDS)) }
   else frames[at] = { ...frame, payload: payloadOf(random, frame, given ?? frame) }
 }
 
@@ -102,15 +117,20 @@ function payloadOf(random: Random, { payload }: Frame, other: Frame): Buffer {
   return Buffer.concat([start, payload.subarray(24)])
 }
 
-/** Sequence numbers one after the other, as a walk wants them; promises no larger than what they may be. */
+/**
+ * Sequence numbers one after the other, as a walk wants them; promises no larger than what they may
+ * be.
+ */
 function renumber(frames: readonly Frame[], firstSeq: number): void {
   let next = firstSeq
   for (const { fields, payload } of frames) {
     writeInteger(fields, SEQ.at, SEQ.width, BigInt(next))
-    if (readInteger(fields, DURABLE_BEFORE.at, 8) > next) writeInteger(fields, DURABLE_BEFORE.at, 8, BigInt(next))
+    if (readInteger(fields, DURABLE_BEFORE.at, 8) > next)
+      writeInteger(fields, DURABLE_BEFORE.at, 8, BigInt(next))
     const type = fields[TYPE.at]!
     if (type < FRAME_TYPES.watermark) next++
-    if (type === FRAME_TYPES.gap && payload.length === 8) next = Math.max(next, Number(readInteger(payload, 0, 8)) + 1)
+    if (type === FRAME_TYPES.gap && payload.length === 8)
+      next = Math.max(next, Number(readInteger(payload, 0, 8)) + 1)
   }
 }
 
@@ -118,7 +138,11 @@ function renumber(frames: readonly Frame[], firstSeq: number): void {
 function withHeader(random: Random, bytes: Buffer): Buffer {
   const both = random.chance(0.7)
   const header = Buffer.from(bytes.subarray(0, SECTOR_BYTES))
-  const changed = lie(random, header, random.pick([...HEADER_FIELDS, { at: LEAVE_AT + random.below(4), width: 1 }]))
+  const changed = lie(
+    random,
+    header,
+    random.pick([...HEADER_FIELDS, { at: LEAVE_AT + random.below(4), width: 1 }]),
+  )
   if (both || random.chance(0.5)) changed.copy(bytes, 0)
   if (both || random.chance(0.5)) changed.copy(bytes, SECTOR_BYTES)
   return bytes

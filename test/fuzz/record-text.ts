@@ -4,5 +4,7 @@ import type { WalRecord } from '../../src/entry.ts'
 export const textOf = (record: WalRecord): string =>
   JSON.stringify(record, (_key, value: unknown) => {
     if (!ArrayBuffer.isView(value)) return value
-    return { [value.constructor.name]: Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('hex') }
+    return {
+      [value.constructor.name]: Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('hex'),
+    }
   })

@@ -1,4 +1,7 @@
-/** Valid logs of format v2, as inputs: of every kind of record, and every golden directory that is small enough. */
+/**
+ * Valid logs of format v2, as inputs: of every kind of record, and every golden directory that is
+ * small enough.
+ */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -86,7 +89,10 @@ async function everyKind(): Promise<Content> {
   return content()
 }
 
-/** Three segments with a checkpoint in each, the first two let go of; one prepared; damage that was repaired. */
+/**
+ * Three segments with a checkpoint in each, the first two let go of; one prepared; damage that was
+ * repaired.
+ */
 async function severalSegments(): Promise<Content> {
   const { wal, content, age } = await newLog()
   for (let round = 0; round < 4; round++) {

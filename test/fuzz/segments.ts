@@ -1,12 +1,21 @@
 /** Segments of format v2: their sums made right, whatever they hold. */
 import { crc32 } from 'node:zlib'
 import type { ByteBuffer } from '../../src/format/byte-buffer.ts'
-import { FRAME_ALIGNMENT, FRAME_HEADER_BYTES, FRAME_MAGIC, frameBytes, sealFrame } from '../../src/format/frame.ts'
+import {
+  FRAME_ALIGNMENT,
+  FRAME_HEADER_BYTES,
+  FRAME_MAGIC,
+  frameBytes,
+  sealFrame,
+} from '../../src/format/frame.ts'
 import { SECTOR_BYTES, SEGMENT_HEADER_BYTES, segmentSeed } from '../../src/format/segment.ts'
 
 /** Of a frame: what stands before its sums. */
 export const FIELDS_BYTES = 32
-/** In a segment's header: bytes that no reader looks at. Two bits for each frame say which of its sums are left as they are. */
+/**
+ * In a segment's header: bytes that no reader looks at. Two bits for each frame say which of its
+ * sums are left as they are.
+ */
 export const LEAVE_AT = 256
 export const LEAVE_PAYLOAD = 1
 export const LEAVE_HEADER = 2
@@ -17,7 +26,10 @@ const SUM_BYTES = 4
 const LOG_ID_AT = 24
 const NUMBER_AT = 40
 
-/** Makes the sums of both headers and of every frame right, but for those that the header says to leave. Changes `bytes`. */
+/**
+ * Makes the sums of both headers and of every frame right, but for those that the header says to
+ * leave. Changes `bytes`.
+ */
 export function sealSegment(bytes: Buffer): Buffer {
   for (const at of [0, SECTOR_BYTES]) {
     if (at + SECTOR_BYTES <= bytes.length) sum(bytes, at, at + SECTOR_BYTES - SUM_BYTES, 0)
@@ -56,7 +68,8 @@ export function sealAt(bytes: Buffer, at: number, seed: number, leave = 0): void
     sealFrame(byteBufferOf(bytes), at, header, seed, at)
     fields.copy(bytes, at)
   }
-  if ((leave & LEAVE_HEADER) === 0) sum(bytes, at, at + FRAME_HEADER_BYTES - SUM_BYTES, seed, at / FRAME_ALIGNMENT)
+  if ((leave & LEAVE_HEADER) === 0)
+    sum(bytes, at, at + FRAME_HEADER_BYTES - SUM_BYTES, seed, at / FRAME_ALIGNMENT)
 }
 
 export const byteBufferOf = (bytes: Buffer): ByteBuffer => ({

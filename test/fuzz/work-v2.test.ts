@@ -1,4 +1,7 @@
-/** What is read of v2 takes work in proportion to its length, whatever it claims: four times as much takes about four times the work. */
+/**
+ * What is read of v2 takes work in proportion to its length, whatever it claims: four times as much
+ * takes about four times the work.
+ */
 import assert from 'node:assert/strict'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -33,7 +36,11 @@ function checkpoint(seq: number, count: number, seed: number): Buffer {
 }
 
 const LOGS: readonly (readonly [what: string, n: number, log: Log])[] = [
-  ['headers that verify and claim half of the file each', 40, (n) => ({ [segmentName(1)]: forgedSegment(n) })],
+  [
+    'headers that verify and claim half of the file each',
+    40,
+    (n) => ({ [segmentName(1)]: forgedSegment(n) }),
+  ],
   [
     'records that are missing, again and again, and commits of transactions that nobody began',
     500,
@@ -43,7 +50,9 @@ const LOGS: readonly (readonly [what: string, n: number, log: Log])[] = [
     'checkpoints by the thousand that name one large snapshot, which does not verify',
     20,
     (n) => ({
-      [segmentName(1)]: framesOf(n, (seq, seed) => (seq === 0 ? committed(0, 0, seed) : checkpoint(seq, n, seed))),
+      [segmentName(1)]: framesOf(n, (seq, seed) =>
+        seq === 0 ? committed(0, 0, seed) : checkpoint(seq, n, seed),
+      ),
       [`snapshots/${SNAPSHOT}/state`]: Buffer.alloc(n * STATE_BYTES),
     }),
   ],
@@ -83,7 +92,10 @@ async function workOfRepair(t: TestContext, coverage: Coverage, segment: Buffer)
 test('v2: a repair of as many bad places as there are records', async (t) => {
   const coverage = new Coverage([new URL('../../src/', import.meta.url).href])
   t.after(() => coverage.close())
-  const [few, many] = [await workOfRepair(t, coverage, gappy(1500)), await workOfRepair(t, coverage, gappy(6000))]
+  const [few, many] = [
+    await workOfRepair(t, coverage, gappy(1500)),
+    await workOfRepair(t, coverage, gappy(6000)),
+  ]
   assert.ok(many < 8 * few, `steps: ${few} for one, ${many} for four`)
 })
 

@@ -1,4 +1,7 @@
-/** What is read of v1 takes work in proportion to its length, whatever its numbers are: four times as much takes about four times the work. */
+/**
+ * What is read of v1 takes work in proportion to its length, whatever its numbers are: four times
+ * as much takes about four times the work.
+ */
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -12,14 +15,18 @@ const DIRECTORY = '/log'
 /** What any entry is, as small as it gets. */
 const PAYLOAD = encodeV1Entry({ type: 'delete', id: '', timestamp: 0n })
 
-const section = (...seqs: number[]): Buffer => Buffer.concat([header(), ...seqs.map((seq) => rawFrame(seq, PAYLOAD))])
+const section = (...seqs: number[]): Buffer =>
+  Buffer.concat([header(), ...seqs.map((seq) => rawFrame(seq, PAYLOAD))])
 const numbers = (count: number, from: number, step: number): number[] =>
   Array.from({ length: count }, (_, n) => from + n * step)
 
 const STRIDE = 64 * 1024
 const FILLER = Buffer.alloc(STRIDE, 0x61)
 
-/** A frame that claims a payload of so many bytes, which begins like a delete with an id of nearly all of them. */
+/**
+ * A frame that claims a payload of so many bytes, which begins like a delete with an id of nearly
+ * all of them.
+ */
 function claim(seq: number, bytes: number): Buffer {
   const frame = rawFrame(seq, Buffer.from([2, 252, 0, 0, 0, 0]))
   frame.writeUInt32LE(bytes, 8)
@@ -27,7 +34,10 @@ function claim(seq: number, bytes: number): Buffer {
   return frame
 }
 
-/** A record that is whole, in whose id stand a header and a frame that claims what is behind it. What stands behind the record is none. */
+/**
+ * A record that is whole, in whose id stand a header and a frame that claims what is behind it.
+ * What stands behind the record is none.
+ */
 function swallowing(seq: number, bytes: number): Buffer {
   const id = Buffer.concat([header(), claim(seq, bytes)])
   const payload = Buffer.concat([Buffer.from([2, id.length]), id, Buffer.from([0]), FILLER])
@@ -84,7 +94,11 @@ const LOGS: readonly (readonly [what: string, log: (n: number) => Buffer[]])[] =
   [
     'records with a header inside, behind which something claims everything behind it',
     (n) => [
-      Buffer.concat([header(), ...numbers(n / 50, 0, 1).map((k) => swallowing(k, (n / 50 - k) * STRIDE)), FILLER]),
+      Buffer.concat([
+        header(),
+        ...numbers(n / 50, 0, 1).map((k) => swallowing(k, (n / 50 - k) * STRIDE)),
+        FILLER,
+      ]),
     ],
   ],
   [
@@ -112,7 +126,9 @@ for (const [what, log] of LOGS) {
     test(`${what}${inOneFile ? ', in one file' : ''}`, async (t) => {
       const coverage = new Coverage([new URL('../../src/', import.meta.url).href])
       t.after(() => coverage.close())
-      const [less, more] = [log(COUNT), log(4 * COUNT)].map((parts) => (inOneFile ? [Buffer.concat(parts)] : parts))
+      const [less, more] = [log(COUNT), log(4 * COUNT)].map((parts) =>
+        inOneFile ? [Buffer.concat(parts)] : parts,
+      )
       const [few, many] = [await workOf(coverage, less!), await workOf(coverage, more!)]
       // n log n is not much more than 4; n² would be 16.
       for (const unit of ['steps', 'bytesRead'] as const)

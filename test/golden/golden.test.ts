@@ -1,6 +1,7 @@
 /**
- * Logs that released versions wrote are read for ever. The directories were written once, by scripts/write-golden.mjs; what they must be read as was
- * taken from what was appended, not from reading.
+ * Logs that released versions wrote are read for ever. The directories were written once, by
+ * scripts/write-golden.mjs; what they must be read as was taken from what was appended, not from
+ * reading.
  */
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
@@ -20,7 +21,9 @@ import {
 import { collect, openIndex, openWal, refusal, temporaryDirectory } from '../support/logs.ts'
 
 const GOLDEN: string = fileURLToPath(new URL('../../../test/golden/', import.meta.url))
-/** Golden directories are never written again: whoever changes this changes what walv once wrote. */
+/**
+ * Golden directories are never written again: whoever changes this changes what walv once wrote.
+ */
 const SHA256_OF_SUMS: Readonly<Record<string, string>> = {
   v2: '7aeb8af6db4fdd5675b6466acdbb34cb45606c3fbe75e4803f9162429329be39',
   'v2-index': '7924472405d120923002db976d9a03b6c0e29058479f8c82af545f3832bbace5',
@@ -49,7 +52,8 @@ const names: string[] = Object.keys(SHA256_OF_SUMS).flatMap((folder) =>
 )
 
 const logOf = (name: string): string => join(GOLDEN, name, 'log')
-const expectedOf = (name: string): Expected => JSON.parse(readFileSync(join(GOLDEN, name, 'expected.json'), 'utf8'))
+const expectedOf = (name: string): Expected =>
+  JSON.parse(readFileSync(join(GOLDEN, name, 'expected.json'), 'utf8'))
 const recoveryFor = ({ strict }: Expected): 'strict' | 'salvage' => (strict ? 'salvage' : 'strict')
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
 
@@ -181,11 +185,18 @@ for (const name of names.filter((name) => expectedOf(name).index)) {
     assert.equal(index.fingerprint(), fingerprint)
     const found = [...index.ids()].map((id) => {
       const { vector, metadata } = index.get(id)!
-      return { id, vector: plainBytes(new Uint8Array(vector.buffer, vector.byteOffset, vector.byteLength)), metadata }
+      return {
+        id,
+        vector: plainBytes(new Uint8Array(vector.buffer, vector.byteOffset, vector.byteLength)),
+        metadata,
+      }
     })
     const byId = (a: { id: string }, b: { id: string }): number => (a.id < b.id ? -1 : 1)
     assert.deepEqual(found.toSorted(byId), items.toSorted(byId))
-    assert.ok(index.recovery.fromSnapshot > 0 && index.recovery.replayed > 0, 'snapshot and tail are both used')
+    assert.ok(
+      index.recovery.fromSnapshot > 0 && index.recovery.replayed > 0,
+      'snapshot and tail are both used',
+    )
   })
 
   test(`${name}: without its newest snapshot, the one before leads to the same index`, async (t) => {

@@ -4,8 +4,9 @@ import type { SnapshotReader } from '../../src/index/vector-index.ts'
 import type { SnapshotWriter } from '../../src/log/log.ts'
 
 /**
- * A snapshot folder in memory, as strict as the contract allows: it lets other work run between two pieces, overwrites a piece once it is
- * stored, and gives files back in short pieces of one reused buffer.
+ * A snapshot folder in memory, as strict as the contract allows: it lets other work run between two
+ * pieces, overwrites a piece once it is stored, and gives files back in short pieces of one reused
+ * buffer.
  */
 export class MemorySnapshot implements SnapshotWriter, SnapshotReader {
   readonly files: Map<string, Uint8Array> = new Map()

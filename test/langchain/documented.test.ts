@@ -1,4 +1,7 @@
-/** Every command and program of docs/langchain.md and docs/migrating.md runs, on stores that the genuine libraries wrote. Needs `npm run build`. */
+/**
+ * Every command and program of docs/langchain.md and docs/migrating.md runs, on stores that the
+ * genuine libraries wrote. Needs `npm run build`.
+ */
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { cp, mkdir, readFile, symlink, writeFile } from 'node:fs/promises'

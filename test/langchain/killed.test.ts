@@ -1,4 +1,7 @@
-/** A process that writes into a store is killed; what it has acknowledged is there, and can be searched. */
+/**
+ * A process that writes into a store is killed; what it has acknowledged is there, and can be
+ * searched.
+ */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import type { DocumentInterface } from '@langchain/core/documents'
@@ -6,13 +9,23 @@ import { temporaryDirectory } from '../support/logs.ts'
 import { type Acknowledged, killedWriter, textOf } from './store-process.ts'
 import { idsIn, openStore } from './stores.ts'
 
-/** The document that the call after `last` deletes: if that call was killed, nobody knows whether it did. */
+/**
+ * The document that the call after `last` deletes: if that call was killed, nobody knows whether it
+ * did.
+ */
 function undecided(last: Acknowledged): string[] {
   return (last.added ?? []).filter((id) => id.endsWith('-1') && Number(id.split('-')[0]) % 3 === 0)
 }
 
-/** Checks the store against what was acknowledged in each life of the writer, and gives the ids that it holds. */
-async function checkStore(t: TestContext, directory: string, lives: readonly Acknowledged[][]): Promise<string[]> {
+/**
+ * Checks the store against what was acknowledged in each life of the writer, and gives the ids that
+ * it holds.
+ */
+async function checkStore(
+  t: TestContext,
+  directory: string,
+  lives: readonly Acknowledged[][],
+): Promise<string[]> {
   const store = await openStore(t, { directory })
   const told = lives.flat()
   const deleted = new Set(told.flatMap(({ deleted = [] }) => deleted))
@@ -20,7 +33,9 @@ async function checkStore(t: TestContext, directory: string, lives: readonly Ack
   for (const id of told.flatMap(({ added = [] }) => added)) {
     if (deleted.has(id)) assert.ok(!store.index.has(id), `${id} was deleted`)
     if (deleted.has(id) || (unknown.has(id) && !store.index.has(id))) continue
-    const [[found, score]] = (await store.similaritySearchWithScore(textOf(id), 1)) as [[DocumentInterface, number]]
+    const [[found, score]] = (await store.similaritySearchWithScore(textOf(id), 1)) as [
+      [DocumentInterface, number],
+    ]
     const [call, i] = id.split('-').map(Number)
     assert.deepEqual({ ...found }, { id, pageContent: textOf(id), metadata: { call, i } })
     assert.ok(score > 1 - 1e-6)

@@ -1,4 +1,7 @@
-/** Adds documents to a store, three a call, and deletes some again; tells its parent of every call that has resolved. The parent kills it. */
+/**
+ * Adds documents to a store, three a call, and deletes some again; tells its parent of every call
+ * that has resolved. The parent kills it.
+ */
 import { WalvVectorStore } from '../../src/adapters/langchain.ts'
 import { flat } from '../../src/mod.ts'
 import { type Acknowledged, type StoreTask, textOf } from './store-process.ts'

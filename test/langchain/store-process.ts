@@ -28,7 +28,10 @@ export function textOf(id: string): string {
   return digits.flatMap((digit, place) => Array(2 ** place).fill(WORDS[(digit + place * 3) % 10])).join(' ')
 }
 
-/** Starts the process, kills it as soon as `enough` of what it has told is there, and resolves to that. */
+/**
+ * Starts the process, kills it as soon as `enough` of what it has told is there, and resolves to
+ * that.
+ */
 export async function killedWriter(
   t: TestContext,
   task: StoreTask,

@@ -1,4 +1,7 @@
-/** What LangChain documents of a vector store, and what its own suite for them asks for where there is one (in Python). */
+/**
+ * What LangChain documents of a vector store, and what its own suite for them asks for where there
+ * is one (in Python).
+ */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Document } from '@langchain/core/documents'
@@ -60,7 +63,10 @@ test('A document with an id that exists replaces it', async (t) => {
   await store.addDocuments([document('A submarine under the ocean', { new: true })], { ids: ['king'] })
   assert.deepEqual(idsIn(store), [...IDS].toSorted())
   const [found] = await store.similaritySearch('A submarine under the ocean', 1)
-  assert.deepEqual({ ...found }, { id: 'king', pageContent: 'A submarine under the ocean', metadata: { new: true } })
+  assert.deepEqual(
+    { ...found },
+    { id: 'king', pageContent: 'A submarine under the ocean', metadata: { new: true } },
+  )
   await store.addDocuments([...ALL], { ids: IDS })
   await store.addDocuments([...ALL], { ids: IDS })
   assert.equal(store.index.size, 4, 'adding the same again changes nothing')
@@ -119,7 +125,11 @@ test('A filter leaves documents out before they count: a function, or what their
   assert.deepEqual(await found({}), [...IDS].toSorted())
   assert.deepEqual(await found(({ metadata, id }) => metadata.page === 1 && id !== 'sea'), ['king'])
   assert.deepEqual(await found(({ pageContent }) => pageContent.includes('chef')), ['food'])
-  assert.equal((await store.similaritySearch('The ship', 1, { topic: 'food' })).length, 1, 'k counts what passes')
+  assert.equal(
+    (await store.similaritySearch('The ship', 1, { topic: 'food' })).length,
+    1,
+    'k counts what passes',
+  )
   for (const wrong of ['sea', ['sea'], { nobody: undefined }])
     await assert.rejects(found(wrong as never), refused('WALV_INVALID_OPTION'))
 })
@@ -139,7 +149,10 @@ test('Documents are deleted by their ids; ids that do not exist are passed over'
   assert.deepEqual(idsIn(store), ['king', 'port'])
   await store.delete({ ids: ['nobody'] })
   await store.delete({ ids: [] })
-  assert.deepEqual((await store.similaritySearch('The ship', 4)).map(({ id }) => id).toSorted(), ['king', 'port'])
+  assert.deepEqual((await store.similaritySearch('The ship', 4)).map(({ id }) => id).toSorted(), [
+    'king',
+    'port',
+  ])
   await store.delete({ ids: ['king', 'port'] })
   assert.deepEqual(await store.similaritySearch('The ship', 4), [])
 })
@@ -175,7 +188,10 @@ test('All documents of a call are added, in one record, or none', async (t) => {
   vectors[2]![7] = Number.NaN
   const documents = [document('king'), document('queen'), document('ship')]
   await assert.rejects(store.addVectors(vectors, documents), refused('WALV_INVALID_VECTOR', /Element 7/))
-  await assert.rejects(store.addVectors([...vectors.slice(0, 2), [1, 2]], documents), refused('WALV_INVALID_VECTOR'))
+  await assert.rejects(
+    store.addVectors([...vectors.slice(0, 2), [1, 2]], documents),
+    refused('WALV_INVALID_VECTOR'),
+  )
   assert.deepEqual([store.index.size, store.index.stats().lastSeq], [4, lastSeq])
   vectors[2]![7] = 0
   await store.addVectors(vectors, documents)
@@ -186,16 +202,28 @@ test('What cannot be stored is refused before the model is asked, and named', as
   const store = await filledStore(t)
   const { calls } = embeddings
   const good = document('king')
-  const rejected = (documents: unknown[], code: WalErrorCode, message: RegExp, ids?: string[]): Promise<void> =>
+  const rejected = (
+    documents: unknown[],
+    code: WalErrorCode,
+    message: RegExp,
+    ids?: string[],
+  ): Promise<void> =>
     assert.rejects(store.addDocuments(documents as Document[], ids && { ids }), refused(code, message))
-  await rejected([good, document('x', { at: new Date(0) })], 'WALV_INVALID_METADATA', /metadata\.metadata\.at .* Date/)
+  await rejected(
+    [good, document('x', { at: new Date(0) })],
+    'WALV_INVALID_METADATA',
+    /metadata\.metadata\.at .* Date/,
+  )
   await rejected([good, document('x', { n: Number.NaN })], 'WALV_INVALID_METADATA', /NaN/)
   await rejected([good, { pageContent: 7, metadata: {} }], 'WALV_INVALID_METADATA', /Document 1 needs/)
   await rejected([good, { pageContent: 'x', metadata: [] }], 'WALV_INVALID_METADATA', /Document 1 needs/)
   await rejected([good, good], 'WALV_INVALID_ID', /id/, ['a', ''])
   await rejected([good, good, good], 'WALV_DUPLICATE_ID', /Documents 0 and 2 .* "a"/, ['a', 'b', 'a'])
   await rejected([good, good], 'WALV_INVALID_OPTION', /1 ids for 2 documents/, ['a'])
-  await assert.rejects(store.addVectors([], [good]), refused('WALV_INVALID_OPTION', /0 vectors for 1 documents/))
+  await assert.rejects(
+    store.addVectors([], [good]),
+    refused('WALV_INVALID_OPTION', /0 vectors for 1 documents/),
+  )
   assert.deepEqual([embeddings.calls, store.index.size], [calls, 4])
 })
 
@@ -207,8 +235,14 @@ test('A document without metadata has none', async (t) => {
 
 test('A model that fails, or answers with too few vectors, adds nothing', async (t) => {
   const store = await filledStore(t)
-  store.embeddings = { embedQuery: async () => [], embedDocuments: async (texts) => texts.slice(1).map(() => [1]) }
-  await assert.rejects(store.addDocuments([KING, SEA]), refused('WALV_INVALID_OPTION', /1 vectors for 2 documents/))
+  store.embeddings = {
+    embedQuery: async () => [],
+    embedDocuments: async (texts) => texts.slice(1).map(() => [1]),
+  }
+  await assert.rejects(
+    store.addDocuments([KING, SEA]),
+    refused('WALV_INVALID_OPTION', /1 vectors for 2 documents/),
+  )
   store.embeddings.embedDocuments = () => Promise.reject(new Error('no quota'))
   await assert.rejects(store.addDocuments([KING]), /no quota/)
   assert.equal(store.index.size, 4)
@@ -277,7 +311,10 @@ test('Texts and documents make a store, which can be opened again', async (t) =>
 test('Without an index the model tells the dimensions, and similarity is cosine', async (t) => {
   const directory = await temporaryDirectory(t)
   const model = new SyntheticEmbeddings({ vectorSize: 6 })
-  await using store = closing(t, await WalvVectorStore.fromTexts(['one text', 'and another'], {}, model, { directory }))
+  await using store = closing(
+    t,
+    await WalvVectorStore.fromTexts(['one text', 'and another'], {}, model, { directory }),
+  )
   assert.deepEqual([store.index.dimensions, store.index.metric], [6, 'cosine'])
   const [[found, score]] = (await store.similaritySearchWithScore('one text', 1)) as [[Document, number]]
   assert.equal(found.pageContent, 'one text')
@@ -301,9 +338,18 @@ test('A store over an index that is open shares it; what is no document there is
   const store = new WalvVectorStore(embeddings, { index })
   await store.addDocuments([KING], { ids: ['king'] })
   assert.deepEqual(index.get('king')!.metadata, { pageContent: KING.pageContent, metadata: KING.metadata })
-  for (const metadata of [null, 'text', { pageContent: 'x' }, { metadata: {} }, { pageContent: 1, metadata: {} }]) {
+  for (const metadata of [
+    null,
+    'text',
+    { pageContent: 'x' },
+    { metadata: {} },
+    { pageContent: 1, metadata: {} },
+  ]) {
     await index.upsert('other', await embeddings.embedQuery('king'), metadata)
-    await assert.rejects(store.similaritySearch('king', 2), refused('WALV_INDEX_MISMATCH', /"other" is no LangChain/))
+    await assert.rejects(
+      store.similaritySearch('king', 2),
+      refused('WALV_INDEX_MISMATCH', /"other" is no LangChain/),
+    )
     await assert.rejects(store.similaritySearch('king', 2, {}), refused('WALV_INDEX_MISMATCH', /"other"/))
   }
 })
@@ -319,7 +365,10 @@ test('A retriever finds, filters and adds', async (t) => {
 
 test('Maximal marginal relevance prefers what differs', async (t) => {
   const store = await openStore(t, { index: flat({ dimensions: 2 }) })
-  const at = (degrees: number): number[] => [Math.cos((degrees * Math.PI) / 180), Math.sin((degrees * Math.PI) / 180)]
+  const at = (degrees: number): number[] => [
+    Math.cos((degrees * Math.PI) / 180),
+    Math.sin((degrees * Math.PI) / 180),
+  ]
   const documents = ['a', 'b', 'c', 'd'].map((text) => document(text, { letter: text }, text))
   await store.addVectors([at(1), at(2), at(-60), at(120)], documents)
   store.embeddings = { embedQuery: async () => at(0), embedDocuments: async () => [] }
@@ -363,7 +412,9 @@ class Records extends RecordManager {
     groupIds?: (string | null)[]
     limit?: number
   }): Promise<string[]> {
-    const old = [...this.#at].filter(([, { time, group }]) => time < before && (!groupIds || groupIds.includes(group)))
+    const old = [...this.#at].filter(
+      ([, { time, group }]) => time < before && (!groupIds || groupIds.includes(group)),
+    )
     return old.map(([key]) => key).slice(0, limit)
   }
   async deleteKeys(keys: string[]): Promise<void> {
@@ -385,7 +436,9 @@ test("LangChain's indexing adds, skips and cleans up", async (t) => {
 test('A failed beginning gives the directory free', async (t) => {
   const directory = await temporaryDirectory(t)
   const config = { directory, index: flat({ dimensions: DIMENSIONS }) }
-  await assert.rejects(WalvVectorStore.fromDocuments([document('x', { at: new Date(0) })], embeddings, config))
+  await assert.rejects(
+    WalvVectorStore.fromDocuments([document('x', { at: new Date(0) })], embeddings, config),
+  )
   const store = await openStore(t, { directory })
   assert.equal(store.index.size, 0)
 })

@@ -8,18 +8,27 @@ import { WordEmbeddings } from './word-embeddings.ts'
 
 export const embeddings: WordEmbeddings = await WordEmbeddings.load()
 
-export const document = (pageContent: string, metadata: Record<string, unknown> = {}, id?: string): Document =>
-  new Document({ pageContent, metadata, ...(id !== undefined && { id }) })
+export const document = (
+  pageContent: string,
+  metadata: Record<string, unknown> = {},
+  id?: string,
+): Document => new Document({ pageContent, metadata, ...(id !== undefined && { id }) })
 
 export const SEA: Document = document('The ship sailed from the harbor', { topic: 'sea', page: 1 })
 export const PORT: Document = document('Fishermen repair nets near the port', { topic: 'sea', page: 2 })
 export const KING: Document = document('The king lived in a castle', { topic: 'history', page: 1 })
-export const FOOD: Document = document('The chef cooked rice with chicken', { topic: 'food', loc: { lines: [1, 2] } })
+export const FOOD: Document = document('The chef cooked rice with chicken', {
+  topic: 'food',
+  loc: { lines: [1, 2] },
+})
 export const ALL: readonly Document[] = [SEA, PORT, KING, FOOD]
 export const IDS: readonly string[] = ['sea', 'port', 'king', 'food']
 
 /** A store in a directory of its own; the test's end closes and removes it. */
-export async function openStore(t: TestContext, config: Partial<WalvVectorStoreConfig> = {}): Promise<WalvVectorStore> {
+export async function openStore(
+  t: TestContext,
+  config: Partial<WalvVectorStoreConfig> = {},
+): Promise<WalvVectorStore> {
   const directory = config.directory ?? (await temporaryDirectory(t))
   const index = config.index ?? flat({ dimensions: WordEmbeddings.dimensions })
   return closing(t, await WalvVectorStore.open(embeddings, { ...config, directory, index }))

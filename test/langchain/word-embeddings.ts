@@ -4,7 +4,10 @@ import { readWordsFile } from '../../src/cli/demo/words.ts'
 
 const WORDS = fileURLToPath(new URL('../../../data/words-10k.bin', import.meta.url))
 
-/** A small real model, in the file of the demo: of a text, the mean of the vectors of its words. Counts its calls. */
+/**
+ * A small real model, in the file of the demo: of a text, the mean of the vectors of its words.
+ * Counts its calls.
+ */
 export class WordEmbeddings extends Embeddings {
   static readonly dimensions = 100
   calls = 0

@@ -36,9 +36,14 @@ interface Sealed {
   readonly bytes: number
 }
 
-function seal(entry: Loggable, record: Pick<WalRecord, 'seq' | 'timestamp' | 'transactionId'>, seed = SEED): Sealed {
+function seal(
+  entry: Loggable,
+  record: Pick<WalRecord, 'seq' | 'timestamp' | 'transactionId'>,
+  seed = SEED,
+): Sealed {
   const { seq, timestamp, transactionId } = record
-  const payload = transactionId === undefined ? encodable(entry) : inTransaction(encodable(entry), transactionId)
+  const payload =
+    transactionId === undefined ? encodable(entry) : inTransaction(encodable(entry), transactionId)
   const bytes = frameBytes(payload.bytes)
   const memory = byteBuffer(bytes)
   memory.bytes.fill(0xaa)
@@ -110,7 +115,10 @@ test('every record comes back bit for bit, with its number, timestamp and transa
         const record = read(sealed)
         assert.ok(typeof record === 'object', String(record))
         assert.deepEqual(bits(record.entry), JSON.parse(JSON.stringify(bits(entry))))
-        assert.deepEqual([record.seq, record.timestamp, record.transactionId], [seq, timestamp, transactionId])
+        assert.deepEqual(
+          [record.seq, record.timestamp, record.transactionId],
+          [seq, timestamp, transactionId],
+        )
       },
     ),
     { numRuns: 500 },
@@ -144,7 +152,10 @@ test('up to three flipped bits in a frame never give a record, in payloads of on
 })
 
 test('every single bit of a frame that is flipped is noticed', () => {
-  const sealed = seal({ type: 'insert', id: 'id', vector: Float32Array.of(1, 2, 3) }, { seq: 1, timestamp: 2 })
+  const sealed = seal(
+    { type: 'insert', id: 'id', vector: Float32Array.of(1, 2, 3) },
+    { seq: 1, timestamp: 2 },
+  )
   for (let bit = 0; bit < sealed.bytes * 8; bit++) {
     sealed.memory.bytes[bit >> 3]! ^= 1 << (bit & 7)
     assert.equal(typeof read(sealed), 'string', `bit ${bit}`)
@@ -201,7 +212,8 @@ test('a payload with a few bytes changed and its sums made right again is a reco
         const sealed = seal(entry, { seq: 1, timestamp: 1 })
         const header = readFrameHeader(sealed.memory, 0, SEED, 0)!
         if (header.payloadBytes === 0) return
-        for (const [at, value] of changes) sealed.memory.bytes[FRAME_HEADER_BYTES + (at % header.payloadBytes)] = value
+        for (const [at, value] of changes)
+          sealed.memory.bytes[FRAME_HEADER_BYTES + (at % header.payloadBytes)] = value
         sealFrame(sealed.memory, 0, header, SEED, 0)
         const decoding = decodeRecord(sealed.memory, 0, header)
         assert.ok('record' in decoding || decoding.problem.length > 0)

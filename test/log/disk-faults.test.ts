@@ -61,7 +61,10 @@ test('a failed sync poisons: who is in the group has an unknown fate, who waits 
     assert.equal(outcome.reason.seq, 3 + index, 'names the record to look for')
   }
   const [ahead, behind, flushed] = await Promise.allSettled(waiting)
-  assert.ok(ahead!.status === 'rejected' && refusal('WALV_IO', 'unknown')(ahead!.reason), 'it was written ahead')
+  assert.ok(
+    ahead!.status === 'rejected' && refusal('WALV_IO', 'unknown')(ahead!.reason),
+    'it was written ahead',
+  )
   assert.ok(behind!.status === 'rejected' && refusal('WALV_POISONED', 'not-logged')(behind!.reason))
   assert.ok(flushed!.status === 'rejected' && refusal('WALV_POISONED')(flushed!.reason))
   assert.deepEqual(await idsIn(wal), names('before', 3), 'only what is durable is read')
@@ -69,7 +72,10 @@ test('a failed sync poisons: who is in the group has an unknown fate, who waits 
 
   const again = await openWal(t, { directory })
   const found = await idsIn(again)
-  assert.deepEqual(found, [...names('before', 3), 'in-group-0', 'in-group-1', 'waits-0'].slice(0, found.length))
+  assert.deepEqual(
+    found,
+    [...names('before', 3), 'in-group-0', 'in-group-1', 'waits-0'].slice(0, found.length),
+  )
   assert.ok([3, 5, 6].includes(found.length))
   assert.deepEqual(again.recovery.damage, [])
 })

@@ -1,4 +1,7 @@
-/** Every limit: what has its size is kept and comes back, what is one larger is refused and not logged. */
+/**
+ * Every limit: what has its size is kept and comes back, what is one larger is refused and not
+ * logged.
+ */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import {
@@ -43,11 +46,17 @@ const recordOf = (bytes: number): EntryInput => ({
 const DELETE: EntryInput = { type: 'delete', id: 'a' }
 const batchOf = (entries: number): EntryInput => ({ type: 'batch', entries: new Array(entries).fill(DELETE) })
 /** The limit counts the entries of all batches within a batch, and those batches themselves. */
-const batchesOf = (entries: number): EntryInput => ({ type: 'batch', entries: [batchOf(entries - 2), DELETE] })
+const batchesOf = (entries: number): EntryInput => ({
+  type: 'batch',
+  entries: [batchOf(entries - 2), DELETE],
+})
 
 const LIMITS: Record<string, readonly [(size: number) => EntryInput, number]> = {
   'bytes of an id': [(size) => insert('x'.repeat(size)), MAX_ID_BYTES],
-  dimensions: [(size) => ({ type: 'insert', id: 'a', vector: new Float32Array(size), metadata: null }), MAX_DIMENSIONS],
+  dimensions: [
+    (size) => ({ type: 'insert', id: 'a', vector: new Float32Array(size), metadata: null }),
+    MAX_DIMENSIONS,
+  ],
   'bytes of metadata': [(size) => withMetadata('x'.repeat(size - 2)), MAX_METADATA_BYTES],
   'bytes of metadata in UTF-8': [
     (size) => withMetadata('é'.repeat(size / 2 - 1) + 'x'.repeat(size % 2)),
@@ -81,7 +90,8 @@ function isSame(found: EntryInput, expected: EntryInput): boolean {
   if (found.type === 'batch' && expected.type === 'batch') {
     const { entries } = found
     return (
-      entries.length === expected.entries.length && expected.entries.every((entry, at) => isSame(entries[at]!, entry))
+      entries.length === expected.entries.length &&
+      expected.entries.every((entry, at) => isSame(entries[at]!, entry))
     )
   }
   if (found.type === 'custom' && expected.type === 'custom') {

@@ -1,4 +1,7 @@
-/** Writers whose lock or directory is taken from under them: they stop, and touch nothing of whoever came after. */
+/**
+ * Writers whose lock or directory is taken from under them: they stop, and touch nothing of whoever
+ * came after.
+ */
 import assert from 'node:assert/strict'
 import { cp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -98,7 +101,10 @@ test('a writer whose directory is renamed, removed, or removed and restored stop
     const { checks } = await index.health()
     const poison = checks.find(({ name }) => name === 'poison')!
     assert.equal(poison.level, 'fail')
-    assert.match(poison.message, /LOCK was removed or replaced, or the directory was renamed.*npx walv doctor/)
+    assert.match(
+      poison.message,
+      /LOCK was removed or replaced, or the directory was renamed.*npx walv doctor/,
+    )
     assert.equal(index.size, 1)
     await index.close()
   }
@@ -144,7 +150,8 @@ test('closing tells a writer that its lock is lost, gives up its own, and leaves
   await rm(join(directory, 'LOCK'))
   const second = await openWal(t, { directory })
   await second.append(customOf(150_000))
-  const prepared = async (): Promise<boolean> => (await readdir(directory)).includes('segment-0000000003.walv')
+  const prepared = async (): Promise<boolean> =>
+    (await readdir(directory)).includes('segment-0000000003.walv')
   while (!(await prepared())) await new Promise(setImmediate)
   const before = await readdir(directory)
   await assert.rejects(first.close(), refusal('WALV_LOCK_LOST'))

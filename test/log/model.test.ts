@@ -1,9 +1,23 @@
-/** Random histories of a log, with power cuts and kills, against a model of a few lines: the list of all records, and what of them takes effect. */
+/**
+ * Random histories of a log, with power cuts and kills, against a model of a few lines: the list of
+ * all records, and what of them takes effect.
+ */
 import { test } from 'node:test'
 import fc from 'fast-check'
 import type { BatchMember } from '../../src/mod.ts'
 import { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
-import { Add, Append, Batch, Begin, Checkpoint, End, Look, openWal, type Real, Reopen } from '../fuzz/log-commands.ts'
+import {
+  Add,
+  Append,
+  Batch,
+  Begin,
+  Checkpoint,
+  End,
+  Look,
+  openWal,
+  type Real,
+  Reopen,
+} from '../fuzz/log-commands.ts'
 import type { Model } from '../fuzz/log-model.ts'
 import { anyEntry } from '../support/entries.ts'
 
@@ -29,7 +43,9 @@ const commands: fc.Arbitrary<fc.AsyncCommand<Model, Real>>[] = [
   fc.tuple(which, fc.constantFrom('prepare', 'commit', 'abort')).map(([at, how]) => new End(at, how)),
   fc.nat(3).map((back) => new Checkpoint(back)),
   fc.double({ min: 0, max: 1, noNaN: true }).map((part) => new Look(part)),
-  fc.tuple(fc.constantFrom('close', 'kill', 'power cut'), fc.nat()).map(([how, seed]) => new Reopen(how, seed)),
+  fc
+    .tuple(fc.constantFrom('close', 'kill', 'power cut'), fc.nat())
+    .map(([how, seed]) => new Reopen(how, seed)),
 ]
 
 test('whatever is appended, begun, ended, checkpointed, closed, killed and cut off, the log holds what the model says', async () => {

@@ -4,7 +4,10 @@ import { type EntryInput, MAX_DIMENSIONS, MAX_ID_BYTES, type WalEntry } from '..
 import { bits, vectorOfBits } from '../support/entries.ts'
 import { collect, openWal, temporaryDirectory } from '../support/logs.ts'
 
-/** Appends each entry, reads it back from the open log and from one opened again, and compares bit for bit. */
+/**
+ * Appends each entry, reads it back from the open log and from one opened again, and compares bit
+ * for bit.
+ */
 async function comesBack(
   t: TestContext,
   entries: readonly EntryInput[],
@@ -62,7 +65,11 @@ test('vectors of 0, 1 and 65 535 dimensions come back, and what is given in numb
       { type: 'insert', id: 'none', vector: new Float32Array(0) },
       { type: 'update', id: 'none', vector: new Float32Array(0) },
       { type: 'insert', id: 'large', vector: large },
-      { type: 'insert', id: 'numbers', vector: Float32Array.of(0.1, Number.POSITIVE_INFINITY, Number.NaN, -0) },
+      {
+        type: 'insert',
+        id: 'numbers',
+        vector: Float32Array.of(0.1, Number.POSITIVE_INFINITY, Number.NaN, -0),
+      },
     ],
   )
 })
@@ -179,7 +186,9 @@ test('an insert and an upsert are told apart', async (t) => {
 })
 
 test('custom entries come back with any bytes, of any length', async (t) => {
-  const data = [0, 1, 3, 7, 8, 9, 8191, 8192, 8193, 100_000].map((length) => new Uint8Array(length).fill(0xf5))
+  const data = [0, 1, 3, 7, 8, 9, 8191, 8192, 8193, 100_000].map((length) =>
+    new Uint8Array(length).fill(0xf5),
+  )
   await comesBack(
     t,
     data.map((bytes, index) => ({ type: 'custom', kind: `kind ${index} é`, data: bytes })),
@@ -200,7 +209,10 @@ test('batches come back as they are nested, empty ones too', async (t) => {
       type: 'batch',
       entries: [
         member('c'),
-        { type: 'batch', entries: [{ type: 'custom', kind: 'odd', data: Uint8Array.of(1, 2, 3) }, member('d')] },
+        {
+          type: 'batch',
+          entries: [{ type: 'custom', kind: 'odd', data: Uint8Array.of(1, 2, 3) }, member('d')],
+        },
         { type: 'update', id: 'e', metadata: null },
       ],
     },

@@ -5,7 +5,15 @@ import { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
 import { FailingDisk } from '../support/failing-disk.ts'
 import { frameOfEntry, promiseOf, segmentOf } from '../support/frames.ts'
 import { brief, collect, insert, refusal } from '../support/logs.ts'
-import { alterOn, DIRECTORY, framesOn, namesOn, openOn, putFile, segmentAt } from '../support/simulated-log.ts'
+import {
+  alterOn,
+  DIRECTORY,
+  framesOn,
+  namesOn,
+  openOn,
+  putFile,
+  segmentAt,
+} from '../support/simulated-log.ts'
 
 const deletion = (seq: number, seed: number, durableBefore = 0): Buffer =>
   frameOfEntry({ type: 'delete', id: `id-${seq}` }, { seq, durableBefore }, seed)
@@ -50,7 +58,12 @@ test('damage to the last durable record that came after opening is an error, for
   const writable = new SimulatedDisk()
   const wal = await openOn(writable)
   for (const id of ['a', 'b', 'c']) await wal.append(insert(id))
-  const read = await crafted((seed) => [deletion(0, seed), deletion(1, seed), deletion(2, seed), promiseOf(3, seed)])
+  const read = await crafted((seed) => [
+    deletion(0, seed),
+    deletion(1, seed),
+    deletion(2, seed),
+    promiseOf(3, seed),
+  ])
   const reader = await openOn(read, { readOnly: true })
   for (const [log, disk] of [
     [wal, writable],
@@ -104,33 +117,35 @@ test('nothing is put into a directory that holds another format, and one that ha
 
 test('a directory that cannot be listed is refused in words', async () => {
   const disk = await crafted((seed) => [deletion(0, seed)])
-  disk.onOperation = ({ kind, path }) => (kind === 'list' && path === DIRECTORY ? { code: 'EACCES' } : undefined)
+  disk.onOperation = ({ kind, path }) =>
+    kind === 'list' && path === DIRECTORY ? { code: 'EACCES' } : undefined
   await assert.rejects(openOn(disk), { code: 'WALV_PERMISSION', file: DIRECTORY })
   assert.ok(!disk.ops.some(({ kind }) => kind === 'lock'))
 })
 
 test('snapshots that no checkpoint names are removed, unless something is lost that may have named them', async () => {
-  const harm: Record<string, { readonly harm: (disk: SimulatedDisk) => unknown; readonly damage: string[] }> = {
-    none: { harm: () => {}, damage: [] },
-    'a torn tail': {
-      harm: (disk) => alterOn(disk, segmentAt(1), (content) => content.fill(1, 2048, 2050)),
-      damage: ['torn-tail false'],
-    },
-    'a record': { harm: (disk) => spoil(disk, 1, 1), damage: ['corrupt 1..1 true'] },
-    'a tail, perhaps': {
-      harm: (disk) => alterOn(disk, segmentAt(1), (content) => content.subarray(0, 2048)),
-      damage: ['truncated null'],
-    },
-    'a sector that lost nothing and cannot be read': {
-      harm: (disk) => {
-        disk.onOperation = ({ kind, path, position, bytes }) =>
-          kind === 'read' && path === segmentAt(1) && position! < 3072 && position! + bytes! > 2560
-            ? { code: 'EIO' }
-            : undefined
+  const harm: Record<string, { readonly harm: (disk: SimulatedDisk) => unknown; readonly damage: string[] }> =
+    {
+      none: { harm: () => {}, damage: [] },
+      'a torn tail': {
+        harm: (disk) => alterOn(disk, segmentAt(1), (content) => content.fill(1, 2048, 2050)),
+        damage: ['torn-tail false'],
       },
-      damage: ['unreadable false'],
-    },
-  }
+      'a record': { harm: (disk) => spoil(disk, 1, 1), damage: ['corrupt 1..1 true'] },
+      'a tail, perhaps': {
+        harm: (disk) => alterOn(disk, segmentAt(1), (content) => content.subarray(0, 2048)),
+        damage: ['truncated null'],
+      },
+      'a sector that lost nothing and cannot be read': {
+        harm: (disk) => {
+          disk.onOperation = ({ kind, path, position, bytes }) =>
+            kind === 'read' && path === segmentAt(1) && position! < 3072 && position! + bytes! > 2560
+              ? { code: 'EIO' }
+              : undefined
+        },
+        damage: ['unreadable false'],
+      },
+    }
   for (const [what, { harm: hurt, damage }] of Object.entries(harm)) {
     const unreadable = damage[0]?.startsWith('unreadable')
     const disk = await crafted((seed) => [

@@ -1,4 +1,7 @@
-/** The six tests of the original's log, against this one: same configuration, same appends, same expectations. */
+/**
+ * The six tests of the original's log, against this one: same configuration, same appends, same
+ * expectations.
+ */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { DurableIndex, flat, Wal } from '../../src/mod.ts'

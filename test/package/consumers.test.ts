@@ -1,4 +1,6 @@
-/** The packed tarball, installed into an empty project, on every Node that walv promises to run on. */
+/**
+ * The packed tarball, installed into an empty project, on every Node that walv promises to run on.
+ */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { cp, mkdir, symlink, writeFile } from 'node:fs/promises'
@@ -25,7 +27,10 @@ async function project(name: string, node?: string): Promise<string> {
   return place
 }
 
-/** `found` has of each subpath how many names it exports, or why it does not load. A peer that is not installed is the only reason there may be. */
+/**
+ * `found` has of each subpath how many names it exports, or why it does not load. A peer that is
+ * not installed is the only reason there may be.
+ */
 function everyOneLoads(found: Record<string, number | string>): void {
   const { exports, peerDependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
   assert.equal(Object.keys(found).length, Object.keys(exports).length - 1)
@@ -78,7 +83,8 @@ describe('TypeScript', () => {
   let cwd: string
   before(async () => {
     cwd = await project('typescript')
-    // The compiler, the types of Node and LangChain are those of the repository: they are not what is tested.
+    // The compiler, the types of Node and LangChain are those of the repository: they are not what
+    // is tested.
     for (const [scope, name] of [
       ['@types', 'node'],
       ['@langchain', 'core'],
@@ -104,11 +110,17 @@ describe('TypeScript', () => {
 
   test('resolution NodeNext, from modules and from CommonJS', () =>
     compile(
-      { module: 'NodeNext', moduleResolution: 'NodeNext', target: 'ES2022', lib: ['ES2022', 'ESNext.Disposable'] },
+      {
+        module: 'NodeNext',
+        moduleResolution: 'NodeNext',
+        target: 'ES2022',
+        lib: ['ES2022', 'ESNext.Disposable'],
+      },
       ['typed.mts', 'typed.cts'],
     ))
 
-  // Without looking into the libraries: the types of LangChain's own packages do not pass with these options.
+  // Without looking into the libraries: the types of LangChain's own packages do not pass with
+  // these options.
   const compileStore = (module: string) => {
     const lib = ['ES2022', 'ESNext.Disposable', 'DOM']
     const options = { module, moduleResolution: module, target: 'ES2022', lib, skipLibCheck: true }
@@ -120,7 +132,13 @@ describe('TypeScript', () => {
   test('the store of walv/langchain is a VectorStore under Node16 too', () => compileStore('Node16'))
 
   test('resolution of bundlers', () =>
-    compile({ module: 'ESNext', moduleResolution: 'Bundler', target: 'ES2022', lib: ['ES2022', 'ESNext.Disposable'] }, [
-      'typed.mts',
-    ]))
+    compile(
+      {
+        module: 'ESNext',
+        moduleResolution: 'Bundler',
+        target: 'ES2022',
+        lib: ['ES2022', 'ESNext.Disposable'],
+      },
+      ['typed.mts'],
+    ))
 })

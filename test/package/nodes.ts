@@ -1,4 +1,7 @@
-/** Other versions of Node than the one that runs: the npm registry has each as a package with the program in it. */
+/**
+ * Other versions of Node than the one that runs: the npm registry has each as a package with the
+ * program in it.
+ */
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
@@ -12,9 +15,17 @@ export const run = (
   args: readonly string[],
   options: { readonly cwd: string; readonly env?: NodeJS.ProcessEnv },
 ): Promise<{ stdout: string; stderr: string }> =>
-  promisify(execFile)(program, args, { ...options, encoding: 'utf8', timeout: 300_000, killSignal: 'SIGKILL' })
+  promisify(execFile)(program, args, {
+    ...options,
+    encoding: 'utf8',
+    timeout: 300_000,
+    killSignal: 'SIGKILL',
+  })
 
-/** For programs that must print no warning: that of a slow sync is the machine's affair, which is busy when all tests run. */
+/**
+ * For programs that must print no warning: that of a slow sync is the machine's affair, which is
+ * busy when all tests run.
+ */
 export const NO_SLOW_SYNC = '--disable-warning=WALV_SLOW_SYNC'
 
 /** The oldest that walv promises to run on, and every line that is kept up. */
@@ -34,7 +45,10 @@ export function nodeProgram(version: string): Promise<string> {
   return registryProgram(`node-${system}-${process.arch}`, version, PROGRAM)
 }
 
-/** Path of a program in a package of the npm registry, from the package's root; installed where it is not there yet. */
+/**
+ * Path of a program in a package of the npm registry, from the package's root; installed where it
+ * is not there yet.
+ */
 export async function registryProgram(name: string, version: string, file: string): Promise<string> {
   const place = join(CACHE, name, version)
   const program = join(place, 'node_modules', name, file)
@@ -43,19 +57,32 @@ export async function registryProgram(name: string, version: string, file: strin
   const temporary = `${place}.${process.pid}`
   await mkdir(temporary, { recursive: true })
   await writeFile(join(temporary, 'package.json'), '{ "private": true }')
-  await npm(temporary, ['install', '--no-save', '--no-package-lock', '--ignore-scripts', `${name}@${version}`])
+  await npm(temporary, [
+    'install',
+    '--no-save',
+    '--no-package-lock',
+    '--ignore-scripts',
+    `${name}@${version}`,
+  ])
   await rename(temporary, place).catch(() => rm(temporary, { recursive: true }))
   return program
 }
 
 /** Runs npm in a folder, with the given Node, and resolves to what it prints. */
-export async function npm(cwd: string, args: readonly string[], node: string = process.execPath): Promise<string> {
+export async function npm(
+  cwd: string,
+  args: readonly string[],
+  node: string = process.execPath,
+): Promise<string> {
   const options = ['--no-audit', '--no-fund', '--prefer-offline', '--loglevel=error']
   const { stdout } = await run(node, [NPM, ...args, ...options], { cwd, env: withNode(node) })
   return stdout
 }
 
-/** The environment in which `node` is that program. What an npm around us has set would be taken for the user's own configuration. */
+/**
+ * The environment in which `node` is that program. What an npm around us has set would be taken for
+ * the user's own configuration.
+ */
 export function withNode(node: string): NodeJS.ProcessEnv {
   const own = Object.entries(process.env).filter(([name]) => !/^npm_/i.test(name))
   return { ...Object.fromEntries(own), PATH: `${dirname(node)}${delimiter}${process.env.PATH}` }

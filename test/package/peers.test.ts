@@ -1,4 +1,7 @@
-/** walv beside versions of its optional packages that others have already: they never keep it from being installed. */
+/**
+ * walv beside versions of its optional packages that others have already: they never keep it from
+ * being installed.
+ */
 import assert from 'node:assert/strict'
 import { cp, mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -24,6 +27,12 @@ test('walv installs beside older packages, works with them or names the version 
   const { stdout } = await run(process.execPath, ['peers.mjs'], { cwd })
   const { found, usearch, hnswlib } = JSON.parse(stdout)
   assert.deepEqual(found, { x: 2 })
-  assert.match(usearch, /^WALV_ENGINE walv\/usearch needs usearch 2\.26\.2 or newer, .* 2\.25\.3 is installed/)
-  assert.match(hnswlib, /^WALV_ENGINE walv\/hnswlib needs hnswlib-node 3\.0\.0 or newer, .* 2\.1\.1 is installed/)
+  assert.match(
+    usearch,
+    /^WALV_ENGINE walv\/usearch needs usearch 2\.26\.2 or newer, .* 2\.25\.3 is installed/,
+  )
+  assert.match(
+    hnswlib,
+    /^WALV_ENGINE walv\/hnswlib needs hnswlib-node 3\.0\.0 or newer, .* 2\.1\.1 is installed/,
+  )
 })

@@ -1,4 +1,7 @@
-/** The packed tarball in Bun and in Deno: what an index keeps there, and that their lock and Node's exclude each other. */
+/**
+ * The packed tarball in Bun and in Deno: what an index keeps there, and that their lock and Node's
+ * exclude each other.
+ */
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -72,7 +75,10 @@ async function survives(program: Program, directory: string): Promise<void> {
   assert.deepEqual(found, wanted)
 }
 
-/** Each way round: one of the two writes, the other is refused; killed, it leaves what was acknowledged, and no lock. */
+/**
+ * Each way round: one of the two writes, the other is refused; killed, it leaves what was
+ * acknowledged, and no lock.
+ */
 async function excludeEachOther(program: Program, directory: string): Promise<void> {
   for (const [holder, other] of [
     [program, NODE],
@@ -93,9 +99,13 @@ async function excludeEachOther(program: Program, directory: string): Promise<vo
 
 const options = { skip: !HAS_RUNTIMES && 'for this machine there are no packages of Bun and Deno' }
 
-test('an index survives in Bun, and a second opener there is refused', options, () => survives(bun, './bun-walk'))
+test('an index survives in Bun, and a second opener there is refused', options, () =>
+  survives(bun, './bun-walk'),
+)
 
-test('an index survives in Deno, and a second opener there is refused', options, () => survives(deno, './deno-walk'))
+test('an index survives in Deno, and a second opener there is refused', options, () =>
+  survives(deno, './deno-walk'),
+)
 
 test('Bun and Node exclude each other, and what is killed leaves what it acknowledged', options, () =>
   excludeEachOther(bun, './bun-hold'),

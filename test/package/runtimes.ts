@@ -1,4 +1,7 @@
-/** The runtimes beside Node that walv is tested on: the npm registry has each as a package with the program in it. */
+/**
+ * The runtimes beside Node that walv is tested on: the npm registry has each as a package with the
+ * program in it.
+ */
 import { join } from 'node:path'
 import { registryProgram } from './nodes.ts'
 

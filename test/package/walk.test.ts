@@ -1,4 +1,7 @@
-/** What the README tells a newcomer to do, word for word, from an empty folder, with the packed tarball in the place of the published package. */
+/**
+ * What the README tells a newcomer to do, word for word, from an empty folder, with the packed
+ * tarball in the place of the published package.
+ */
 import assert from 'node:assert/strict'
 import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -26,7 +29,9 @@ async function shell(place: string, node: string): Promise<(command: string) => 
   await mkdir(programs, { recursive: true })
   await mkdir(cwd)
   await symlink(node, join(programs, 'node'))
-  await writeFile(join(programs, 'npm'), `#!/bin/sh\nexec "${node}" "${NPM}" "$@" --prefer-offline\n`, { mode: 0o755 })
+  await writeFile(join(programs, 'npm'), `#!/bin/sh\nexec "${node}" "${NPM}" "$@" --prefer-offline\n`, {
+    mode: 0o755,
+  })
   const env = { ...withNode(join(programs, 'node')) }
   return async (command) => (await run('/bin/sh', ['-c', command], { cwd, env })).stdout
 }
@@ -60,9 +65,15 @@ describe('from an empty folder to an index that survives kill -9', { concurrency
         ...[...runs[0]!.matchAll(/^doc-(\d+) is acknowledged$/gm)].map(([, n]) => Number(n)),
       )
       const cameBack = Number(/^(\d+) vectors came back$/m.exec(runs[1]!)![1])
-      assert.ok(acknowledged >= 0 && cameBack > acknowledged, `${acknowledged} was acknowledged, ${cameBack} came back`)
+      assert.ok(
+        acknowledged >= 0 && cameBack > acknowledged,
+        `${acknowledged} was acknowledged, ${cameBack} came back`,
+      )
 
-      await writeFile(join(place, 'empty', 'vectors.jsonl'), rows.map((row) => `${JSON.stringify(row)}\n`).join(''))
+      await writeFile(
+        join(place, 'empty', 'vectors.jsonl'),
+        rows.map((row) => `${JSON.stringify(row)}\n`).join(''),
+      )
       for (const { name, code } of samplesOf('docs/guides/quick-start.md')) {
         await writeFile(join(place, 'empty', name!), code)
         assert.match(await sh(`node ${name}`), PRINTED[name!]!)

@@ -1,7 +1,13 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { byteBuffer } from '../../src/format/byte-buffer.ts'
-import { FRAME_HEADER_BYTES, type FrameHeader, type FrameType, frameBytes, sealFrame } from '../../src/format/frame.ts'
+import {
+  FRAME_HEADER_BYTES,
+  type FrameHeader,
+  type FrameType,
+  frameBytes,
+  sealFrame,
+} from '../../src/format/frame.ts'
 import {
   encodeSegmentHeader,
   SEGMENT_HEADER_BYTES,
@@ -18,7 +24,10 @@ export interface CraftedFrame extends Partial<FrameHeader> {
 export const LOG_ID: Buffer = Buffer.from('crafted by tests')
 const SPARE_BYTES = 4096
 
-/** A segment with any frames in it, checksums and all: what no writer of walv would write, but a reader has to stand. */
+/**
+ * A segment with any frames in it, checksums and all: what no writer of walv would write, but a
+ * reader has to stand.
+ */
 export async function craftSegment(
   directory: string,
   frames: readonly CraftedFrame[],
@@ -27,7 +36,10 @@ export async function craftSegment(
   const number = fields.number ?? 1
   const firstSeq = fields.firstSeq ?? 0
   const logId = fields.logId ?? LOG_ID
-  const used = frames.reduce((sum, { payload }) => sum + frameBytes(payload?.length ?? 0), SEGMENT_HEADER_BYTES)
+  const used = frames.reduce(
+    (sum, { payload }) => sum + frameBytes(payload?.length ?? 0),
+    SEGMENT_HEADER_BYTES,
+  )
   const memory = byteBuffer(used + SPARE_BYTES)
   const capacity = memory.bytes.length
   encodeSegmentHeader({

@@ -5,7 +5,10 @@ import type { BatchMember, CustomEntry, DataEntry, JsonValue, WalEntry } from '.
 export const vectorOfBits = (...words: readonly number[]): Float32Array =>
   new Float32Array(Uint32Array.from(words).buffer)
 
-/** An entry with its bytes as text, so that equality is equality of bits, and its metadata as JSON can hold it. */
+/**
+ * An entry with its bytes as text, so that equality is equality of bits, and its metadata as JSON
+ * can hold it.
+ */
 export function bits(entry: WalEntry): unknown {
   if (entry.type === 'batch') return { ...entry, entries: entry.entries.map(bits) }
   if (entry.type === 'custom') return { ...entry, data: hex(entry.data) }

@@ -8,7 +8,10 @@ export interface Fault {
   readonly operation: Operation
   /** Which paths are meant. Default: all. */
   readonly path?: RegExp
-  /** The error's code. Without one, a write succeeds and is short: it says that it has written `written` bytes. */
+  /**
+   * The error's code. Without one, a write succeeds and is short: it says that it has written
+   * `written` bytes.
+   */
   readonly code?: string
   /** Instead of a code: the error itself. */
   readonly error?: Error
@@ -87,8 +90,8 @@ export class FailingDisk implements Disk {
   }
 
   /**
-   * Makes the matching calls wait until `release` is called, or for 10 s so that no failure becomes a hang; `reached` resolves when the first of them waits, and
-   * rejects if by then none does.
+   * Makes the matching calls wait until `release` is called, or for 10 s so that no failure becomes
+   * a hang; `reached` resolves when the first of them waits, and rejects if by then none does.
    */
   hold(operation: Operation, path: RegExp = EVERYWHERE): Hold {
     const gate = { operation, path, reached: deferred(), released: deferred() }
@@ -109,7 +112,10 @@ export class FailingDisk implements Disk {
     return this.calls.filter((call) => call.operation === operation && path.test(call.path)).length
   }
 
-  /** Notes a call and runs it, unless it is to fail; `partly` is what a call that fails does all the same. */
+  /**
+   * Notes a call and runs it, unless it is to fail; `partly` is what a call that fails does all the
+   * same.
+   */
   async #run<T>(
     operation: Operation,
     path: string,
@@ -153,9 +159,11 @@ export class FailingDisk implements Disk {
     const file = await this.#run('open', path, () => this.#disk.open(path, mode), { mode })
     const place = { path }
     this.#places.add(place)
-    const run = <T>(operation: Operation, work: () => Promise<T>): Promise<T> => this.#run(operation, place.path, work)
+    const run = <T>(operation: Operation, work: () => Promise<T>): Promise<T> =>
+      this.#run(operation, place.path, work)
     return {
-      read: (buffer, at) => this.#run('read', place.path, () => file.read(buffer, at), { bytes: buffer.length }),
+      read: (buffer, at) =>
+        this.#run('read', place.path, () => file.read(buffer, at), { bytes: buffer.length }),
       write: (buffer, at) =>
         this.#run(
           'write',

@@ -8,7 +8,12 @@ import {
   frameBytes,
   sealFrame,
 } from '../../src/format/frame.ts'
-import { encodeSegmentHeader, SEGMENT_HEADER_BYTES, type SegmentHeader, segmentSeed } from '../../src/format/segment.ts'
+import {
+  encodeSegmentHeader,
+  SEGMENT_HEADER_BYTES,
+  type SegmentHeader,
+  segmentSeed,
+} from '../../src/format/segment.ts'
 
 const HEADER_SUM_AT = 36
 
@@ -36,10 +41,20 @@ export function frameOfEntry(entry: Parameters<typeof encodable>[0], fields: Fra
 }
 
 /** The same with any payload, also one that makes no sense. */
-export function frameOfPayload(payload: Uint8Array, fields: FrameFields & Pick<FrameHeader, 'type'>, seed = 0): Buffer {
+export function frameOfPayload(
+  payload: Uint8Array,
+  fields: FrameFields & Pick<FrameHeader, 'type'>,
+  seed = 0,
+): Buffer {
   const memory = byteBuffer(frameBytes(payload.length))
   memory.bytes.set(payload, FRAME_HEADER_BYTES)
-  sealFrame(memory, 0, { payloadBytes: payload.length, durableBefore: 0, timestamp: 0, flags: 0, ...fields }, seed, 0)
+  sealFrame(
+    memory,
+    0,
+    { payloadBytes: payload.length, durableBefore: 0, timestamp: 0, flags: 0, ...fields },
+    seed,
+    0,
+  )
   return memory.bytes
 }
 
@@ -47,7 +62,10 @@ export function frameOfPayload(payload: Uint8Array, fields: FrameFields & Pick<F
 export const promiseOf = (seq: number, seed = 0, flags = 0): Buffer =>
   frameOfPayload(new Uint8Array(), { type: FRAME_TYPES.watermark, seq, durableBefore: seq, flags }, seed)
 
-/** Frames, and whatever stands between them, back to back from an offset on: each frame sealed for its place. */
+/**
+ * Frames, and whatever stands between them, back to back from an offset on: each frame sealed for
+ * its place.
+ */
 export function placed(pieces: readonly Buffer[], from: number): Buffer {
   const bytes = Buffer.concat(pieces)
   let at = 0
@@ -66,7 +84,10 @@ export function move(frame: Buffer, offset: number): Buffer {
 
 export const CRAFTED_LOG_ID: Buffer = Buffer.from('crafted by tests')
 
-/** The bytes of a segment with anything in it: its header, what `content` makes of its seed, and zeros. */
+/**
+ * The bytes of a segment with anything in it: its header, what `content` makes of its seed, and
+ * zeros.
+ */
 export function segmentOf(
   fields: Partial<SegmentHeader>,
   content: (seed: number) => readonly Buffer[] = () => [],

@@ -25,7 +25,10 @@ interface Closable {
 
 const opened = new WeakMap<TestContext, Closable[]>()
 
-/** What a test opens is closed at its end, whatever becomes of it, before its directories are removed. */
+/**
+ * What a test opens is closed at its end, whatever becomes of it, before its directories are
+ * removed.
+ */
 export function closing<T extends Closable>(t: TestContext, closable: T): T {
   opened.set(t, [...(opened.get(t) ?? []), closable])
   return closable
@@ -41,7 +44,8 @@ export async function temporaryDirectory(t: TestContext): Promise<string> {
   return directory
 }
 
-export const openWal = async (t: TestContext, options: WalOptions): Promise<Wal> => closing(t, await Wal.open(options))
+export const openWal = async (t: TestContext, options: WalOptions): Promise<Wal> =>
+  closing(t, await Wal.open(options))
 
 export const openIndex = async (t: TestContext, options: DurableIndexOptions): Promise<DurableIndex> =>
   closing(t, await DurableIndex.open(options))
@@ -136,12 +140,16 @@ export const brief = ({ kind, seqs, acknowledged }: Damage): string =>
 
 const rangeText = ({ from, through }: SequenceRange): string => `${from}..${through}`
 
-/** For `assert.rejects` and `assert.throws`: an error of this code, and of this fate if one is given. */
+/**
+ * For `assert.rejects` and `assert.throws`: an error of this code, and of this fate if one is
+ * given.
+ */
 export const refusal =
   (code: WalErrorCode, fate?: WalError['fate']) =>
   (error: unknown): boolean => {
     const { code: found, fate: foundFate, message } = error as WalError
     if (found !== code) throw new Error(`expected ${code}, got ${found}: ${message}`, { cause: error })
-    if (fate !== undefined && foundFate !== fate) throw new Error(`expected fate ${fate}, got ${foundFate}: ${message}`)
+    if (fate !== undefined && foundFate !== fate)
+      throw new Error(`expected fate ${fate}, got ${foundFate}: ${message}`)
     return true
   }

@@ -33,7 +33,9 @@ export const spoiler = (): VectorIndex =>
   altered((index) => ({
     freeze: () => {
       const frozen = index.freeze()
-      const half = async (pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<Uint8Array[]> => {
+      const half = async (
+        pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+      ): Promise<Uint8Array[]> => {
         const all: Uint8Array[] = []
         for await (const piece of pieces) all.push(Uint8Array.from(piece))
         return all.slice(0, 1)
@@ -50,8 +52,15 @@ export const open = (
   options: Partial<DurableIndexOptions> = {},
 ): Promise<DurableIndex> => openIndex(t, { directory, index: flat({ dimensions: 2 }), ...options })
 
-/** A directory with a good snapshot of `a` if asked for, then one of `a` and `b` by an index that lies, then `c`. */
-export async function lied(t: TestContext, make = liar, options: Partial<DurableIndexOptions> = {}): Promise<string> {
+/**
+ * A directory with a good snapshot of `a` if asked for, then one of `a` and `b` by an index that
+ * lies, then `c`.
+ */
+export async function lied(
+  t: TestContext,
+  make = liar,
+  options: Partial<DurableIndexOptions> = {},
+): Promise<string> {
   const directory = await temporaryDirectory(t)
   const honest = await open(t, directory, options)
   await honest.insert('a', [1, 2], { from: 'honest' })

@@ -3,8 +3,8 @@ import type { Disk } from '../../src/disk/disk.ts'
 import { errno } from './failing-disk.ts'
 
 /**
- * One directory of files in memory, for reading only. Whoever asks for more bytes at once than the file holds has believed a length that is not true, and gets
- * an error.
+ * One directory of files in memory, for reading only. Whoever asks for more bytes at once than the
+ * file holds has believed a length that is not true, and gets an error.
  */
 export function memoryDisk(files: Readonly<Record<string, Buffer>>): Disk {
   const refuse = async (): Promise<never> => {
@@ -17,7 +17,8 @@ export function memoryDisk(files: Readonly<Record<string, Buffer>>): Disk {
       if (content === undefined) throw errno('ENOENT', path)
       return {
         async read(buffer, position) {
-          if (buffer.length > content.length) throw new Error(`${buffer.length} bytes asked for, of ${content.length}`)
+          if (buffer.length > content.length)
+            throw new Error(`${buffer.length} bytes asked for, of ${content.length}`)
           return content.copy(buffer, 0, position)
         },
         size: async () => content.length,

@@ -39,7 +39,12 @@ export function runNode(directory: string, args: readonly string[], maxMs: numbe
  * @param file the test file, from the tree's root, as TypeScript
  * @throws if the file does not get to the test
  */
-export async function runNamedTest(directory: string, file: string, test: string, maxMs: number): Promise<TestOutcome> {
+export async function runNamedTest(
+  directory: string,
+  file: string,
+  test: string,
+  maxMs: number,
+): Promise<TestOutcome> {
   const started = performance.now()
   const pattern = `^${test.replace(/[^\w ]/g, '\\$&')}$`
   const path = file.replace(/^test/, 'build/test').replace(/\.ts$/, '.js')
@@ -51,13 +56,18 @@ export async function runNamedTest(directory: string, file: string, test: string
   // To its end: another one's name may begin like it, and that one is told as skipped.
   const place = lines.findIndex((line) => /^(not )?ok \d+ - /.test(line) && line.endsWith(` - ${shown}`))
   if (place < 0)
-    throw new Error(`${file} did not get to ${JSON.stringify(test)} (exit code ${code}):\n${output.slice(-2_000)}`)
+    throw new Error(
+      `${file} did not get to ${JSON.stringify(test)} (exit code ${code}):\n${output.slice(-2_000)}`,
+    )
   const isRed = lines[place]!.startsWith('not ok')
   const error = lines.findIndex((line, at) => at > place && line.startsWith('error:'))
   return { isRed, says: isRed ? sentenceOf(lines.slice(error)) : '', durationMs }
 }
 
-/** An error stands behind its key, or below it: its first lines, but for those that stand in each of its kind. */
+/**
+ * An error stands behind its key, or below it: its first lines, but for those that stand in each of
+ * its kind.
+ */
 function sentenceOf([first = '', ...others]: readonly string[]): string {
   const own = first.replace(/^error: /, '').replace(/^['"]|['"]$/g, '')
   if (!/^[|>]/.test(own)) return own.slice(0, MAX_SAID)

@@ -13,12 +13,18 @@ export interface WriterTask {
   readonly count: number
 }
 
-/** `acknowledged`: how many of its appends have resolved. `refused`: the code and message of the error that ended it. */
+/**
+ * `acknowledged`: how many of its appends have resolved. `refused`: the code and message of the
+ * error that ended it.
+ */
 export type WriterReport =
   | { readonly acknowledged: number }
   | { readonly refused: { readonly code: string; readonly message: string } }
 
-/** Starts a process that opens a log and appends to it; resolves when all of it is acknowledged, or refused. */
+/**
+ * Starts a process that opens a log and appends to it; resolves when all of it is acknowledged, or
+ * refused.
+ */
 export async function startWriter(
   t: TestContext,
   task: WriterTask,

@@ -1,5 +1,6 @@
 /**
- * A second reader of the format, written from docs/format.md alone: slow, plain, with whole files in memory. What it finds is what the engine has to find.
+ * A second reader of the format, written from docs/format.md alone: slow, plain, with whole files
+ * in memory. What it finds is what the engine has to find.
  */
 import { crc32 } from 'node:zlib'
 
@@ -106,7 +107,11 @@ function frameAt(content: Buffer, at: number, seed: number): Frame | undefined {
 }
 
 /** The frame at a place, if it passes all checks but perhaps that of its content. */
-function lookAt(content: Buffer, at: number, seed: number): (Frame & { readonly isGood: boolean }) | undefined {
+function lookAt(
+  content: Buffer,
+  at: number,
+  seed: number,
+): (Frame & { readonly isGood: boolean }) | undefined {
   if (at + FRAME_BYTES > content.length || !content.subarray(at, at + 4).equals(MAGIC)) return undefined
   const headerSum = (crc32(content.subarray(at, at + 36), seed) ^ (at / 8)) >>> 0
   if (headerSum !== content.readUInt32LE(at + 36)) return undefined
@@ -152,7 +157,14 @@ function chainOf(files: readonly ReferenceFile[]): { segments: Segment[]; logId:
       const number = Number(/^segment-(\d{10})\.walv$/.exec(name)?.[1] ?? Number.NaN)
       if (Number.isNaN(number)) return []
       return [
-        { name, number, content, ...headerIn(content, number), limit: Number.POSITIVE_INFINITY, openEnded: false },
+        {
+          name,
+          number,
+          content,
+          ...headerIn(content, number),
+          limit: Number.POSITIVE_INFINITY,
+          openEnded: false,
+        },
       ]
     })
     .sort((a, b) => a.number - b.number)
@@ -165,7 +177,11 @@ function chainOf(files: readonly ReferenceFile[]): { segments: Segment[]; logId:
     const { header } = segment
     if (header && (!header.logId.equals(logId!) || header.firstSeq >= limit)) continue
     const [next] = segments
-    segments.unshift({ ...segment, limit, openEnded: next !== undefined && next.header?.previous !== segment.number })
+    segments.unshift({
+      ...segment,
+      limit,
+      openEnded: next !== undefined && next.header?.previous !== segment.number,
+    })
     if (header) limit = header.firstSeq
   }
   return { segments, logId }
@@ -219,7 +235,10 @@ function walk(segments: readonly Segment[], logId: Buffer): Walked {
   return walked
 }
 
-/** One without a header whose records are held by a later one, or that was prepared and never used. Not if the next goes on from it: then what it held is lost. */
+/**
+ * One without a header whose records are held by a later one, or that was prepared and never used.
+ * Not if the next goes on from it: then what it held is lost.
+ */
 function holdsNothing({ content, limit, openEnded }: Segment, expected: number): boolean {
   if (expected >= limit) return true
   return isZero(content.subarray(HEADER_BYTES)) && (openEnded || !Number.isFinite(limit))
@@ -236,7 +255,12 @@ function firstExpected(first: Segment | undefined, logId: Buffer): number {
   return Number.isFinite(first.limit) ? first.limit : 0
 }
 
-function scanSegment({ name, content, limit, openEnded }: Segment, seed: number, from: number, walked: Walked): void {
+function scanSegment(
+  { name, content, limit, openEnded }: Segment,
+  seed: number,
+  from: number,
+  walked: Walked,
+): void {
   let expected = from
   let offset = HEADER_BYTES
   let used = HEADER_BYTES
@@ -252,7 +276,9 @@ function scanSegment({ name, content, limit, openEnded }: Segment, seed: number,
     doubted += bad.end - at
     return doubted > 4 * (content.length - HEADER_BYTES) ? bad.end : at + 8
   }
-  /** The next frame that could follow, from behind a frame that passes or from where one may stand. */
+  /**
+   * The next frame that could follow, from behind a frame that passes or from where one may stand.
+   */
   const search = (start: number): Frame | undefined => {
     let at = start
     for (let frame = frameAt(content, at, seed); frame; frame = frameAt(content, at, seed)) {
@@ -325,7 +351,8 @@ function scanSegment({ name, content, limit, openEnded }: Segment, seed: number,
 
 const makesSense = ({ type, through, seq }: Frame): boolean => type !== GAP || through >= seq
 
-const loses = ({ lostFrom, lostThrough }: BadPlace): boolean => lostThrough === null || lostThrough >= lostFrom
+const loses = ({ lostFrom, lostThrough }: BadPlace): boolean =>
+  lostThrough === null || lostThrough >= lostFrom
 
 /** What cannot be read counts as bytes that do not verify and are not zero. */
 function filled({ name, content, unreadable = [] }: ReferenceFile): ReferenceFile {
@@ -345,7 +372,8 @@ export function readReference(files: readonly ReferenceFile[]): Found | undefine
     if (!segment.openEnded || segment.name === last || !walked.files.includes(segment.name)) continue
     const promised = walked.watermarkAt.get(segment.name)!
     const end = walked.badPlaces.find(
-      (place) => place.file === segment.name && !place.missingFile && loses(place) && place.lostFrom >= promised,
+      (place) =>
+        place.file === segment.name && !place.missingFile && loses(place) && place.lostFrom >= promised,
     )
     if (end === undefined) continue
     segment.limit = end.lostFrom
@@ -360,7 +388,9 @@ export function readReference(files: readonly ReferenceFile[]): Found | undefine
     const lost = { lostFrom: expected, lostThrough: promised - 1 }
     badPlaces.push({ file, offset: walked.used, to: Math.max(walked.used, to), missingFile: false, ...lost })
   }
-  const cut = badPlaces.find((place) => loses(place) && (place.lostThrough ?? Number.POSITIVE_INFINITY) >= promised)
+  const cut = badPlaces.find(
+    (place) => loses(place) && (place.lostThrough ?? Number.POSITIVE_INFINITY) >= promised,
+  )
   const end = Math.max(cut ? cut.lostFrom : expected, promised)
   const cutSegments = segments.map((segment) => ({ ...segment, limit: Math.min(segment.limit, end) }))
   const final = end < expected ? walk(cutSegments, logId) : walked

@@ -1,4 +1,6 @@
-/** Logs in real directories with one thing wrong in each, and what a diagnosis has to make of them. */
+/**
+ * Logs in real directories with one thing wrong in each, and what a diagnosis has to make of them.
+ */
 import { cp, mkdir, mkdtemp, readdir, rename, rm, symlink, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
@@ -35,7 +37,10 @@ async function index(directory: string): Promise<void> {
   await durable.upsert('doc-2', [7, 8, 9])
 }
 
-/** An index whose log begins in its middle, since a snapshot holds what came before; and one whose log goes back to the beginning. */
+/**
+ * An index whose log begins in its middle, since a snapshot holds what came before; and one whose
+ * log goes back to the beginning.
+ */
 const largeIndex =
   (checkpointRetention: number) =>
   async (directory: string): Promise<void> => {
@@ -55,7 +60,10 @@ const sick =
     await harm(directory)
   }
 
-/** Changes a bit of what stands before an id, where it stands for the last time in a file, or for the nth. */
+/**
+ * Changes a bit of what stands before an id, where it stands for the last time in a file, or for
+ * the nth.
+ */
 export const flipRecordOf =
   (id: string, occurrence?: number) =>
   async (directory: string): Promise<void> => {
@@ -74,7 +82,8 @@ function nthIndexOf(content: Buffer, id: string, occurrence: number): number {
   return at
 }
 
-const nth = async (directory: string, number: number): Promise<string> => (await segmentsIn(directory))[number - 1]!
+const nth = async (directory: string, number: number): Promise<string> =>
+  (await segmentsIn(directory))[number - 1]!
 
 const zero =
   (number: number, from: number, to: number) =>
@@ -84,7 +93,10 @@ const zero =
       return undefined
     })
 
-/** The segments get each other's names: the first that of the second, and so on, the last that of the first. */
+/**
+ * The segments get each other's names: the first that of the second, and so on, the last that of
+ * the first.
+ */
 export const rotateNames =
   (...numbers: readonly number[]) =>
   async (directory: string): Promise<void> => {
@@ -171,9 +183,24 @@ export const ILLNESSES: readonly Illness[] = [
     remedy: 'repair',
     make: sick(index, flipRecordOf('doc-2')),
   },
-  { name: 'one lost copy of a header', verdict: 'damaged', remedy: 'repair', make: sick(small, zero(1, 0, 512)) },
-  { name: 'both copies of a header lost', verdict: 'damaged', remedy: 'repair', make: sick(large, zero(3, 0, 1024)) },
-  { name: 'no header at all', verdict: 'possible-loss', remedy: 'restore-backup', make: sick(small, zero(1, 0, 1024)) },
+  {
+    name: 'one lost copy of a header',
+    verdict: 'damaged',
+    remedy: 'repair',
+    make: sick(small, zero(1, 0, 512)),
+  },
+  {
+    name: 'both copies of a header lost',
+    verdict: 'damaged',
+    remedy: 'repair',
+    make: sick(large, zero(3, 0, 1024)),
+  },
+  {
+    name: 'no header at all',
+    verdict: 'possible-loss',
+    remedy: 'restore-backup',
+    make: sick(small, zero(1, 0, 1024)),
+  },
   {
     name: 'an empty file',
     verdict: 'possible-loss',
@@ -241,7 +268,12 @@ export const ILLNESSES: readonly Illness[] = [
     remedy: 'rename-file',
     make: sick(large, async (directory) => cp(await nth(directory, 3), segmentAt(directory, 77))),
   },
-  { name: 'a segment of another log', verdict: 'possible-loss', remedy: 'move-file', make: sick(large, addForeign) },
+  {
+    name: 'a segment of another log',
+    verdict: 'possible-loss',
+    remedy: 'move-file',
+    make: sick(large, addForeign),
+  },
   {
     name: 'a folder named like a segment',
     verdict: 'damaged',
@@ -265,7 +297,12 @@ export const ILLNESSES: readonly Illness[] = [
   },
   { name: 'a record that makes no sense', verdict: 'loss', remedy: 'restore-backup', make: undecodable },
   { name: 'a newer version', verdict: 'unusable', remedy: 'upgrade', make: sick(small, patchHeader(4, 3)) },
-  { name: 'an unknown feature', verdict: 'unusable', remedy: 'upgrade', make: sick(small, patchHeader(12, 0x8000)) },
+  {
+    name: 'an unknown feature',
+    verdict: 'unusable',
+    remedy: 'upgrade',
+    make: sick(small, patchHeader(12, 0x8000)),
+  },
   { name: 'format v1', verdict: 'unusable', remedy: 'convert', make: v1('basic_5_inserts') },
   { name: 'format v1, damaged', verdict: 'unusable', remedy: 'convert', make: v1('flip_len_bit5') },
   {

@@ -14,7 +14,10 @@ import { Wal, type WalOptions } from '../../src/mod.ts'
 import { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
 import { FailingDisk } from './failing-disk.ts'
 
-/** Where the logs of these tests are: in a folder of their own, so that the names above it can be looked at too. */
+/**
+ * Where the logs of these tests are: in a folder of their own, so that the names above it can be
+ * looked at too.
+ */
 export const DIRECTORY = '/data/log'
 export const START = 1_700_000_000_000
 
@@ -93,7 +96,11 @@ export const contentOf = (disk: SimulatedDisk, path: string): Promise<Buffer> =>
   })
 
 /** Changes a file in place. */
-export async function alterOn(disk: SimulatedDisk, path: string, change: (content: Buffer) => unknown): Promise<void> {
+export async function alterOn(
+  disk: SimulatedDisk,
+  path: string,
+  change: (content: Buffer) => unknown,
+): Promise<void> {
   const content = await contentOf(disk, path)
   const changed = change(content)
   await putFile(disk, path, changed instanceof Uint8Array ? changed : content)

@@ -16,7 +16,9 @@ export async function compareReaders(files: readonly ReferenceFile[], about: str
   for (const { name, content } of files) await putFile(disk, `${DIRECTORY}/${name}`, content)
   disk.onOperation = ({ kind, path, position, bytes }) => {
     const { unreadable = [] } = files.find(({ name }) => path.endsWith(name)) ?? {}
-    const met = unreadable.some((sector) => sector * 512 < position! + bytes! && sector * 512 + 512 > position!)
+    const met = unreadable.some(
+      (sector) => sector * 512 < position! + bytes! && sector * 512 + 512 > position!,
+    )
     return kind === 'read' && met ? { code: 'EIO' } : undefined
   }
   const expected = readReference(files)
@@ -77,7 +79,8 @@ function soup(random: Random, seed: number, from: number): Buffer[] {
     const kind = random.below(100)
     durable = random.chance(0.4) ? Math.min(seq, durable + random.below(4)) : Math.min(seq, durable)
     const fields = { seq, durableBefore: durable }
-    if (kind < 45) pieces.push(frameOfEntry({ type: 'delete', id: 'x'.repeat(1 + random.below(40)) }, fields, seed))
+    if (kind < 45)
+      pieces.push(frameOfEntry({ type: 'delete', id: 'x'.repeat(1 + random.below(40)) }, fields, seed))
     else if (kind < 52)
       pieces.push(
         frameOfEntry(
@@ -119,7 +122,13 @@ export function soupLog(random: Random): ReferenceFile[] {
     const frames = soup(random, seed, firstSeq)
     const durableBefore = firstSeq + (random.chance(0.1) ? random.below(3) : 0)
     const logId = random.chance(0.03) ? Buffer.alloc(16, 9) : CRAFTED_LOG_ID
-    const fields = { number, firstSeq, durableBefore, previous: random.chance(0.9) ? previous : number + 7, logId }
+    const fields = {
+      number,
+      firstSeq,
+      durableBefore,
+      previous: random.chance(0.9) ? previous : number + 7,
+      logId,
+    }
     let content = segmentOf({ ...fields, capacity: 8192 }, () => frames)
     if (random.chance(0.12)) content.fill(random.pick([0, 7]), 0, random.pick([512, 1024]))
     if (random.chance(0.06)) content = content.subarray(0, random.below(content.length))
@@ -131,7 +140,10 @@ export function soupLog(random: Random): ReferenceFile[] {
   return files
 }
 
-/** A log of one large segment: records and rubbish of up to 1.5 MiB, so that a window of 1 MiB ends anywhere in them. */
+/**
+ * A log of one large segment: records and rubbish of up to 1.5 MiB, so that a window of 1 MiB ends
+ * anywhere in them.
+ */
 export function largeLog(random: Random): ReferenceFile[] {
   const seed = segmentSeed(CRAFTED_LOG_ID, 1)
   const pieces: Buffer[] = []
@@ -149,6 +161,9 @@ export function largeLog(random: Random): ReferenceFile[] {
   }
   const content = segmentOf({}, () => pieces)
   return [
-    { name: segmentName(1), content: random.chance(0.2) ? content.subarray(0, -8 * random.below(50_000)) : content },
+    {
+      name: segmentName(1),
+      content: random.chance(0.2) ? content.subarray(0, -8 * random.below(50_000)) : content,
+    },
   ]
 }

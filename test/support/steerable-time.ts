@@ -1,7 +1,7 @@
 /**
- * Lets a test steer the clocks and timers of walv by `t.mock`, though `src/clock.ts` keeps those that it
- * finds when it is loaded: it finds ones that look up at each call what there is then. To be imported
- * before anything of `src`.
+ * Lets a test steer the clocks and timers of walv by `t.mock`, though `src/clock.ts` keeps those
+ * that it finds when it is loaded: it finds ones that look up at each call what there is then. To
+ * be imported before anything of `src`.
  */
 import { createRequire, syncBuiltinESMExports } from 'node:module'
 

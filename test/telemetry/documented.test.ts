@@ -1,4 +1,7 @@
-/** docs/telemetry.md names what there is, and its code is compiled: it stands in `samples`, word for word. */
+/**
+ * docs/telemetry.md names what there is, and its code is compiled: it stands in `samples`, word for
+ * word.
+ */
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
@@ -46,7 +49,8 @@ test('every metric is listed, and no other', () => {
 test('every threshold is listed with its default', () => {
   const HOUR_MS = 3_600_000
   const asText = (name: string, value: number): string => {
-    if (name.endsWith('Bytes')) return value >= 1024 ** 3 ? `${value / 1024 ** 3} GiB` : `${value / 1024 ** 2} MiB`
+    if (name.endsWith('Bytes'))
+      return value >= 1024 ** 3 ? `${value / 1024 ** 3} GiB` : `${value / 1024 ** 2} MiB`
     if (value >= 48 * HOUR_MS) return `${value / HOUR_MS / 24} days`
     if (value === HOUR_MS) return '1 hour'
     return value >= HOUR_MS ? `${value / HOUR_MS} hours` : value.toLocaleString('en')

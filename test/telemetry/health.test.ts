@@ -74,7 +74,12 @@ test('a log that is well is ok in every check', async (t) => {
 /** From where on each check warns and fails, with the value that it has in the test. */
 const THRESHOLDS: readonly [HealthCheck['name'], keyof HealthOptions, keyof HealthOptions, RegExp][] = [
   ['size', 'sizeWarnBytes', 'sizeFailBytes', /^The segments in \/data\/log have 0 MiB\. .*Take checkpoints/],
-  ['sync-latency', 'syncWarnMs', 'syncFailMs', /^The median of the last syncs is \d+\.\d ms\. .*Is the disk busy/],
+  [
+    'sync-latency',
+    'syncWarnMs',
+    'syncFailMs',
+    /^The median of the last syncs is \d+\.\d ms\. .*Is the disk busy/,
+  ],
   [
     'checkpoint-age',
     'checkpointAgeWarnMs',
@@ -99,7 +104,10 @@ for (const [name, warn, fail, message] of THRESHOLDS) {
     const failed = await wal.health({ ...options, [warn]: 0, [fail]: value * 0.9 })
     assert.deepEqual([checkOf(failed, name).level, failed.level], ['fail', 'fail'])
     assert.match(checkOf(failed, name).message, message)
-    assert.equal((await levelAt({ [warn]: Number.POSITIVE_INFINITY, [fail]: Number.POSITIVE_INFINITY })).level, 'ok')
+    assert.equal(
+      (await levelAt({ [warn]: Number.POSITIVE_INFINITY, [fail]: Number.POSITIVE_INFINITY })).level,
+      'ok',
+    )
   })
 }
 
@@ -128,7 +136,11 @@ test('the defaults: a day, a week and 10 000 entries for checkpoints, gibibytes 
   await appendAll(wal, names('id', 9_999))
   space(2048 * MIB)
   time.now = 24 * HOUR_MS + 1
-  assert.deepEqual(await levels(), ['ok', 'ok', 'ok', 'ok', 'ok', 'ok'], 'few entries: their age does not matter')
+  assert.deepEqual(
+    await levels(),
+    ['ok', 'ok', 'ok', 'ok', 'ok', 'ok'],
+    'few entries: their age does not matter',
+  )
   space(4096 * MIB)
   await wal.checkpoint({ seq: 0, snapshot: async () => null })
   await appendAll(wal, names('more', 1))
@@ -165,7 +177,10 @@ test('the defaults for sizes and syncs', () => {
 })
 
 /** The checks of a log in which little is so, with these thresholds on top of switched-off ones. */
-function checksOf(vitals: Partial<Vitals>, options: HealthOptions = {}): Map<HealthCheck['name'], HealthCheck> {
+function checksOf(
+  vitals: Partial<Vitals>,
+  options: HealthOptions = {},
+): Map<HealthCheck['name'], HealthCheck> {
   const fresh = {
     directory: '/log',
     poison: undefined,
@@ -174,7 +189,12 @@ function checksOf(vitals: Partial<Vitals>, options: HealthOptions = {}): Map<Hea
     freeBytes: 7 * MIB,
     freeFiles: 1_000,
   }
-  const times = { checkpointAgeMs: undefined, openForMs: 0, entriesSinceCheckpoint: 2, oldestTransaction: undefined }
+  const times = {
+    checkpointAgeMs: undefined,
+    openForMs: 0,
+    entriesSinceCheckpoint: 2,
+    oldestTransaction: undefined,
+  }
   const space = { diskFreeWarnBytes: 0, diskFreeFailBytes: 0 }
   const { checks } = judgeHealth({ ...fresh, ...times, ...vitals }, thresholdsOf({ ...space, ...options }))
   return new Map(checks.map((check) => [check.name, check]))
@@ -193,7 +213,13 @@ test('a check that is ok says what is so, and no more', () => {
       'No transaction is open.',
     ],
   )
-  const sync = { name: 'sync-latency', level: 'ok', message: 'Nothing was synced yet.', value: null, unit: 'ms' }
+  const sync = {
+    name: 'sync-latency',
+    level: 'ok',
+    message: 'Nothing was synced yet.',
+    value: null,
+    unit: 'ms',
+  }
   assert.deepEqual(unsynced.get('sync-latency'), sync)
   const used = checksOf({ medianSyncMs: 1.25, freeBytes: Number.POSITIVE_INFINITY })
   assert.equal(used.get('sync-latency')!.message, 'The median of the last syncs is 1.3 ms.')
@@ -219,7 +245,10 @@ test('an option that is undefined has its default, and a refusal names what is w
     refused({ latencyMs: 5 }).message,
     /^health has no option "latencyMs"\. There are: sizeWarnBytes, sizeFail/,
   )
-  assert.equal(refused({ syncFailMs: -1 }).message, 'The option syncFailMs must be a number of at least 0, not -1.')
+  assert.equal(
+    refused({ syncFailMs: -1 }).message,
+    'The option syncFailMs must be a number of at least 0, not -1.',
+  )
 })
 
 test('the age is that of the last checkpoint, also after reopening', async (t) => {
@@ -313,11 +342,19 @@ test('a disk that cannot tell its free space, or fails to, is a warning', async 
 
 test('thresholds that make no sense are refused, and so is a closed log', async (t) => {
   const wal = await openWal(t, { directory: await temporaryDirectory(t) })
-  for (const options of [{ syncWarnMs: -1 }, { syncWarnMs: Number.NaN }, { syncWarnMs: '5' }, { latencyMs: 5 }])
+  for (const options of [
+    { syncWarnMs: -1 },
+    { syncWarnMs: Number.NaN },
+    { syncWarnMs: '5' },
+    { latencyMs: 5 },
+  ])
     await assert.rejects(wal.health(options as HealthOptions), refusal('WALV_INVALID_OPTION'))
   await wal.close()
   await assert.rejects(wal.health(), refusal('WALV_CLOSED'))
-  const index = await DurableIndex.open({ directory: await temporaryDirectory(t), index: flat({ dimensions: 3 }) })
+  const index = await DurableIndex.open({
+    directory: await temporaryDirectory(t),
+    index: flat({ dimensions: 3 }),
+  })
   await index.close()
   await assert.rejects(index.health(), refusal('WALV_CLOSED'))
 })

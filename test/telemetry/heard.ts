@@ -16,7 +16,10 @@ export function heard<Message extends { directory: string }>(
   return messages
 }
 
-/** What a tracing channel tells of one directory, in its order: which event, and the message that all of one piece of work share. */
+/**
+ * What a tracing channel tells of one directory, in its order: which event, and the message that
+ * all of one piece of work share.
+ */
 export function heardTracing<Message extends { directory: string }>(
   t: TestContext,
   name: string,

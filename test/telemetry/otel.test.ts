@@ -2,7 +2,14 @@
 import assert from 'node:assert/strict'
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { type TestContext, test } from 'node:test'
-import { type Attributes, type Context, type ContextManager, context, ROOT_CONTEXT, trace } from '@opentelemetry/api'
+import {
+  type Attributes,
+  type Context,
+  type ContextManager,
+  context,
+  ROOT_CONTEXT,
+  trace,
+} from '@opentelemetry/api'
 import {
   AggregationTemporality,
   type DataPoint,
@@ -60,17 +67,22 @@ async function telemetry(t: TestContext, temporality = AggregationTemporality.CU
   const collect = async (): Promise<Map<string, Collected>> => {
     exporter.reset()
     await meterProvider.forceFlush()
-    const metrics = exporter.getMetrics().flatMap(({ scopeMetrics }) => scopeMetrics.flatMap((scope) => scope.metrics))
+    const metrics = exporter
+      .getMetrics()
+      .flatMap(({ scopeMetrics }) => scopeMetrics.flatMap((scope) => scope.metrics))
     return new Map(
-      metrics.map(({ descriptor, dataPoints }) => [descriptor.name, { unit: descriptor.unit, points: dataPoints }]),
+      metrics.map(({ descriptor, dataPoints }) => [
+        descriptor.name,
+        { unit: descriptor.unit, points: dataPoints },
+      ]),
     )
   }
   const pointOf = async (name: string, attributes: Attributes): Promise<DataPoint<unknown> | undefined> =>
     (await collect())
       .get(name)
-      ?.points.find((point) => Object.entries(attributes).every(([key, value]) => point.attributes[key] === value)) as
-      | DataPoint<unknown>
-      | undefined
+      ?.points.find((point) =>
+        Object.entries(attributes).every(([key, value]) => point.attributes[key] === value),
+      ) as DataPoint<unknown> | undefined
   return {
     instrumentation,
     tracerProvider,
@@ -164,7 +176,11 @@ test('damage and poison are counted', async (t) => {
   await writeLog(damaged, ['a', 'b'])
   await alter((await segmentsIn(damaged))[0]!, (content) => content.fill(0, frameOf(content, 'a'), 1100))
   await assert.rejects(Wal.open({ directory: damaged }), refusal('WALV_DAMAGED'))
-  const place = { 'walv.directory': damaged, 'walv.damage.kind': 'corrupt', 'walv.damage.acknowledged': 'true' }
+  const place = {
+    'walv.directory': damaged,
+    'walv.damage.kind': 'corrupt',
+    'walv.damage.acknowledged': 'true',
+  }
   assert.equal(await figureOf('walv.damage', place), 1)
 
   const directory = await temporaryDirectory(t)

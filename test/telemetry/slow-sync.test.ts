@@ -42,7 +42,10 @@ test('the first slow sync of an open log is warned about, with numbers; the chan
   const { file, durationMs, slowSyncMs } = told[0]!
   assert.equal(slowSyncMs, 1)
   assert.ok(durationMs >= 1 && told.every((each) => each.durationMs >= 1))
-  assert.ok(message.startsWith(`A sync of ${file} took ${Math.round(durationMs)} ms (slowSyncMs is 1;`), message)
+  assert.ok(
+    message.startsWith(`A sync of ${file} took ${Math.round(durationMs)} ms (slowSyncMs is 1;`),
+    message,
+  )
   assert.match(message, /the first of this log|the median of those before is \d+\.\d ms/)
   const { medianMs } = told[2]!
   assert.ok(medianMs !== undefined && medianMs > 0)
@@ -57,7 +60,11 @@ test('the first slow sync of an open log is warned about, with numbers; the chan
 test('the warning says what is usual, where anything was synced before', async (t) => {
   const warned = warnings(t)
   for (const before of [[], [3, 4, 5]]) {
-    const times = new SyncTimes({ directory: DIRECTORY, slowSyncMs: 1000, durability: 'commit' } as WalSettings)
+    const times = new SyncTimes({
+      directory: DIRECTORY,
+      slowSyncMs: 1000,
+      durability: 'commit',
+    } as WalSettings)
     for (const durationMs of [...before, 1000]) times.note('file', durationMs)
   }
   await until(() => warned.length > 1)

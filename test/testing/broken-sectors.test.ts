@@ -34,14 +34,25 @@ test('a read that touches a broken sector fails, others do not, and no crash or 
     [2 * SECTOR - 1, 1],
     [SECTOR, SECTOR],
   ] as const) {
-    await assert.rejects(file.read(Buffer.alloc(length), position), { code: 'EIO' }, `${length} at ${position}`)
+    await assert.rejects(
+      file.read(Buffer.alloc(length), position),
+      { code: 'EIO' },
+      `${length} at ${position}`,
+    )
   }
   assert.equal(await file.read(Buffer.alloc(SECTOR), 0), SECTOR)
   assert.equal(await file.read(Buffer.alloc(SECTOR), 2 * SECTOR), SECTOR)
   disk.flipBit('/f', SECTOR)
   disk.zeroSector('/f', 1)
   const [killed, crashed] = [disk.kill(), disk.crash('nothing')]
-  for (const each of [disk, killed, crashed, disk.crash('everything'), killed.kill(), crashed.crash('nothing')]) {
+  for (const each of [
+    disk,
+    killed,
+    crashed,
+    disk.crash('everything'),
+    killed.kill(),
+    crashed.crash('nothing'),
+  ]) {
     assert.equal(await readable(each), 'a!c')
     assert.equal(await readable(each, '/g'), 'x')
   }
@@ -57,7 +68,11 @@ test('what has to keep a part of a broken sector cannot be written, and changes 
     [SECTOR + 1, 10],
     [2 * SECTOR - 1, SECTOR],
   ] as const) {
-    await assert.rejects(file.write(Buffer.alloc(length, 'X'), position), { code: 'EIO' }, `${length} at ${position}`)
+    await assert.rejects(
+      file.write(Buffer.alloc(length, 'X'), position),
+      { code: 'EIO' },
+      `${length} at ${position}`,
+    )
   }
   await assert.rejects(file.truncate(SECTOR + 1), { code: 'EIO' })
   assert.equal(await readable(disk), 'a!c')

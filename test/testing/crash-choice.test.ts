@@ -43,7 +43,9 @@ describe('choices', () => {
     assert.deepEqual(await samples(await overwritten(7), 50), await samples(await overwritten(7), 50))
     assert.notDeepEqual(await samples(await overwritten(7), 50), await samples(await overwritten(8), 50))
     const listing = async (seed: number): Promise<string> => {
-      const disk = await diskWith(Object.fromEntries([...'abcdefgh'].map((name) => [`/${name}`, ''])), { seed })
+      const disk = await diskWith(Object.fromEntries([...'abcdefgh'].map((name) => [`/${name}`, ''])), {
+        seed,
+      })
       return (await disk.list('/')).map(({ name }) => name).join('')
     }
     assert.equal(await listing(1), await listing(1))
@@ -94,7 +96,11 @@ describe('choices', () => {
       return 0
     })
     const places = asked.map((change) => `${change.kind} ${change.path}`)
-    assert.deepEqual(places, ['name /f -> /g', 'size /f', 'sector /f'], 'the sector behind the end does not matter')
+    assert.deepEqual(
+      places,
+      ['name /f -> /g', 'size /f', 'sector /f'],
+      'the sector behind the end does not matter',
+    )
   })
 
   test('the disk may be used on while its crash states are looked at', async () => {

@@ -9,12 +9,18 @@ import { nodeDisk } from '../../src/disk/node-disk.ts'
 import { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
 import { Random } from '../../src/testing/random.ts'
 
-/** Few names in three levels, so that operations meet; `/e/f` and `/f/a` go through what is mostly a file or not there. */
+/**
+ * Few names in three levels, so that operations meet; `/e/f` and `/f/a` go through what is mostly a
+ * file or not there.
+ */
 const PATHS = ['d', 'e', 'f', 'g', 'd/f', 'd/g', 'd/d', 'd/d/f', 'd/d/e', 'e/f', 'e/d', 'f/a']
 /** Files of their own, for nobody writes into a lock file. */
 const LOCKS = ['LOCK', 'd/LOCK', 'e/LOCK', 'd/d/LOCK']
 
-/** One process on a disk, with what it has open; asked by the same random numbers, it does the same on every disk. */
+/**
+ * One process on a disk, with what it has open; asked by the same random numbers, it does the same
+ * on every disk.
+ */
 class Actor {
   readonly #disk: Disk
   readonly #root: string
@@ -70,7 +76,8 @@ class Actor {
     const at = join(this.#root, path)
     if (choice < 10) return [`makeDirectory ${path}`, () => this.#disk.makeDirectory(at)]
     if (choice < 17) return [`rename ${path} ${other}`, () => this.#disk.rename(at, join(this.#root, other))]
-    if (choice < 20) return [`renameNew ${path} ${other}`, () => this.#disk.renameNew(at, join(this.#root, other))]
+    if (choice < 20)
+      return [`renameNew ${path} ${other}`, () => this.#disk.renameNew(at, join(this.#root, other))]
     if (choice < 25) return [`remove ${path}`, () => this.#disk.remove(at)]
     if (choice < 30) return [`list ${path}`, () => this.#list(at)]
     if (choice < 32) return [`syncDirectory ${path}`, () => this.#disk.syncDirectory(at)]
@@ -80,7 +87,8 @@ class Actor {
     if (choice < 50 || !file) return [`create ${path}`, () => this.#open(at, 'create')]
     if (choice < 56) return [`open to write ${path}`, () => this.#open(at, 'write')]
     if (choice < 58) return [`open to read ${path}`, () => this.#openToRead(at)]
-    if (choice < 76) return [`write ${size} at ${position}`, () => file.write(Buffer.alloc(size, choice), position)]
+    if (choice < 76)
+      return [`write ${size} at ${position}`, () => file.write(Buffer.alloc(size, choice), position)]
     if (choice < 86) return [`read ${size} at ${position}`, () => this.#read(file, size, position)]
     if (choice < 90) return ['size', () => file.size()]
     if (choice < 94) return [`truncate ${position}`, () => file.truncate(position)]

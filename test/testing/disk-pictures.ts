@@ -9,7 +9,11 @@ export const SECTOR = 512
 export const sectors = (letters: string): Buffer =>
   Buffer.concat([...letters].map((letter) => Buffer.alloc(SECTOR, letter)))
 
-export async function put(disk: SimulatedDisk, path: string, content: Uint8Array | string): Promise<DiskFile> {
+export async function put(
+  disk: SimulatedDisk,
+  path: string,
+  content: Uint8Array | string,
+): Promise<DiskFile> {
   const file = await disk.open(path, 'create')
   await writeFully(file, typeof content === 'string' ? sectors(content) : content, 0)
   return file
@@ -38,7 +42,10 @@ export async function bytesOf(disk: SimulatedDisk, path: string): Promise<Buffer
   return buffer
 }
 
-/** A file as one letter a sector, `.` for zeros, `?` for a mixture, with the size behind it if that is no whole number of sectors. */
+/**
+ * A file as one letter a sector, `.` for zeros, `?` for a mixture, with the size behind it if that
+ * is no whole number of sectors.
+ */
 export async function picture(disk: SimulatedDisk, path: string): Promise<string> {
   const bytes = await bytesOf(disk, path)
   let letters = ''

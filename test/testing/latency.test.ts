@@ -15,7 +15,10 @@ async function slowDisk(
   return [disk, await disk.open('/f', 'write')]
 }
 
-/** Writes four letters to one place at once; tells the order in which they took effect, and the one in which they were answered. */
+/**
+ * Writes four letters to one place at once; tells the order in which they took effect, and the one
+ * in which they were answered.
+ */
 async function race(seed: number): Promise<{ effects: string; answers: string; left: string }> {
   const [disk, file] = await slowDisk(seed)
   let answers = ''
@@ -103,7 +106,10 @@ test('when the machine stops, nobody learns any more of what was under way, whet
   const left = new Set<string>()
   for (const seed of SEEDS) {
     const [disk, file] = await slowDisk(seed, { '/f': 'a' })
-    const [write] = await Promise.allSettled([file.write(sectors('b'), 0), setImmediate().then(() => disk.stop())])
+    const [write] = await Promise.allSettled([
+      file.write(sectors('b'), 0),
+      setImmediate().then(() => disk.stop()),
+    ])
     left.add(`${write.status} ${await picture(disk.kill(), '/f')}`)
   }
   assert.deepEqual([...left].sort(), ['fulfilled b', 'rejected a', 'rejected b'])

@@ -29,7 +29,9 @@ describe('contents after a power cut', () => {
     const file = await disk.open('/f', 'write')
     await file.write(sectors('bc'), 256)
     const short = ['/f=?', '/f=a']
-    const long = ['?.. ', '?.c ', '??. ', '??c ', 'a.. ', 'a.c ', 'a?. ', 'a?c '].map((letters) => `/f=${letters}1280`)
+    const long = ['?.. ', '?.c ', '??. ', '??c ', 'a.. ', 'a.c ', 'a?. ', 'a?c '].map(
+      (letters) => `/f=${letters}1280`,
+    )
     assert.deepEqual(await outcomes(disk), [...short, ...long].sort())
   })
 

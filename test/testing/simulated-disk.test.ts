@@ -211,7 +211,11 @@ describe('rot', () => {
     disk.swapSectors('/f', 0, '/f', 2)
     assert.equal(await picture(disk, '/f'), '.ba 1034')
     await file.truncate(3 * SECTOR)
-    assert.deepEqual((await bytesOf(disk, '/f')).subarray(1034), Buffer.alloc(502), 'nothing came in behind the end')
+    assert.deepEqual(
+      (await bytesOf(disk, '/f')).subarray(1034),
+      Buffer.alloc(502),
+      'nothing came in behind the end',
+    )
   })
 
   test('a sector goes back to what it was before the last sync that wrote to it', async () => {

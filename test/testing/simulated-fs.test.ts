@@ -8,7 +8,10 @@ import { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
 import { type SimulatedFs, simulatedFs } from '../../src/testing/disk/simulated-fs.ts'
 import { Random } from '../../src/testing/random.ts'
 
-/** Few names, so that operations meet; `f/a` goes through what is mostly a file, `d/e/f` through what is mostly not there. */
+/**
+ * Few names, so that operations meet; `f/a` goes through what is mostly a file, `d/e/f` through
+ * what is mostly not there.
+ */
 const PATHS = ['d', 'f', 'g', 'd/f', 'd/e', 'd/e/f', 'f/a']
 const FLAGS = ['r', 'r+', 'w', 'w+', 'wx', 'wx+', 'a', 'a+', 'ax', 'ax+']
 
@@ -16,12 +19,17 @@ const FLAGS = ['r', 'r+', 'w', 'w+', 'wx', 'wx+', 'a', 'a+', 'ax', 'ax+']
 async function step(fs: SimulatedFs, root: string, random: Random): Promise<string> {
   const [path, other] = [random.pick(PATHS), random.pick(PATHS)]
   const [at, to] = [join(root, path), join(root, other)]
-  const data = random.chance(0.5) ? 'é'.repeat(random.below(900)) : Buffer.alloc(random.below(3000), random.below(256))
+  const data = random.chance(0.5)
+    ? 'é'.repeat(random.below(900))
+    : Buffer.alloc(random.below(3000), random.below(256))
   const flag = random.pick(FLAGS)
   const recursive = random.chance(0.5)
   const operations: [string, () => Promise<unknown>][] = [
     [`writeFile ${path}`, () => fs.writeFile(at, data)],
-    [`writeFile ${path} ${flag} and sync`, () => fs.writeFile(at, data, { flag, flush: true } as { flag: string })],
+    [
+      `writeFile ${path} ${flag} and sync`,
+      () => fs.writeFile(at, data, { flag, flush: true } as { flag: string }),
+    ],
     [`appendFile ${path}`, () => fs.appendFile(at, data)],
     [`writeFile ${path} in base64`, () => fs.writeFile(at, 'AbCd', 'base64')],
     [`readFile ${path}`, async () => crc32(await fs.readFile(at))],
@@ -47,7 +55,10 @@ async function statOf(fs: SimulatedFs, path: string): Promise<unknown> {
   return [stat.isFile(), stat.isDirectory(), stat.isFile() && stat.size]
 }
 
-/** Some calls on one handle. Reading what is open to be written is refused by the system, which no program that saves relies on. */
+/**
+ * Some calls on one handle. Reading what is open to be written is refused by the system, which no
+ * program that saves relies on.
+ */
 async function useHandle(fs: SimulatedFs, path: string, flag: string, random: Random): Promise<unknown[]> {
   const handle = await fs.open(path, flag)
   const results: unknown[] = []
@@ -74,7 +85,9 @@ async function useHandle(fs: SimulatedFs, path: string, flag: string, random: Ra
 async function treeOf(fs: SimulatedFs, path: string): Promise<unknown> {
   if ((await fs.stat(path)).isFile()) return (await fs.readFile(path)).toString('hex')
   const names = (await fs.readdir(path)).sort()
-  return Object.fromEntries(await Promise.all(names.map(async (name) => [name, await treeOf(fs, join(path, name))])))
+  return Object.fromEntries(
+    await Promise.all(names.map(async (name) => [name, await treeOf(fs, join(path, name))])),
+  )
 }
 
 test('without crashes, its calls do and answer what those of node:fs/promises do, error codes included', async () => {
@@ -95,7 +108,8 @@ test('without crashes, its calls do and answer what those of node:fs/promises do
       await nodeFs.rm(root, { recursive: true })
     }
   }
-  for (const code of ['fine', 'ENOENT', 'EEXIST', 'ENOTDIR', 'EISDIR', 'ERR_FS_EISDIR']) assert.ok(met.has(code), code)
+  for (const code of ['fine', 'ENOENT', 'EEXIST', 'ENOTDIR', 'EISDIR', 'ERR_FS_EISDIR'])
+    assert.ok(met.has(code), code)
 })
 
 test('what is appended at once stands one behind the other, through whatever handles it came', async () => {

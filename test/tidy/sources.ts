@@ -39,10 +39,13 @@ export const sourcesUnder = (folder: string): readonly Source[] =>
 /** The files that it imports from within the repository, types included. */
 export function importsOf({ path, parsed }: Source): readonly string[] {
   const { staticImports, staticExports } = parsed.module
-  const exported = staticExports.flatMap(({ entries }) => entries.map(({ moduleRequest }) => moduleRequest?.value))
+  const exported = staticExports.flatMap(({ entries }) =>
+    entries.map(({ moduleRequest }) => moduleRequest?.value),
+  )
   return [...staticImports.map(({ moduleRequest }) => moduleRequest.value), ...exported]
     .filter((name) => name?.startsWith('.'))
     .map((name) => normalize(join(dirname(path), name!)))
 }
 
-export const visit = ({ parsed }: Source, visitor: VisitorObject): void => new Visitor(visitor).visit(parsed.program)
+export const visit = ({ parsed }: Source, visitor: VisitorObject): void =>
+  new Visitor(visitor).visit(parsed.program)

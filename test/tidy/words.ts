@@ -1,4 +1,6 @@
-/** Names that were given up, and what stands for them now. None may come back as a name in the code. */
+/**
+ * Names that were given up, and what stands for them now. None may come back as a name in the code.
+ */
 export const WORDS: ReadonlyMap<string, string> = new Map([
   ['SegmentWalk', 'SegmentScan'],
   ['walkSegment', 'scanSegment'],

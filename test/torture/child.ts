@@ -1,6 +1,7 @@
 /** The process that is killed. Its task stands on its standard input. */
 import { readFileSync } from 'node:fs'
-// Loaded before the first opening, so that opening is no longer than in a process that has run for a while.
+// Loaded before the first opening, so that opening is no longer than in a process that has run for
+// a while.
 import 'fs-native-extensions'
 import { DurableIndex, flat } from '../../src/mod.ts'
 import { convertToV1, convertToV2 } from '../../src/v1/mod.ts'

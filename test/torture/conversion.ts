@@ -31,7 +31,11 @@ export class Conversion {
   }
 
   static async make(directory: string, seed: number): Promise<Conversion> {
-    const [v2, v1, back] = ['v2', 'v1', 'back'].map((name) => join(directory, name)) as [string, string, string]
+    const [v2, v1, back] = ['v2', 'v1', 'back'].map((name) => join(directory, name)) as [
+      string,
+      string,
+      string,
+    ]
     await writeSource(v2, seed)
     await convertToV1({ from: v2, to: v1 })
     await convertToV2({ from: v1, to: back })
@@ -46,7 +50,10 @@ export class Conversion {
     return { do: what, from: this.#sources[what].directory, to }
   }
 
-  /** Checks what a killed conversion left: the source as it was, and in the target a beginning of what it should become; all of it, if it ended. */
+  /**
+   * Checks what a killed conversion left: the source as it was, and in the target a beginning of
+   * what it should become; all of it, if it ended.
+   */
   async check({ do: what, to }: ConvertTask, ended: boolean): Promise<void> {
     const { directory, hash, converted } = this.#sources[what]
     assert.equal(await hashOf(directory), hash, 'the source has changed')

@@ -41,7 +41,10 @@ export class DamagedLog {
     return damaged
   }
 
-  /** Checks what a killed repair left: everything that was not destroyed is there, what was destroyed is named, and a copy of it is kept before it goes. */
+  /**
+   * Checks what a killed repair left: everything that was not destroyed is there, what was
+   * destroyed is named, and a copy of it is kept before it goes.
+   */
   async check(): Promise<void> {
     const wal = await Wal.open({ directory: this.directory, readOnly: true, recovery: 'salvage' })
     const lost = [...numbers(wal.recovery.damage), ...wal.recovery.gaps.flatMap(rangeNumbers)]
@@ -70,7 +73,8 @@ export class DamagedLog {
       if (code !== 'WALV_DAMAGED') throw error
       const still = numbers(detail as Damage[])
       assert.ok(still.length > 0)
-      for (const seq of still) assert.ok(this.#lost.has(seq), `record ${seq} is said to be lost, and was not destroyed`)
+      for (const seq of still)
+        assert.ok(this.#lost.has(seq), `record ${seq} is said to be lost, and was not destroyed`)
       return false
     }
   }
@@ -110,7 +114,11 @@ function stampOf({ entry, transactionId }: WalRecord): string | undefined {
 }
 
 /** Flips a bit in each of these records. Returns the damaged files. */
-async function destroy(directory: string, victims: readonly WalRecord[], random: Random): Promise<Map<string, Buffer>> {
+async function destroy(
+  directory: string,
+  victims: readonly WalRecord[],
+  random: Random,
+): Promise<Map<string, Buffer>> {
   const segments = await segmentsIn(directory)
   const files = new Map<string, Buffer>()
   for (const victim of victims) {

@@ -1,4 +1,7 @@
-/** Uses up the file descriptors of its process around an open log, and before one is opened. `descriptors.test.ts` starts it with a low limit. */
+/**
+ * Uses up the file descriptors of its process around an open log, and before one is opened.
+ * `descriptors.test.ts` starts it with a low limit.
+ */
 import assert from 'node:assert/strict'
 import { closeSync, openSync } from 'node:fs'
 import { join } from 'node:path'
@@ -37,7 +40,10 @@ const entry = (id: string, bytes = 100): EntryInput => ({
   metadata: 'm'.repeat(bytes),
 })
 
-/** Waits for what the log does behind its callers' backs: the segment that it prepares takes descriptors of its own for a while. */
+/**
+ * Waits for what the log does behind its callers' backs: the segment that it prepares takes
+ * descriptors of its own for a while.
+ */
 async function upkeepDone(): Promise<void> {
   do await setTimeout(10)
   while (process.getActiveResourcesInfo().some((kind) => /^(FSReq|FileHandle)/.test(kind)))
@@ -63,7 +69,8 @@ const append = async (id: string, bytes?: number): Promise<void> => {
 }
 for (let time = 0; time < 3; time++) {
   await upkeepDone()
-  // Too much for what is left behind a large one: the segment that was prepared is taken, and gives no descriptor free when the next is needed.
+  // Too much for what is left behind a large one: the segment that was prepared is taken, and gives
+  // no descriptor free when the next is needed.
   await exhausted(() => append(`small-${time}`, 5_000))
   await refused(() => wal.append(entry('large', 1_000_000)), notLogged)
   await exhausted(() => append(`small-again-${time}`))

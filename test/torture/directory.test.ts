@@ -3,7 +3,16 @@ import { rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { flat, Wal } from '../../src/mod.ts'
-import { customOf, idsOf, insert, names, openIndex, openWal, refusal, temporaryDirectory } from '../support/logs.ts'
+import {
+  customOf,
+  idsOf,
+  insert,
+  names,
+  openIndex,
+  openWal,
+  refusal,
+  temporaryDirectory,
+} from '../support/logs.ts'
 
 /** It has noticed, and nothing is logged. */
 const notLogged = refusal('WALV_LOCK_LOST', 'not-logged')

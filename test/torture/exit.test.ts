@@ -6,7 +6,10 @@ import { Life } from './life.ts'
 import { type Aim, type Killed, Victim } from './victim.ts'
 import type { WorkTask } from './work.ts'
 
-/** Lets one process after the other end, until three did so in the midst of their appends; each finds what the one before left, and so do we. */
+/**
+ * Lets one process after the other end, until three did so in the midst of their appends; each
+ * finds what the one before left, and so do we.
+ */
 async function endInTheMidst(t: TestContext, aim: Aim, part: Partial<WorkTask>): Promise<Killed[]> {
   const life = new Life(join(await temporaryDirectory(t), 'log'))
   const ends: Killed[] = []
@@ -43,6 +46,10 @@ test('a process that SIGTERM ends in the midst of its appends loses nothing ackn
 })
 
 test('a process that exits without closing, in the midst of its appends, loses nothing acknowledged', async (t) => {
-  const ends = await endInTheMidst(t, { line: 'never', time: 1, delayMs: 0, patienceMs: 30_000 }, { exitsAtStep: 200 })
+  const ends = await endInTheMidst(
+    t,
+    { line: 'never', time: 1, delayMs: 0, patienceMs: 30_000 },
+    { exitsAtStep: 200 },
+  )
   for (const { killed } of ends) assert.ok(!killed)
 })

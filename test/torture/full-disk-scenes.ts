@@ -54,8 +54,15 @@ const entry = (id: string, bytes = 3 * KIB): EntryInput => ({
   metadata: 'm'.repeat(bytes),
 })
 
-/** Appends with eight in flight until some are refused. Returns the ids that are acknowledged; the others were not logged. */
-async function appendUntilRefused(wal: Wal, prefix: string, code: WalErrorCode = 'WALV_DISK_FULL'): Promise<string[]> {
+/**
+ * Appends with eight in flight until some are refused. Returns the ids that are acknowledged; the
+ * others were not logged.
+ */
+async function appendUntilRefused(
+  wal: Wal,
+  prefix: string,
+  code: WalErrorCode = 'WALV_DISK_FULL',
+): Promise<string[]> {
   const acknowledged: string[] = []
   for (let count = 0; ; count += 8) {
     const ids = Array.from({ length: 8 }, (_, index) => `${prefix}-${count + index}`)
@@ -89,7 +96,9 @@ async function idsOf(directory: string): Promise<string[]> {
 async function contentsOf(directory: string): Promise<Map<string, string>> {
   const names = (await readdir(directory)).filter((name) => name.endsWith('.walv')).toSorted()
   return new Map(
-    await Promise.all(names.map(async (name) => [name, await readFile(join(directory, name), 'base64')] as const)),
+    await Promise.all(
+      names.map(async (name) => [name, await readFile(join(directory, name), 'base64')] as const),
+    ),
   )
 }
 
@@ -132,7 +141,8 @@ export const SCENES: Readonly<Record<string, (scene: Scene) => Promise<void>>> =
 
 /** The same for a limit on the size of files, which needs nothing mounted. */
 export const LIMIT_SCENES: typeof SCENES = {
-  'appends that need a larger file are refused and not logged, and what is acknowledged stays': appendsUpToFileLimit,
+  'appends that need a larger file are refused and not logged, and what is acknowledged stays':
+    appendsUpToFileLimit,
 }
 
 async function appends({ directory, ballast }: Scene): Promise<void> {

@@ -14,13 +14,20 @@ const FILE_SYSTEMS: Readonly<Record<string, string>> = {
   tmpfs: 'mount -t tmpfs -o size=4m none "$1"',
   ext4: 'truncate -s 8M "$1.image" && mkfs.ext4 -q -m 0 "$1.image" && mount -o loop "$1.image" "$1"',
 }
-/** Who is not root may mount what needs no device, as root of a user namespace, if the machine allows that. The mounts end with the namespace, and that with the process. */
+/**
+ * Who is not root may mount what needs no device, as root of a user namespace, if the machine
+ * allows that. The mounts end with the namespace, and that with the process.
+ */
 const NAMESPACE = process.geteuid?.() === 0 ? ['unshare', '-m'] : ['unshare', '-Urm']
 /** Blocks of 512 bytes: more than a log's first segment, less than its second. */
 const FILE_LIMIT = 'ulimit -f 800'
 
 /** Runs a command after `preparation`, with a new directory as its last argument. */
-function run(wrapper: readonly string[], preparation: string, command: readonly string[]): SpawnSyncReturns<string> {
+function run(
+  wrapper: readonly string[],
+  preparation: string,
+  command: readonly string[],
+): SpawnSyncReturns<string> {
   const parent = mkdtempSync(join(tmpdir(), 'walv-full-'))
   const directory = mkdtempSync(join(parent, 'mounted-'))
   const shell = ['sh', '-c', `${preparation} && shift && exec "$@"`, 'sh', directory, ...command, directory]
@@ -37,10 +44,13 @@ function play(scene: string, wrapper: readonly string[], preparation: string): v
   assert.equal(status, 0, stderr)
 }
 
-const mountable = Object.entries(FILE_SYSTEMS).filter(([, mount]) => run(NAMESPACE, mount, ['true']).status === 0)
+const mountable = Object.entries(FILE_SYSTEMS).filter(
+  ([, mount]) => run(NAMESPACE, mount, ['true']).status === 0,
+)
 
 for (const [name, mount] of mountable) {
-  for (const scene of Object.keys(SCENES)) test(`on a full ${name}, ${scene}`, () => play(scene, NAMESPACE, mount))
+  for (const scene of Object.keys(SCENES))
+    test(`on a full ${name}, ${scene}`, () => play(scene, NAMESPACE, mount))
 }
 
 const missing = Object.keys(FILE_SYSTEMS).filter((name) => !mountable.some(([mounted]) => mounted === name))

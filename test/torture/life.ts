@@ -1,4 +1,7 @@
-/** One directory, whose writer is killed again and again: each goes on with what the one before left. */
+/**
+ * One directory, whose writer is killed again and again: each goes on with what the one before
+ * left.
+ */
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { DurableIndex, flat, type RecoveryPolicy, Wal, type WalRecord } from '../../src/mod.ts'
@@ -40,7 +43,10 @@ export class Life {
     this.directory = directory
   }
 
-  /** Checks what a killed process left, without changing it. Returns how many of its steps are there. */
+  /**
+   * Checks what a killed process left, without changing it. Returns how many of its steps are
+   * there.
+   */
   async check({ diet }: WorkTask, told: Told): Promise<number> {
     const { records, fingerprint } = this.oracle
     if (told.opened) {
@@ -54,7 +60,10 @@ export class Life {
     return this.#find({ readOnly: true }, steps(diet), told)
   }
 
-  /** Opens for writing, closes, and opens again: everything stays as it is, and the log knows that it was closed. */
+  /**
+   * Opens for writing, closes, and opens again: everything stays as it is, and the log knows that
+   * it was closed.
+   */
   async settle(): Promise<void> {
     await this.#find({}, NO_STEPS, new Told())
     await this.#find({ readOnly: true }, NO_STEPS, new Told())

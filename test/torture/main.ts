@@ -22,6 +22,10 @@ const figures = await torture({
     if (process.stderr.isTTY) process.stderr.write(`\r${round}`)
   },
 })
-console.log(`rounds ${figures.rounds} in ${(figures.durationMs / 1000).toFixed(0)} s, ${figures.survived} survived`)
-console.log(`killed in the midst of ${PHASES.map((phase) => `${phase} ${figures.killed[phase]}`).join(' · ')}`)
+console.log(
+  `rounds ${figures.rounds} in ${(figures.durationMs / 1000).toFixed(0)} s, ${figures.survived} survived`,
+)
+console.log(
+  `killed in the midst of ${PHASES.map((phase) => `${phase} ${figures.killed[phase]}`).join(' · ')}`,
+)
 console.log(`acknowledged ${figures.acknowledged} · recovered ${figures.recovered} · lost 0`)

@@ -41,8 +41,11 @@ test('of processes that open one directory at once exactly one gets it, the othe
     const [winner] = winners as [ChildProcess]
     waiting = waiting.filter((child) => child !== winner)
     const refusals = replies.filter(isRefusal)
-    // Who is refused during the race may read the name of the one that was killed; who asks later does not.
-    refusals.push(...(await Promise.all(waiting.map((child) => openAt(child, directory, 0n)))).filter(isRefusal))
+    // Who is refused during the race may read the name of the one that was killed; who asks later
+    // does not.
+    refusals.push(
+      ...(await Promise.all(waiting.map((child) => openAt(child, directory, 0n)))).filter(isRefusal),
+    )
     assert.equal(refusals.length, 2 * waiting.length)
     for (const { code } of refusals) assert.equal(code, 'WALV_LOCKED')
     for (const { message } of refusals.slice(waiting.length))

@@ -1,4 +1,7 @@
-/** What a log and its index must hold, told without a look at the engine: from the stream of steps, and from what was found and acknowledged before. */
+/**
+ * What a log and its index must hold, told without a look at the engine: from the stream of steps,
+ * and from what was found and acknowledged before.
+ */
 import assert from 'node:assert/strict'
 import { type DurableIndex, indexIdentity, type WalRecord } from '../../src/mod.ts'
 import { State } from './state.ts'
@@ -14,7 +17,10 @@ export interface Found {
   readonly fingerprint: string
 }
 
-/** Changes that took effect together; places are undefined if they were retired before anybody saw them. */
+/**
+ * Changes that took effect together; places are undefined if they were retired before anybody saw
+ * them.
+ */
 interface Effect {
   /** The same as `seq`, but for a transaction. */
   readonly begin: number | undefined
@@ -28,7 +34,10 @@ interface Transaction {
 }
 
 export class Oracle {
-  /** Each record as text by its sequence number. What was found once is there for ever, until it is retired. Undefined if it was retired before anybody saw it. */
+  /**
+   * Each record as text by its sequence number. What was found once is there for ever, until it is
+   * retired. Undefined if it was retired before anybody saw it.
+   */
   readonly records: (string | undefined)[]
   readonly #effects: Effect[]
   readonly #state: State
@@ -47,15 +56,21 @@ export class Oracle {
   }
 
   /**
-   * Checks what is found after a kill: all that was there before, unchanged, and behind it the beginning of `stream`, at least as long as what was acknowledged. Returns
-   * what must be there from now on, and how many steps were found.
+   * Checks what is found after a kill: all that was there before, unchanged, and behind it the
+   * beginning of `stream`, at least as long as what was acknowledged. Returns what must be there
+   * from now on, and how many steps were found.
    */
-  next(found: Found, stream: Iterator<Step>, told: Told): { readonly oracle: Oracle; readonly steps: number } {
+  next(
+    found: Found,
+    stream: Iterator<Step>,
+    told: Told,
+  ): { readonly oracle: Oracle; readonly steps: number } {
     this.#checkKnown(found)
     const hidden = Math.max(0, found.firstSeq - this.records.length)
     const fresh = found.records.filter(({ seq }) => seq >= this.records.length)
     const steps = take(stream, hidden + fresh.length)
-    // Of the records that were retired unseen it is not known how many were steps. But one number explains everything.
+    // Of the records that were retired unseen it is not known how many were steps. But one number
+    // explains everything.
     const mostOthers = this.#left.size + (told.begun.get('checkpoint') ?? 0)
     let problem: unknown
     for (let count = hidden; count >= Math.max(0, hidden - mostOthers); count--) {
@@ -98,11 +113,19 @@ export class Oracle {
     for (const record of fresh) {
       this.records.push(textOf(record))
       if (this.#isEngines(record, told)) continue
-      assert.equal(this.#left.size, 0, 'the log goes on, and transactions that were open at the kill are not aborted')
+      assert.equal(
+        this.#left.size,
+        0,
+        'the log goes on, and transactions that were open at the kill are not aborted',
+      )
       const step = steps[seqs.length]
       assert.ok(step, `record ${record.seq} was never submitted: ${textOf(record)}`)
       const transaction = transactionOf(step, slots, record)
-      assert.equal(textOf(record), stepText(step, transaction), `record ${record.seq} is not what was submitted`)
+      assert.equal(
+        textOf(record),
+        stepText(step, transaction),
+        `record ${record.seq} is not what was submitted`,
+      )
       perform(step, record.seq)
     }
     for (const { begin } of slots.values()) {
@@ -115,8 +138,8 @@ export class Oracle {
   }
 
   /**
-   * Whether a record is not of a step, but says what vectors the log holds, or is a checkpoint's, or the abort of a
-   * transaction that a killed process left.
+   * Whether a record is not of a step, but says what vectors the log holds, or is a checkpoint's,
+   * or the abort of a transaction that a killed process left.
    */
   #isEngines({ entry, transactionId }: WalRecord, told: Told): boolean {
     if (indexIdentity(entry)) return true
@@ -145,8 +168,9 @@ export class Oracle {
   }
 
   /**
-   * The same, where certain records are lost, as far as no snapshot through `snapshotSeq` holds them. A transaction that was open at a lost record has no effect: the
-   * record may have been its own.
+   * The same, where certain records are lost, as far as no snapshot through `snapshotSeq` holds
+   * them. A transaction that was open at a lost record has no effect: the record may have been its
+   * own.
    */
   checkIndexWithout(lost: ReadonlySet<number>, snapshotSeq: number, index: DurableIndex): void {
     const state = new State()
@@ -160,11 +184,15 @@ export class Oracle {
 
 function take(stream: Iterator<Step>, count: number): Step[] {
   const steps: Step[] = []
-  for (let each = stream.next(); !each.done && steps.length < count; each = stream.next()) steps.push(each.value)
+  for (let each = stream.next(); !each.done && steps.length < count; each = stream.next())
+    steps.push(each.value)
   return steps
 }
 
-/** The transaction that the record of a step must name. Where its begin was never seen, the record tells. */
+/**
+ * The transaction that the record of a step must name. Where its begin was never seen, the record
+ * tells.
+ */
 function transactionOf(step: Step, slots: Map<number, Transaction>, record: WalRecord): number | undefined {
   if (step.do === 'begin') return record.seq
   const transaction = 'slot' in step ? slots.get(step.slot) : undefined

@@ -27,7 +27,9 @@ class Seen {
   #end = 0
   readonly #texts = new Map<number, string>()
 
-  /** Opens a log beside its writer and reads it; fails if it is not what was seen before, and more. */
+  /**
+   * Opens a log beside its writer and reads it; fails if it is not what was seen before, and more.
+   */
   async look(directory: string): Promise<void> {
     const wal = await Wal.open({ directory, readOnly: true })
     this.opened++
@@ -36,7 +38,10 @@ class Seen {
       [],
     )
     let expected = wal.stats().firstSeq
-    assert.ok(wal.lastSeq + 1 >= this.#end, `the log ends at ${wal.lastSeq}, and has ended at ${this.#end - 1}`)
+    assert.ok(
+      wal.lastSeq + 1 >= this.#end,
+      `the log ends at ${wal.lastSeq}, and has ended at ${this.#end - 1}`,
+    )
     this.#end = wal.lastSeq + 1
     try {
       for await (const record of wal.read()) {
@@ -90,7 +95,8 @@ test('an index that is opened read-only while the snapshot it starts from is let
   const disk: Disk = {
     ...nodeDisk,
     async open(path, mode) {
-      // Opened once to be verified, and then to be loaded: in between the writer takes the next checkpoint.
+      // Opened once to be verified, and then to be loaded: in between the writer takes the next
+      // checkpoint.
       if (path.endsWith('catalog.jsonl') && ++opened === 2) {
         await writer.insert('second', [2])
         await writer.checkpoint()

@@ -4,7 +4,15 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { flat, Wal } from '../../src/mod.ts'
 import { FailingDisk } from '../support/failing-disk.ts'
-import { alter, openIndex, openWal, refusal, segmentsIn, temporaryDirectory, writeLog } from '../support/logs.ts'
+import {
+  alter,
+  openIndex,
+  openWal,
+  refusal,
+  segmentsIn,
+  temporaryDirectory,
+  writeLog,
+} from '../support/logs.ts'
 
 test('of a transaction that has lost one of its entries nothing takes effect', async (t) => {
   const directory = await temporaryDirectory(t)

@@ -1,4 +1,7 @@
-/** What a process under torture does, decided by a seed alone: so that the parent knows it without being told, and the process need tell only what was acknowledged. */
+/**
+ * What a process under torture does, decided by a seed alone: so that the parent knows it without
+ * being told, and the process need tell only what was acknowledged.
+ */
 import type { BatchMember, DataEntry, InsertEntry } from '../../src/mod.ts'
 import { Random } from '../../src/testing/random.ts'
 
@@ -7,7 +10,9 @@ export const DIMENSIONS = 8
 /** A change of one id: what is put there, or nothing for its removal. */
 export interface Change {
   readonly id: string
-  readonly put?: Pick<InsertEntry, 'vector'> & { readonly metadata: { readonly stamp: string; readonly text: string } }
+  readonly put?: Pick<InsertEntry, 'vector'> & {
+    readonly metadata: { readonly stamp: string; readonly text: string }
+  }
 }
 
 /** One record of the log each. */
@@ -22,11 +27,16 @@ export interface Diet {
   readonly seed: number
   /** Lengths of metadata to choose from. */
   readonly lengths: readonly number[]
-  /** Most transactions open at a time; with 1 nothing else comes between a transaction's records. */
+  /**
+   * Most transactions open at a time; with 1 nothing else comes between a transaction's records.
+   */
   readonly slots: number
 }
 
-/** An endless stream of steps. Every change is told apart from every other, of this stream and of streams with other seeds, by its stamp. */
+/**
+ * An endless stream of steps. Every change is told apart from every other, of this stream and of
+ * streams with other seeds, by its stamp.
+ */
 export function* steps({ seed, lengths, slots }: Diet): Generator<Step, never, void> {
   const random = new Random(seed)
   const changes = new Changes(random, seed, lengths)
@@ -73,7 +83,10 @@ class Changes {
     this.#lengths = lengths
   }
 
-  /** Removes only what this stream has put before: a removal of what is not there would not be logged. */
+  /**
+   * Removes only what this stream has put before: a removal of what is not there would not be
+   * logged.
+   */
   one(): Change {
     const [oldest] = this.#live
     if (oldest !== undefined && this.#random.chance(0.2)) {

@@ -1,4 +1,7 @@
-/** Records as texts, so that equal texts are equal records: the transaction and all of the entry, vectors by their bits. */
+/**
+ * Records as texts, so that equal texts are equal records: the transaction and all of the entry,
+ * vectors by their bits.
+ */
 import type { WalEntry, WalRecord } from '../../src/mod.ts'
 import { memberOf, type Step } from './stream.ts'
 

@@ -1,10 +1,16 @@
-/** What a process that may be killed at any moment tells its parent: lines, each written to a pipe at once, so that nothing told is lost with the process. */
+/**
+ * What a process that may be killed at any moment tells its parent: lines, each written to a pipe
+ * at once, so that nothing told is lost with the process.
+ */
 import { writeSync } from 'node:fs'
 
 /** The pipe, in the process that tells. */
 export const TOLD_DESCRIPTOR = 3
 
-/** Says that something begins (`+name`) or ends (`-name`), or one of the other lines that `Told` knows. */
+/**
+ * Says that something begins (`+name`) or ends (`-name`), or one of the other lines that `Told`
+ * knows.
+ */
 export function tell(line: string): void {
   writeSync(TOLD_DESCRIPTOR, `${line}\n`)
 }

@@ -23,7 +23,10 @@ export type Phase =
   | 'convert to v1'
   | 'convert to v2'
 
-/** When to strike for each phase: the line that tells of it, which time it is told at most, and how much later at most. */
+/**
+ * When to strike for each phase: the line that tells of it, which time it is told at most, and how
+ * much later at most.
+ */
 const AIMS: Readonly<Record<Phase, readonly [line: string, times: number, delayMs: number]>> = {
   writing: ['-opening', 1, 40],
   rotation: ['+rotation', 10, 1],
@@ -45,7 +48,10 @@ export interface Figures {
   readonly survived: number
   /** How many processes were killed in the midst of each; one may be in the midst of several. */
   readonly killed: Readonly<Record<Phase, number>>
-  /** Steps that were acknowledged, as far as they were told, and steps that were found after the kill. */
+  /**
+   * Steps that were acknowledged, as far as they were told, and steps that were found after the
+   * kill.
+   */
   readonly acknowledged: number
   readonly recovered: number
   readonly directories: number
@@ -62,7 +68,10 @@ export interface TortureOptions {
 
 /** A phase that was not hit by chance is aimed at so often in addition. */
 const MAX_MORE_ROUNDS = 50
-/** Records of many sizes: a few within a sector, about one a page, some that take more than a quarter of a small segment. */
+/**
+ * Records of many sizes: a few within a sector, about one a page, some that take more than a
+ * quarter of a small segment.
+ */
 const LENGTHS = [
   [1, 10, 100],
   [500, 1_000, 3_000],
@@ -90,9 +99,12 @@ export async function torture(options: TortureOptions): Promise<Figures> {
   } catch (error) {
     if (!options.keep) clean()
     const place = options.keep ? `; see ${directory}` : ''
-    throw new Error(`round ${run.rounds} of seed ${options.seed}, ${run.story}${place}: ${(error as Error).message}`, {
-      cause: error,
-    })
+    throw new Error(
+      `round ${run.rounds} of seed ${options.seed}, ${run.story}${place}: ${(error as Error).message}`,
+      {
+        cause: error,
+      },
+    )
   } finally {
     process.off('exit', clean)
     await run.dispose()
@@ -157,7 +169,10 @@ class Torture {
   }
 
   async #work(phase: Phase): Promise<void> {
-    if (this.#roundsOfLife++ === MAX_ROUNDS_OF_LIFE || (this.#life?.oracle.records.length ?? 0) > MAX_RECORDS_OF_LIFE) {
+    if (
+      this.#roundsOfLife++ === MAX_ROUNDS_OF_LIFE ||
+      (this.#life?.oracle.records.length ?? 0) > MAX_RECORDS_OF_LIFE
+    ) {
       await this.#endLife()
     }
     this.#life ??= new Life(this.#newDirectory('log'))
@@ -223,7 +238,10 @@ class Torture {
     await rm(task.to, { recursive: true, force: true })
   }
 
-  /** Gives the waiting process its task, kills it, and lets the next one start while the directory is looked at. */
+  /**
+   * Gives the waiting process its task, kills it, and lets the next one start while the directory
+   * is looked at.
+   */
   async #strike(task: Task, phase: Phase): Promise<Told> {
     const [line, times, delayMs] = AIMS[phase]
     const random = this.#random
@@ -242,7 +260,10 @@ class Torture {
   }
 }
 
-/** What a process was in the midst of. Until its log is open, all that it does is recovery or repair. */
+/**
+ * What a process was in the midst of. Until its log is open, all that it does is recovery or
+ * repair.
+ */
 function phasesOf({ under }: Told): Phase[] {
   if (under.has('opening')) return [under.has('repair') ? 'repair' : 'recovery']
   const hit = PHASES.filter((phase) => under.has(phase))

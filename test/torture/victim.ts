@@ -60,7 +60,9 @@ export class Victim {
     clearTimeout(patience)
     const { exitCode, signalCode } = this.#child
     if (told.failed !== undefined || (exitCode !== 0 && signalCode !== signal)) {
-      throw new Error(`the process failed, with exit code ${exitCode} and signal ${signalCode}: ${told.failed}`)
+      throw new Error(
+        `the process failed, with exit code ${exitCode} and signal ${signalCode}: ${told.failed}`,
+      )
     }
     return { told, killed: signalCode === signal }
   }

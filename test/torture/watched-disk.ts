@@ -1,4 +1,7 @@
-/** The real disk, telling what the engine is about to do: so that it is known in the midst of what a process was killed. */
+/**
+ * The real disk, telling what the engine is about to do: so that it is known in the midst of what a
+ * process was killed.
+ */
 import { type Disk, nodeDisk } from '../../src/mod.ts'
 import { tell } from './told.ts'
 

@@ -1,4 +1,6 @@
-/** Works through a stream of steps on an index, with many in flight, and tells what is acknowledged. */
+/**
+ * Works through a stream of steps on an index, with many in flight, and tells what is acknowledged.
+ */
 import { setImmediate as tick } from 'node:timers/promises'
 import { type Durability, DurableIndex, flat, type IndexTransaction } from '../../src/mod.ts'
 import { DIMENSIONS, type Diet, memberOf, type Step, steps } from './stream.ts'
@@ -23,7 +25,14 @@ export interface WorkTask {
 /** A process that nobody kills ends its work, and closes. */
 const MAX_STEPS = 2_000
 
-export async function work({ diet, window, checkpoints, exitsAtStep, do: _, ...options }: WorkTask): Promise<void> {
+export async function work({
+  diet,
+  window,
+  checkpoints,
+  exitsAtStep,
+  do: _,
+  ...options
+}: WorkTask): Promise<void> {
   tell('+opening')
   const index = await DurableIndex.open({
     ...options,
@@ -87,7 +96,10 @@ class Worker {
     })
   }
 
-  /** Everything up to the submission is synchronous, or nothing else is submitted meanwhile: the stream's order is the log's. */
+  /**
+   * Everything up to the submission is synchronous, or nothing else is submitted meanwhile: the
+   * stream's order is the log's.
+   */
   async #perform(index: number, step: Step): Promise<void> {
     if (step.do === 'begin') this.#begin(step.slot)
     else if (step.do === 'add') add(this.#open.get(step.slot)!.scope, step)
@@ -105,7 +117,8 @@ class Worker {
     const entry = memberOf(step)!
     if (entry.type === 'batch') await this.#index.batch(entry.entries)
     else if (entry.type === 'insert') await this.#index.upsert(entry.id, entry.vector, entry.metadata)
-    else if (!(await this.#index.delete((entry as { id: string }).id))) throw new Error('there was nothing to delete')
+    else if (!(await this.#index.delete((entry as { id: string }).id)))
+      throw new Error('there was nothing to delete')
   }
 
   #begin(slot: number): void {

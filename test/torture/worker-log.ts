@@ -1,4 +1,7 @@
-/** A worker thread that appends until it is terminated. How far it is stands in memory that it shares: messages of a terminated worker may be lost. */
+/**
+ * A worker thread that appends until it is terminated. How far it is stands in memory that it
+ * shares: messages of a terminated worker may be lost.
+ */
 import { workerData } from 'node:worker_threads'
 import { Wal } from '../../src/mod.ts'
 

@@ -1,6 +1,7 @@
 /**
- * `npm run track-record [-- A1 A3b]`: the test of each defect must fail on the commit that had it, and pass now. The
- * old commit is built in a folder of its own with the tests that were written for its defects.
+ * `npm run track-record [-- A1 A3b]`: the test of each defect must fail on the commit that had it,
+ * and pass now. The old commit is built in a folder of its own with the tests that were written for
+ * its defects.
  */
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
@@ -44,7 +45,10 @@ function oldFileOf(tree: string, { file, test }: Row): string {
   return found.find((path) => path === file) ?? found[0] ?? file
 }
 
-/** A test that the old sources cannot even load, or that does not end there, shows the defect less well, but does. */
+/**
+ * A test that the old sources cannot even load, or that does not end there, shows the defect less
+ * well, but does.
+ */
 async function outcomeIn(tree: string, file: string, test: string): Promise<string> {
   try {
     const { isRed, says } = await runNamedTest(tree, file, test, MAX_TEST_MS)

@@ -12,7 +12,10 @@ test('every row of the track record has an id of its own', () => {
 
 test('every row of the track record names a test that is there', () => {
   for (const { id, file, test: name } of rows) {
-    assert.ok(hasTest(readFileSync(file, 'utf8'), name), `${id}: ${file} has no test named ${JSON.stringify(name)}`)
+    assert.ok(
+      hasTest(readFileSync(file, 'utf8'), name),
+      `${id}: ${file} has no test named ${JSON.stringify(name)}`,
+    )
   }
 })
 
@@ -33,5 +36,8 @@ test('a row without a test is refused', () => {
     () => rowsOf('## Old, on 9f012f5, by the tests of 7ea347b\n| A1 | seen | found | nothing |'),
     /names no test/,
   )
-  assert.throws(() => rowsOf('## Old, on 9f012f5\n| A1 | seen | found | `test/a.test.ts` › a name |'), /no commit/)
+  assert.throws(
+    () => rowsOf('## Old, on 9f012f5\n| A1 | seen | found | `test/a.test.ts` › a name |'),
+    /no commit/,
+  )
 })

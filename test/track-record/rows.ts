@@ -35,7 +35,8 @@ function placeIn(heading: string): Pick<Row, 'commit' | 'testsOf'> | undefined {
 /** Whether a file's text has a test of this name; what a template takes in may be anything. */
 export function hasTest(source: string, name: string): boolean {
   const quoted = [...source.matchAll(/\btest\(\s*(['"`])((?:\\.|(?!\1).)+)\1,/g)]
-  const plain = (text: string): string => text.replaceAll(/\\(.)/g, '$1').replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')
+  const plain = (text: string): string =>
+    text.replaceAll(/\\(.)/g, '$1').replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')
   const patternOf = (text: string): string =>
     text
       .split(/\$\{[^}]*\}/)

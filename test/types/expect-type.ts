@@ -1,4 +1,7 @@
-/** Assertions about types, which `npm run check` compiles. What must not compile stands behind `@ts-expect-error`. */
+/**
+ * Assertions about types, which `npm run check` compiles. What must not compile stands behind
+ * `@ts-expect-error`.
+ */
 
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
 

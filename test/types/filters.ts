@@ -18,7 +18,9 @@ export async function claimed(): Promise<void> {
   const filter: Filter<Doc> = { title: 'x', year: { $gte: 2020, $lt: 2024 }, tags: 'a' }
   same<Awaited<ReturnType<typeof index.search>>, Hit<Doc>[]>()
   await index.search(query, { filter })
-  await index.search(query, { filter: { $and: [filter, { lang: { $in: ['en', 'de'] } }], $not: { tags: ['a', 'b'] } } })
+  await index.search(query, {
+    filter: { $and: [filter, { lang: { $in: ['en', 'de'] } }], $not: { tags: ['a', 'b'] } },
+  })
   await index.search(query, { filter: { 'author.name': { $ne: 'Ada' }, author: null } })
   await index.search(query, { filter: ({ title }, id) => title === id })
   same<Awaited<ReturnType<typeof index.searchById>>, Hit<Doc>[]>()

@@ -2,7 +2,14 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import * as v from 'valibot'
 import * as z from 'zod'
-import { DurableIndex, flat, type Hit, type JsonValue, type MetadataSchema, type StoredVector } from '../../src/mod.ts'
+import {
+  DurableIndex,
+  flat,
+  type Hit,
+  type JsonValue,
+  type MetadataSchema,
+  type StoredVector,
+} from '../../src/mod.ts'
 import { same } from './expect-type.ts'
 
 interface Doc {
@@ -49,8 +56,9 @@ export async function claimed(): Promise<void> {
   await index.update('a', { metadata: null })
   // @ts-expect-error it may not be left out in a batch
   await index.batch([{ type: 'insert', id: 'b', vector }])
+  const metadata = { title: 1 }
   // @ts-expect-error another type, in a batch within a batch
-  await index.batch([{ type: 'batch', entries: [{ type: 'insert', id: 'c', vector, metadata: { title: 1 } }] }])
+  await index.batch([{ type: 'batch', entries: [{ type: 'insert', id: 'c', vector, metadata }] }])
   // @ts-expect-error a Doc has no such member
   await index.search(vector, { filter: ({ author }) => author === 'x' })
 
@@ -92,9 +100,12 @@ export async function bySchema(): Promise<void> {
   // @ts-expect-error the schema wants a title
   await byValibot.batch([{ type: 'insert', id: 'a', vector, metadata: {} }])
 
-  const byAny = (metadataSchema: StandardSchemaV1<string, number>) => DurableIndex.open({ ...options, metadataSchema })
+  const byAny = (metadataSchema: StandardSchemaV1<string, number>) =>
+    DurableIndex.open({ ...options, metadataSchema })
   same<Awaited<ReturnType<typeof byAny>>, DurableIndex<number, string>>()
 }
 
 /** Whatever is a Standard Schema is a schema of ours. */
-export const standard: (schema: StandardSchemaV1<string, number>) => MetadataSchema<string, number> = (schema) => schema
+export const standard: (schema: StandardSchemaV1<string, number>) => MetadataSchema<string, number> = (
+  schema,
+) => schema

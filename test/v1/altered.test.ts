@@ -24,7 +24,9 @@ test('no change of a single byte makes the reader throw, and no record before it
   const { records } = await read(disk)
   assert.equal(records.length, 4)
   for (let at = 0; at < bytes.length; at++) {
-    const before = records.filter(({ file, offset, payload }) => file === nth(1) && offset + 12 + payload.length <= at)
+    const before = records.filter(
+      ({ file, offset, payload }) => file === nth(1) && offset + 12 + payload.length <= at,
+    )
     for (let value = 0; value < 256; value++) {
       const changed = Buffer.from(bytes)
       changed[at] = value

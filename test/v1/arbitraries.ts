@@ -3,7 +3,17 @@ import { MAX_V1_INTEGER, type V1Entry } from '../../src/v1/format/entry.ts'
 
 /** Integers around the places where their encoding changes, and any others. */
 export const u64: fc.Arbitrary<bigint> = fc.oneof(
-  fc.constantFrom(0n, 250n, 251n, 65_535n, 65_536n, 2n ** 32n - 1n, 2n ** 32n, 2n ** 53n + 1n, MAX_V1_INTEGER),
+  fc.constantFrom(
+    0n,
+    250n,
+    251n,
+    65_535n,
+    65_536n,
+    2n ** 32n - 1n,
+    2n ** 32n,
+    2n ** 53n + 1n,
+    MAX_V1_INTEGER,
+  ),
   fc.bigInt({ min: 0n, max: MAX_V1_INTEGER }),
 )
 
@@ -28,7 +38,11 @@ const single: fc.Arbitrary<V1Entry> = fc.oneof(
   fc.record({ type: fc.constant('delete' as const), id: text, timestamp: u64 }),
   fc.record({ type: fc.constant('checkpoint' as const), sequenceNumber: u64, timestamp: u64 }),
   fc.record({
-    type: fc.constantFrom('beginTransaction' as const, 'commitTransaction' as const, 'abortTransaction' as const),
+    type: fc.constantFrom(
+      'beginTransaction' as const,
+      'commitTransaction' as const,
+      'abortTransaction' as const,
+    ),
     transactionId: u64,
     timestamp: u64,
   }),

@@ -5,7 +5,19 @@ import type { V1Entry } from '../../src/v1/format/entry.ts'
 import { isRepeatedV1Header } from '../../src/v1/format/segment.ts'
 import { readV1Directory } from '../../src/v1/read/reader.ts'
 import { recoverV1 } from '../../src/v1/recover/recover.ts'
-import { brief, collect, type Found, files, frame, header, insert, nth, rawFrame, segment, seqs } from './helpers.ts'
+import {
+  brief,
+  collect,
+  type Found,
+  files,
+  frame,
+  header,
+  insert,
+  nth,
+  rawFrame,
+  segment,
+  seqs,
+} from './helpers.ts'
 import { errno, MemoryDisk } from './memory-disk.ts'
 
 const read = (disk: MemoryDisk): Promise<Found> => collect(readV1Directory(disk, '/log'))
@@ -29,7 +41,10 @@ const lost = (bytes: number, reason: string): string =>
   `Where records begin and end is lost for ${bytes} bytes: ${reason}.`
 const LENGTH = frame(1).length
 
-/** What is wrong in the last of some files: what is told of it, in one line and in a sentence, and the ids. */
+/**
+ * What is wrong in the last of some files: what is told of it, in one line and in a sentence, and
+ * the ids.
+ */
 const TOLD: readonly (readonly [content: Buffer[], brief: string, detail: string, ids?: string[]])[] = [
   [
     [Buffer.from('WALV')],
@@ -62,7 +77,10 @@ const TOLD: readonly (readonly [content: Buffer[], brief: string, detail: string
   [
     [segment(0, claiming(2 ** 31), 2)],
     'corrupt 1.. null',
-    lost(LENGTH + frame(2).length, 'a record claims 2147483648 bytes, more than the 100000000 that v1 allows'),
+    lost(
+      LENGTH + frame(2).length,
+      'a record claims 2147483648 bytes, more than the 100000000 that v1 allows',
+    ),
   ],
   [
     [segment(0, Buffer.alloc(12, 0xff))],
@@ -184,7 +202,10 @@ test('what stands behind a record with a header in it decides whether it is one,
 test('a refusal tells what to do, and lists a hundred damages at most', async () => {
   const bad = rawFrame(1, Buffer.from('c'))
   const disk = MemoryDisk.of(files(segment(0, ...new Array<Buffer>(120).fill(bad))))
-  await assert.rejects(collect(recoverV1(disk, '/log')), (error: { detail: unknown[] }) => error.detail.length === 100)
+  await assert.rejects(
+    collect(recoverV1(disk, '/log')),
+    (error: { detail: unknown[] }) => error.detail.length === 100,
+  )
   await assert.rejects(collect(recoverV1(disk, '/log', { policy: 'x' as never })), {
     message: `policy is "x"; give 'strict' or 'salvage'.`,
   })

@@ -27,7 +27,10 @@ test('without a disk of its own a conversion is made on that of the system', asy
 test('a refusal of one damage names it, one of several says how many more there are', async () => {
   for (const [content, more] of [
     [segment(0, rawFrame(1, Buffer.from([99])), 2), ''],
-    [segment(0, rawFrame(1, Buffer.from([99])), 2, rawFrame(3, Buffer.from([99])), 4), ' 1 more, see detail.'],
+    [
+      segment(0, rawFrame(1, Buffer.from([99])), 2, rawFrame(3, Buffer.from([99])), 4),
+      ' 1 more, see detail.',
+    ],
   ] as const) {
     const disk = new SimulatedDisk()
     await putFile(disk, `${V1}/${nth(1)}`, content)
@@ -61,7 +64,8 @@ for (const [code, ofFile, ofDirectory] of ERRORS) {
     assert.deepEqual([file.code, file.file, file.cause], [ofFile, '/a', cause])
     assert.equal(file.message, `Reading /a failed: ${cause.message}.`)
     assert.deepEqual([directory.code, directory.file, directory.cause], [ofDirectory, '/d', cause])
-    if (ofDirectory === ofFile) assert.equal(directory.message, `Using the directory /d failed: ${cause.message}.`)
+    if (ofDirectory === ofFile)
+      assert.equal(directory.message, `Using the directory /d failed: ${cause.message}.`)
   })
 }
 

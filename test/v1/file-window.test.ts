@@ -50,28 +50,36 @@ const place = fc
   .tuple(fc.constantFrom(...EDGES, 300 * KIB, 500 * KIB), fc.integer({ min: -40, max: 40 }))
   .map(([edge, by]) => Math.max(0, edge + by))
 const length = fc.oneof(fc.constantFrom(0, 1, 12, 16, 4 * KIB, 64 * KIB, MIB), fc.nat(100 * KIB))
-const ask = fc.record({ what: fc.constantFrom('view', 'cached', 'copy', 'zeros', 'header'), at: place, length })
+const ask = fc.record({
+  what: fc.constantFrom('view', 'cached', 'copy', 'zeros', 'header'),
+  at: place,
+  length,
+})
 
 test('a window shows what is in the file, wherever it is looked into', async () => {
   await fc.assert(
-    fc.asyncProperty(fc.constantFrom(...FILES), fc.array(ask, { maxLength: 12 }), async ({ bytes, headers }, asks) => {
-      const { window, disk } = await windowOn(bytes)
-      assert.equal(window.size, bytes.length)
-      for (const { what, at, length } of asks) {
-        const expected = bytes.subarray(at, at + length)
-        if (what === 'view') assert.ok(expected.equals(await window.view(at, length)))
-        if (what === 'copy') assert.ok(expected.equals(await window.copy(at, length)))
-        if (what === 'cached') assert.ok(window.cached(at, length)?.equals(expected) ?? true)
-        if (what === 'zeros') assert.equal(await window.countZeros(at), zerosAt(bytes, at))
-        if (what === 'header') {
-          const first = headers.find((header) => header >= at && header < at + length)
-          assert.equal(await window.findHeader(at, at + length), first)
+    fc.asyncProperty(
+      fc.constantFrom(...FILES),
+      fc.array(ask, { maxLength: 12 }),
+      async ({ bytes, headers }, asks) => {
+        const { window, disk } = await windowOn(bytes)
+        assert.equal(window.size, bytes.length)
+        for (const { what, at, length } of asks) {
+          const expected = bytes.subarray(at, at + length)
+          if (what === 'view') assert.ok(expected.equals(await window.view(at, length)))
+          if (what === 'copy') assert.ok(expected.equals(await window.copy(at, length)))
+          if (what === 'cached') assert.ok(window.cached(at, length)?.equals(expected) ?? true)
+          if (what === 'zeros') assert.equal(await window.countZeros(at), zerosAt(bytes, at))
+          if (what === 'header') {
+            const first = headers.find((header) => header >= at && header < at + length)
+            assert.equal(await window.findHeader(at, at + length), first)
+          }
         }
-      }
-      assert.ok(disk.largestExcess <= 0, 'more was asked for than the file has')
-      await window.close()
-      assert.equal(disk.openFiles, 0)
-    }),
+        assert.ok(disk.largestExcess <= 0, 'more was asked for than the file has')
+        await window.close()
+        assert.equal(disk.openFiles, 0)
+      },
+    ),
     { numRuns: 400 },
   )
 })

@@ -7,7 +7,10 @@ import { encodeV1Entry } from '../../src/v1/format/encode.ts'
 import { readV1Directory } from '../../src/v1/read/reader.ts'
 import { bits, brief, collect, fixtureNames, loadFixture, watched } from './helpers.ts'
 
-/** What is wrong with each damaged directory, as far as v1 can show it. What is not listed shows no damage. */
+/**
+ * What is wrong with each damaged directory, as far as v1 can show it. What is not listed shows no
+ * damage.
+ */
 const DAMAGES: Record<string, string[]> = {
   clock_went_back: ['order false'],
   crafted_bad_payloads: Array.from({ length: 12 }, (_, n) => `corrupt ${n + 1}..${n + 1} null`),
@@ -64,7 +67,8 @@ for (const name of fixtureNames) {
     const { records } = await collect(readV1Directory(nodeDisk, fixture.directory))
     const expected = fixture.records.filter(({ entry }) => entry !== undefined)
     if (fixture.files.some(({ walk_end }) => walk_end.startsWith('second file header'))) {
-      // The independent walk stopped there. What the writers were given is all in one file, in their order.
+      // The independent walk stopped there. What the writers were given is all in one file, in
+      // their order.
       assert.deepEqual(
         records.map(({ seq, entry }) => ({ seq, entry: bits(entry) })),
         fixture.entries.map(({ seq, entry }) => ({ seq, entry: bits(entry) })),
@@ -76,7 +80,10 @@ for (const name of fixtureNames) {
       expected.map(({ file, offset, seq, entry }) => ({ file, offset, seq, entry: bits(entry!) })),
     )
     for (const [n, record] of records.entries()) {
-      assert.deepEqual(record.trailingBytes, expected[n]!.length - (expected[n]!.consumed ?? expected[n]!.length))
+      assert.deepEqual(
+        record.trailingBytes,
+        expected[n]!.length - (expected[n]!.consumed ?? expected[n]!.length),
+      )
     }
   })
 
@@ -84,7 +91,10 @@ for (const name of fixtureNames) {
     const { records } = await collect(readV1Directory(nodeDisk, fixture.directory))
     for (const record of records) {
       const start = record.offset + 12
-      assert.deepEqual(Buffer.from(record.payload), file(record).subarray(start, start + record.payload.length))
+      assert.deepEqual(
+        Buffer.from(record.payload),
+        file(record).subarray(start, start + record.payload.length),
+      )
       const encoded = encodeV1Entry(record.entry)
       assert.deepEqual(encoded, record.payload.subarray(0, record.payload.length - record.trailingBytes))
     }

@@ -71,7 +71,14 @@ test('an integer may be longer than it need be, but neither cut short nor tagged
   for (const bytes of ['05', 'fb0500', 'fc05000000', 'fd0500000000000000']) {
     assert.equal(Number(readVarint(cursorOn(hex(bytes)))), 5)
   }
-  for (const bytes of ['', 'fb05', 'fc050000', 'fd05000000000000', `fe${'00'.repeat(16)}`, `ff${'00'.repeat(16)}`]) {
+  for (const bytes of [
+    '',
+    'fb05',
+    'fc050000',
+    'fd05000000000000',
+    `fe${'00'.repeat(16)}`,
+    `ff${'00'.repeat(16)}`,
+  ]) {
     const cursor = cursorOn(hex(bytes))
     assert.equal(readVarint(cursor), undefined)
     assert.equal(cursor.at, 0)
@@ -230,7 +237,10 @@ test('a payload may be as long as the limit, and not a byte longer', () => {
   const longest = 'x'.repeat(MAX_V1_PAYLOAD_BYTES - 7)
   const entry = (id: string): V1Entry => ({ type: 'delete', id, timestamp: 0n })
   assert.equal(encodeV1Entry(entry(longest)).length, MAX_V1_PAYLOAD_BYTES)
-  assert.throws(() => encodeV1Entry(entry(`${longest}x`)), { code: 'WALV_INVALID_ENTRY', message: /longer than/ })
+  assert.throws(() => encodeV1Entry(entry(`${longest}x`)), {
+    code: 'WALV_INVALID_ENTRY',
+    message: /longer than/,
+  })
 })
 
 test('what v1 cannot hold is refused by name', () => {

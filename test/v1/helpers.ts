@@ -40,7 +40,7 @@ export interface FixtureRecord {
   readonly consumed: number | undefined
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: the fixtures' JSON is checked by what the tests compare with it
+// biome-ignore lint/suspicious/noExplicitAny: the tests compare it with what they expect
 type Json = any
 
 export function loadFixture(name: string): Fixture {
@@ -83,7 +83,10 @@ function fromJson(json: Json): V1Entry {
   }
 }
 
-/** An entry with its vector as the bytes it has, so that equality is equality of bits. Maps compare without regard to order. */
+/**
+ * An entry with its vector as the bytes it has, so that equality is equality of bits. Maps compare
+ * without regard to order.
+ */
 export function bits(entry: V1Entry): unknown {
   if (entry.type === 'batch') return { ...entry, entries: entry.entries.map(bits) }
   if (!('vector' in entry)) return { ...entry }
@@ -112,7 +115,9 @@ export function rawFrame(seq: number | bigint, payload: Uint8Array): Buffer {
 export const frame = (seq: number | bigint, entry: V1Entry = insert(`id-${seq}`, Number(seq))): Buffer =>
   rawFrame(seq, encodeV1Entry(entry))
 
-/** A file of a header and frames: numbers stand for inserts of that number, buffers for themselves. */
+/**
+ * A file of a header and frames: numbers stand for inserts of that number, buffers for themselves.
+ */
 export const segment = (...parts: (number | Buffer)[]): Buffer =>
   Buffer.concat([header(), ...parts.map((part) => (typeof part === 'number' ? frame(part) : part))])
 
@@ -139,7 +144,8 @@ export async function collect(source: AsyncIterable<V1Item>): Promise<Found> {
   return found
 }
 
-export const seqs = ({ records }: { records: readonly V1Record[] }): number[] => records.map(({ seq }) => Number(seq))
+export const seqs = ({ records }: { records: readonly V1Record[] }): number[] =>
+  records.map(({ seq }) => Number(seq))
 
 /** A damage in one line: kind, numbers lost, acknowledged. */
 export const brief = ({ kind, seqs, acknowledged }: Damage): string =>

@@ -2,7 +2,9 @@ import type { Disk, DiskEntry, DiskFile, DiskLock } from '../../src/disk/disk.ts
 
 export const errno = (code: string): Error => Object.assign(new Error(`${code}: on purpose`), { code })
 
-/** A disk in memory, of flat directories, that counts what is done to it and can be told to fail. */
+/**
+ * A disk in memory, of flat directories, that counts what is done to it and can be told to fail.
+ */
 export class MemoryDisk implements Disk {
   readonly files = new Map<string, Buffer>()
   /** Names in listings that are no files. */
@@ -67,7 +69,10 @@ export class MemoryDisk implements Disk {
     this.#do('list', directory)
     if (!this.directories.has(directory)) throw errno(this.files.has(directory) ? 'ENOTDIR' : 'ENOENT')
     const names = [...this.files.keys()].filter((path) => path.startsWith(`${directory}/`))
-    return [...names.map((path) => ({ name: path.slice(directory.length + 1), kind: 'file' as const })), ...this.others]
+    return [
+      ...names.map((path) => ({ name: path.slice(directory.length + 1), kind: 'file' as const })),
+      ...this.others,
+    ]
   }
 
   async makeDirectory(path: string): Promise<void> {

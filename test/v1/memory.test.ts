@@ -7,7 +7,16 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { nodeDisk } from '../../src/disk/node-disk.ts'
 import { V1Writer } from '../../src/v1/writer.ts'
-import { FIXTURES, fixtureNames, header, insert, nth, rawFrame, segment, temporaryDirectory } from './helpers.ts'
+import {
+  FIXTURES,
+  fixtureNames,
+  header,
+  insert,
+  nth,
+  rawFrame,
+  segment,
+  temporaryDirectory,
+} from './helpers.ts'
 
 const CHILD = fileURLToPath(new URL('./memory-child.js', import.meta.url))
 const LIMIT_BYTES = 200 * 1024 * 1024

@@ -56,11 +56,13 @@ test('a record that was cut short before a header was appended hides nothing beh
 })
 
 test('a record that was cut short is not read with what follows a header in its place', async () => {
-  // The vector of record 1 takes up the header and record 2; what comes next in record 3 serves as its end.
+  // The vector of record 1 takes up the header and record 2; what comes next in record 3 serves as
+  // its end.
   const wide = frame(1, insert('wide', ...new Array(16).fill(1)))
   const tail = header().length + frame(2).length
   for (let cut = 12; cut < wide.length; cut++) {
-    // Ending exactly where record 2 or the header ends, it cannot be told from a record whose content looks like that.
+    // Ending exactly where record 2 or the header ends, it cannot be told from a record whose
+    // content looks like that.
     if (cut === wide.length - tail || cut === wide.length - header().length) continue
     const found = await readFiles(segment(0, wide.subarray(0, cut), header(), 2, 3, 4))
     assert.deepEqual(seqs(found), [0, 2, 3, 4], `cut after ${cut} bytes`)
@@ -112,7 +114,9 @@ test('the number of a record that cannot be read is not believed if it is not th
 
 test('the first record behind a header may bear any number, also if it is cut short', async () => {
   assert.deepEqual(briefly(await readFiles(segment(frame(7).subarray(0, 20)))), ['torn-tail 7.. null'])
-  assert.deepEqual(briefly(await readFiles(segment(10), segment(frame(0).subarray(0, 20)))), ['torn-tail 0.. null'])
+  assert.deepEqual(briefly(await readFiles(segment(10), segment(frame(0).subarray(0, 20)))), [
+    'torn-tail 0.. null',
+  ])
 })
 
 test('a length of exactly 100 000 000 is a length, not damage in itself', async () => {
@@ -152,7 +156,10 @@ test('a run of zeros between frames is one damage, and the frames behind it are 
     const found = await readFiles(segment(next - 1, Buffer.alloc(12 * 1000), next, next + 1))
     assert.deepEqual(seqs(found), [next - 1, next, next + 1])
     assert.deepEqual(briefly(found), ['corrupt null'])
-    assert.deepEqual([found.damages[0]!.offset, found.damages[0]!.bytes], [found.records[1]!.offset - 12_000, 12_000])
+    assert.deepEqual(
+      [found.damages[0]!.offset, found.damages[0]!.bytes],
+      [found.records[1]!.offset - 12_000, 12_000],
+    )
   }
 })
 
@@ -230,7 +237,11 @@ test('files without a header are left out and named, and the others are read', a
   wrongVersion[4] = 2
   const found = await readFiles(segment(0, 1), wrongMagic, wrongVersion, Buffer.from('WALV'), segment(4))
   assert.deepEqual(seqs(found), [0, 1, 4])
-  assert.deepEqual(briefly(found), ['segment-header 2.. null', 'segment-header 2.. null', 'torn-creation false'])
+  assert.deepEqual(briefly(found), [
+    'segment-header 2.. null',
+    'segment-header 2.. null',
+    'torn-creation false',
+  ])
   const [, version] = found.damages
   assert.deepEqual([version!.file, version!.offset, version!.bytes], [nth(3), 0, wrongVersion.length])
 })
@@ -284,7 +295,9 @@ test('a directory that is missing, is a file or may not be read is refused by na
   const directory = temporaryDirectory(t)
   const file = join(directory, 'file')
   fs.writeFileSync(file, '')
-  await assert.rejects(collect(readV1Directory(nodeDisk, join(directory, 'none'))), { code: 'WALV_NO_DIRECTORY' })
+  await assert.rejects(collect(readV1Directory(nodeDisk, join(directory, 'none'))), {
+    code: 'WALV_NO_DIRECTORY',
+  })
   await assert.rejects(collect(readV1Directory(nodeDisk, file)), { code: 'WALV_NOT_A_DIRECTORY', file })
   const disk = new MemoryDisk()
   disk.before = () => {

@@ -46,7 +46,8 @@ const checkpoint = (through: number): V1Entry => ({
 })
 
 /** Ids in the order in which they come out: `a` for an insert, `checkpoint` for one. */
-const ids = ({ records }: Found): string[] => records.map(({ entry }) => ('id' in entry ? entry.id : entry.type))
+const ids = ({ records }: Found): string[] =>
+  records.map(({ entry }) => ('id' in entry ? entry.id : entry.type))
 
 /** A file of inserts by id, markers and checkpoints, numbered from `from`. */
 function numbered(from: number, ...parts: (string | V1Entry)[]): Buffer {
@@ -65,7 +66,10 @@ test('records come out with all that the reader says of them', async () => {
 })
 
 test('a log that nothing is wrong with is recovered whole, checkpoints included, which drop nothing', async () => {
-  const found = await recoverFiles([numbered(0, 'a', 'b', checkpoint(1)), numbered(3, 'c', checkpoint(100), 'd')])
+  const found = await recoverFiles([
+    numbered(0, 'a', 'b', checkpoint(1)),
+    numbered(3, 'c', checkpoint(100), 'd'),
+  ])
   assert.deepEqual(ids(found), ['a', 'b', 'checkpoint', 'c', 'checkpoint', 'd'])
   assert.deepEqual(found.damages, [])
   for (const name of ['auto_checkpoint_interval_3', 'checkpoint_at_current_sequence', 'checkpoint_zero']) {
@@ -74,7 +78,11 @@ test('a log that nothing is wrong with is recovered whole, checkpoints included,
 })
 
 test('a log that was reopened and started over keeps every record, in the order of writing', async () => {
-  for (const name of ['reopen_later_no_recover', 'reopen_no_recover_after_checkpoint', 'pit_reader_during_write']) {
+  for (const name of [
+    'reopen_later_no_recover',
+    'reopen_no_recover_after_checkpoint',
+    'pit_reader_during_write',
+  ]) {
     const found = await recoverFixture(name)
     const { entries } = loadFixture(name)
     assert.deepEqual(
@@ -186,7 +194,14 @@ test('aborted and open transactions have no effect, committed ones have it where
     marker('begin', 4),
     'open',
   )
-  assert.deepEqual(ids(await recoverFiles([log])), ['before', 'one', 'checkpoint', 'two', 'two again', 'outside'])
+  assert.deepEqual(ids(await recoverFiles([log])), [
+    'before',
+    'one',
+    'checkpoint',
+    'two',
+    'two again',
+    'outside',
+  ])
 })
 
 test('a commit or abort without a begin changes nothing', async () => {
@@ -210,7 +225,11 @@ test('a transaction may go on in the next file', async () => {
     numbered(3, marker('commit', 1)),
   ])
   assert.deepEqual(ids(found), ['a', 'b'])
-  const aborted = [numbered(0, marker('begin', 1), 'a'), numbered(2, 'b'), numbered(3, marker('abort', 1), 'c')]
+  const aborted = [
+    numbered(0, marker('begin', 1), 'a'),
+    numbered(2, 'b'),
+    numbered(3, marker('abort', 1), 'c'),
+  ]
   assert.deepEqual(ids(await recoverFiles(aborted)), ['c'])
 })
 
@@ -264,15 +283,24 @@ test('strict refuses what may be lost and names all of it, before the first reco
 })
 
 test('strict accepts a torn tail, unfinished files, foreign names and a log that started over', async () => {
-  const disk = MemoryDisk.of(files(segment(0, 1), segment(0, frame(1).subarray(0, 15)), header().subarray(0, 7)))
+  const disk = MemoryDisk.of(
+    files(segment(0, 1), segment(0, frame(1).subarray(0, 15)), header().subarray(0, 7)),
+  )
   disk.others.push({ name: nth(9), kind: 'directory' })
   const found = await recover(disk)
   assert.deepEqual(seqs(found), [0, 1, 0])
-  assert.deepEqual(found.damages.map(({ kind }) => kind).toSorted(), ['foreign', 'order', 'torn-creation', 'torn-tail'])
+  assert.deepEqual(found.damages.map(({ kind }) => kind).toSorted(), [
+    'foreign',
+    'order',
+    'torn-creation',
+    'torn-tail',
+  ])
 })
 
 test('another policy is refused', async () => {
-  await assert.rejects(recover(new MemoryDisk(), { policy: 'repair' as never }), { code: 'WALV_INVALID_OPTION' })
+  await assert.rejects(recover(new MemoryDisk(), { policy: 'repair' as never }), {
+    code: 'WALV_INVALID_OPTION',
+  })
 })
 
 test('a file that changes between the readings is an error, and no file stays open', async () => {
@@ -313,7 +341,9 @@ test('whatever the order of the numbers, every record comes out exactly once', a
 })
 
 test('however a log was rotated and started over, its records come out in the order of writing', async () => {
-  const runs = fc.array(fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 1, maxLength: 4 }), { maxLength: 4 })
+  const runs = fc.array(fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 1, maxLength: 4 }), {
+    maxLength: 4,
+  })
   await fc.assert(
     fc.asyncProperty(runs, fc.boolean(), async (lengths, oneFile) => {
       let n = 0

@@ -15,7 +15,9 @@ const runs = (...sections: readonly (readonly [from: number, through: number])[]
 
 /** The rule as it is written, one section after the other. */
 function plainRuns(sections: readonly V1Section[]): number[] {
-  const stretches = sections.map(({ firstSeq: first, lastSeq: last }) => (first < last ? [first, last] : [last, first]))
+  const stretches = sections.map(({ firstSeq: first, lastSeq: last }) =>
+    first < last ? [first, last] : [last, first],
+  )
   const leads = (start: bigint, goal: bigint): boolean => {
     if (start >= goal) return start === goal
     const next = stretches.findLast(([from]) => from === start)
@@ -71,7 +73,9 @@ test('a start at 0 joins the run if sections lead to it, however many there are,
 
 test('a chain of thousands is followed in a few leaps, wherever it is to lead', () => {
   const length = 4096
-  const chains = new Chains(Array.from({ length }, (_, n) => ({ from: BigInt(n + 1), through: BigInt(n + 1) })))
+  const chains = new Chains(
+    Array.from({ length }, (_, n) => ({ from: BigInt(n + 1), through: BigInt(n + 1) })),
+  )
   for (let goal = 1n; goal <= length; goal++) {
     let compared = 0
     const counting = {

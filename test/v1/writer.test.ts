@@ -8,7 +8,17 @@ import type { V1Entry } from '../../src/v1/format/entry.ts'
 import { readV1Directory } from '../../src/v1/read/reader.ts'
 import { V1Writer } from '../../src/v1/writer.ts'
 import { entries, u64 } from './arbitraries.ts'
-import { bits, collect, fixtureNames, frame, header, insert, loadFixture, seqs, temporaryDirectory } from './helpers.ts'
+import {
+  bits,
+  collect,
+  fixtureNames,
+  frame,
+  header,
+  insert,
+  loadFixture,
+  seqs,
+  temporaryDirectory,
+} from './helpers.ts'
 import { errno, MemoryDisk } from './memory-disk.ts'
 
 const closed = (disk: MemoryDisk): Promise<V1Writer> => V1Writer.create(disk, '/log')
@@ -50,7 +60,8 @@ test('files are the same bytes as the original wrote for the same entries', asyn
     const [file] = fs.readdirSync(target)
     const written = fs.readFileSync(join(target, file!))
     const original = fs.readFileSync(join(directory, files[0]!.name))
-    // Metadata of several pairs has no fixed order in the original; the expectation lists it sorted.
+    // Metadata of several pairs has no fixed order in the original; the expectation lists it
+    // sorted.
     const ordered = records.every(({ entry }) => !('metadata' in entry!) || (entry.metadata?.size ?? 0) < 2)
     if (ordered) assert.deepEqual(written.subarray(16), original.subarray(16), name)
     assert.equal(written.length, original.length, name)
@@ -75,7 +86,8 @@ test('a file is followed by the next before it outgrows its limit, and the names
   const started = Math.floor(Date.now() / 1000)
   const writer = await V1Writer.create(nodeDisk, directory, { maxFileBytes: 200 })
   const large = { ...insert('large'), vector: new Float32Array(100) } as V1Entry
-  for (let seq = 0; seq < 40; seq++) await writer.append(BigInt(seq), seq === 20 ? large : insert(`${seq}`, seq))
+  for (let seq = 0; seq < 40; seq++)
+    await writer.append(BigInt(seq), seq === 20 ? large : insert(`${seq}`, seq))
   await writer.close()
   const names = fs.readdirSync(directory).toSorted()
   const seconds = names.map((name) => Number.parseInt(name.slice(4, 20), 16))
@@ -101,7 +113,8 @@ test('an entry larger than the buffer is written whole', async () => {
   const writer = await closed(disk)
   const vector = new Float32Array(700_000).map((_, n) => n)
   const wide: V1Entry = { type: 'insert', id: 'wide', vector, metadata: null, timestamp: 0n }
-  for (const [seq, entry] of [insert('a'), wide, insert('b'), wide].entries()) await writer.append(BigInt(seq), entry)
+  for (const [seq, entry] of [insert('a'), wide, insert('b'), wide].entries())
+    await writer.append(BigInt(seq), entry)
   await writer.close()
   const found = await collect(readV1Directory(disk, '/log'))
   assert.deepEqual(
@@ -113,7 +126,9 @@ test('an entry larger than the buffer is written whole', async () => {
 test('calls that are not waited for take effect in their order', async () => {
   const disk = new MemoryDisk()
   const writer = await V1Writer.create(disk, '/log', { maxFileBytes: 100_000 })
-  const appends = Array.from({ length: 5_000 }, (_, seq) => writer.append(BigInt(seq), insert(`${seq}`, 1, 2, 3, 4)))
+  const appends = Array.from({ length: 5_000 }, (_, seq) =>
+    writer.append(BigInt(seq), insert(`${seq}`, 1, 2, 3, 4)),
+  )
   await Promise.all([...appends, writer.close()])
   const found = await collect(readV1Directory(disk, '/log'))
   assert.deepEqual(
@@ -128,7 +143,9 @@ test('every file is synced before it is closed, and the names last', async () =>
   for (let seq = 0n; seq < 3n; seq++) await writer.append(seq, insert(`${seq}`))
   await writer.close()
   const calls = disk.calls.map((call) => call.replace(/wal-.*/, 'file'))
-  const perFile = ['open-create', 'write', 'sync', 'close'].map((operation) => `${operation} /parent/log/file`)
+  const perFile = ['open-create', 'write', 'sync', 'close'].map(
+    (operation) => `${operation} /parent/log/file`,
+  )
   assert.deepEqual(calls, [
     'makeDirectory /parent/log',
     'syncDirectory /parent',
@@ -178,7 +195,9 @@ test('a directory that cannot be made or is a file is refused by name', async (t
   const directory = temporaryDirectory(t)
   const file = join(directory, 'file')
   fs.writeFileSync(file, '')
-  await assert.rejects(V1Writer.create(nodeDisk, join(directory, 'none', 'log')), { code: 'WALV_NO_DIRECTORY' })
+  await assert.rejects(V1Writer.create(nodeDisk, join(directory, 'none', 'log')), {
+    code: 'WALV_NO_DIRECTORY',
+  })
   await assert.rejects(V1Writer.create(nodeDisk, file), { code: 'WALV_NOT_A_DIRECTORY', file })
   await assert.rejects(V1Writer.create(nodeDisk, join(file, 'log')), { code: 'WALV_NOT_A_DIRECTORY' })
   for (const maxFileBytes of [0, 1.5, Number.NaN]) {
@@ -227,7 +246,9 @@ test('what it refuses, it tells why', async (t) => {
     message: `${refused}its payload has 100000001 bytes, more than 100000000. Nothing was written.`,
   })
   await writer[Symbol.asyncDispose]()
-  await assert.rejects(writer.append(0n, insert('a')), { message: 'The writer is closed; nothing was written.' })
+  await assert.rejects(writer.append(0n, insert('a')), {
+    message: 'The writer is closed; nothing was written.',
+  })
   const [name] = fs.readdirSync(join(directory, 'log'))
   await assert.rejects(V1Writer.create(nodeDisk, join(directory, 'log')), {
     message: `${join(directory, 'log')} holds ${name} already: a v1 log can only be written into a directory without one.`,
@@ -236,7 +257,10 @@ test('what it refuses, it tells why', async (t) => {
     message: 'maxFileBytes is 0; give a whole number of bytes from 1 on.',
   })
   const parent = join(directory, 'none')
-  await assert.rejects(V1Writer.create(nodeDisk, join(parent, 'log')), { code: 'WALV_NO_DIRECTORY', file: parent })
+  await assert.rejects(V1Writer.create(nodeDisk, join(parent, 'log')), {
+    code: 'WALV_NO_DIRECTORY',
+    file: parent,
+  })
   for (const [operation, message] of [
     ['write', /^Writing \/log\/wal-\w{16}\.log failed: ENOSPC: on purpose\.$/],
     ['open-create', /^Creating \/log\/wal-\w{16}\.log failed: ENOSPC: on purpose\.$/],
@@ -246,7 +270,9 @@ test('what it refuses, it tells why', async (t) => {
     disk.before = (doing) => {
       if (doing === operation) throw errno('ENOSPC')
     }
-    await assert.rejects(Promise.all([failing.append(0n, insert('a')), failing.append(1n, insert('b'))]), { message })
+    await assert.rejects(Promise.all([failing.append(0n, insert('a')), failing.append(1n, insert('b'))]), {
+      message,
+    })
   }
 })
 

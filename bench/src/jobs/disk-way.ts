@@ -10,7 +10,10 @@ export interface DiskWayJob extends Job {
   readonly way: keyof typeof WAYS
   readonly groupBytes: number
   readonly groups: number
-  /** The file has its size and no blocks, as what was never written. Else it was written before, as what is recycled. */
+  /**
+   * The file has its size and no blocks, as what was never written. Else it was written before, as
+   * what is recycled.
+   */
   readonly isSparse?: boolean
 }
 
@@ -52,7 +55,10 @@ function writeAsync(file: number, group: Uint8Array, position: number): Promise<
   })
 }
 
-/** A copy that begins on a page. Where memory lies cannot be asked, but the system refuses what does not. */
+/**
+ * A copy that begins on a page. Where memory lies cannot be asked, but the system refuses what does
+ * not.
+ */
 function inAlignedMemory(file: number, group: Buffer): Buffer {
   const memory = Buffer.allocUnsafeSlow(group.length + PAGE_BYTES)
   for (let offset = 0; offset < PAGE_BYTES; offset += 16) {
@@ -68,7 +74,10 @@ function inAlignedMemory(file: number, group: Buffer): Buffer {
   throw new Error('no memory that O_DIRECT takes')
 }
 
-/** Woken and answered through shared memory, which is the quickest way there is between two threads of JavaScript. */
+/**
+ * Woken and answered through shared memory, which is the quickest way there is between two threads
+ * of JavaScript.
+ */
 const THREAD = `
 const { workerData: { path, group, signals } } = require('node:worker_threads')
 const fs = require('node:fs')
@@ -83,7 +92,11 @@ for (let turn = 1; ; turn++) {
   Atomics.notify(signals, 1)
 }`
 
-type WaitAsync = (cells: Int32Array, index: number, value: number) => { readonly value: Promise<string> | string }
+type WaitAsync = (
+  cells: Int32Array,
+  index: number,
+  value: number,
+) => { readonly value: Promise<string> | string }
 
 function inThread(path: string, group: Buffer): Way {
   const { waitAsync } = Atomics as unknown as { waitAsync: WaitAsync }

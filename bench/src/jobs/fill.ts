@@ -39,7 +39,10 @@ export interface FillIndexJob extends Job {
 
 const BATCH = 1000
 
-/** Two durable indexes of the same contents, in `with` and `without` a checkpoint, each with a tail behind it. */
+/**
+ * Two durable indexes of the same contents, in `with` and `without` a checkpoint, each with a tail
+ * behind it.
+ */
 export async function fillIndexes(job: FillIndexJob): Promise<Metrics> {
   for (const name of ['with', 'without']) {
     const directory = join(job.directory, name)
@@ -59,7 +62,12 @@ export async function fillIndexes(job: FillIndexJob): Promise<Metrics> {
 }
 
 /** Single records, so that recovery has to go through each. */
-export async function insertAll(index: DurableIndex, dimensions: number, from: number, to: number): Promise<void> {
+export async function insertAll(
+  index: DurableIndex,
+  dimensions: number,
+  from: number,
+  to: number,
+): Promise<void> {
   const records = new Records(to, dimensions)
   for (let first = from; first < to; first += BATCH) {
     const count = Math.min(BATCH, to - first)

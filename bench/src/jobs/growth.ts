@@ -17,8 +17,9 @@ const WINDOWS_PER_YOUNG = 10
 const MAX_IDS = 100_000
 
 /**
- * Appends to a log that is filled and to one that has little more than a thousand records, in turn, window by window: what disturbs one disturbs the other. With a
- * filled log of a thousand records the ratio says how exact this is.
+ * Appends to a log that is filled and to one that has little more than a thousand records, in turn,
+ * window by window: what disturbs one disturbs the other. With a filled log of a thousand records
+ * the ratio says how exact this is.
  */
 export async function growth(job: GrowthJob): Promise<Metrics> {
   const records = new Records(MAX_IDS, job.dimensions)

@@ -12,7 +12,10 @@ export interface PacedJob extends Job {
 /** A peer that is so far behind has shown that it cannot keep the rate. */
 const MAX_BEHIND_MS = 2000
 
-/** Appends at a fixed rate, whatever the store does meanwhile. Latency counts from when an append was due, not from when there was time for it. */
+/**
+ * Appends at a fixed rate, whatever the store does meanwhile. Latency counts from when an append
+ * was due, not from when there was time for it.
+ */
 export async function paced(job: PacedJob): Promise<Metrics> {
   const perMs = job.ratePerSecond / 1000
   const total = Math.ceil(perMs * (job.warmUpMs + job.durationMs))

@@ -16,7 +16,10 @@ export const readLog = (job: ReadJob): Promise<Metrics> => readRecords(job, fals
 /** Vectors are views of the reader's memory. */
 export const readBorrowed = (job: ReadJob): Promise<Metrics> => readRecords(job, true)
 
-/** Reads, verifies and decodes every record of a log that is in the system's memory. Opening it has read it once. */
+/**
+ * Reads, verifies and decodes every record of a log that is in the system's memory. Opening it has
+ * read it once.
+ */
 async function readRecords(job: ReadJob, borrow: boolean): Promise<Metrics> {
   const wal = await Wal.open({ directory: job.directory })
   const { bytesWritten, records } = job.prepared
@@ -34,7 +37,10 @@ async function readRecords(job: ReadJob, borrow: boolean): Promise<Metrics> {
   return { mbPerSecond: bytesWritten / ms / 1000, ms, recordsPerSecond: (1000 * records) / ms }
 }
 
-/** Reads the same files from beginning to end into one piece of memory, over and over, and looks at nothing. */
+/**
+ * Reads the same files from beginning to end into one piece of memory, over and over, and looks at
+ * nothing.
+ */
 export function readPlain(job: ReadJob): Promise<Metrics> {
   const buffer = Buffer.allocUnsafe(CHUNK_BYTES)
   return readFiles(job, (path) => {
@@ -47,10 +53,13 @@ export function readPlain(job: ReadJob): Promise<Metrics> {
 }
 
 /** Reads each of the same files whole into memory of its own. */
-export const readIntoMemory = (job: ReadJob): Promise<Metrics> => readFiles(job, (path) => readFileSync(path).length)
+export const readIntoMemory = (job: ReadJob): Promise<Metrics> =>
+  readFiles(job, (path) => readFileSync(path).length)
 
 async function readFiles({ directory, prepared }: ReadJob, read: (path: string) => number): Promise<Metrics> {
-  const files = readdirSync(directory, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
+  const files = readdirSync(directory, { recursive: true, withFileTypes: true }).filter((entry) =>
+    entry.isFile(),
+  )
   let bytes = 0
   const ms = await medianMs(async () => {
     bytes = files.reduce((sum, { parentPath, name }) => sum + read(join(parentPath, name)), 0)

@@ -14,7 +14,10 @@ import { steady } from './steady.ts'
 
 type Run = (job: Job) => Promise<Metrics>
 
-/** What a child can do, by the kind of the job. Each takes its own kind of job, which the scenarios write. */
+/**
+ * What a child can do, by the kind of the job. Each takes its own kind of job, which the scenarios
+ * write.
+ */
 export const JOBS: Readonly<Record<string, Run | undefined>> = {
   append,
   'bare-index': bareIndex,

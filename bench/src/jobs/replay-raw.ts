@@ -7,7 +7,10 @@ import { quantile } from '../statistics.ts'
 
 export interface ReplayRawJob extends Job {
   readonly paired: Paired
-  /** Into a file that has its size and no blocks yet, as walv's have where groups are large; the next group is written while one is synced, as walv does it. */
+  /**
+   * Into a file that has its size and no blocks yet, as walv's have where groups are large; the
+   * next group is written while one is synced, as walv does it.
+   */
   readonly isSparse?: boolean
 }
 

@@ -16,7 +16,10 @@ const CHECKED = 5
 /** Labels, nearest first. */
 type Search = (query: Float32Array) => Promise<number[]> | number[]
 
-/** Exact nearest neighbours by cosine distance: how long one search takes. What an engine answers is compared with the definition first. */
+/**
+ * Exact nearest neighbours by cosine distance: how long one search takes. What an engine answers is
+ * compared with the definition first.
+ */
 export async function search(job: SearchJob): Promise<Metrics> {
   const vectors = randomVectors(job.records, job.dimensions)
   const queries = randomVectors(QUERIES, job.dimensions, 2)
@@ -24,7 +27,8 @@ export async function search(job: SearchJob): Promise<Metrics> {
   const start = performance.now()
   const find = await engineOf(job, vectors, accept)
   const buildMs = performance.now() - start
-  for (const query of queries.slice(0, CHECKED)) check(await find(query), nearest(query, vectors, accept), job.engine)
+  for (const query of queries.slice(0, CHECKED))
+    check(await find(query), nearest(query, vectors, accept), job.engine)
   const times: number[] = []
   for (let i = 0; i < job.searches; i++) {
     const before = performance.now()
@@ -62,7 +66,10 @@ async function flatIndex(
   return async (query) => (await index.search(query, K, accept)).map(({ label }) => label)
 }
 
-async function usearch({ dimensions, records }: SearchJob, vectors: readonly Float32Array[]): Promise<Search> {
+async function usearch(
+  { dimensions, records }: SearchJob,
+  vectors: readonly Float32Array[],
+): Promise<Search> {
   const { exactSearch, MetricKind } = await import('usearch')
   const all = new Float32Array(records * dimensions)
   for (const [label, vector] of vectors.entries()) all.set(vector, label * dimensions)
@@ -92,7 +99,9 @@ function nearest(
   accept: (label: number) => boolean = () => true,
 ): number[] {
   const labels = [...vectors.keys()].filter(accept)
-  const distances = vectors.map((vector) => 1 - dot(query, vector) / Math.sqrt(dot(query, query) * dot(vector, vector)))
+  const distances = vectors.map(
+    (vector) => 1 - dot(query, vector) / Math.sqrt(dot(query, query) * dot(vector, vector)),
+  )
   return labels.sort((a, b) => distances[a]! - distances[b]!).slice(0, K)
 }
 

@@ -1,4 +1,7 @@
-/** A store that takes vectors under ids. `append` resolves (or returns) when the vector is durable, as far as the peer has such a thing. */
+/**
+ * A store that takes vectors under ids. `append` resolves (or returns) when the vector is durable,
+ * as far as the peer has such a thing.
+ */
 export interface Store {
   append(id: string, vector: Float32Array): unknown
   /** The same for several, as the peer's users would do it: one transaction or one batch. */
@@ -24,7 +27,10 @@ export interface OpenOptions {
 
 /** What we are measured against. Each is a module that exports one of these as `peer`. */
 export interface Peer {
-  /** A peer that claims power safety is refused unless every acknowledged append was seen to be synced. */
+  /**
+   * A peer that claims power safety is refused unless every acknowledged append was seen to be
+   * synced.
+   */
   readonly claimsPowerSafety: boolean
   /** How a durable append is made. */
   readonly how: string

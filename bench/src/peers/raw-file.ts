@@ -5,7 +5,8 @@ const ZEROS = Buffer.alloc(1024 * 1024)
 /** A file whose blocks are written and synced, so that overwriting them changes no metadata. */
 export function preallocate(path: string, bytes: number): number {
   const file = fs.openSync(path, 'w+')
-  for (let at = 0; at < bytes; at += ZEROS.length) fs.writeSync(file, ZEROS, 0, Math.min(ZEROS.length, bytes - at), at)
+  for (let at = 0; at < bytes; at += ZEROS.length)
+    fs.writeSync(file, ZEROS, 0, Math.min(ZEROS.length, bytes - at), at)
   fs.fsyncSync(file)
   return file
 }

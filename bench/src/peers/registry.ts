@@ -3,7 +3,10 @@ import { createRequire } from 'node:module'
 import type { Job } from '../job.ts'
 import type { Peer, Store } from './peer.ts'
 
-/** The peers by name, each with the package whose version is told. Each is the module of that name beside this one. */
+/**
+ * The peers by name, each with the package whose version is told. Each is the module of that name
+ * beside this one.
+ */
 export const PEERS = {
   walv: 'walv',
   'walv-transactions': 'walv',

@@ -11,7 +11,9 @@ export const peer: Peer = {
     load(database)
     database.pragma('journal_mode = WAL')
     database.pragma('synchronous = FULL')
-    database.exec(`CREATE VIRTUAL TABLE vectors USING vec0 (id TEXT PRIMARY KEY, vector FLOAT[${dimensions}])`)
+    database.exec(
+      `CREATE VIRTUAL TABLE vectors USING vec0 (id TEXT PRIMARY KEY, vector FLOAT[${dimensions}])`,
+    )
     const insert = database.prepare('INSERT INTO vectors VALUES (?, ?)')
     const insertAll = database.transaction((ids: readonly string[], vectors: readonly Float32Array[]) => {
       for (let i = 0; i < ids.length; i++) insert.run(ids[i], bytesOf(vectors[i]!))

@@ -65,7 +65,8 @@ const GOALS: readonly Goal[] = [
     goal: 1.15,
     sense: 'at most',
     unit: '×',
-    measure: ({ row }) => medianRatio(row('one-at-a-time', 'walv'), row('one-at-a-time', 'raw-async'), 'p50Us'),
+    measure: ({ row }) =>
+      medianRatio(row('one-at-a-time', 'walv'), row('one-at-a-time', 'raw-async'), 'p50Us'),
   },
   ...['into memory', 'into one buffer'].map(
     (where): Goal => ({
@@ -161,7 +162,13 @@ export function goalResults(rows: readonly Row[]): GoalResult[] {
     const isMet = goal.sense === 'at least' ? measured >= goal.goal : measured <= goal.goal
     const verdict = !Number.isFinite(measured) ? 'not measured' : isMet ? 'met' : 'NOT MET'
     const sign = goal.sense === 'at least' ? '≥' : '≤'
-    return { what: goal.what, against: goal.against, goal: `${sign} ${goal.goal} ${goal.unit}`, measured, verdict }
+    return {
+      what: goal.what,
+      against: goal.against,
+      goal: `${sign} ${goal.goal} ${goal.unit}`,
+      measured,
+      verdict,
+    }
   })
 }
 

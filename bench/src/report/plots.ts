@@ -51,7 +51,10 @@ function byX(scenario: Scenario, x: string, rows: readonly Row[]): Plot[] {
 
 function grouped(rows: readonly Row[], pointOf: (row: Row) => Series['points'][number]): Series[] {
   const names = [...new Set(rows.map(({ contestant }) => contestant))]
-  return names.map((name) => ({ name, points: rows.filter(({ contestant }) => contestant === name).map(pointOf) }))
+  return names.map((name) => ({
+    name,
+    points: rows.filter(({ contestant }) => contestant === name).map(pointOf),
+  }))
 }
 
 function percentiles({ name }: Scenario, rows: readonly Row[]): Plot[] {
@@ -67,7 +70,10 @@ function percentiles({ name }: Scenario, rows: readonly Row[]): Plot[] {
       }))
     const places = PERCENTILES.map(([, title]) => title)
     const title = `latency at ${variant}`
-    return { file: fileName(`${name}-${variant}`), svg: chart({ title, x: '', y: 'µs', series, isLogY: true, places }) }
+    return {
+      file: fileName(`${name}-${variant}`),
+      svg: chart({ title, x: '', y: 'µs', series, isLogY: true, places }),
+    }
   })
 }
 
@@ -77,7 +83,10 @@ function overTime({ name }: Scenario, rows: readonly Row[]): Plot[] {
       const { appended, [key]: values } = row.measured[0] as { appended: number[]; [key]: number[] }
       return { name: row.contestant, points: appended.map((x, i) => ({ x, y: values![i]! })) }
     })
-    return { file: fileName(`${name}-${y}`), svg: chart({ title: `${name}: ${y}`, x: 'appended', y, series }) }
+    return {
+      file: fileName(`${name}-${y}`),
+      svg: chart({ title: `${name}: ${y}`, x: 'appended', y, series }),
+    }
   })
 }
 

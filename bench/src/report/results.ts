@@ -16,14 +16,29 @@ export const spread = (row: Row, key: string): Spread =>
 /** `a` divided by `b`, repetition by repetition: what disturbed the machine disturbed both. */
 export function ratio(a: Row, b: Row, key: string): Spread {
   const both = Math.min(a.measured.length, b.measured.length)
-  const ratios = Array.from({ length: both }, (_, i) => numberOf(a.measured[i], key) / numberOf(b.measured[i], key))
+  const ratios = Array.from(
+    { length: both },
+    (_, i) => numberOf(a.measured[i], key) / numberOf(b.measured[i], key),
+  )
   return spreadOf(ratios.filter(Number.isFinite))
 }
 
-/** A scenario's table: each variant's contestants below each other, and how many times the first of them walv is. */
+/**
+ * A scenario's table: each variant's contestants below each other, and how many times the first of
+ * them walv is.
+ */
 export function resultsTable(scenario: Scenario, rows: readonly Row[], settings: Settings): string {
   const { metric, also } = scenario
-  const head = ['', `${metric.title} ${metric.unit}`, 'min', 'max', 'first ÷ this', 'min', 'max', ...also.map(titleOf)]
+  const head = [
+    '',
+    `${metric.title} ${metric.unit}`,
+    'min',
+    'max',
+    'first ÷ this',
+    'min',
+    'max',
+    ...also.map(titleOf),
+  ]
   const lines = [head]
   const variants = [...new Set(rows.map(({ variant }) => variant))]
   for (const variant of variants) {
@@ -31,7 +46,9 @@ export function resultsTable(scenario: Scenario, rows: readonly Row[], settings:
     if (variants.length > 1) lines.push([variant])
     for (const row of contestants) lines.push(lineOf(row, contestants[0]!, scenario))
   }
-  return [`## ${scenario.name}: ${scenario.title}`, '', table(lines), '', machineLine(rows, settings)].join('\n')
+  return [`## ${scenario.name}: ${scenario.title}`, '', table(lines), '', machineLine(rows, settings)].join(
+    '\n',
+  )
 }
 
 /** Whether the machine was the same all the time, which a shared one is not. */

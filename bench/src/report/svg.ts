@@ -29,7 +29,17 @@ const RIGHT = 190
 const TOP = 50
 const BOTTOM = 60
 /** Told apart also by those who do not see red and green (Okabe and Ito). */
-const COLORS = ['#0072b2', '#222222', '#999999', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#8c510a']
+const COLORS = [
+  '#0072b2',
+  '#222222',
+  '#999999',
+  '#d55e00',
+  '#009e73',
+  '#cc79a7',
+  '#e69f00',
+  '#56b4e9',
+  '#8c510a',
+]
 
 interface Axis {
   readonly ticks: readonly number[]
@@ -57,7 +67,9 @@ export function chart({ title, x, y, series, isLogX = false, isLogY = false, pla
       `<line x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${toY(tick)}" y2="${toY(tick)}" stroke="#e4e4e4"/>`,
       text(LEFT - 8, toY(tick) + 4, short(tick), 'end'),
     ]),
-    ...across.ticks.map((tick) => text(toX(tick), HEIGHT - BOTTOM + 20, places?.[tick] ?? short(tick), 'middle')),
+    ...across.ticks.map((tick) =>
+      text(toX(tick), HEIGHT - BOTTOM + 20, places?.[tick] ?? short(tick), 'middle'),
+    ),
     text(LEFT, 26, title, 'start', 'font-weight="bold" font-size="15"'),
     text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 14, x, 'middle'),
     text(LEFT - 70, TOP - 10, y, 'start'),
@@ -66,7 +78,12 @@ export function chart({ title, x, y, series, isLogX = false, isLogY = false, pla
   return document(parts)
 }
 
-function line({ name, points }: Series, i: number, toX: (x: number) => number, toY: (y: number) => number): string {
+function line(
+  { name, points }: Series,
+  i: number,
+  toX: (x: number) => number,
+  toY: (y: number) => number,
+): string {
   const color = COLORS[i % COLORS.length]!
   const places = points.map((point) => `${toX(point.x).toFixed(1)},${toY(point.y).toFixed(1)}`)
   const marks = points.length > 40 ? [] : points.map((point) => mark(point, color, toX, toY))
@@ -125,7 +142,10 @@ function axis(values: readonly number[], isLog: boolean, isPlaces: boolean): Axi
   if (!isLog) {
     const step = niceStep(max)
     const count = Math.max(1, Math.ceil(max / step))
-    return { ticks: Array.from({ length: count + 1 }, (_, i) => i * step), place: (value) => value / (count * step) }
+    return {
+      ticks: Array.from({ length: count + 1 }, (_, i) => i * step),
+      place: (value) => value / (count * step),
+    }
   }
   const low = Math.floor(Math.log10(Math.min(...values)))
   const high = Math.max(low + 1, Math.ceil(Math.log10(max)))

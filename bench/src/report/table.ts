@@ -1,4 +1,7 @@
-/** Columns of equal width, the first to the left and numbers to the right. A row of one cell may be as long as it likes. */
+/**
+ * Columns of equal width, the first to the left and numbers to the right. A row of one cell may be
+ * as long as it likes.
+ */
 export function table(rows: readonly (readonly string[])[]): string {
   const inColumns = rows.filter((row) => row.length > 1)
   const widths = rows[0]!.map((_, column) => Math.max(...inColumns.map((row) => width(row[column] ?? ''))))

@@ -24,7 +24,11 @@ export function appender(
 }
 
 /** The bare program that does walv's groups again. */
-export const raw = (dimensions: number, peer: 'raw' | 'raw-async' = 'raw', more: object = {}): Contestant => ({
+export const raw = (
+  dimensions: number,
+  peer: 'raw' | 'raw-async' = 'raw',
+  more: object = {},
+): Contestant => ({
   label: peer,
   peer,
   job: { kind: 'replay-raw', dimensions, ...more },

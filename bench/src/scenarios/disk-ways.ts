@@ -15,7 +15,10 @@ const WAYS = [
     'two blocking calls in a thread of its own',
   ].map((way) => ({ label: way, way })),
 ]
-/** One record of 768 dimensions, and what 256 callers in flight make of them; whole pages, which O_DIRECT needs. */
+/**
+ * One record of 768 dimensions, and what 256 callers in flight make of them; whole pages, which
+ * O_DIRECT needs.
+ */
 const SIZES = [
   { label: 'a lone append', groupBytes: 4096, groups: 4000 },
   { label: 'a group of 88 records', groupBytes: 69 * 4096, groups: 1000 },

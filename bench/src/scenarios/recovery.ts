@@ -20,7 +20,8 @@ const intoEngine = (engine: string, bare: string): Contestant[] => [
 
 export const read: Scenario = {
   name: 'read',
-  title: 'reading a log that is in the system’s memory: verified and decoded, against a plain read of the same files',
+  title:
+    'reading a log that is in the system’s memory: verified and decoded, against a plain read of the same files',
   metric: { key: 'mbPerSecond', title: 'read', unit: 'MB/s' },
   also: [RECORDS],
   variants: ({ quick }) =>

@@ -4,7 +4,8 @@ const ms = (key: string, title: string): Metric => ({ key, title, unit: 'ms' })
 
 export const checkpointStall: Scenario = {
   name: 'checkpoint-stall',
-  title: 'the longest insert while checkpoints are taken, 16 in flight, 128 dimensions, against the p99 without',
+  title:
+    'the longest insert while checkpoints are taken, 16 in flight, 128 dimensions, against the p99 without',
   metric: { key: 'stallRatio', title: 'longest ÷ p99', unit: '×' },
   also: [
     ms('quietP99Ms', 'p99 without'),
@@ -15,7 +16,13 @@ export const checkpointStall: Scenario = {
   ],
   variants: ({ quick }) =>
     (quick ? [20_000] : [20_000, 200_000]).map((records) => {
-      const job = { kind: 'checkpoint-stall', dimensions: 128, records, checkpoints: 3, quietMs: quick ? 300 : 1000 }
+      const job = {
+        kind: 'checkpoint-stall',
+        dimensions: 128,
+        records,
+        checkpoints: 3,
+        quietMs: quick ? 300 : 1000,
+      }
       return {
         label: `${records} vectors`,
         contestants: [
@@ -98,7 +105,9 @@ export const steady: Scenario = {
   variants: () => [
     {
       label: 'ten million',
-      contestants: [{ label: 'walv', peer: 'walv', job: { kind: 'steady', dimensions: 3, records: 10_000_000 } }],
+      contestants: [
+        { label: 'walv', peer: 'walv', job: { kind: 'steady', dimensions: 3, records: 10_000_000 } },
+      ],
     },
   ],
 }

@@ -1,4 +1,7 @@
-/** Appends under strace: `child.js PEER-MODULE DIRECTORY APPENDS IN-FLIGHT`. Each acknowledgement is marked in the trace by an access that fails. */
+/**
+ * Appends under strace: `child.js PEER-MODULE DIRECTORY APPENDS IN-FLIGHT`. Each acknowledgement is
+ * marked in the trace by an access that fails.
+ */
 import { accessSync } from 'node:fs'
 import type { Peer } from '../peers/peer.ts'
 import { MARK } from './trace.ts'

@@ -2,9 +2,14 @@
 export interface SyncCount {
   /** Acknowledged appends. */
   readonly appends: number
-  /** Syncs of the store's files that began and ended well between the first append and the last acknowledgement. */
+  /**
+   * Syncs of the store's files that began and ended well between the first append and the last
+   * acknowledgement.
+   */
   readonly syncs: number
-  /** Appends that were acknowledged without a sync that began after the one before was acknowledged. */
+  /**
+   * Appends that were acknowledged without a sync that began after the one before was acknowledged.
+   */
   readonly unsynced: number
   /** How many of each kind. */
   readonly calls: Readonly<Record<string, number>>
@@ -25,8 +30,10 @@ interface Call {
 }
 
 /**
- * Counts in the output of `strace -f -y`: `append 0`, `append 1`, … mark the appends' acknowledgements, between `begin` and `end`. Counted are the calls that sync a file within `directory`, and
- * writes to one that is open with O_SYNC or O_DSYNC. `sync_file_range` promises nothing and is not counted.
+ * Counts in the output of `strace -f -y`: `append 0`, `append 1`, … mark the appends'
+ * acknowledgements, between `begin` and `end`. Counted are the calls that sync a file within
+ * `directory`, and writes to one that is open with O_SYNC or O_DSYNC. `sync_file_range` promises
+ * nothing and is not counted.
  */
 export function countInTrace(trace: string, directory: string): SyncCount {
   const synchronous = new Set<string>()
@@ -81,7 +88,11 @@ function followDescriptors({ name, text }: Call, synchronous: Set<string>): void
   }
 }
 
-function syncKind({ name, text }: Call, directory: string, synchronous: ReadonlySet<string>): string | undefined {
+function syncKind(
+  { name, text }: Call,
+  directory: string,
+  synchronous: ReadonlySet<string>,
+): string | undefined {
   if (name === 'msync') return text.includes('MS_SYNC') ? name : undefined
   const [, descriptor, path] = /^\w+\((\d+)<([^>]*)>/.exec(text) ?? []
   if (!descriptor || !path?.startsWith(`${directory}/`)) return undefined

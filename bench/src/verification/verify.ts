@@ -18,8 +18,9 @@ export type Verdict =
   | { readonly kind: 'not run'; readonly reason: string }
 
 /**
- * Runs a peer under strace and counts. One that claims power safety is refused if one of its appends, one at a time, was acknowledged without a sync of its own. Its
- * syncs with many in flight are counted to be told.
+ * Runs a peer under strace and counts. One that claims power safety is refused if one of its
+ * appends, one at a time, was acknowledged without a sync of its own. Its syncs with many in flight
+ * are counted to be told.
  */
 export async function verify(
   peer: { readonly moduleUrl: string; readonly claimsPowerSafety: boolean },
@@ -52,7 +53,17 @@ async function countSyncs(
 ): Promise<SyncCount | string> {
   const directory = await realpath(await mkdtemp(join(parent, 'verify-')))
   const trace = `${directory}.trace`
-  const traced = ['-f', '-y', '-qq', '-e', 'signal=none', '-e', `trace=${CALLS.map((call) => `?${call}`)}`, '-o', trace]
+  const traced = [
+    '-f',
+    '-y',
+    '-qq',
+    '-e',
+    'signal=none',
+    '-e',
+    `trace=${CALLS.map((call) => `?${call}`)}`,
+    '-o',
+    trace,
+  ]
   const command = [process.execPath, CHILD, moduleUrl, directory, String(APPENDS), String(inFlight)]
   try {
     await promisify(execFile)(strace, [...traced, ...command], { timeout: TIMEOUT_MS })

@@ -4,7 +4,10 @@ import type { Graph } from './graph.ts'
 /** Below this a graph is not worth replacing. */
 const MIN_DEAD = 1_000
 
-/** A graph, and which label each of its vectors belongs to. Vectors that were removed or replaced stay in it, and belong to none. */
+/**
+ * A graph, and which label each of its vectors belongs to. Vectors that were removed or replaced
+ * stay in it, and belong to none.
+ */
 export class Generation {
   readonly graph: Graph
   readonly #keys = new LabelMap<number>()
@@ -66,7 +69,10 @@ export class Generation {
     this.#labels.delete(key)
   }
 
-  /** Labels of vectors that are near: `count`, or fewer where many are dead, or the engine misses some. */
+  /**
+   * Labels of vectors that are near: `count`, or fewer where many are dead, or the engine misses
+   * some.
+   */
   nearest(vector: Float32Array, count: number): number[] {
     if (this.size === 0) return []
     const { entries } = this.graph

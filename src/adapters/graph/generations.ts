@@ -1,12 +1,16 @@
 import { Generation } from './generation.ts'
 import type { GraphEngine } from './graph.ts'
 
-/** How many vectors are copied to a new graph with each change. With two, that ends long before the new one is worn too. */
+/**
+ * How many vectors are copied to a new graph with each change. With two, that ends long before the
+ * new one is worn too.
+ */
 const COPIES_PER_CHANGE = 2
 
 /**
- * One graph, or two: when it is worn, a new one is filled bit by bit, so that no call has to wait for all of it, and then takes its place. Until then the
- * old one goes on finding what it holds; a label may be in both, with the same vector.
+ * One graph, or two: when it is worn, a new one is filled bit by bit, so that no call has to wait
+ * for all of it, and then takes its place. Until then the old one goes on finding what it holds; a
+ * label may be in both, with the same vector.
  */
 export class Generations {
   readonly #engine: GraphEngine

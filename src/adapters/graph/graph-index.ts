@@ -1,23 +1,37 @@
 import { assert } from '../../errors.ts'
 import { squaredNorm } from '../../index/flat/distance.ts'
 import { FlatIndex } from '../../index/flat/flat-index.ts'
-import type { FrozenIndex, LongWork, Metric, Neighbour, SnapshotReader, VectorIndex } from '../../index/vector-index.ts'
+import type {
+  FrozenIndex,
+  LongWork,
+  Metric,
+  Neighbour,
+  SnapshotReader,
+  VectorIndex,
+} from '../../index/vector-index.ts'
 import { Generations } from './generations.ts'
 import type { GraphEngine } from './graph.ts'
 import { CapturedGraphs, loadGraphs } from './graph-snapshot.ts'
 
-/** A graph is asked for this many times `k`, and at least for `MIN_CANDIDATES`: the exact distances choose among them. */
+/**
+ * A graph is asked for this many times `k`, and at least for `MIN_CANDIDATES`: the exact distances
+ * choose among them.
+ */
 const CANDIDATES_PER_HIT = 2
 const MIN_CANDIDATES = 32
 /** How many more are asked for where too few were left, of a filter or of dead vectors. */
 const CANDIDATES_GROWTH = 4
-/** No more than this share of all vectors, nor, when asking again, than this number: to compare all costs no more then, and misses nothing. */
+/**
+ * No more than this share of all vectors, nor, when asking again, than this number: to compare all
+ * costs no more then, and misses nothing.
+ */
 const CANDIDATES_SHARE = 1 / 8
 const MAX_CANDIDATES = 8_192
 
 /**
- * An approximate index: exact vectors in memory, and a graph that finds candidates among them. What is returned, `get`, distances, order and filters are the
- * exact index's; an engine decides only which vectors are looked at.
+ * An approximate index: exact vectors in memory, and a graph that finds candidates among them. What
+ * is returned, `get`, distances, order and filters are the exact index's; an engine decides only
+ * which vectors are looked at.
  */
 export class GraphIndex implements VectorIndex {
   readonly dimensions: number
@@ -26,7 +40,10 @@ export class GraphIndex implements VectorIndex {
   readonly #engine: GraphEngine
   #exact: FlatIndex
   #graphs: Generations
-  /** Labels in no graph, because the engine could not compute with their vectors. They are always candidates. */
+  /**
+   * Labels in no graph, because the engine could not compute with their vectors. They are always
+   * candidates.
+   */
   #aside = new Set<number>()
   /** For each frozen state that is not yet saved, the labels that were set since. */
   readonly #changed = new Set<Set<number>>()
@@ -142,7 +159,10 @@ export class GraphIndex implements VectorIndex {
     return undefined
   }
 
-  /** What the engine is given for a vector: for `cosine` one of length 1. Undefined where its arithmetic would not do. */
+  /**
+   * What the engine is given for a vector: for `cosine` one of length 1. Undefined where its
+   * arithmetic would not do.
+   */
   #scaled(vector: Float32Array): Float32Array | undefined {
     const norm = Math.sqrt(squaredNorm(vector))
     // In double precision nothing finite is too long.
@@ -158,8 +178,11 @@ export class GraphIndex implements VectorIndex {
 
 /** Nothing is lost by it but time, which whoever waits for the opening should know of. */
 function warnOfRebuilding(kind: string, count: number, why: string): void {
-  process.emitWarning(`The graph in the snapshot is not used: ${why}. ${kind} builds it again from ${count} vectors.`, {
-    type: 'WalvWarning',
-    code: 'WALV_GRAPH_REBUILT',
-  })
+  process.emitWarning(
+    `The graph in the snapshot is not used: ${why}. ${kind} builds it again from ${count} vectors.`,
+    {
+      type: 'WalvWarning',
+      code: 'WALV_GRAPH_REBUILT',
+    },
+  )
 }

@@ -7,12 +7,15 @@ import type { GraphEngine } from './graph.ts'
 import { Scratch } from './scratch.ts'
 
 /**
- * The graphs of a snapshot, beside the exact vectors. They save the work of building them again and are of any moment between the freeze and the save: what
- * changed meanwhile is left out here, and made good from the vectors on loading.
+ * The graphs of a snapshot, beside the exact vectors. They save the work of building them again and
+ * are of any moment between the freeze and the save: what changed meanwhile is left out here, and
+ * made good from the vectors on loading.
  *
- *     graph.json      the header: what wrote it, and of each graph: bytes, entries, nextKey, and the count of pairs in the file of keys
+ *     graph.json      the header: what wrote it, and of each graph: bytes, entries, nextKey, and
+ *                     the count of pairs in the file of keys
  *     graph-0.native  the engine's own file; graph-1.native where one is replacing another
- *     graph-0.keys    float64, little-endian: label and key of each vector that is in the graph as it is in the snapshot
+ *     graph-0.keys    float64, little-endian: label and key of each vector that is in the graph
+ *                     as it is in the snapshot
  */
 const HEADER_FILE = 'graph.json'
 const graphFile = (place: number): string => `graph-${place}.native`
@@ -39,10 +42,14 @@ interface GraphHeader {
 /** Graphs as they were at one moment, to be written while they go on changing. */
 export class CapturedGraphs {
   readonly #engine: GraphEngine
-  readonly #graphs: { readonly header: GraphHeader; readonly file: Scratch; readonly pairs: Float64Array }[] = []
+  readonly #graphs: { readonly header: GraphHeader; readonly file: Scratch; readonly pairs: Float64Array }[] =
+    []
   readonly #files: Scratch[] = []
 
-  /** Has the engine write them, which blocks. `changed` are labels that may not have the vector that is in the snapshot. */
+  /**
+   * Has the engine write them, which blocks. `changed` are labels that may not have the vector that
+   * is in the snapshot.
+   */
   constructor(engine: GraphEngine, generations: readonly Generation[], changed: ReadonlySet<number>) {
     this.#engine = engine
     try {
@@ -67,7 +74,12 @@ export class CapturedGraphs {
 
   async save(files: SnapshotWriter): Promise<void> {
     const { kind, description } = this.#engine
-    const header: Header = { version: VERSION, kind, description, graphs: this.#graphs.map((graph) => graph.header) }
+    const header: Header = {
+      version: VERSION,
+      kind,
+      description,
+      graphs: this.#graphs.map((graph) => graph.header),
+    }
     await files.write(HEADER_FILE, [Buffer.from(`${JSON.stringify(header)}\n`)])
     for (const [place, { file, pairs }] of this.#graphs.entries()) {
       await files.write(graphFile(place), file.pieces())
@@ -93,8 +105,9 @@ function pairsOf(generation: Generation, changed: ReadonlySet<number>): Float64A
 }
 
 /**
- * Reads what `CapturedGraphs` wrote. A graph of another description, or that the engine does not take, is not used: the answer is `unused`, the reason, and no graphs.
- * `isKnown` tells of which labels there are vectors.
+ * Reads what `CapturedGraphs` wrote. A graph of another description, or that the engine does not
+ * take, is not used: the answer is `unused`, the reason, and no graphs. `isKnown` tells of which
+ * labels there are vectors.
  * @throws WALV_INDEX_MISMATCH if a file is not whole
  */
 export async function loadGraphs(
@@ -110,7 +123,8 @@ export async function loadGraphs(
     const pairs = await readPairs(files, place, graph.pairs)
     const file = await readGraph(files, place, graph.bytes)
     try {
-      if (theirs !== own) return { generations: [], unused: `it was made with ${cut(theirs, 100)}, and this is ${own}` }
+      if (theirs !== own)
+        return { generations: [], unused: `it was made with ${cut(theirs, 100)}, and this is ${own}` }
       generations.push(openGraph(engine, file, graph, pairs, isKnown))
     } catch (error) {
       return { generations: [], unused: (error as Error).message }
@@ -130,7 +144,8 @@ function openGraph(
 ): Generation {
   const graph = engine.make()
   graph.load?.(file.path)
-  if (graph.entries !== header.entries) throw new Error(`it holds ${graph.entries} vectors, not ${header.entries}`)
+  if (graph.entries !== header.entries)
+    throw new Error(`it holds ${graph.entries} vectors, not ${header.entries}`)
   const generation = new Generation(graph, header.nextKey)
   for (let at = 0; at < pairs.length; at += 2) {
     const label = pairs[at]!
@@ -166,20 +181,25 @@ async function readGraph(files: SnapshotReader, place: number, bytes: number): P
     return file
   } catch (error) {
     file?.close()
-    throw error instanceof WalError ? error : scratchFailed(`${name} of the snapshot could not be copied`, error)
+    throw error instanceof WalError
+      ? error
+      : scratchFailed(`${name} of the snapshot could not be copied`, error)
   }
 }
 
 const scratchFailed = (what: string, cause: unknown): WalError => {
   const remedy = 'Make room there, or set TMPDIR to a folder that has it'
-  return new WalError('WALV_IO', `${what} to a temporary file: ${(cause as Error).message}. ${remedy}.`, { cause })
+  return new WalError('WALV_IO', `${what} to a temporary file: ${(cause as Error).message}. ${remedy}.`, {
+    cause,
+  })
 }
 
 function* encodePairs(pairs: Float64Array): Generator<Uint8Array, void, void> {
   for (let from = 0; from < pairs.length; from += 2 * PAIRS_PER_PIECE) {
     const numbers = pairs.subarray(from, from + 2 * PAIRS_PER_PIECE)
     const view = new DataView(new ArrayBuffer(numbers.length * Float64Array.BYTES_PER_ELEMENT))
-    for (const [at, number] of numbers.entries()) view.setFloat64(at * Float64Array.BYTES_PER_ELEMENT, number, true)
+    for (const [at, number] of numbers.entries())
+      view.setFloat64(at * Float64Array.BYTES_PER_ELEMENT, number, true)
     yield new Uint8Array(view.buffer)
   }
 }
@@ -191,7 +211,9 @@ async function readPairs(files: SnapshotReader, place: number, count: number): P
   if (bytes.length !== count * PAIR_BYTES) {
     throw mismatch(keysFile(place), `it has ${bytes.length} bytes instead of ${count * PAIR_BYTES}`)
   }
-  return Float64Array.from({ length: 2 * count }, (_, at) => bytes.readDoubleLE(at * Float64Array.BYTES_PER_ELEMENT))
+  return Float64Array.from({ length: 2 * count }, (_, at) =>
+    bytes.readDoubleLE(at * Float64Array.BYTES_PER_ELEMENT),
+  )
 }
 
 const mismatch = (file: string, why: string, cause?: unknown): WalError =>

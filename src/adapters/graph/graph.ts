@@ -1,8 +1,10 @@
 /**
- * What an adapter needs of an engine: approximate nearest neighbours among vectors that are known by keys. Keys are whole numbers that rise from 0; none
- * comes again, and nothing is ever removed or changed, so that what engines do then does not matter.
+ * What an adapter needs of an engine: approximate nearest neighbours among vectors that are known
+ * by keys. Keys are whole numbers that rise from 0; none comes again, and nothing is ever removed
+ * or changed, so that what engines do then does not matter.
  *
- * It finds; it does not decide. Which vectors there are, what they are exactly and how far, is walv's, and a graph can be built again from that at any time.
+ * It finds; it does not decide. Which vectors there are, what they are exactly and how far, is
+ * walv's, and a graph can be built again from that at any time.
  */
 export interface Graph {
   /** How many vectors were added. */
@@ -11,9 +13,15 @@ export interface Graph {
   add(key: number, vector: Float32Array): void
   /** Keys of vectors that are near: at most `count`, which is from 1 to `entries`, in any order. */
   nearest(vector: Float32Array, count: number): number[]
-  /** Writes it to a file that is there. Blocks. Without it, the graph is built again at each opening. */
+  /**
+   * Writes it to a file that is there. Blocks. Without it, the graph is built again at each
+   * opening.
+   */
   save?(path: string): void
-  /** Fills an empty graph from a file. Throws, and is not used any more, where that does not have the dimensions of this one. */
+  /**
+   * Fills an empty graph from a file. Throws, and is not used any more, where that does not have
+   * the dimensions of this one.
+   */
   load?(path: string): void
 }
 
@@ -21,7 +29,10 @@ export interface Graph {
 export interface GraphEngine {
   /** Names the adapter in snapshots. */
   readonly kind: string
-  /** What a saved graph depends on: it is loaded only where this is the same, and built again elsewhere. */
+  /**
+   * What a saved graph depends on: it is loaded only where this is the same, and built again
+   * elsewhere.
+   */
   readonly description: Readonly<Record<string, string | number>>
   /** Longer vectors, whose squares its arithmetic cannot hold, are not given to it. */
   readonly maxNorm: number

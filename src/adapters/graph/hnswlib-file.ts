@@ -1,6 +1,9 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 
-/** Where the numbers stand, of 8 bytes each, that the elements begin behind, and how long all of this is. */
+/**
+ * Where the numbers stand, of 8 bytes each, that the elements begin behind, and how long all of
+ * this is.
+ */
 const COUNT_AT = 16
 const ELEMENT_BYTES_AT = 24
 const LABEL_OFFSET_AT = 32
@@ -11,11 +14,16 @@ const HEADER_BYTES = 96
 export function dimensionsIn(path: string): number {
   return reading(path, (descriptor) => {
     const header = readAt(descriptor, 0, HEADER_BYTES)
-    return (numberAt(header, LABEL_OFFSET_AT) - numberAt(header, DATA_OFFSET_AT)) / Float32Array.BYTES_PER_ELEMENT
+    return (
+      (numberAt(header, LABEL_OFFSET_AT) - numberAt(header, DATA_OFFSET_AT)) / Float32Array.BYTES_PER_ELEMENT
+    )
   })
 }
 
-/** Whether what follows the elements, the links of each, its length before it, ends where the file does. What could not be written is missing there. */
+/**
+ * Whether what follows the elements, the links of each, its length before it, ends where the file
+ * does. What could not be written is missing there.
+ */
 export function isWhole(path: string): boolean {
   return reading(path, (descriptor) => {
     const header = readAt(descriptor, 0, HEADER_BYTES)

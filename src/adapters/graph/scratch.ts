@@ -5,8 +5,9 @@ import { join } from 'node:path'
 const PIECE_BYTES = 1024 * 1024
 
 /**
- * A file by path, for an engine that reads and writes by path alone: what is durable goes through walv. It is in the system's folder for temporary files
- * (`TMPDIR`), for this user only. Where the system allows it, it has no name, so that a process that is killed leaves nothing behind.
+ * A file by path, for an engine that reads and writes by path alone: what is durable goes through
+ * walv. It is in the system's folder for temporary files (`TMPDIR`), for this user only. Where the
+ * system allows it, it has no name, so that a process that is killed leaves nothing behind.
  *
  * Synchronous, as the engines are. A piece is small, so other work is not kept waiting.
  */

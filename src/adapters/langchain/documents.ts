@@ -24,7 +24,8 @@ export interface Prepared {
 
 /**
  * Documents as they are stored, each with its id.
- * @throws WALV_INVALID_OPTION, WALV_DUPLICATE_ID, WALV_INVALID_ID, WALV_INVALID_METADATA, WALV_LIMIT
+ * @throws WALV_INVALID_OPTION, WALV_DUPLICATE_ID, WALV_INVALID_ID, WALV_INVALID_METADATA,
+ * WALV_LIMIT
  */
 export function prepare(
   documents: readonly DocumentInterface[],
@@ -45,10 +46,20 @@ export function prepare(
   })
 }
 
-function checkedDocument(document: DocumentInterface, id: string, i: number, policy: MetadataPolicy): StoredDocument {
+function checkedDocument(
+  document: DocumentInterface,
+  id: string,
+  i: number,
+  policy: MetadataPolicy,
+): StoredDocument {
   checkedIdBytes(id)
   const { pageContent, metadata = {} } = policy === 'sanitize' ? sanitized(document) : document
-  if (typeof pageContent !== 'string' || typeof metadata !== 'object' || metadata === null || Array.isArray(metadata)) {
+  if (
+    typeof pageContent !== 'string' ||
+    typeof metadata !== 'object' ||
+    metadata === null ||
+    Array.isArray(metadata)
+  ) {
     const what = `${nameOf(document, i)} needs a string as pageContent, and an object as metadata. Nothing was added.`
     throw new WalError('WALV_INVALID_METADATA', what, { id })
   }
@@ -82,10 +93,14 @@ function nameOf({ metadata }: DocumentInterface, i: number): string {
 
 /**
  * What JSON makes of a document: dates are texts, instances of classes their members, functions and
- * `undefined` are left out, NaN and infinities are null. Beyond that, a bigint is its digits, and half
- * a surrogate pair U+FFFD. What JSON makes nothing of, such as a cycle, stays as it is, and is refused.
+ * `undefined` are left out, NaN and infinities are null. Beyond that, a bigint is its digits, and
+ * half a surrogate pair U+FFFD. What JSON makes nothing of, such as a cycle, stays as it is, and is
+ * refused.
  */
-function sanitized({ pageContent, metadata }: DocumentInterface): Pick<DocumentInterface, 'pageContent' | 'metadata'> {
+function sanitized({
+  pageContent,
+  metadata,
+}: DocumentInterface): Pick<DocumentInterface, 'pageContent' | 'metadata'> {
   try {
     return JSON.parse(JSON.stringify({ pageContent, metadata }, plain))
   } catch {

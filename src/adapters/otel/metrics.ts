@@ -1,4 +1,11 @@
-import type { Attributes, BatchObservableResult, Counter, Histogram, Meter, Observable } from '@opentelemetry/api'
+import type {
+  Attributes,
+  BatchObservableResult,
+  Counter,
+  Histogram,
+  Meter,
+  Observable,
+} from '@opentelemetry/api'
 import { monotonicMs } from '../../clock.ts'
 import {
   checkpointTracing,
@@ -18,7 +25,9 @@ import type { WalError } from '../../errors.ts'
 import { type Observed, openLogs } from './open-logs.ts'
 import type { Subscriptions } from './subscriptions.ts'
 
-const SYNC_SECONDS = [1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
+const SYNC_SECONDS = [
+  1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
+]
 const WORK_SECONDS = [0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 900]
 const GROUP_RECORDS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 4096]
 
@@ -62,7 +71,10 @@ function recordAppends(meter: Meter, subscriptions: Subscriptions): void {
   subscriptions.on(syncChannel, (message) => syncDuration.record(message.durationMs / 1000, ofLog(message)))
 }
 
-/** A counter that is not there before its first event hides that event from who looks at its increase. */
+/**
+ * A counter that is not there before its first event hides that event from who looks at its
+ * increase.
+ */
 function zeroWhenOpened(subscriptions: Subscriptions, ...counters: readonly Counter[]): void {
   subscriptions.on(openTracing.asyncEnd, (message) => {
     if (message.result === undefined || message.readOnly) return
@@ -88,7 +100,8 @@ function recordUpkeep(meter: Meter, subscriptions: Subscriptions): void {
 function recordTrouble(meter: Meter, subscriptions: Subscriptions): void {
   const slowSyncs = meter.createCounter('walv.syncs.slow', {
     unit: '{sync}',
-    description: 'Syncs that took slowSyncMs or longer. Look at the disk, and for what blocks the event loop.',
+    description:
+      'Syncs that took slowSyncMs or longer. Look at the disk, and for what blocks the event loop.',
   })
   const damage = meter.createCounter('walv.damage', {
     unit: '{place}',
@@ -97,7 +110,8 @@ function recordTrouble(meter: Meter, subscriptions: Subscriptions): void {
   })
   const poisonings = meter.createCounter('walv.poisonings', {
     unit: '{event}',
-    description: 'How often a failed write or sync has stopped a log. Look at the disk, then close and open it again.',
+    description:
+      'How often a failed write or sync has stopped a log. Look at the disk, then close and open it again.',
   })
   zeroWhenOpened(subscriptions, slowSyncs, poisonings)
   subscriptions.on(openTracing.start, (message) =>
@@ -148,7 +162,8 @@ function recordDuration<Message extends LogMessage & { error?: unknown }>(
 }
 
 /** The code of an error of ours, the name of another. */
-export const errorType = (error: unknown): string => (error as WalError).code ?? (error as Error).name ?? 'unknown'
+export const errorType = (error: unknown): string =>
+  (error as WalError).code ?? (error as Error).name ?? 'unknown'
 
 function observeFigures(meter: Meter, subscriptions: Subscriptions): void {
   const size = meter.createObservableGauge('walv.log.size', {
@@ -169,7 +184,8 @@ function observeFigures(meter: Meter, subscriptions: Subscriptions): void {
   })
   const poisoned = meter.createObservableGauge('walv.poisoned', {
     unit: '1',
-    description: '1 while the log takes no more appends because a write or sync failed. Close it and open it again.',
+    description:
+      '1 while the log takes no more appends because a write or sync failed. Close it and open it again.',
   })
   const vectors = meter.createObservableGauge('walv.index.vectors', {
     unit: '{vector}',

@@ -1,4 +1,10 @@
-import { closeChannel, indexOpenTracing, type LogMessage, type OpenMessage, openTracing } from '../../diagnostics.ts'
+import {
+  closeChannel,
+  indexOpenTracing,
+  type LogMessage,
+  type OpenMessage,
+  openTracing,
+} from '../../diagnostics.ts'
 import type { DurableIndexStats } from '../../index/durable/durable-index.ts'
 import type { WalStats } from '../../log/wal.ts'
 import type { Subscriptions } from './subscriptions.ts'

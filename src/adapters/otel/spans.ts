@@ -20,13 +20,23 @@ import type { Wal } from '../../log/wal.ts'
 import { errorType } from './metrics.ts'
 import type { Subscriptions } from './subscriptions.ts'
 
-/** Makes a span of every opening and every checkpoint, as a child of what is active where it is called. */
+/**
+ * Makes a span of every opening and every checkpoint, as a child of what is active where it is
+ * called.
+ */
 export function traceSpans(tracer: Tracer, subscriptions: Subscriptions): void {
-  // The context of OpenTelemetry's own cannot be entered from a channel; so the spans of one opening find each other in this.
+  // The context of OpenTelemetry's own cannot be entered from a channel; so the spans of one
+  // opening find each other in this.
   const within = new AsyncLocalStorage<Context>()
   const trail = { tracer, within, subscriptions }
   traceWork(trail, openTracing, 'walv.open', ({ readOnly }) => ({ 'walv.read_only': readOnly }), openedLog)
-  traceWork(trail, indexOpenTracing, 'walv.index.open', ({ readOnly }) => ({ 'walv.read_only': readOnly }), openedIndex)
+  traceWork(
+    trail,
+    indexOpenTracing,
+    'walv.index.open',
+    ({ readOnly }) => ({ 'walv.read_only': readOnly }),
+    openedIndex,
+  )
   traceWork(
     trail,
     checkpointTracing,

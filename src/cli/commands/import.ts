@@ -1,5 +1,12 @@
 import { monotonicMs } from '../../clock.ts'
-import { DurableIndex, type FlatOptions, type InsertManyItem, MAX_ID_BYTES, type Metric, WalError } from '../../mod.ts'
+import {
+  DurableIndex,
+  type FlatOptions,
+  type InsertManyItem,
+  MAX_ID_BYTES,
+  type Metric,
+  WalError,
+} from '../../mod.ts'
 import type { OptionValues } from '../args.ts'
 import { type Command, command, type ExitCode, printJson, printLine } from '../command.ts'
 import { ENGINES, type Engine, makeIndex } from '../engines.ts'
@@ -57,31 +64,37 @@ const spec = defineCommand({
 
 type Options = OptionValues<(typeof spec)['options']>
 
-export const importVectors: Command = command(spec, async (options, { file, directory }): Promise<ExitCode> => {
-  const started = monotonicMs()
-  using temporary = new TemporaryFolder()
-  const source = await openSource(options, file, temporary)
-  const checked = await check(source, options.prefix)
-  const shape = await optionsFor(directory, file, source, options.metric as Metric | undefined)
-  const engine = await engineOf(directory, options.index as Engine | undefined)
-  await using index = await DurableIndex.open({ directory, index: makeIndex(engine, shape), ...UNWARNED })
-  needAlike(index, checked.areDocuments, file, directory)
-  const before = index.size
-  const rows = await insertAll(index, source, options.prefix)
-  await index.checkpoint()
-  const durationMs = Math.round(monotonicMs() - started)
-  const added = index.size - before
-  const { duplicates } = checked
-  const figures = { rows, dimensions: source.dimensions, added, duplicates, size: index.size, durationMs }
-  if (options.json) await printJson({ imported: figures })
-  else await printLine(sentences(figures, directory))
-  return 0
-})
+export const importVectors: Command = command(
+  spec,
+  async (options, { file, directory }): Promise<ExitCode> => {
+    const started = monotonicMs()
+    using temporary = new TemporaryFolder()
+    const source = await openSource(options, file, temporary)
+    const checked = await check(source, options.prefix)
+    const shape = await optionsFor(directory, file, source, options.metric as Metric | undefined)
+    const engine = await engineOf(directory, options.index as Engine | undefined)
+    await using index = await DurableIndex.open({ directory, index: makeIndex(engine, shape), ...UNWARNED })
+    needAlike(index, checked.areDocuments, file, directory)
+    const before = index.size
+    const rows = await insertAll(index, source, options.prefix)
+    await index.checkpoint()
+    const durationMs = Math.round(monotonicMs() - started)
+    const added = index.size - before
+    const { duplicates } = checked
+    const figures = { rows, dimensions: source.dimensions, added, duplicates, size: index.size, durationMs }
+    if (options.json) await printJson({ imported: figures })
+    else await printLine(sentences(figures, directory))
+    return 0
+  },
+)
 
 async function openSource(options: Options, file: string, temporary: TemporaryFolder): Promise<VectorFile> {
   const { from, format, 'id-field': idField, 'text-field': textField } = options
   if (from !== undefined && (format !== undefined || idField !== undefined))
-    throw new WalError('WALV_USAGE', '--from knows the format and the ids: leave out --format and --id-field.')
+    throw new WalError(
+      'WALV_USAGE',
+      '--from knows the format and the ids: leave out --format and --id-field.',
+    )
   const given = await (from === undefined
     ? openVectorFile(file, { format: format as FileFormat | undefined, idField, temporary })
     : openStore(from as StoreFormat, file))
@@ -114,7 +127,10 @@ interface Figures {
   readonly durationMs: number
 }
 
-function sentences({ rows, dimensions, added, duplicates, size, durationMs }: Figures, directory: string): string {
+function sentences(
+  { rows, dimensions, added, duplicates, size, durationMs }: Figures,
+  directory: string,
+): string {
   const lines = [
     `${formatQuantity(rows, 'vector')} of ${formatQuantity(dimensions, 'dimension')} imported in ${formatDuration(durationMs)}: ` +
       `${formatQuantity(added, 'id is', 'ids are')} new, ${formatQuantity(size, 'is', 'are')} in ${directory} now.`,
@@ -127,7 +143,8 @@ function sentences({ rows, dimensions, added, duplicates, size, durationMs }: Fi
 }
 
 /**
- * Of the index that is there already, as far as it says; found out before anything is opened for writing.
+ * Of the index that is there already, as far as it says; found out before anything is opened for
+ * writing.
  * @throws WALV_INDEX_MISMATCH
  */
 async function optionsFor(
@@ -155,10 +172,16 @@ async function optionsFor(
       { file: directory },
     )
   }
-  return { dimensions, metric: metricFor(directory, kind, asked ?? (kind?.metric ? undefined : source.metric)) }
+  return {
+    dimensions,
+    metric: metricFor(directory, kind, asked ?? (kind?.metric ? undefined : source.metric)),
+  }
 }
 
-/** A file that turns out to be wrong in the middle must not leave its first half. Tells whether all of it is documents, and how many ids come again. */
+/**
+ * A file that turns out to be wrong in the middle must not leave its first half. Tells whether all
+ * of it is documents, and how many ids come again.
+ */
 async function check(
   source: { read(): AsyncIterable<VectorRow> },
   prefix: string,
@@ -171,7 +194,10 @@ async function check(
     const id = prefix + each
     if (id === '') throw new WalError('WALV_INVALID_ID', `The id of ${where} is empty. Nothing was written.`)
     if (Buffer.byteLength(id) > MAX_ID_BYTES)
-      throw new WalError('WALV_LIMIT', `The id of ${where} has more than ${MAX_ID_BYTES} bytes. Nothing was written.`)
+      throw new WalError(
+        'WALV_LIMIT',
+        `The id of ${where} has more than ${MAX_ID_BYTES} bytes. Nothing was written.`,
+      )
     const wrong = vector.findIndex((value) => !Number.isFinite(value))
     if (wrong >= 0)
       throw new WalError(

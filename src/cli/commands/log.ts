@@ -26,8 +26,19 @@ const spec = defineCommand({
     to: { type: 'integer', placeholder: 'SEQ', description: 'the last record' },
     since: { type: 'string', placeholder: 'TIME', description: '2026-11-30T10:45:00Z, or 15m, 2h, 7d ago' },
     id: { type: 'string', placeholder: 'ID', description: 'only records that change it' },
-    type: { type: 'string', placeholder: 'TYPE', description: 'insert, update, delete, batch, checkpoint, …' },
-    tail: { type: 'integer', short: 'n', placeholder: 'N', min: 1, max: 100_000, description: 'only the last N' },
+    type: {
+      type: 'string',
+      placeholder: 'TYPE',
+      description: 'insert, update, delete, batch, checkpoint, …',
+    },
+    tail: {
+      type: 'integer',
+      short: 'n',
+      placeholder: 'N',
+      min: 1,
+      max: 100_000,
+      description: 'only the last N',
+    },
   },
 })
 
@@ -51,7 +62,8 @@ export const log: Command = command(spec, async (options, { directory }): Promis
     if (line.record && !json && isFirst) await explainBeginning(directory, line.record)
     isFirst &&= line.record === undefined
     if (line.record && !isSelected(line.record, selection)) continue
-    for (const text of last.push(json ? line.json() : line.text(), line.record !== undefined)) await printLine(text)
+    for (const text of last.push(json ? line.json() : line.text(), line.record !== undefined))
+      await printLine(text)
   }
   for (const text of last.rest()) await printLine(text)
   return exitCode
@@ -109,7 +121,10 @@ class LastLines {
   }
 }
 
-/** A log that begins later than at 0 without damage is one whose beginning a snapshot made superfluous. */
+/**
+ * A log that begins later than at 0 without damage is one whose beginning a snapshot made
+ * superfluous.
+ */
 async function explainBeginning(directory: string, { seq }: Selectable): Promise<void> {
   if (typeof seq === 'bigint' || seq === 0) return
   const { lastCheckpoint } = await openToLook(directory)
@@ -147,7 +162,9 @@ async function* committedV2(directory: string): AsyncGenerator<Line, void, void>
 }
 
 async function* linesV1(directory: string, committed: boolean): AsyncGenerator<Line, void, void> {
-  const items = committed ? recoverV1(nodeDisk, directory, { policy: 'salvage' }) : readV1Directory(nodeDisk, directory)
+  const items = committed
+    ? recoverV1(nodeDisk, directory, { policy: 'salvage' })
+    : readV1Directory(nodeDisk, directory)
   for await (const { record, damage } of items) yield damage ? damageLine(damage) : v1RecordLine(record)
 }
 

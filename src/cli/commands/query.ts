@@ -21,7 +21,15 @@ const spec = defineCommand({
       placeholder: 'JSON',
       description: 'what metadata must be like, as {"lang":"en"}',
     },
-    k: { type: 'integer', short: 'k', placeholder: 'N', min: 1, max: 100_000, default: 10, description: 'how many' },
+    k: {
+      type: 'integer',
+      short: 'k',
+      placeholder: 'N',
+      min: 1,
+      max: 100_000,
+      default: 10,
+      description: 'how many',
+    },
     metric: {
       type: 'choice',
       choices: ['cosine', 'l2', 'ip'],
@@ -38,12 +46,16 @@ export const query: Command = command(
       throw new WalError('WALV_USAGE', 'Give either an ID or --vector. See `walv query --help`.')
     const options = { k, ...(filter !== undefined && { filter: parseFilter(filter) }) }
     const kind = await indexKind(directory)
-    if (kind === undefined) throw new WalError('WALV_NOT_FOUND', `There is no vector in ${directory}. Check the path.`)
+    if (kind === undefined)
+      throw new WalError('WALV_NOT_FOUND', `There is no vector in ${directory}. Check the path.`)
     const index = await DurableIndex.open({
       directory,
       readOnly: true,
       // All vectors are compared, whatever engine they are searched with elsewhere.
-      index: flat({ dimensions: kind.dimensions, metric: metricFor(directory, kind, metric as Metric | undefined) }),
+      index: flat({
+        dimensions: kind.dimensions,
+        metric: metricFor(directory, kind, metric as Metric | undefined),
+      }),
     })
     const stored = id === undefined ? undefined : index.get(id)
     if (id !== undefined && stored === undefined) {
@@ -74,7 +86,10 @@ function parseVector(text: string): number[] {
 function parseFilter(text: string): Filter {
   const value = parseJson(text)
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Filter
-  throw new WalError('WALV_USAGE', `--filter must be a JSON object, such as '{"lang":"en","year":{"$gte":2020}}'.`)
+  throw new WalError(
+    'WALV_USAGE',
+    `--filter must be a JSON object, such as '{"lang":"en","year":{"$gte":2020}}'.`,
+  )
 }
 
 function parseJson(text: string): unknown {

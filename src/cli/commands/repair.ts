@@ -1,7 +1,15 @@
 import { type Diagnosis, diagnose, type RecoveryReport, repair as repairLog, WalError } from '../../mod.ts'
 import { canAsk, confirm } from '../ask.ts'
 import { type Command, command, type ExitCode, printLine } from '../command.ts'
-import { findingsToText, idsToText, inside, listToText, paragraph, recordsToText, stepsToText } from '../diagnosis.ts'
+import {
+  findingsToText,
+  idsToText,
+  inside,
+  listToText,
+  paragraph,
+  recordsToText,
+  stepsToText,
+} from '../diagnosis.ts'
 import { repairToJson } from '../json.ts'
 import { findLostIds } from '../lost-ids.ts'
 import { UNWARNED } from '../opening.ts'
@@ -61,7 +69,9 @@ async function leaveAlone(diagnosis: Diagnosis, json: boolean): Promise<ExitCode
 
 function needSomebodyToAsk(json: boolean): void {
   if (!json && canAsk()) return
-  const why = json ? 'With --json nobody is asked.' : 'A repair asks first, and here is no terminal to ask on.'
+  const why = json
+    ? 'With --json nobody is asked.'
+    : 'A repair asks first, and here is no terminal to ask on.'
   throw new WalError(
     'WALV_USAGE',
     `${why} Nothing was changed. See what it would do with \`walv doctor\`, then add --yes.`,
@@ -69,7 +79,8 @@ function needSomebodyToAsk(json: boolean): void {
 }
 
 /**
- * Opening repairs, under the lock. Every checkpoint is kept: how many its owner keeps is not known here.
+ * Opening repairs, under the lock. Every checkpoint is kept: how many its owner keeps is not known
+ * here.
  * @throws WALV_LOCKED
  */
 async function writeClean(directory: string): Promise<RecoveryReport> {
@@ -87,7 +98,9 @@ function planToText({ remedy, losses }: Diagnosis): string {
   }
   if (segments.length > 0) {
     const them = segments.length === 1 ? 'it' : 'them'
-    sentences.push(`copies ${listToText(segments)} to quarantine/ and writes ${them} anew with all that verifies.`)
+    sentences.push(
+      `copies ${listToText(segments)} to quarantine/ and writes ${them} anew with all that verifies.`,
+    )
   }
   if (snapshots.length > 0) sentences.push(`moves ${listToText(snapshots)} to quarantine/.`)
   if (losses.length > 0) sentences.push('gives up what is lost, and notes that in the log.')
@@ -98,11 +111,13 @@ function outcomeToText(before: Diagnosis, after: Diagnosis, { damage, quarantine
   const lost = damage.filter(({ acknowledged }) => acknowledged === true)
   const ids = [...new Set(lost.flatMap((each) => each.ids))]
   const sentences = [after.refusal ? 'Repaired, but it is still refused.' : 'Repaired.']
-  if (before.remedy.snapshot !== undefined) sentences.push(`The log begins anew from ${before.remedy.snapshot}.`)
+  if (before.remedy.snapshot !== undefined)
+    sentences.push(`The log begins anew from ${before.remedy.snapshot}.`)
   else if (lost.length > 0) sentences.push(`Given up: ${recordsToText(lost.flatMap(({ seqs }) => seqs))}.`)
   if (ids.length > 0)
     sentences.push(`${ids.length === 1 ? 'The id' : 'The ids'} that could be read: ${idsToText(ids)}.`)
-  if (quarantined.length > 0) sentences.push(`What was damaged is kept: ${listToText(inside(before, quarantined))}.`)
+  if (quarantined.length > 0)
+    sentences.push(`What was damaged is kept: ${listToText(inside(before, quarantined))}.`)
   const steps = [...after.remedy.steps, 'Start your program as usual.', ...stepsAfter(before)]
   if (quarantined.length > 0) steps.push('When all is well, you may empty quarantine/.')
   return `${paragraph(sentences.join(' '))}\n\n${stepsToText(steps)}`

@@ -81,7 +81,10 @@ function rowsOf({ wal, kinds, ids, vectors, snapshots }: Figures): string[][] {
       `${transactions.committed} committed, ${transactions.aborted} aborted, ${transactions.inDoubt.length} in doubt`,
     ],
     ['segments', `${segments} (${formatBytes(bytes)} on disk, ${formatBytes(usedBytes)} of records)`],
-    ['checkpoints', checkpoint ? `${checkpoints}, the last through record ${checkpoint.sequenceNumber}` : 'none'],
+    [
+      'checkpoints',
+      checkpoint ? `${checkpoints}, the last through record ${checkpoint.sequenceNumber}` : 'none',
+    ],
     ['snapshots', snapshots.count === 0 ? 'none' : held],
     ...(checkpoint?.snapshot
       ? [['  the last says', escapeControls(cut(JSON.stringify(checkpoint.snapshot.info), 50))]]

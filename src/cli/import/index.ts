@@ -1,4 +1,7 @@
-/** What walv can import: files of vectors, told apart by the ends of their names, and stores of other libraries, which are named. */
+/**
+ * What walv can import: files of vectors, told apart by the ends of their names, and stores of
+ * other libraries, which are named.
+ */
 import { extname } from 'node:path'
 import { WalError } from '../../mod.ts'
 import { openCsv } from './csv.ts'
@@ -40,7 +43,10 @@ const stores: Readonly<Record<StoreFormat, (path: string) => Promise<VectorFile>
 
 export const STORE_FORMATS = Object.keys(stores) as readonly StoreFormat[]
 
-/** Opens what another library has saved. @throws WALV_INVALID_FILE, also while reading; WALV_PERMISSION, WALV_IO */
+/**
+ * Opens what another library has saved. @throws WALV_INVALID_FILE, also while reading;
+ * WALV_PERMISSION, WALV_IO
+ */
 export function openStore(format: StoreFormat, path: string): Promise<VectorFile> {
   return stores[format](path)
 }
@@ -54,13 +60,17 @@ export interface OpenOptions extends RowOptions {
 
 /**
  * Opens a file of vectors, or standard input as `-`; either may be packed with gzip.
- * @throws WalError `WALV_USAGE` for a name of another kind; `WALV_INVALID_FILE`, also while reading; `WALV_PERMISSION`, `WALV_IO`.
+ * @throws WalError `WALV_USAGE` for a name of another kind; `WALV_INVALID_FILE`, also while
+ * reading; `WALV_PERMISSION`, `WALV_IO`.
  */
 export async function openVectorFile(path: string, options: OpenOptions = {}): Promise<VectorFile> {
   const format = options.format ?? formatOf(path)
   const { idField, temporary = new TemporaryFolder() } = options
   if (idField !== undefined && !WITH_NAMES.includes(format))
-    throw new WalError('WALV_USAGE', `A file of the format ${format} has no names: --id-field cannot be given.`)
+    throw new WalError(
+      'WALV_USAGE',
+      `A file of the format ${format} has no names: --id-field cannot be given.`,
+    )
   const made: string[] = []
   const make = async (name: string, fill: (target: string) => Promise<void>): Promise<string> => {
     const target = temporary.file(name)

@@ -1,6 +1,6 @@
 /**
- * `.json`: an array, whose elements are read one by one however long it is, or one object in a shape of `shapes.ts`, which is read whole and
- * may be as large as one element.
+ * `.json`: an array, whose elements are read one by one however long it is, or one object in a
+ * shape of `shapes.ts`, which is read whole and may be as large as one element.
  */
 import { invalidFile, readChunks, sizeOf, type VectorFile } from './file.ts'
 import { type Placed, type RowOptions, rowsOf } from './row-parser.ts'
@@ -29,10 +29,14 @@ async function* valuesOf(file: string): AsyncGenerator<Placed, void, void> {
   splitter.end(offset)
 }
 
-const [SPACE, QUOTE, COMMA, OPEN_ARRAY, BACKSLASH, CLOSE_ARRAY, OPEN_OBJECT, CLOSE_OBJECT] = Buffer.from(' ",[\\]{}')
+const [SPACE, QUOTE, COMMA, OPEN_ARRAY, BACKSLASH, CLOSE_ARRAY, OPEN_OBJECT, CLOSE_OBJECT] =
+  Buffer.from(' ",[\\]{}')
 const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf]
 
-/** Cuts the elements of the outermost array out of a file, or the one object that the file is. What is within them, `JSON.parse` checks. */
+/**
+ * Cuts the elements of the outermost array out of a file, or the one object that the file is. What
+ * is within them, `JSON.parse` checks.
+ */
 class ElementSplitter {
   readonly #file: string
   /** Undefined until the first byte that is not white space. */
@@ -91,7 +95,8 @@ class ElementSplitter {
 
   #begins(byte: number, offset: number): boolean {
     if (byte <= SPACE! || (offset < 3 && byte === BYTE_ORDER_MARK[offset])) return false
-    if (byte !== OPEN_ARRAY && byte !== OPEN_OBJECT) throw this.#invalid(offset, 'it is neither an array nor an object')
+    if (byte !== OPEN_ARRAY && byte !== OPEN_OBJECT)
+      throw this.#invalid(offset, 'it is neither an array nor an object')
     this.#isArray = byte === OPEN_ARRAY
     this.#depth = 1
     this.#start = this.#isArray ? offset + 1 : offset
@@ -100,7 +105,8 @@ class ElementSplitter {
 
   #isBlank(last: Buffer): boolean {
     return (
-      this.#pieces.every((piece) => piece.toString('latin1').trim() === '') && last.toString('latin1').trim() === ''
+      this.#pieces.every((piece) => piece.toString('latin1').trim() === '') &&
+      last.toString('latin1').trim() === ''
     )
   }
 

@@ -1,4 +1,7 @@
-/** `.jsonl` and `.ndjson`: one JSON object a line, in UTF-8; empty lines are passed over. `row-parser.ts` says what an object may be. */
+/**
+ * `.jsonl` and `.ndjson`: one JSON object a line, in UTF-8; empty lines are passed over.
+ * `row-parser.ts` says what an object may be.
+ */
 import { invalidFile, sizeOf, type VectorFile } from './file.ts'
 import { readLines } from './lines.ts'
 import { type Placed, type RowOptions, rowsOf } from './row-parser.ts'
@@ -13,7 +16,12 @@ export async function openJsonl(file: string, options: RowOptions = {}): Promise
   const read = () => rowsOf(file, linesOf(file), options)
   for await (const { vector } of read())
     return { format: 'jsonl', bytes, rows: undefined, dimensions: vector.length, read }
-  throw invalidFile(file, 0, 'it holds no vectors', 'Write one object a line, such as {"id":"a","vector":[1,2]}.')
+  throw invalidFile(
+    file,
+    0,
+    'it holds no vectors',
+    'Write one object a line, such as {"id":"a","vector":[1,2]}.',
+  )
 }
 
 async function* linesOf(file: string): AsyncGenerator<Placed, void, void> {

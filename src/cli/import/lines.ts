@@ -1,7 +1,9 @@
 /** Lines of a text file as bytes, in memory bounded by the longest line that is allowed. */
 import { invalidFile, readChunks } from './file.ts'
 
-/** Longest line of a `.jsonl` file, in bytes: room for the longest vector and the longest metadata. */
+/**
+ * Longest line of a `.jsonl` file, in bytes: room for the longest vector and the longest metadata.
+ */
 export const MAX_LINE_BYTES: number = 32 * 1024 * 1024
 
 export interface Line {

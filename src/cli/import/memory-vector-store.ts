@@ -1,6 +1,7 @@
 /**
- * The vectors of a LangChain `MemoryVectorStore`, which has no format of its own: the JSON of its `memoryVectors`, an array of
- * `{ content, embedding, metadata, id? }`. They become documents as `walv/langchain` has them; one without an id gets its row number.
+ * The vectors of a LangChain `MemoryVectorStore`, which has no format of its own: the JSON of its
+ * `memoryVectors`, an array of `{ content, embedding, metadata, id? }`. They become documents as
+ * `walv/langchain` has them; one without an id gets its row number.
  */
 
 import type { JsonValue } from '../../mod.ts'
@@ -32,5 +33,10 @@ function toItem(path: string, value: JsonValue, row: number): StoreItem {
     const what = `${where} has ${quote(other)}, which a MemoryVectorStore does not`
     throw invalidStore(path, what, 'Move that into the metadata.')
   }
-  return { id: id ?? String(row), vector: embedding, metadata: documentMetadata(path, where, content, metadata), where }
+  return {
+    id: id ?? String(row),
+    vector: embedding,
+    metadata: documentMetadata(path, where, content, metadata),
+    where,
+  }
 }

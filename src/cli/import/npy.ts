@@ -1,11 +1,20 @@
 /**
- * `.npy`, what `numpy.save` writes: versions 1.0, 2.0 and 3.0, C order, elements `f4` (kept bit for bit), `f2` (exact in float32) or `f8` (rounded to
- * float32; a number too large for that is refused), in either byte order. A two-dimensional array is one vector a row, a one-dimensional array is one vector.
- * There are no ids: a vector's id is its row number, from 0.
+ * `.npy`, what `numpy.save` writes: versions 1.0, 2.0 and 3.0, C order, elements `f4` (kept bit for
+ * bit), `f2` (exact in float32) or `f8` (rounded to float32; a number too large for that is
+ * refused), in either byte order. A two-dimensional array is one vector a row, a one-dimensional
+ * array is one vector. There are no ids: a vector's id is its row number, from 0.
  */
 import type { WalError } from '../../mod.ts'
 import { floatsFromBytes } from '../floats.ts'
-import { checkDimensions, invalidFile, readHead, readRecords, sizeOf, type VectorFile, type VectorRow } from './file.ts'
+import {
+  checkDimensions,
+  invalidFile,
+  readHead,
+  readRecords,
+  sizeOf,
+  type VectorFile,
+  type VectorRow,
+} from './file.ts'
 
 const MAGIC = '\x93NUMPY'
 /** Longest header that is read, in bytes: numpy itself refuses more than 10 000 by default. */
@@ -22,8 +31,8 @@ interface Array2d {
 }
 
 /**
- * @throws WalError `WALV_INVALID_FILE` where the header is not a supported one or the size does not fit it; while reading, where a
- * number does not fit float32. `WALV_PERMISSION`, `WALV_IO`.
+ * @throws WalError `WALV_INVALID_FILE` where the header is not a supported one or the size does not
+ * fit it; while reading, where a number does not fit float32. `WALV_PERMISSION`, `WALV_IO`.
  */
 export async function openNpy(file: string): Promise<VectorFile> {
   const bytes = await sizeOf(file)
@@ -102,21 +111,30 @@ function parseHeader(file: string, head: Buffer): Array2d {
   const textOffset = version === '1.0' ? 10 : 12
   if (head.length < textOffset) throw badHeader(file, 'the header is cut short')
   const dataOffset = textOffset + (version === '1.0' ? head.readUInt16LE(8) : head.readUInt32LE(8))
-  if (dataOffset > MAX_HEADER_BYTES) throw badHeader(file, `the header is longer than ${MAX_HEADER_BYTES} bytes`)
+  if (dataOffset > MAX_HEADER_BYTES)
+    throw badHeader(file, `the header is longer than ${MAX_HEADER_BYTES} bytes`)
   if (dataOffset > head.length) throw badHeader(file, 'the header is cut short')
   const text = head.toString(version === '3.0' ? 'utf8' : 'latin1', textOffset, dataOffset)
   const elementType = parseElementType(file, text)
   return { elementType, ...parseShape(file, text), dataOffset }
 }
 
-/** The header is a Python dictionary such as `{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }`. */
+/**
+ * The header is a Python dictionary such as
+ * `{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }`.
+ */
 function parseElementType(file: string, text: string): ElementType {
   const descr = /(['"])descr\1\s*:\s*(?:(['"])(.*?)\2|(\[))/s.exec(text)
   if (descr === null) throw badHeader(file, "the header does not name 'descr'")
   const elementType = descr[4] === undefined ? descr[3] : 'a structure'
   if (!isElementType(elementType)) {
     const hint = "Convert them: numpy.save(file, array.astype('<f4'))."
-    throw invalidFile(file, 0, `its elements are ${elementType}, not one of ${ELEMENT_TYPES.join(', ')}`, hint)
+    throw invalidFile(
+      file,
+      0,
+      `its elements are ${elementType}, not one of ${ELEMENT_TYPES.join(', ')}`,
+      hint,
+    )
   }
   const order = /(['"])fortran_order\1\s*:\s*(True|False)/.exec(text)
   if (order === null) throw badHeader(file, "the header does not name 'fortran_order'")
@@ -127,7 +145,8 @@ function parseElementType(file: string, text: string): ElementType {
   return elementType
 }
 
-const isElementType = (text: string | undefined): text is ElementType => ELEMENT_TYPES.includes(text as ElementType)
+const isElementType = (text: string | undefined): text is ElementType =>
+  ELEMENT_TYPES.includes(text as ElementType)
 
 function parseShape(file: string, text: string): { rows: number; dimensions: number } {
   const shape = /(['"])shape\1\s*:\s*\(([\d\s,L]*)\)/.exec(text)

@@ -1,6 +1,7 @@
 /**
- * `.npz`, what `numpy.savez` and `savez_compressed` write: a zip archive with an `.npy` file for each array. It is read where it holds
- * one array, or one that is named `vectors` or `embeddings`; that one is unpacked to a temporary file.
+ * `.npz`, what `numpy.savez` and `savez_compressed` write: a zip archive with an `.npy` file for
+ * each array. It is read where it holds one array, or one that is named `vectors` or `embeddings`;
+ * that one is unpacked to a temporary file.
  */
 import { createReadStream, createWriteStream } from 'node:fs'
 import { open } from 'node:fs/promises'
@@ -35,7 +36,12 @@ export async function unpackArray(file: string, target: string): Promise<void> {
   if (array === undefined) throw invalidFile(file, 0, 'it holds no array', HINT)
   if (another !== undefined) {
     const names = arrays.slice(0, 5).map(({ name }) => quote(name))
-    throw invalidFile(file, 0, `it holds several arrays (${names.join(', ')})`, 'Name the right one "vectors".')
+    throw invalidFile(
+      file,
+      0,
+      `it holds several arrays (${names.join(', ')})`,
+      'Name the right one "vectors".',
+    )
   }
   if (array.method !== 0 && array.method !== 8)
     throw invalidFile(file, array.offset, `${quote(array.name)} is packed by method ${array.method}`, HINT)
@@ -44,7 +50,13 @@ export async function unpackArray(file: string, target: string): Promise<void> {
   const content = createReadStream(file, { start, end: start + array.bytes - 1 })
   const parts = array.method === 0 ? [content] : [content, createInflateRaw()]
   await pipeline([...parts, createWriteStream(target)]).catch((cause) => {
-    throw invalidFile(file, start, `${quote(array.name)} cannot be unpacked`, 'Copy or write the file again.', cause)
+    throw invalidFile(
+      file,
+      start,
+      `${quote(array.name)} cannot be unpacked`,
+      'Copy or write the file again.',
+      cause,
+    )
   })
 }
 
@@ -52,12 +64,18 @@ async function directoryOf(file: string, size: number): Promise<Member[]> {
   const tail = await readAt(file, Math.max(0, size - END_BYTES - MAX_COMMENT_BYTES), size)
   let at = tail.length - END_BYTES
   while (at >= 0 && tail.readUInt32LE(at) !== END_SIGNATURE) at--
-  if (at < 0) throw invalidFile(file, size, 'it does not end as an archive does', 'Copy or write the file again.')
+  if (at < 0)
+    throw invalidFile(file, size, 'it does not end as an archive does', 'Copy or write the file again.')
   const count = tail.readUInt16LE(at + 10)
   const bytes = tail.readUInt32LE(at + 12)
   const start = tail.readUInt32LE(at + 16)
   if (start === 0xffffffff || bytes > MAX_DIRECTORY_BYTES || start + bytes > size)
-    throw invalidFile(file, size - tail.length + at, 'its list of files is not in it, or is larger than 4 GiB', HINT)
+    throw invalidFile(
+      file,
+      size - tail.length + at,
+      'its list of files is not in it, or is larger than 4 GiB',
+      HINT,
+    )
   return membersIn(file, await readAt(file, start, start + bytes), count, start)
 }
 
@@ -70,14 +88,26 @@ function membersIn(file: string, list: Buffer, count: number, start: number): Me
     const name = list.toString('utf8', at + ENTRY_BYTES, at + ENTRY_BYTES + nameBytes)
     const extraAt = at + ENTRY_BYTES + nameBytes
     const extraBytes = list.readUInt16LE(at + 30)
-    members.push({ name, method: list.readUInt16LE(at + 10), ...placeOf(list, at, extraAt, extraAt + extraBytes) })
+    members.push({
+      name,
+      method: list.readUInt16LE(at + 10),
+      ...placeOf(list, at, extraAt, extraAt + extraBytes),
+    })
     at = extraAt + extraBytes + list.readUInt16LE(at + 32)
   }
   return members
 }
 
-/** numpy may write the sizes with 64 bits (zip64), in an extra field: unpacked, packed, offset, each where the usual place has all ones. */
-function placeOf(list: Buffer, at: number, extraAt: number, extraEnd: number): { bytes: number; offset: number } {
+/**
+ * numpy may write the sizes with 64 bits (zip64), in an extra field: unpacked, packed, offset, each
+ * where the usual place has all ones.
+ */
+function placeOf(
+  list: Buffer,
+  at: number,
+  extraAt: number,
+  extraEnd: number,
+): { bytes: number; offset: number } {
   const usual = [list.readUInt32LE(at + 24), list.readUInt32LE(at + 20), list.readUInt32LE(at + 42)]
   let next = wideFields(list, extraAt, extraEnd)
   const [, bytes, offset] = usual.map((value) => {

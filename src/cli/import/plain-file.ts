@@ -1,6 +1,7 @@
 /**
- * A source that can be read once, from its beginning to its end (standard input, a file packed with gzip), as a plain file that can be read
- * again: everything is checked before anything is written. Takes room in the temporary folder, not in memory.
+ * A source that can be read once, from its beginning to its end (standard input, a file packed with
+ * gzip), as a plain file that can be read again: everything is checked before anything is written.
+ * Takes room in the temporary folder, not in memory.
  */
 import { createReadStream, createWriteStream, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -12,7 +13,10 @@ import { WalError } from '../../mod.ts'
 import { atEnd } from '../at-end.ts'
 import { invalidFile, readError, readHead, sizeOf } from './file.ts'
 
-/** Made when it is first asked for; removed when its scope ends, or the process does, also by a signal. */
+/**
+ * Made when it is first asked for; removed when its scope ends, or the process does, also by a
+ * signal.
+ */
 export class TemporaryFolder implements Disposable {
   #path: string | undefined
   #removal: Disposable | undefined
@@ -37,7 +41,10 @@ const GZIP_MAGIC = Buffer.of(0x1f, 0x8b)
 export const STANDARD_INPUT = '-'
 
 /** Writes standard input to `target`. */
-export async function spoolInput(target: string, input: NodeJS.ReadableStream = process.stdin): Promise<void> {
+export async function spoolInput(
+  target: string,
+  input: NodeJS.ReadableStream = process.stdin,
+): Promise<void> {
   await pipeline(input, createWriteStream(target)).catch((error) => {
     throw spoolError(error, 'standard input')
   })

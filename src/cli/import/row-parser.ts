@@ -1,9 +1,9 @@
 /**
- * A JSON object as a row. `id`: a string, or an integer, which becomes its decimal digits; without one
- * it is the row's number. `vector`, `embedding` or `values`: an array of numbers, or a string with the
- * base64 of little-endian float32, kept bit for bit. `metadata` or `payload`: any JSON value; where
- * there is none, whatever other members the object has become the metadata, and where there is one,
- * other members are refused. So nothing is dropped and nothing is merged.
+ * A JSON object as a row. `id`: a string, or an integer, which becomes its decimal digits; without
+ * one it is the row's number. `vector`, `embedding` or `values`: an array of numbers, or a string
+ * with the base64 of little-endian float32, kept bit for bit. `metadata` or `payload`: any JSON
+ * value; where there is none, whatever other members the object has become the metadata, and where
+ * there is one, other members are refused. So nothing is dropped and nothing is merged.
  */
 import type { JsonValue, WalError } from '../../mod.ts'
 import { MAX_ID_BYTES } from '../../mod.ts'
@@ -16,7 +16,9 @@ import { isObject, type JsonObject } from './store.ts'
 
 /** How rows are read. */
 export interface RowOptions {
-  /** The member that is the id; of the metadata, where the row has none of that name. Default `id`. */
+  /**
+   * The member that is the id; of the metadata, where the row has none of that name. Default `id`.
+   */
   readonly idField?: string | undefined
 }
 
@@ -85,7 +87,8 @@ class RowParser {
     const [id, left] = this.#takeId(others, metadata)
     const row = { id: this.#id(id), vector: this.#vector(vector), where, endOffset }
     const other = Object.keys(left).find((name) => !isVoid(name, left[name]))
-    if (other === undefined) return metadata === undefined ? row : { ...row, metadata: this.#metadata(metadata) }
+    if (other === undefined)
+      return metadata === undefined ? row : { ...row, metadata: this.#metadata(metadata) }
     if (/^sparse_?values$/i.test(other))
       throw this.#invalid(`has ${quote(other)}, and walv holds dense vectors only`, 'Leave them out.')
     if (metadata === undefined) return { ...row, metadata: this.#metadata(left) }
@@ -98,7 +101,8 @@ class RowParser {
   /** The one member that has a name of `names`, and the others. */
   #take(from: JsonObject, names: readonly string[]): [JsonValue | undefined, JsonObject] {
     const found = names.filter((name) => from[name] !== undefined)
-    if (found.length > 1) throw this.#invalid(`has both "${found[0]}" and "${found[1]}"`, 'Leave one of them out.')
+    if (found.length > 1)
+      throw this.#invalid(`has both "${found[0]}" and "${found[1]}"`, 'Leave one of them out.')
     const name = found[0]
     return name === undefined ? [undefined, from] : [from[name], without(from, name)]
   }
@@ -119,12 +123,16 @@ class RowParser {
     }
     const isFit = typeof value === 'string' && value !== '' && value.isWellFormed()
     if (isFit && Buffer.byteLength(value) <= MAX_ID_BYTES) return value
-    throw this.#invalid('has an unfit "id"', `An id is a string of 1 to ${MAX_ID_BYTES} bytes of UTF-8, or an integer.`)
+    throw this.#invalid(
+      'has an unfit "id"',
+      `An id is a string of 1 to ${MAX_ID_BYTES} bytes of UTF-8, or an integer.`,
+    )
   }
 
   /** Qdrant has vectors by name. */
   #vector(value: JsonValue | undefined): Float32Array {
-    if (value === undefined) throw this.#invalid('has no "vector", "embedding" or "values"', 'Add one of them.')
+    if (value === undefined)
+      throw this.#invalid('has no "vector", "embedding" or "values"', 'Add one of them.')
     if (typeof value === 'string') return this.#fromBase64(value)
     const named = isObject(value) ? Object.values(value) : []
     if (named.length === 0) return this.#fromArray(value)
@@ -143,7 +151,10 @@ class RowParser {
 
   #fromArray(value: JsonValue): Float32Array {
     if (!Array.isArray(value)) {
-      throw this.#invalid('has a vector that is no array', 'Write an array of numbers, or base64 in a string.')
+      throw this.#invalid(
+        'has a vector that is no array',
+        'Write an array of numbers, or base64 in a string.',
+      )
     }
     this.#checkDimensions(value.length)
     const vector = new Float32Array(value.length)
@@ -179,7 +190,10 @@ class RowParser {
 const without = (from: JsonObject, name: string): JsonObject =>
   Object.fromEntries(Object.entries(from).filter(([key]) => key !== name)) as JsonObject
 
-/** Members of an export that say nothing of the vector: Qdrant's keys for shards, an empty list of sparse values. */
+/**
+ * Members of an export that say nothing of the vector: Qdrant's keys for shards, an empty list of
+ * sparse values.
+ */
 function isVoid(name: string, value: JsonValue | undefined): boolean {
   if (name === 'shard_key' || name === 'order_value') return value === null
   return /^sparse_?values$/i.test(name) && (value === null || (isObject(value) && isEmptySparse(value)))

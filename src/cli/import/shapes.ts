@@ -1,9 +1,12 @@
 /**
- * The shapes in which embedding services and vector databases give out vectors, as rows of one shape.
+ * The shapes in which embedding services and vector databases give out vectors, as rows of one
+ * shape.
  *
- * - OpenAI: an answer (`data` of `{ embedding, index }`), and a line of a batch's output (`custom_id`, `response.body`).
+ * - OpenAI: an answer (`data` of `{ embedding, index }`), and a line of a batch's output
+ *   (`custom_id`, `response.body`).
  * - Cohere: an answer (`embeddings`, or `embeddings.float`, beside `texts`).
- * - Chroma: what `collection.get()` answers (`ids`, `embeddings`, `metadatas`, `documents`, each an array).
+ * - Chroma: what `collection.get()` answers (`ids`, `embeddings`, `metadatas`, `documents`, each an
+ *   array).
  * - Pinecone: `{ vectors }`, an array or an object by id, of `{ id, values, metadata }`.
  * - Qdrant: a page of points (`result.points`, or `points`) of `{ id, vector, payload }`.
  *
@@ -66,7 +69,10 @@ function* batchRows(
     yield { id: data.length === 1 ? id : `${id}-${index}`, embedding }
 }
 
-function* cohereRows(embeddings: readonly JsonValue[], texts: JsonValue | undefined): Generator<Shaped, void, void> {
+function* cohereRows(
+  embeddings: readonly JsonValue[],
+  texts: JsonValue | undefined,
+): Generator<Shaped, void, void> {
   const some = Array.isArray(texts) ? texts : []
   for (const [row, embedding] of embeddings.entries())
     yield { embedding, ...(some[row] !== undefined && { metadata: { text: some[row] } }) }

@@ -1,4 +1,7 @@
-/** What the stores of other libraries have in common: JSON that was written at one go, and items that are checked in the same way. */
+/**
+ * What the stores of other libraries have in common: JSON that was written at one go, and items
+ * that are checked in the same way.
+ */
 
 import { constants } from 'node:buffer'
 import { readFile } from 'node:fs/promises'
@@ -18,7 +21,10 @@ export interface StoreItem {
   readonly where: string
 }
 
-/** A file with one JSON value. `hint` says what to do if it is none. @throws WALV_INVALID_FILE, WALV_PERMISSION, WALV_IO */
+/**
+ * A file with one JSON value. `hint` says what to do if it is none. @throws WALV_INVALID_FILE,
+ * WALV_PERMISSION, WALV_IO
+ */
 export async function readJson(file: string, hint: string): Promise<JsonValue> {
   const text = await readText(file, hint)
   try {
@@ -55,7 +61,8 @@ export interface Store {
 }
 
 /**
- * A store as a file of vectors. It holds a set of ids, each with a vector of the same dimensions; what is not so is refused.
+ * A store as a file of vectors. It holds a set of ids, each with a vector of the same dimensions;
+ * what is not so is refused.
  * @throws WALV_INVALID_FILE, also while reading
  */
 export async function asVectorFile(store: Store): Promise<VectorFile> {
@@ -79,7 +86,8 @@ async function* checkedRows({ path, bytes, count, items }: Store): AsyncGenerato
     }
     places.set(id, where)
     const problem = metadataProblem(metadata)
-    if (problem) throw invalidStore(path, `${where} has metadata ${problem}`, 'Leave that out of the metadata.')
+    if (problem)
+      throw invalidStore(path, `${where} has metadata ${problem}`, 'Leave that out of the metadata.')
     const vector = checkedVector(path, where, elements)
     const row = { id, vector, metadata, where, endOffset: Math.round((bytes * places.size) / count) }
     first ??= row
@@ -93,12 +101,20 @@ async function* checkedRows({ path, bytes, count, items }: Store): AsyncGenerato
 
 function checkedId(path: string, where: string, id: JsonValue): string {
   if (typeof id === 'string' && id.isWellFormed()) return id
-  throw invalidStore(path, `${where} has an id that is no string, or has half a surrogate pair`, 'Correct it.')
+  throw invalidStore(
+    path,
+    `${where} has an id that is no string, or has half a surrogate pair`,
+    'Correct it.',
+  )
 }
 
 function checkedVector(path: string, where: string, elements: JsonValue | Float32Array): Float32Array {
   if (!(elements instanceof Float32Array) && !Array.isArray(elements))
-    throw invalidStore(path, `${where} has no array of numbers as its vector`, 'Add the vector, or leave out the item.')
+    throw invalidStore(
+      path,
+      `${where} has no array of numbers as its vector`,
+      'Add the vector, or leave out the item.',
+    )
   if (elements.length < 1 || elements.length > MAX_DIMENSIONS) {
     const hint = `A vector has 1 to ${MAX_DIMENSIONS} dimensions.`
     throw invalidStore(path, `${where} has ${elements.length} dimensions`, hint)
@@ -106,7 +122,11 @@ function checkedVector(path: string, where: string, elements: JsonValue | Float3
   const vector = Float32Array.from(elements as readonly number[])
   const wrong = vector.findIndex((value, i) => typeof elements[i] !== 'number' || !Number.isFinite(value))
   if (wrong === -1) return vector
-  throw invalidStore(path, `element ${wrong} of ${where} is not a number that fits float32`, 'Write finite numbers.')
+  throw invalidStore(
+    path,
+    `element ${wrong} of ${where} is not a number that fits float32`,
+    'Write finite numbers.',
+  )
 }
 
 /** `what` is a clause, `hint` a sentence that says what to do. */
@@ -121,7 +141,12 @@ export function isObject(value: JsonValue | undefined): value is JsonObject {
 /**
  * What `walv/langchain` stores of a document. @throws WALV_INVALID_FILE
  */
-export function documentMetadata(path: string, where: string, pageContent: unknown, metadata: unknown = {}): JsonValue {
+export function documentMetadata(
+  path: string,
+  where: string,
+  pageContent: unknown,
+  metadata: unknown = {},
+): JsonValue {
   if (typeof pageContent === 'string' && isObject(metadata as JsonValue))
     return { pageContent, metadata: metadata as JsonObject }
   const what = `${where} has no text, or metadata that is no object`

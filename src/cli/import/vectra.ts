@@ -1,7 +1,9 @@
 /**
- * The folder of a vectra index (format version 1, JSON): `index.json` with ids, vectors, their lengths and the indexed metadata; an item's whole metadata, where
- * there is more of it, in a file of its own. Metadata is taken as it is. The folder of a `LocalDocumentIndex` also has `catalog.json` and the documents'
- * texts: its chunks become documents of `walv/langchain`, with the chunk's text, and the document's `uri` added to the metadata.
+ * The folder of a vectra index (format version 1, JSON): `index.json` with ids, vectors, their
+ * lengths and the indexed metadata; an item's whole metadata, where there is more of it, in a file
+ * of its own. Metadata is taken as it is. The folder of a `LocalDocumentIndex` also has
+ * `catalog.json` and the documents' texts: its chunks become documents of `walv/langchain`, with
+ * the chunk's text, and the document's `uri` added to the metadata.
  */
 
 import { access } from 'node:fs/promises'
@@ -10,7 +12,15 @@ import { isDeepStrictEqual } from 'node:util'
 import type { JsonValue } from '../../mod.ts'
 import { cut, quote } from '../text.ts'
 import { sizeOf, type VectorFile } from './file.ts'
-import { asVectorFile, invalidStore, isObject, type JsonObject, readJson, readText, type StoreItem } from './store.ts'
+import {
+  asVectorFile,
+  invalidStore,
+  isObject,
+  type JsonObject,
+  readJson,
+  readText,
+  type StoreItem,
+} from './store.ts'
 
 const HINT = 'Name the folder of a vectra index; if it is damaged, restore it from a copy.'
 const LENGTH_TOLERANCE = 1e-9
@@ -24,7 +34,8 @@ export async function openVectra(path: string): Promise<VectorFile> {
   const file = join(path, 'index.json')
   const bytes = await sizeOf(file, HINT)
   const index = await readJson(file, HINT)
-  if (!isObject(index) || !Array.isArray(index.items)) throw invalidStore(file, 'it has no array of items', HINT)
+  if (!isObject(index) || !Array.isArray(index.items))
+    throw invalidStore(file, 'it has no array of items', HINT)
   if (index.version !== 1)
     throw invalidStore(file, `it has version ${cut(JSON.stringify(index.version))}`, 'Version 1 can be read.')
   const catalog = await readCatalog(join(path, 'catalog.json'))
@@ -61,7 +72,12 @@ async function* readItems(
       throw invalidStore(path, what, HINT)
     }
     const metadata = await wholeMetadata(path, where, item)
-    yield { id, vector, metadata: catalog ? await toDocument(path, where, metadata, catalog, texts) : metadata, where }
+    yield {
+      id,
+      vector,
+      metadata: catalog ? await toDocument(path, where, metadata, catalog, texts) : metadata,
+      where,
+    }
   }
 }
 
@@ -80,7 +96,10 @@ async function wholeMetadata(path: string, where: string, item: JsonObject): Pro
     throw invalidStore(path, `the "metadataFile" of ${where} is not the name of a file`, HINT)
   const file = join(path, metadataFile)
   const whole = await readJson(file, HINT)
-  if (isObject(whole) && Object.entries(metadata).every(([key, value]) => isDeepStrictEqual(whole[key], value)))
+  if (
+    isObject(whole) &&
+    Object.entries(metadata).every(([key, value]) => isDeepStrictEqual(whole[key], value))
+  )
     return whole
   throw invalidStore(file, `it does not have the metadata that index.json has of ${where}`, HINT)
 }
@@ -93,8 +112,10 @@ async function toDocument(
   texts: LastText,
 ): Promise<JsonObject> {
   const { documentId, startPos, endPos } = metadata
-  const uri = typeof documentId === 'string' && Object.hasOwn(catalog, documentId) ? catalog[documentId] : undefined
-  if (typeof uri !== 'string') throw invalidStore(path, `${where} is of no document that catalog.json names`, HINT)
+  const uri =
+    typeof documentId === 'string' && Object.hasOwn(catalog, documentId) ? catalog[documentId] : undefined
+  if (typeof uri !== 'string')
+    throw invalidStore(path, `${where} is of no document that catalog.json names`, HINT)
   if (metadata.uri !== undefined && metadata.uri !== uri) {
     const what = `${where} has a "uri" in its metadata that is not that of its document`
     throw invalidStore(path, what, 'Give it another name.')
@@ -103,7 +124,13 @@ async function toDocument(
   const from = Number(startPos)
   const through = Number(endPos)
   if (
-    !(Number.isInteger(from) && Number.isInteger(through) && from >= 0 && through < text.length && from <= through + 1)
+    !(
+      Number.isInteger(from) &&
+      Number.isInteger(through) &&
+      from >= 0 &&
+      through < text.length &&
+      from <= through + 1
+    )
   )
     throw invalidStore(path, `${where} is no part of the text of ${uri}`, HINT)
   return { pageContent: text.slice(from, through + 1), metadata: { ...metadata, uri } }

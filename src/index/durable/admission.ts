@@ -100,4 +100,5 @@ export class Admission {
   }
 }
 
-export const isBackpressure = (error: unknown): boolean => (error as WalError | undefined)?.code === 'WALV_BACKPRESSURE'
+export const isBackpressure = (error: unknown): boolean =>
+  (error as WalError | undefined)?.code === 'WALV_BACKPRESSURE'

@@ -74,7 +74,8 @@ export class ApplyQueue {
     } catch (cause) {
       const message = `Record ${seq} is durable but the index failed to take it: ${(cause as Error).message}. The index is not used any more; open it again to rebuild it from the log.`
       this.#broken = new WalError('WALV_POISONED', message, { seq, fate: 'unknown', cause })
-      if (poisonChannel.hasSubscribers) poisonChannel.publish({ directory: this.#directory, error: this.#broken })
+      if (poisonChannel.hasSubscribers)
+        poisonChannel.publish({ directory: this.#directory, error: this.#broken })
       return this.#broken
     }
   }

@@ -10,7 +10,9 @@ export interface CatalogEntry {
   readonly label: number
   /** Frozen all through. */
   readonly metadata: JsonValue
-  /** The metadata's JSON text, null if there is none: what the fingerprint and the snapshot hold. */
+  /**
+   * The metadata's JSON text, null if there is none: what the fingerprint and the snapshot hold.
+   */
   readonly json: string | null
 }
 
@@ -74,7 +76,10 @@ export class Catalog {
     return entry
   }
 
-  /** The catalog at this moment, as lines of JSON: a header, then label, id and metadata of every entry. */
+  /**
+   * The catalog at this moment, as lines of JSON: a header, then label, id and metadata of every
+   * entry.
+   */
   freeze(): () => Generator<Uint8Array, void, void> {
     const entries = this.#byLabel.frozen()
     const header = { version: VERSION, count: this.size, nextLabel: this.#nextLabel }

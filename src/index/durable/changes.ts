@@ -8,7 +8,12 @@ import type { Checkpointing } from './checkpointing.ts'
 import { InFlight } from './in-flight.ts'
 import { dataEntries, type IndexState } from './index-state.ts'
 import { IndexTransaction } from './index-transaction.ts'
-import { type InsertManyItem, type InsertManyOptions, type InsertManyProgress, insertMany } from './insert-many.ts'
+import {
+  type InsertManyItem,
+  type InsertManyOptions,
+  type InsertManyProgress,
+  insertMany,
+} from './insert-many.ts'
 import type { MetadataSchema } from './metadata-schema.ts'
 
 /** What the changes of an index go through. */
@@ -130,7 +135,8 @@ export class Changes<Input = JsonValue> {
       await this.#commit(scope, transaction)
       return result
     } catch (error) {
-      if (transaction.state === 'open' || transaction.state === 'failed') await transaction.abort().catch(() => {})
+      if (transaction.state === 'open' || transaction.state === 'failed')
+        await transaction.abort().catch(() => {})
       this.#way.state.logged.add(scope.entries)
       throw error
     } finally {

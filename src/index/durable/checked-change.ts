@@ -1,6 +1,13 @@
 import { types } from 'node:util'
 import { echo } from '../../echo.ts'
-import type { BatchMember, EntryInput, InsertEntry, JsonValue, UpdateEntry, VectorInput } from '../../entry.ts'
+import type {
+  BatchMember,
+  EntryInput,
+  InsertEntry,
+  JsonValue,
+  UpdateEntry,
+  VectorInput,
+} from '../../entry.ts'
 import { WalError } from '../../errors.ts'
 import { checkedIdBytes, membersOf, vectorOf } from '../../format/encode.ts'
 import { ownMetadata } from '../../format/metadata.ts'
@@ -17,14 +24,15 @@ export type ChangeInput = EntryInput | UpsertEntry<VectorInput>
 type UpdateChange = Partial<Pick<UpdateEntry<VectorInput, unknown>, 'vector' | 'metadata'>>
 
 /** The types of changes, and what each has. */
-const MEMBERS: { readonly [Type in ChangeInput['type']]: OptionNames<Extract<ChangeInput, { type: Type }>> } = {
-  insert: { type: true, id: true, vector: true, metadata: true, replace: true },
-  upsert: { type: true, id: true, vector: true, metadata: true },
-  update: { type: true, id: true, vector: true, metadata: true },
-  delete: { type: true, id: true },
-  batch: { type: true, entries: true },
-  custom: { type: true, kind: true, data: true },
-}
+const MEMBERS: { readonly [Type in ChangeInput['type']]: OptionNames<Extract<ChangeInput, { type: Type }>> } =
+  {
+    insert: { type: true, id: true, vector: true, metadata: true, replace: true },
+    upsert: { type: true, id: true, vector: true, metadata: true },
+    update: { type: true, id: true, vector: true, metadata: true },
+    delete: { type: true, id: true },
+    batch: { type: true, entries: true },
+    custom: { type: true, kind: true, data: true },
+  }
 
 /** What changes of an index have to fit. */
 export interface ChangeRules {
@@ -54,7 +62,10 @@ export function checkedEntry(entry: ChangeInput, rules: ChangeRules, nesting: nu
     case 'batch': {
       const members = membersOf(entry.entries)
       if (nesting >= MAX_BATCH_NESTING) {
-        throw new WalError('WALV_LIMIT', `Batches may be nested at most ${MAX_BATCH_NESTING} deep. Nothing was logged.`)
+        throw new WalError(
+          'WALV_LIMIT',
+          `Batches may be nested at most ${MAX_BATCH_NESTING} deep. Nothing was logged.`,
+        )
       }
       return { type: 'batch', entries: members.map((member) => checkedEntry(member, rules, nesting + 1)) }
     }
@@ -121,12 +132,16 @@ function needKnown(given: object, what: string, known: object): void {
   const unknown = Object.keys(given).find((name) => !Object.hasOwn(known, name))
   if (unknown === undefined) return
   const list = Object.keys(known).join(', ')
-  throw new WalError('WALV_INVALID_ENTRY', `${what} has no ${echo(unknown)}, only: ${list}. Nothing was logged.`)
+  throw new WalError(
+    'WALV_INVALID_ENTRY',
+    `${what} has no ${echo(unknown)}, only: ${list}. Nothing was logged.`,
+  )
 }
 
 function noSuchType(entry: unknown): WalError {
   const given = (entry as { readonly type?: unknown } | null | undefined)?.type
-  const what = given === undefined ? `${echo(entry)} has no type.` : `There is no change of type ${echo(given)}.`
+  const what =
+    given === undefined ? `${echo(entry)} has no type.` : `There is no change of type ${echo(given)}.`
   const list = Object.keys(MEMBERS).join(', ')
   return new WalError('WALV_INVALID_ENTRY', `${what} The types are: ${list}. Nothing was logged.`)
 }

@@ -12,7 +12,10 @@ import { RetryDelay } from './retry-delay.ts'
  */
 const LEAST_CHANGES = 10_000
 const LEAST_BYTES = 64 * 1024 * 1024
-/** Closing, and opening that had to replay so much, take a checkpoint where the next opening would replay for longer. */
+/**
+ * Closing, and opening that had to replay so much, take a checkpoint where the next opening would
+ * replay for longer.
+ */
 export const LONG_REPLAY_MS = 1_000
 /** The log behind the last checkpoint may be so many times as large as the index. */
 const LOG_TO_INDEX = 2
@@ -81,7 +84,8 @@ export class Checkpointing {
       bytesSinceCheckpoint: bytes,
       checkpointFailures: this.#failures,
       lastCheckpointError: this.#lastError,
-      checkpointRetryInMs: this.#retryDelay.failures === 0 ? undefined : Math.ceil(this.#retryDelay.remainingMs),
+      checkpointRetryInMs:
+        this.#retryDelay.failures === 0 ? undefined : Math.ceil(this.#retryDelay.remainingMs),
     }
   }
 

@@ -9,8 +9,9 @@ const MAX_BYTES = 8 * 1024 * 1024
 const MAX_VECTORS = 65_536
 
 /**
- * What is set while a log is replayed, held back in bounded memory: the index is given only the last vector of each label, and nothing of a label
- * that was removed again. Building a graph costs far more than a copy.
+ * What is set while a log is replayed, held back in bounded memory: the index is given only the
+ * last vector of each label, and nothing of a label that was removed again. Building a graph costs
+ * far more than a copy.
  */
 export class CoalescingVectors implements Vectors {
   /** How long the index has taken for what it was given. */
@@ -65,7 +66,8 @@ export class CoalescingVectors implements Vectors {
   }
 
   /**
-   * Gives the index all that is held; `turn` is awaited after each vector where it answers with a promise.
+   * Gives the index all that is held; `turn` is awaited after each vector where it answers with a
+   * promise.
    * @throws WALV_INDEX_MISMATCH if it does not take a vector
    */
   async flush(turn: () => Promise<void> | undefined): Promise<void> {

@@ -35,7 +35,8 @@ const MAX_MODEL_LENGTH = 200
 
 /** @throws WALV_INVALID_OPTION */
 function checkModel(model: unknown): void {
-  const fits = typeof model === 'string' && model !== '' && model.length <= MAX_MODEL_LENGTH && model.isWellFormed()
+  const fits =
+    typeof model === 'string' && model !== '' && model.length <= MAX_MODEL_LENGTH && model.isWellFormed()
   if (fits) return
   throw new WalError(
     'WALV_INVALID_OPTION',
@@ -54,15 +55,21 @@ function take(index: VectorIndex): void {
 }
 
 /**
- * A vector index that survives: every change is logged, durable and only then applied and acknowledged; opening brings all of it back. Once a call has
- * resolved, every later search sees its effect. A call that rejects has changed nothing, unless the error's `fate` is `unknown`.
+ * A vector index that survives: every change is logged, durable and only then applied and
+ * acknowledged; opening brings all of it back. Once a call has resolved, every later search sees
+ * its effect. A call that rejects has changed nothing, unless the error's `fate` is `unknown`.
  *
- * `Metadata` is the type of the metadata that is stored, `Input` of what may be given, which differ where a schema fills in defaults. Without `metadataSchema` they are a claim
- * that nothing checks. An entry without metadata has `null`: it can only be left out where `Input` allows null.
+ * `Metadata` is the type of the metadata that is stored, `Input` of what may be given, which differ
+ * where a schema fills in defaults. Without `metadataSchema` they are a claim that nothing checks.
+ * An entry without metadata has `null`: it can only be left out where `Input` allows null.
  */
 export class DurableIndex<Metadata = JsonValue, Input = Metadata> extends IndexReader<Metadata> {
   readonly recovery: IndexRecoveryReport
-  readonly #log: Log & { stats(): WalStats; health(options: HealthOptions): Promise<Health>; flush(): Promise<void> }
+  readonly #log: Log & {
+    stats(): WalStats
+    health(options: HealthOptions): Promise<Health>
+    flush(): Promise<void>
+  }
   readonly #state: IndexState
   readonly #changes: Changes<Input>
   readonly #queue: ApplyQueue
@@ -91,9 +98,10 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> extends IndexR
   }
 
   /**
-   * Opens an index, which is recovering it: loads the newest snapshot that verifies and replays what was logged since.
-   * @throws WALV_INDEX_MISMATCH if the directory holds vectors of other dimensions, another metric or another
-   * embedding model, and what `Wal.open` throws
+   * Opens an index, which is recovering it: loads the newest snapshot that verifies and replays
+   * what was logged since.
+   * @throws WALV_INDEX_MISMATCH if the directory holds vectors of other dimensions, another metric
+   * or another embedding model, and what `Wal.open` throws
    */
   static async open<Metadata = JsonValue, Input = Metadata>(
     options: DurableIndexOptions<Metadata, Input>,
@@ -131,7 +139,14 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> extends IndexR
       const { log, state, recovery } = await openRestored(walOptions, index, model)
       const { closeWaitMs = DEFAULT_CLOSE_WAIT_MS } = walOptions
       const checkpoints = options.readOnly ? false : interval
-      const opened = new DurableIndex<Metadata, Input>(log, state, metadataSchema, recovery, checkpoints, closeWaitMs)
+      const opened = new DurableIndex<Metadata, Input>(
+        log,
+        state,
+        metadataSchema,
+        recovery,
+        checkpoints,
+        closeWaitMs,
+      )
       opened.#checkpointing.opened()
       return opened
     } catch (error) {
@@ -145,7 +160,10 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> extends IndexR
     return this.#state.identity.model
   }
 
-  /** Adds a new id. @throws WALV_DUPLICATE_ID if it exists or is being inserted, and what `Wal.append` and validation throw */
+  /**
+   * Adds a new id. @throws WALV_DUPLICATE_ID if it exists or is being inserted, and what
+   * `Wal.append` and validation throw
+   */
   insert(id: string, vector: VectorInput, ...[metadata]: MetadataArgument<Input>): Promise<void> {
     return this.#changes.add({ type: 'insert', id, vector, metadata: metadata as JsonValue })
   }
@@ -172,8 +190,14 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> extends IndexR
     return this.#changes.add({ type: 'insert', id, vector, metadata: metadata as JsonValue, replace: true })
   }
 
-  /** Changes vector, metadata or both of an id; metadata alone does not log the vector again. @throws WALV_NOT_FOUND */
-  async update(id: string, change: { readonly vector?: VectorInput; readonly metadata?: Input }): Promise<void> {
+  /**
+   * Changes vector, metadata or both of an id; metadata alone does not log the vector again.
+   * @throws WALV_NOT_FOUND
+   */
+  async update(
+    id: string,
+    change: { readonly vector?: VectorInput; readonly metadata?: Input },
+  ): Promise<void> {
     checkUpdate(change)
     return this.#changes.add({ type: 'update', id, ...change } as UpdateEntry<VectorInput>)
   }
@@ -183,17 +207,21 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> extends IndexR
     return this.#changes.delete(id)
   }
 
-  /** Applies several changes whole or not at all, in their order; a later one sees an earlier one. */
+  /**
+   * Applies several changes whole or not at all, in their order; a later one sees an earlier one.
+   */
   batch(entries: readonly IndexEntry<Input>[]): Promise<void> {
     return this.#changes.add({ type: 'batch', entries: entries as readonly EntryInput[] })
   }
 
   /**
-   * Removes every entry that a filter takes, all of them or none; resolves to how many. Every change that was called
-   * before is applied first, and those that are called later come behind it: the filter is asked about exactly what is
-   * there at the deletion's place in the log. It looks at every entry, in one step. More than one record can hold is
-   * removed by a transaction, with its ids reserved until then.
-   * @throws WALV_INVALID_OPTION, WALV_LIMIT; WALV_CONFLICT if an open transaction has touched one of them
+   * Removes every entry that a filter takes, all of them or none; resolves to how many. Every
+   * change that was called before is applied first, and those that are called later come behind it:
+   * the filter is asked about exactly what is there at the deletion's place in the log. It looks at
+   * every entry, in one step. More than one record can hold is removed by a transaction, with its
+   * ids reserved until then.
+   * @throws WALV_INVALID_OPTION, WALV_LIMIT; WALV_CONFLICT if an open transaction has touched one
+   * of them
    */
   async deleteWhere(filter: Filter<Metadata> | FilterFunction<Metadata>): Promise<number> {
     this.needOpen()
@@ -202,21 +230,27 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> extends IndexR
   }
 
   /**
-   * Runs `work` with a transaction and commits it; if `work` throws, nothing of it takes effect and the error is passed on. The ids that it touches are
-   * reserved for it until then: others' changes of them are refused with `WALV_CONFLICT`. Searches see its changes only after the commit.
+   * Runs `work` with a transaction and commits it; if `work` throws, nothing of it takes effect and
+   * the error is passed on. The ids that it touches are reserved for it until then: others' changes
+   * of them are refused with `WALV_CONFLICT`. Searches see its changes only after the commit.
    */
   async transaction<T>(work: (transaction: IndexTransaction<Input>) => Promise<T> | T): Promise<T> {
     return this.#changes.transaction(work)
   }
 
-  /** An order-independent hash of all ids, vectors and metadata: equal for equal contents. Kept up to date with every change. */
+  /**
+   * An order-independent hash of all ids, vectors and metadata: equal for equal contents. Kept up
+   * to date with every change.
+   */
   fingerprint(): string {
     return this.#state.fingerprint.value
   }
 
   /**
-   * Writes a snapshot, so that opening has less to replay and the log behind it can go. Changes go on meanwhile. Resolves to a checkpoint with every change that was visible when
-   * this was called; undefined if nothing was ever logged. One is taken at a time: called meanwhile, it waits, unless the one under way has every change already.
+   * Writes a snapshot, so that opening has less to replay and the log behind it can go. Changes go
+   * on meanwhile. Resolves to a checkpoint with every change that was visible when this was called;
+   * undefined if nothing was ever logged. One is taken at a time: called meanwhile, it waits,
+   * unless the one under way has every change already.
    */
   checkpoint(): Promise<CheckpointEntry | undefined> {
     this.needOpen()
@@ -240,7 +274,8 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> extends IndexR
   }
 
   /**
-   * Whether index and log are well, check by check, each with what to do where it is not. Reads no record and writes nothing.
+   * Whether index and log are well, check by check, each with what to do where it is not. Reads no
+   * record and writes nothing.
    * @throws WALV_INVALID_OPTION, WALV_CLOSED
    */
   async health(options: HealthOptions = {}): Promise<Health> {
@@ -254,7 +289,11 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> extends IndexR
     if (check.name === 'poison' && broken) return poisonCheck(broken)
     const { trouble } = this.#checkpointing
     if (check.name !== 'checkpoint-age' || trouble === undefined) return check
-    return { ...check, level: check.level === 'ok' ? 'warn' : check.level, message: `${check.message} ${trouble}` }
+    return {
+      ...check,
+      level: check.level === 'ok' ? 'warn' : check.level,
+      message: `${check.message} ${trouble}`,
+    }
   }
 
   /** Waits for what is under way and closes the log. Calling it again is harmless. */

@@ -8,23 +8,29 @@ export interface FingerprintItem {
   /** Well-formed Unicode. */
   readonly id: string
   readonly vector: Float32Array
-  /** The metadata as its JSON text, or `null` for none. The text is what counts: the same members in another order make another item. */
+  /**
+   * The metadata as its JSON text, or `null` for none. The text is what counts: the same members in
+   * another order make another item.
+   */
   readonly metadata: string | null
 }
 
 /**
- * A fingerprint of a set that follows its changes: 128 bits, whatever the order in which items came and went. Removing an item undoes adding it
- * exactly. An item added twice counts twice.
+ * A fingerprint of a set that follows its changes: 128 bits, whatever the order in which items came
+ * and went. Removing an item undoes adding it exactly. An item added twice counts twice.
  *
- * The value is the sum modulo 2^128 of one hash per item (AdHash; Bellare and Micciancio, "A New Paradigm for Collision-Free Hashing: Incrementality
- * at Reduced Cost", 1997). An item's hash is the first 16 bytes, as a little-endian number, of SHA-256 over
+ * The value is the sum modulo 2^128 of one hash per item (AdHash; Bellare and Micciancio, "A New
+ * Paradigm for Collision-Free Hashing: Incrementality at Reduced Cost", 1997). An item's hash is
+ * the first 16 bytes, as a little-endian number, of SHA-256 over
  *
- *     u32 id bytes · u32 dimensions · u32 metadata bytes, or 0xffffffff for none · vector as float32 · id in UTF-8 · metadata in UTF-8
+ *     u32 id bytes · u32 dimensions · u32 metadata bytes, or 0xffffffff for none ·
+ *     vector as float32 · id in UTF-8 · metadata in UTF-8
  *
  * with all numbers little-endian; the lengths come first, so no two items are the same bytes.
  *
- * Two sets that differ by accident, by a lost or doubled or altered item, have the same fingerprint with probability 2^-128. It proves nothing
- * against someone who chooses items in order to deceive: sums of 128 bits can be collided on purpose.
+ * Two sets that differ by accident, by a lost or doubled or altered item, have the same fingerprint
+ * with probability 2^-128. It proves nothing against someone who chooses items in order to deceive:
+ * sums of 128 bits can be collided on purpose.
  */
 export class SetFingerprint {
   /** The sum, least significant limb first. */
@@ -83,7 +89,10 @@ const LIMB_RANGE = 2 ** 32
 const DIGITS = 32
 const HEADER_BYTES = 12
 const NO_METADATA = 0xffff_ffff
-/** Enough for ordinary items. A longer one gets a workspace of its own, so that it does not hold its memory for ever. */
+/**
+ * Enough for ordinary items. A longer one gets a workspace of its own, so that it does not hold its
+ * memory for ever.
+ */
 const WORKSPACE_BYTES = 64 * 1024
 
 /** One piece of memory, seen as bytes and as the floats that follow the header. */
@@ -95,11 +104,16 @@ interface Workspace {
 const shared = workspaceOf(WORKSPACE_BYTES)
 
 function workspaceOf(bytes: number): Workspace {
-  const memory = new ArrayBuffer(Math.ceil(bytes / Float32Array.BYTES_PER_ELEMENT) * Float32Array.BYTES_PER_ELEMENT)
+  const memory = new ArrayBuffer(
+    Math.ceil(bytes / Float32Array.BYTES_PER_ELEMENT) * Float32Array.BYTES_PER_ELEMENT,
+  )
   return { bytes: Buffer.from(memory), floats: new Float32Array(memory, HEADER_BYTES) }
 }
 
-/** SHA-256 of an item as a string with one character a byte, which comes out of the hash sooner than a buffer does. */
+/**
+ * SHA-256 of an item as a string with one character a byte, which comes out of the hash sooner than
+ * a buffer does.
+ */
 function digestOf(item: FingerprintItem): string {
   // A UTF-16 unit takes at most three bytes of UTF-8.
   const mostTextBytes = 3 * (item.id.length + (item.metadata?.length ?? 0))

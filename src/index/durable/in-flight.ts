@@ -11,8 +11,9 @@ interface Expected {
 }
 
 /**
- * Lets validation see what is in flight: of two inserts of one id, the second is refused although the first is not yet applied. Ids that an open transaction has
- * touched are reserved for it until it ends.
+ * Lets validation see what is in flight: of two inserts of one id, the second is refused although
+ * the first is not yet applied. Ids that an open transaction has touched are reserved for it until
+ * it ends.
  */
 export class InFlight {
   readonly #expected = new Map<string, Expected>()
@@ -82,7 +83,10 @@ export class InFlight {
     for (const id of ids) this.#reserved.delete(id)
   }
 
-  /** Notes what changes in flight will make of their ids. Returns what to call when they are applied or have failed. */
+  /**
+   * Notes what changes in flight will make of their ids. Returns what to call when they are applied
+   * or have failed.
+   */
   enter(outcome: ReadonlyMap<string, boolean>): () => void {
     for (const [id, exists] of outcome) {
       const expected = this.#expected.get(id)

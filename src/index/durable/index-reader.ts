@@ -120,7 +120,8 @@ export abstract class IndexReader<Metadata = JsonValue> {
     this.needOpen()
     const request = requestOf('searchById', options)
     const entry = this.#catalog.get(id)
-    if (entry === undefined) throw new WalError('WALV_NOT_FOUND', `There is no ${echo(id)} to search by.`, { id })
+    if (entry === undefined)
+      throw new WalError('WALV_NOT_FOUND', `There is no ${echo(id)} to search by.`, { id })
     return this.#nearest(this.#queryOf(this.#index.get(entry.label), id), request, entry)
   }
 
@@ -130,11 +131,17 @@ export abstract class IndexReader<Metadata = JsonValue> {
    * turn between them. All queries are checked before the first is searched.
    * @throws what `search` throws, with the place of the query
    */
-  async searchMany(queries: readonly VectorInput[], options: SearchOptions<Metadata> = {}): Promise<Hit<Metadata>[][]> {
+  async searchMany(
+    queries: readonly VectorInput[],
+    options: SearchOptions<Metadata> = {},
+  ): Promise<Hit<Metadata>[][]> {
     this.needOpen()
     const request = requestOf('searchMany', options)
     if (!Array.isArray(queries))
-      throw new WalError('WALV_INVALID_VECTOR', `The queries must be an array of vectors, not ${echo(queries)}.`)
+      throw new WalError(
+        'WALV_INVALID_VECTOR',
+        `The queries must be an array of vectors, not ${echo(queries)}.`,
+      )
     // Copies: what the caller does with them meanwhile changes no answer.
     const vectors = Array.from(queries, (query, at) => this.#queryOf(query, `query ${at}`).slice())
     const answers: Hit<Metadata>[][] = []
@@ -150,7 +157,11 @@ export abstract class IndexReader<Metadata = JsonValue> {
     return checkedQuery(ownVector(query, what), this.#index, what, true)
   }
 
-  async #nearest(vector: Float32Array, { k, accepts }: Request, except?: CatalogEntry): Promise<Hit<Metadata>[]> {
+  async #nearest(
+    vector: Float32Array,
+    { k, accepts }: Request,
+    except?: CatalogEntry,
+  ): Promise<Hit<Metadata>[]> {
     // An engine that answers later may ask about, and name, what was removed or changed meanwhile.
     const entryOf = (label: number): CatalogEntry | undefined => {
       const entry = label === except?.label ? undefined : this.#catalog.byLabel(label)

@@ -27,14 +27,20 @@ export class IndexState {
   constructor(index: VectorIndex, model?: string) {
     const { dimensions, metric } = index
     this.index = index
-    this.identity = identityOf({ dimensions, metric, elementType: 'f32', ...(model !== undefined && { model }) })
+    this.identity = identityOf({
+      dimensions,
+      metric,
+      elementType: 'f32',
+      ...(model !== undefined && { model }),
+    })
     this.#vectors = index
   }
 
   /**
-   * Gives `work` what applies as `apply` does, for a log that is replayed: it reaches the index late, without what was
-   * overwritten, and `turn` is awaited in between, where it answers with a promise. It is told how many vectors the
-   * index is yet to be given. Afterwards index and catalog agree.
+   * Gives `work` what applies as `apply` does, for a log that is replayed: it reaches the index
+   * late, without what was overwritten, and `turn` is awaited in between, where it answers with a
+   * promise. It is told how many vectors the index is yet to be given. Afterwards index and catalog
+   * agree.
    */
   async coalesce<T>(
     turn: (held: number) => Promise<void> | undefined,
@@ -70,8 +76,10 @@ export class IndexState {
   }
 
   /**
-   * Applies entries that take effect together: all of them, or, where one cannot be (an id that is to be inserted exists, one that is to be updated does not), none.
-   * A function of the state and the entries alone, so that every reader of a log comes to the same state. Returns whether they were applied.
+   * Applies entries that take effect together: all of them, or, where one cannot be (an id that is
+   * to be inserted exists, one that is to be updated does not), none. A function of the state and
+   * the entries alone, so that every reader of a log comes to the same state. Returns whether they
+   * were applied.
    */
   apply(entries: readonly BatchMember[]): boolean {
     const changes = this.#admitted(entries)
@@ -119,8 +127,14 @@ export class IndexState {
     this.catalog.delete(entry)
   }
 
-  #set(before: CatalogEntry | undefined, id: string, vector: Float32Array | undefined, metadata: JsonValue): void {
-    if (vector && vector.length !== this.index.dimensions) throw wrongDimensions(echo(id), vector.length, this.index)
+  #set(
+    before: CatalogEntry | undefined,
+    id: string,
+    vector: Float32Array | undefined,
+    metadata: JsonValue,
+  ): void {
+    if (vector && vector.length !== this.index.dimensions)
+      throw wrongDimensions(echo(id), vector.length, this.index)
     if (before) this.fingerprint.remove(this.#item(before))
     const entry = this.catalog.set(id, metadata)
     if (vector) this.#vectors.set(entry.label, vector)
@@ -152,7 +166,10 @@ export class IndexState {
     }
   }
 
-  /** What an engine wrote for itself it may fail to load. It is not needed where the vectors are there. */
+  /**
+   * What an engine wrote for itself it may fail to load. It is not needed where the vectors are
+   * there.
+   */
   async #loadOwn(files: SnapshotReader, work: LongWork): Promise<void> {
     try {
       await this.index.load(files, work)
@@ -192,7 +209,8 @@ export class IndexState {
   }
 
   /**
-   * Fills an empty state from a verified snapshot, and proves by the fingerprint that it is the state that was frozen.
+   * Fills an empty state from a verified snapshot, and proves by the fingerprint that it is the
+   * state that was frozen.
    * @throws WALV_INDEX_MISMATCH, WALV_DAMAGED
    */
   async load(files: SnapshotReader, info: JsonValue, work: LongWork = AT_ONCE): Promise<void> {
@@ -250,4 +268,7 @@ export function* dataEntries(entries: readonly BatchMember[]): Generator<DataEnt
 
 /** `what` names the vector in the message. */
 export const wrongDimensions = (what: string, found: number, { dimensions }: VectorIndex): WalError =>
-  new WalError('WALV_INVALID_VECTOR', `The vector of ${what} has ${found} dimensions; the index has ${dimensions}.`)
+  new WalError(
+    'WALV_INVALID_VECTOR',
+    `The vector of ${what} has ${found} dimensions; the index has ${dimensions}.`,
+  )

@@ -120,7 +120,9 @@ export class IndexTransaction<Input = JsonValue> {
    */
   async settled(): Promise<void> {
     while (this.#underWay.size > 0) await Promise.all(this.#underWay)
-    const [first] = this.#refused.filter(({ operation }) => !operation.isAsked).sort((a, b) => a.place - b.place)
+    const [first] = this.#refused
+      .filter(({ operation }) => !operation.isAsked)
+      .sort((a, b) => a.place - b.place)
     if (first) throw first.error
   }
 

@@ -9,7 +9,10 @@ import { Fifo } from './fifo.ts'
 /** Items that are handed to the log and not yet searchable, at most. */
 const MAX_IN_FLIGHT = 1024
 
-export type InsertManyItem<Input = JsonValue> = Pick<InsertEntry<VectorInput, Input>, 'id' | 'vector' | 'metadata'>
+export type InsertManyItem<Input = JsonValue> = Pick<
+  InsertEntry<VectorInput, Input>,
+  'id' | 'vector' | 'metadata'
+>
 
 export interface InsertManyOptions {
   /**
@@ -110,14 +113,16 @@ class Insertion {
         signal?.throwIfAborted()
         this.#start(item)
         // Those that are left keep the disk busy while the next come.
-        if (this.#unsettled >= MAX_IN_FLIGHT || this.#target.admission.isFull) await this.#until(this.#unsettled >> 1)
+        if (this.#unsettled >= MAX_IN_FLIGHT || this.#target.admission.isFull)
+          await this.#until(this.#unsettled >> 1)
       }
     } catch (error) {
       this.#fail(this.#started, error)
     }
     await this.#until(0)
     this.#tell()
-    if (this.#failure) throw endedEarly({ ...this.#progress, position: this.#failure.position }, this.#failure.error)
+    if (this.#failure)
+      throw endedEarly({ ...this.#progress, position: this.#failure.position }, this.#failure.error)
     return this.#progress
   }
 
@@ -202,13 +207,18 @@ function endedEarly(failure: InsertManyFailure, cause: unknown): WalError {
   const error = cause instanceof WalError ? cause : undefined
   const code: WalErrorCode = error?.code ?? 'WALV_ABORTED'
   const why = (cause as Error | undefined)?.message ?? echo(cause)
-  const durable = count === 0 ? 'No item is durable' : `${count} items are durable, the last of them is ${echo(lastId)}`
-  return new WalError(code, `insertMany ended at item ${position}: ${why} ${durable}. Go on behind that one.`, {
-    ...(error?.file !== undefined && { file: error.file }),
-    ...(error?.seq !== undefined && { seq: error.seq }),
-    ...(error?.id !== undefined && { id: error.id }),
-    ...(error?.fate !== undefined && { fate: error.fate }),
-    detail: failure,
-    cause,
-  })
+  const durable =
+    count === 0 ? 'No item is durable' : `${count} items are durable, the last of them is ${echo(lastId)}`
+  return new WalError(
+    code,
+    `insertMany ended at item ${position}: ${why} ${durable}. Go on behind that one.`,
+    {
+      ...(error?.file !== undefined && { file: error.file }),
+      ...(error?.seq !== undefined && { seq: error.seq }),
+      ...(error?.id !== undefined && { id: error.id }),
+      ...(error?.fate !== undefined && { fate: error.fate }),
+      detail: failure,
+      cause,
+    },
+  )
 }

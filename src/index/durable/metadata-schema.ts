@@ -3,8 +3,10 @@ import type { JsonValue } from '../../entry.ts'
 import { WalError } from '../../errors.ts'
 
 /**
- * A Standard Schema (https://standardschema.dev), as Zod, Valibot, ArkType and others make them. Only what walv needs of one. Metadata is logged as `validate` returns it:
- * with defaults filled in, unknown members gone, whatever the schema does. `validate` must answer at once, not with a promise.
+ * A Standard Schema (https://standardschema.dev), as Zod, Valibot, ArkType and others make them.
+ * Only what walv needs of one. Metadata is logged as `validate` returns it: with defaults filled
+ * in, unknown members gone, whatever the schema does. `validate` must answer at once, not with a
+ * promise.
  */
 export interface MetadataSchema<Input = unknown, Output = Input> {
   readonly '~standard': {
@@ -23,7 +25,10 @@ export interface SchemaIssue {
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined
 }
 
-/** What is wrong with metadata, at one place of it: the `detail` of a `WALV_INVALID_METADATA` that a schema gave cause for is a list of these. */
+/**
+ * What is wrong with metadata, at one place of it: the `detail` of a `WALV_INVALID_METADATA` that a
+ * schema gave cause for is a list of these.
+ */
 export interface MetadataIssue {
   readonly path: readonly PropertyKey[]
   readonly message: string
@@ -45,7 +50,8 @@ export function checkSchema(schema: MetadataSchema | undefined): void {
 
 /**
  * Metadata as its schema has it.
- * @throws WALV_INVALID_METADATA with the issues as `detail`, WALV_INVALID_OPTION if the schema answers with a promise
+ * @throws WALV_INVALID_METADATA with the issues as `detail`, WALV_INVALID_OPTION if the schema
+ * answers with a promise
  */
 export function metadataBySchema(schema: MetadataSchema, id: string, metadata: unknown): JsonValue {
   const result = schema['~standard'].validate(metadata)
@@ -58,7 +64,9 @@ export function metadataBySchema(schema: MetadataSchema, id: string, metadata: u
     )
   }
   if (result.issues === undefined) return result.value as JsonValue
-  const issues = result.issues.map(({ path = [], message }): MetadataIssue => ({ path: path.map(keyOf), message }))
+  const issues = result.issues.map(
+    ({ path = [], message }): MetadataIssue => ({ path: path.map(keyOf), message }),
+  )
   const named = issues.slice(0, NAMED_ISSUES).map(issueText).join('; ')
   const more = issues.length > NAMED_ISSUES ? `; and ${issues.length - NAMED_ISSUES} more, see detail` : ''
   throw new WalError(

@@ -15,7 +15,9 @@ import { cannotLoad, contentProblem, isProvable, savedIndex } from './snapshot-p
 
 /** What opening found, replayed and loaded. */
 export interface IndexRecoveryReport extends RecoveryReport {
-  /** Changes (batches and transactions count once) applied on top of the snapshot, or on nothing. */
+  /**
+   * Changes (batches and transactions count once) applied on top of the snapshot, or on nothing.
+   */
   readonly replayed: number
   /** Changes that their own conditions kept from taking effect. */
   readonly voided: number
@@ -29,12 +31,17 @@ export interface Restored {
   readonly recovery: IndexRecoveryReport
 }
 
-/** How often to begin again beside a live writer, which may let go of what was found a moment ago. */
+/**
+ * How often to begin again beside a live writer, which may let go of what was found a moment ago.
+ */
 const READ_ONLY_TRIES = 20
 
 const wasRetired = (error: WalError): boolean => error.code === 'WALV_SEQUENCE_TRIMMED' || isMissing(error)
 
-/** Opens a log and fills an empty index with what it holds. If that fails, the index is empty again where it can be. */
+/**
+ * Opens a log and fills an empty index with what it holds. If that fails, the index is empty again
+ * where it can be.
+ */
 export async function openRestored(
   options: WalOptions,
   index: VectorIndex,
@@ -55,7 +62,10 @@ export async function openRestored(
 }
 
 async function openOnce(options: WalOptions, loading: SnapshotLoading, work: OpeningWork): Promise<Restored> {
-  const log = await Wal.openWith({ ...options, ...(options.onProgress && { onProgress: work.logRead }) }, loading)
+  const log = await Wal.openWith(
+    { ...options, ...(options.onProgress && { onProgress: work.logRead }) },
+    loading,
+  )
   try {
     const { state } = loading
     const fromSnapshot = state.catalog.size
@@ -158,7 +168,10 @@ function refuseOwnFiles(snapshot: Snapshot, { kind }: VectorIndex): void {
 /** Whether an error tells of what was read, and not of the disk or of who asked. */
 const isOfContent = ({ code }: WalError): boolean => code === 'WALV_DAMAGED' || code === 'WALV_INDEX_MISMATCH'
 
-/** What is wrong with a snapshot that could not be loaded; undefined if that is not the snapshot's fault. */
+/**
+ * What is wrong with a snapshot that could not be loaded; undefined if that is not the snapshot's
+ * fault.
+ */
 async function problemOf(snapshot: Snapshot, error: WalError): Promise<string | undefined> {
   if (!isOfContent(error)) return undefined
   if (isProvable(snapshot)) return contentProblem(snapshot, savedIndex(snapshot.reference.info)!)
@@ -171,7 +184,8 @@ type Counts = Pick<IndexRecoveryReport, 'replayed' | 'voided'>
 async function restore(log: Wal, state: IndexState, options: WalOptions, work: OpeningWork): Promise<Counts> {
   const { signal } = options
   const { lastCheckpoint: checkpoint, lastSeq } = log
-  // Without a snapshot, from the oldest record that is left: where the beginning is lost, the policy has decided.
+  // Without a snapshot, from the oldest record that is left: where the beginning is lost, the
+  // policy has decided.
   const after = checkpoint?.sequenceNumber
   const { firstSeq } = log.stats()
   const from = checkpoint?.replayFrom ?? firstSeq

@@ -22,7 +22,10 @@ export function savedIndex(info: JsonValue): SavedIndex | undefined {
   return typeof saved?.fingerprint === 'string' ? (saved as SavedIndex) : undefined
 }
 
-/** Proves what can be proved without an engine. What somebody's own index or program wrote is passed over. */
+/**
+ * Proves what can be proved without an engine. What somebody's own index or program wrote is passed
+ * over.
+ */
 export const PROVED: ContentRules = {
   async tryOut(snapshot) {
     if (!isProvable(snapshot)) return false
@@ -38,8 +41,9 @@ export function isProvable({ reference: { info, files } }: Snapshot): boolean {
 }
 
 /**
- * What is wrong with the ids, vectors and metadata of a snapshot whose hashes are right; undefined if they are those
- * that were saved, which the fingerprint proves. Memory: the catalog, and 1 MiB of vectors.
+ * What is wrong with the ids, vectors and metadata of a snapshot whose hashes are right; undefined
+ * if they are those that were saved, which the fingerprint proves. Memory: the catalog, and 1 MiB
+ * of vectors.
  * @throws what the disk says; WALV_INDEX_MISMATCH if a newer walv wrote it
  */
 export async function contentProblem(files: SnapshotReader, saved: SavedIndex): Promise<string | undefined> {
@@ -48,7 +52,8 @@ export async function contentProblem(files: SnapshotReader, saved: SavedIndex): 
     return found === saved.fingerprint ? undefined : OTHER_CONTENT
   } catch (error) {
     const cause = error as WalError
-    if (cause instanceof WalError && (cause.code !== 'WALV_INDEX_MISMATCH' || isOfNewerWalv(cause))) throw cause
+    if (cause instanceof WalError && (cause.code !== 'WALV_INDEX_MISMATCH' || isOfNewerWalv(cause)))
+      throw cause
     return cannotLoad(cause)
   }
 }
@@ -70,7 +75,8 @@ async function fingerprintOf(files: SnapshotReader, saved: SavedIndex): Promise<
   const shape = { dimensions, metric, acceptsNonFinite: true }
   await decodeSnapshot(files.read(SNAPSHOT_FILE), shape, undefined, (label, vector) => {
     const entry = catalog.byLabel(label)
-    if (entry === undefined) throw new Error(`label ${label} stands twice among its vectors, or belongs to no id`)
+    if (entry === undefined)
+      throw new Error(`label ${label} stands twice among its vectors, or belongs to no id`)
     fingerprint.add({ id: entry.id, vector, metadata: entry.json })
     // So that a label that comes again is not known any more.
     catalog.delete(entry)

@@ -3,8 +3,9 @@ const PARTS = 1024
 const HASHED_CHARACTERS = 16
 
 /**
- * A map of texts in many small ones, each of which doubles on its own, so that no `set` takes long. V8's `Map` doubles at once: see `LabelMap`. Texts whose last 16 characters are the same share one part, which then is no
- * better than that.
+ * A map of texts in many small ones, each of which doubles on its own, so that no `set` takes long.
+ * V8's `Map` doubles at once: see `LabelMap`. Texts whose last 16 characters are the same share one
+ * part, which then is no better than that.
  */
 export class TextMap<T> {
   readonly #parts: (Map<string, T> | undefined)[] = new Array(PARTS).fill(undefined)

@@ -1,4 +1,11 @@
-import type { CustomEntry, DeleteEntry, InsertEntry, JsonValue, UpdateEntry, VectorInput } from '../../entry.ts'
+import type {
+  CustomEntry,
+  DeleteEntry,
+  InsertEntry,
+  JsonValue,
+  UpdateEntry,
+  VectorInput,
+} from '../../entry.ts'
 import { WAL_OPTIONS, type WalOptions } from '../../log/options.ts'
 import type { OptionNames } from '../../option-names.ts'
 import type { Filter, FilterFunction } from '../filter/filter.ts'
@@ -7,13 +14,14 @@ import type { MetadataSchema } from './metadata-schema.ts'
 
 export interface DurableIndexOptions<Metadata = JsonValue, Input = Metadata> extends WalOptions {
   /**
-   * An empty index, for example `flat({ dimensions: 100 })`. The durable index owns it from now on, and no other
-   * opening takes it; where opening fails, it may be given to another.
+   * An empty index, for example `flat({ dimensions: 100 })`. The durable index owns it from now on,
+   * and no other opening takes it; where opening fails, it may be given to another.
    */
   readonly index: VectorIndex
   /**
-   * The embedding model that the vectors are of, for example `text-embedding-3-small`. It is written into the
-   * log, and an opening that names another is refused: their vectors do not compare. Default: none is checked.
+   * The embedding model that the vectors are of, for example `text-embedding-3-small`. It is
+   * written into the log, and an opening that names another is refused: their vectors do not
+   * compare. Default: none is checked.
    */
   readonly model?: string
   /**
@@ -26,8 +34,10 @@ export interface DurableIndexOptions<Metadata = JsonValue, Input = Metadata> ext
    */
   readonly checkpointIntervalEntries?: number | 'auto' | false
   /**
-   * Checks metadata before it is logged, and gives the types `Input` and `Metadata`: a Standard Schema, for example one made with zod or valibot. What it returns is logged. What is in the
-   * directory already is not checked. It must answer at once; one that answers with a promise is refused with `WALV_INVALID_OPTION` at the first change. Default: none.
+   * Checks metadata before it is logged, and gives the types `Input` and `Metadata`: a Standard
+   * Schema, for example one made with zod or valibot. What it returns is logged. What is in the
+   * directory already is not checked. It must answer at once; one that answers with a promise is
+   * refused with `WALV_INVALID_OPTION` at the first change. Default: none.
    */
   readonly metadataSchema?: MetadataSchema<Input, Metadata>
 }

@@ -25,10 +25,13 @@ export const noFilter = (given: unknown, of: string): WalError =>
   )
 
 /**
- * A function whose answers count by their truth. Every promise is true: as an answer it would take everything.
+ * A function whose answers count by their truth. Every promise is true: as an answer it would take
+ * everything.
  * @throws WALV_INVALID_OPTION
  */
-export function decided<Args extends unknown[]>(filter: (...args: Args) => unknown): (...args: Args) => boolean {
+export function decided<Args extends unknown[]>(
+  filter: (...args: Args) => unknown,
+): (...args: Args) => boolean {
   if (types.isAsyncFunction(filter)) throw asynchronous()
   return (...args) => {
     const answer = filter(...args)

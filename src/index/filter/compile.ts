@@ -15,7 +15,8 @@ export const compileFilter = (filter: Filter): Predicate => compileMembers(filte
 
 function compileMembers(filter: unknown, place: Place): Predicate {
   checkNesting(place)
-  if (!isPlainObject(filter)) throw refusal(place, `must be an object such as { lang: 'en' }, not ${echo(filter)}.`)
+  if (!isPlainObject(filter))
+    throw refusal(place, `must be an object such as { lang: 'en' }, not ${echo(filter)}.`)
   return all(
     Object.entries(filter).map(([key, value]) => {
       if (!key.startsWith('$')) return compileCondition(anyValueAt(key), value, [...place, key])
@@ -34,7 +35,8 @@ const LOGICAL: Readonly<Record<string, (operand: unknown, place: Place) => Predi
 }
 
 function compileEach(filters: unknown, place: Place): Predicate[] {
-  // Of none, "all" would be everything, "one of" nothing: mostly a list that somebody forgot to fill.
+  // Of none, "all" would be everything, "one of" nothing: mostly a list that somebody forgot to
+  // fill.
   if (!Array.isArray(filters) || filters.length === 0)
     throw refusal(place, `must be an array of filters, with one at least, not ${echo(filters)}.`)
   return Array.from(filters, (filter, at) => compileMembers(filter, [...place, String(at)]))
@@ -75,7 +77,10 @@ function literalsOf(operand: unknown, place: Place): JsonValue[] {
   return Array.from(operand, (value, at) => literalOf(value, [...place, String(at)]))
 }
 
-/** A value at the path, or an element of one, is one of the literals. What is missing is equal to null. */
+/**
+ * A value at the path, or an element of one, is one of the literals. What is missing is equal to
+ * null.
+ */
 function equal(anyValue: AnyValue, literals: readonly JsonValue[]): Predicate {
   const passes = orElement(equalsOneOf(literals))
   if (!literals.includes(null)) return (metadata) => anyValue(metadata, passes)
@@ -87,7 +92,9 @@ function ordered(holds: (value: number | string, limit: number | string) => bool
   return (anyValue, limit, place) => {
     if (typeof limit !== 'string' && !(typeof limit === 'number' && Number.isFinite(limit)))
       throw refusal(place, `must be a finite number or a text, not ${echo(limit)}.`)
-    const passes = orElement((value) => typeof value === typeof limit && holds(value as number | string, limit))
+    const passes = orElement(
+      (value) => typeof value === typeof limit && holds(value as number | string, limit),
+    )
     return (metadata) => anyValue(metadata, passes)
   }
 }
@@ -113,7 +120,10 @@ function operatorOf<T>(operators: Readonly<Record<string, T>>, key: string, plac
   throw refusal(place, `has no operator ${echo(key)}. There are: ${list}.`)
 }
 
-/** What looks like a condition, inside an object that is compared as a whole, would never hold, in silence. */
+/**
+ * What looks like a condition, inside an object that is compared as a whole, would never hold, in
+ * silence.
+ */
 function refuseOperatorsIn(value: unknown, place: Place): void {
   checkNesting(place)
   if (typeof value !== 'object' || value === null) return

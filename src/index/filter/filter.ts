@@ -2,8 +2,9 @@
 import type { JsonValue } from '../../entry.ts'
 
 /**
- * What metadata must be like: every condition must hold. A key is the name of a member, or a path of names with dots
- * (`'author.name'`). It is plain JSON, so it can be sent, stored and given to the command line.
+ * What metadata must be like: every condition must hold. A key is the name of a member, or a path
+ * of names with dots (`'author.name'`). It is plain JSON, so it can be sent, stored and given to
+ * the command line.
  */
 export type Filter<Metadata = JsonValue> = Fields<Metadata> & {
   /** All of them hold. */
@@ -17,7 +18,10 @@ export type Filter<Metadata = JsonValue> = Fields<Metadata> & {
 /** Answers at once, not with a promise; what it answers counts by its truth. */
 export type FilterFunction<Metadata = JsonValue> = (metadata: Metadata, id: string) => boolean
 
-/** A value that is equal to the member's, or one of its elements; or operators, all of which must hold. */
+/**
+ * A value that is equal to the member's, or one of its elements; or operators, all of which must
+ * hold.
+ */
 export type FilterCondition<Value = JsonValue> = Value | FilterOperators<Value>
 
 export type FilterOperators<Value = JsonValue> = {

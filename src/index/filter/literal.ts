@@ -38,13 +38,15 @@ export function literalOf(value: unknown, place: Place): JsonValue {
 
 function checkLiteral(value: unknown, place: Place): void {
   checkNesting(place)
-  if (value === null || typeof value === 'string' || typeof value === 'boolean' || Number.isFinite(value)) return
+  if (value === null || typeof value === 'string' || typeof value === 'boolean' || Number.isFinite(value))
+    return
   if (Array.isArray(value)) {
     for (let at = 0; at < value.length; at++) checkLiteral(value[at], [...place, String(at)])
   } else if (isPlainObject(value)) {
     for (const [name, member] of Object.entries(value)) checkLiteral(member, [...place, name])
   } else {
-    const hint = value instanceof Date ? ' Write dates as they are stored, for example with toISOString().' : ''
+    const hint =
+      value instanceof Date ? ' Write dates as they are stored, for example with toISOString().' : ''
     throw refusal(place, `is ${echo(value)}, which JSON cannot hold.${hint}`)
   }
 }

@@ -6,8 +6,8 @@ const isObject = (value: JsonValue): value is { readonly [name: string]: JsonVal
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /**
- * Tells whether one of the values at a path passes a test. There may be several: an array on the way is looked into,
- * element by element. Only own members count, whatever their names.
+ * Tells whether one of the values at a path passes a test. There may be several: an array on the
+ * way is looked into, element by element. Only own members count, whatever their names.
  */
 export function anyValueAt(path: string): (metadata: JsonValue, test: Test) => boolean {
   const names = path.split('.')
@@ -21,7 +21,8 @@ export function anyValueAt(path: string): (metadata: JsonValue, test: Test) => b
 
 function anyBelow(value: JsonValue, names: readonly string[], at: number, test: Test): boolean {
   if (at === names.length) return test(value)
-  if (Array.isArray(value)) return value.some((element) => isObject(element) && anyBelow(element, names, at, test))
+  if (Array.isArray(value))
+    return value.some((element) => isObject(element) && anyBelow(element, names, at, test))
   const name = names[at]!
   return isObject(value) && Object.hasOwn(value, name) && anyBelow(value[name]!, names, at + 1, test)
 }

@@ -1,23 +1,30 @@
 import type { Metric } from '../vector-index.ts'
 
 /**
- * The kernels of exact search. Every sum is kept in double precision and added in the order of the elements, so a distance is the same bits
- * wherever the vector lies and whatever else is searched with it.
+ * The kernels of exact search. Every sum is kept in double precision and added in the order of the
+ * elements, so a distance is the same bits wherever the vector lies and whatever else is searched
+ * with it.
  *
- * Two rows at a time and four elements a step: two sums that do not wait for each other, and each element of the query loaded once for both.
+ * Two rows at a time and four elements a step: two sums that do not wait for each other, and each
+ * element of the query loaded once for both.
  */
 
 /** The vectors of one chunk, side by side, with their squared lengths. */
 export interface Rows {
   readonly vectors: Float32Array
-  /** Squared Euclidean length of each row, as `innerProducts` computes it; empty unless the metric is `cosine`. */
+  /**
+   * Squared Euclidean length of each row, as `innerProducts` computes it; empty unless the metric
+   * is `cosine`.
+   */
   readonly squaredNorms: Float64Array
 }
 
 /**
- * Writes the distance of each of the first `count` listed rows to `query` into `distances`, which needs room for `count` rounded up to even.
- * `cosine` gives exactly 0 for a vector with the same bits as the query, and 1 where either is all zeros. A row that holds NaN has distance NaN; one
- * that holds an infinity has NaN under `cosine`, infinity under `l2`, an infinity or NaN under `ip`.
+ * Writes the distance of each of the first `count` listed rows to `query` into `distances`, which
+ * needs room for `count` rounded up to even. `cosine` gives exactly 0 for a vector with the same
+ * bits as the query, and 1 where either is all zeros. A row that holds NaN has distance NaN; one
+ * that holds an infinity has NaN under `cosine`, infinity under `l2`, an infinity or NaN under
+ * `ip`.
  */
 export function measure(
   metric: Metric,
@@ -38,7 +45,8 @@ export function measure(
   }
   const querySquaredNorm = squaredNorm(query)
   for (let i = 0; i < count; i++) {
-    // One root of the product, not a product of roots: the root of x² is x exactly. It can neither overflow nor underflow in double precision.
+    // One root of the product, not a product of roots: the root of x² is x exactly. It can neither
+    // overflow nor underflow in double precision.
     const scale = Math.sqrt(querySquaredNorm * from.squaredNorms[rows[i]!]!)
     distances[i] = scale === 0 ? 1 : 1 - distances[i]! / scale
   }
@@ -47,7 +55,9 @@ export function measure(
 const firstRow = new Int32Array(1)
 const sums = new Float64Array(2)
 
-/** The squared Euclidean length, bit for bit what `innerProducts` gives for the vector with itself. */
+/**
+ * The squared Euclidean length, bit for bit what `innerProducts` gives for the vector with itself.
+ */
 export function squaredNorm(vector: Float32Array): number {
   innerProducts(vector, vector, firstRow, 1, sums)
   return sums[0]!

@@ -1,7 +1,14 @@
 import { assert } from '../../errors.ts'
 import type { SnapshotWriter } from '../../log/log.ts'
 import { LabelMap } from '../label-map.ts'
-import type { FrozenIndex, LongWork, Metric, Neighbour, SnapshotReader, VectorIndex } from '../vector-index.ts'
+import type {
+  FrozenIndex,
+  LongWork,
+  Metric,
+  Neighbour,
+  SnapshotReader,
+  VectorIndex,
+} from '../vector-index.ts'
 import { measure } from './distance.ts'
 import { decodeSnapshot, encodeSnapshot, SNAPSHOT_FILE } from './flat-snapshot.ts'
 import { FlatStorage } from './flat-storage.ts'
@@ -48,7 +55,10 @@ export class FlatIndex implements VectorIndex {
   }
 
   search(query: Float32Array, k: number, accept?: (label: number) => boolean): Neighbour[] {
-    assert(query.length === this.dimensions, `a query of ${query.length} in an index of ${this.dimensions} dimensions`)
+    assert(
+      query.length === this.dimensions,
+      `a query of ${query.length} in an index of ${this.dimensions} dimensions`,
+    )
     if (k === 0) return []
     const storage = this.#storage
     const nearest = new TopK(Math.min(k, storage.count))
@@ -77,7 +87,10 @@ export class FlatIndex implements VectorIndex {
     return this.#slots.keys()
   }
 
-  /** The `k` nearest of some labels, known ones, each given once: at the distances that `search` gives, in its order. */
+  /**
+   * The `k` nearest of some labels, known ones, each given once: at the distances that `search`
+   * gives, in its order.
+   */
   rank(query: Float32Array, k: number, labels: readonly number[]): Neighbour[] {
     const nearest = new TopK(Math.min(k, labels.length))
     const row = new Int32Array(1)
@@ -134,7 +147,12 @@ export class FlatIndex implements VectorIndex {
 }
 
 /** Lists the rows whose labels are accepted; returns how many. */
-function select(labels: Float64Array, count: number, accept: (label: number) => boolean, rows: Int32Array): number {
+function select(
+  labels: Float64Array,
+  count: number,
+  accept: (label: number) => boolean,
+  rows: Int32Array,
+): number {
   let accepted = 0
   for (let row = 0; row < count; row++) if (accept(labels[row]!)) rows[accepted++] = row
   return accepted

@@ -15,9 +15,10 @@ import { type FrozenRows, rowsPerChunk } from './flat-storage.ts'
  *     20              4                        zero
  *     24              8                        u64, count of vectors
  *     32              8 × count                the labels, each a u64 below 2^53, no two the same
- *     32 + 8 × count  4 × dimensions × count   the vectors, float32 elements, in the order of the labels
+ *     32 + 8 × count  4 × dimensions × count   the vectors, float32, in the order of the labels
  *
- * The file ends there. It holds no checksum: who writes a snapshot hashes it, and who loads one has verified it.
+ * The file ends there. It holds no checksum: who writes a snapshot hashes it, and who loads one has
+ * verified it.
  */
 export const SNAPSHOT_FILE = 'vectors.walvflat'
 
@@ -29,7 +30,10 @@ const PIECE_LABELS = 8192
 const METRIC_CODES: Readonly<Record<Metric, number>> = { cosine: 1, l2: 2, ip: 3 }
 const UINT32 = 2 ** 32
 
-/** What an index must be to load a snapshot: all of it is checked, none of it is taken from the file. */
+/**
+ * What an index must be to load a snapshot: all of it is checked, none of it is taken from the
+ * file.
+ */
 export interface SnapshotShape {
   readonly dimensions: number
   readonly metric: Metric
@@ -48,9 +52,10 @@ export function* encodeSnapshot(rows: FrozenRows, dimensions: number, metric: Me
 }
 
 /**
- * Reads what `encodeSnapshot` wrote and hands each vector with its label to `add`, in the file's order; the vector is valid during the call, and
- * `add` answers whether the label was new; each is a step of the work. Memory: the labels and one block. Throws `WALV_INDEX_MISMATCH` where the file is not whole, or not
- * of this shape.
+ * Reads what `encodeSnapshot` wrote and hands each vector with its label to `add`, in the file's
+ * order; the vector is valid during the call, and `add` answers whether the label was new; each is
+ * a step of the work. Memory: the labels and one block. Throws `WALV_INDEX_MISMATCH` where the file
+ * is not whole, or not of this shape.
  */
 export async function decodeSnapshot(
   pieces: AsyncIterable<Uint8Array>,
@@ -112,7 +117,11 @@ async function decodeHeader(source: PieceSource, shape: SnapshotShape): Promise<
   }
   const version = view.getUint32(8, true)
   if (version !== VERSION)
-    throw mismatch(`its layout has version ${version}, and this walv reads version ${VERSION}`, 8, OF_NEWER_WALV)
+    throw mismatch(
+      `its layout has version ${version}, and this walv reads version ${VERSION}`,
+      8,
+      OF_NEWER_WALV,
+    )
   if (view.getUint32(20, true) !== 0) throw mismatch('its header has bytes set that must be zero', 20)
   expectShape(view.getUint32(12, true), view.getUint32(16, true), shape)
   const count = getUint64(view, 24)
@@ -122,7 +131,8 @@ async function decodeHeader(source: PieceSource, shape: SnapshotShape): Promise<
 
 function expectShape(dimensions: number, metricCode: number, shape: SnapshotShape): void {
   const metric = (Object.keys(METRIC_CODES) as Metric[]).find((name) => METRIC_CODES[name] === metricCode)
-  if (metric === undefined) throw mismatch(`its metric has code ${metricCode}, which this walv does not know`, 16)
+  if (metric === undefined)
+    throw mismatch(`its metric has code ${metricCode}, which this walv does not know`, 16)
   if (dimensions === shape.dimensions && metric === shape.metric) return
   throw mismatch(
     `it was written by flat({ dimensions: ${dimensions}, metric: '${metric}' }), and this index is ` +
@@ -131,7 +141,10 @@ function expectShape(dimensions: number, metricCode: number, shape: SnapshotShap
   )
 }
 
-/** A chunk of labels at a time, so that what is allocated follows what was read and not what the header claims. */
+/**
+ * A chunk of labels at a time, so that what is allocated follows what was read and not what the
+ * header claims.
+ */
 async function decodeLabels(source: PieceSource, count: number): Promise<number[]> {
   const labels: number[] = []
   const piece = new Uint8Array(PIECE_LABELS * LABEL_BYTES)
@@ -156,7 +169,8 @@ async function fillBlock(source: PieceSource, block: Float32Array, acceptsNonFin
 }
 
 function allFinite(floats: Float32Array): boolean {
-  // A zero times anything finite is a zero; times NaN or an infinity it is NaN, and NaN stays in the sum.
+  // A zero times anything finite is a zero; times NaN or an infinity it is NaN, and NaN stays in
+  // the sum.
   let sum = 0
   for (let i = 0; i < floats.length; i++) sum += 0 * floats[i]!
   return sum === 0
@@ -176,7 +190,8 @@ class PieceSource {
   async fill(target: Uint8Array, what: string): Promise<void> {
     let filled = 0
     while (filled < target.length) {
-      if (!(await this.#hasBytes())) throw mismatch(`it ends after ${this.offset} bytes, within ${what}`, this.offset)
+      if (!(await this.#hasBytes()))
+        throw mismatch(`it ends after ${this.offset} bytes, within ${what}`, this.offset)
       const taken = this.#piece.subarray(0, target.length - filled)
       target.set(taken, filled)
       filled += taken.length
@@ -186,7 +201,8 @@ class PieceSource {
   }
 
   async expectEnd(): Promise<void> {
-    if (await this.#hasBytes()) throw mismatch('it goes on after the last vector that its header counts', this.offset)
+    if (await this.#hasBytes())
+      throw mismatch('it goes on after the last vector that its header counts', this.offset)
   }
 
   /** Tells the pieces' owner that no more are wanted. */
@@ -215,9 +231,13 @@ function getUint64(view: DataView, offset: number): number {
 }
 
 function mismatch(problem: string, offset: number, detail?: string): WalError {
-  return new WalError('WALV_INDEX_MISMATCH', `${SNAPSHOT_FILE} cannot be loaded: ${problem} (offset ${offset})`, {
-    file: SNAPSHOT_FILE,
-    offset,
-    detail,
-  })
+  return new WalError(
+    'WALV_INDEX_MISMATCH',
+    `${SNAPSHOT_FILE} cannot be loaded: ${problem} (offset ${offset})`,
+    {
+      file: SNAPSHOT_FILE,
+      offset,
+      detail,
+    },
+  )
 }

@@ -1,7 +1,10 @@
 import { assert } from '../../errors.ts'
 import { type Rows, squaredNorm } from './distance.ts'
 
-/** Bytes of vectors in one chunk: what one piece of a snapshot holds, and what an almost empty index takes. */
+/**
+ * Bytes of vectors in one chunk: what one piece of a snapshot holds, and what an almost empty index
+ * takes.
+ */
 const CHUNK_BYTES = 1024 * 1024
 /** Bounds a chunk's labels where vectors are short. */
 const MAX_ROWS_PER_CHUNK = 4096
@@ -17,8 +20,8 @@ interface Chunk extends Rows {
 }
 
 /**
- * Labelled vectors in contiguous slots 0 … count − 1, in chunks of equal size. Every chunk is full except the last, and none is empty, so memory
- * follows `count` down as well as up.
+ * Labelled vectors in contiguous slots 0 … count − 1, in chunks of equal size. Every chunk is full
+ * except the last, and none is empty, so memory follows `count` down as well as up.
  */
 export class FlatStorage {
   readonly dimensions: number
@@ -78,7 +81,10 @@ export class FlatStorage {
     return vectorIn(this.chunkOf(slot), slot % this.rowsPerChunk, this.dimensions)
   }
 
-  /** Removes a row by moving the last one into its slot; returns the label that moved, or `undefined` if none had to. */
+  /**
+   * Removes a row by moving the last one into its slot; returns the label that moved, or
+   * `undefined` if none had to.
+   */
   remove(slot: number): number | undefined {
     const last = this.#count - 1
     const moved = last === slot ? undefined : this.#move(last, slot)
@@ -87,7 +93,10 @@ export class FlatStorage {
     return moved
   }
 
-  /** The rows as they are now, until `release`. Costs one step a chunk; then every row that changes costs one copy of its old vector. */
+  /**
+   * The rows as they are now, until `release`. Costs one step a chunk; then every row that changes
+   * costs one copy of its old vector.
+   */
   freeze(): FrozenRows {
     const frozen = new FrozenRows(this.#chunks.slice(), this.#count, this.rowsPerChunk, this.dimensions)
     this.#frozen.add(frozen)
@@ -119,8 +128,9 @@ export class FlatStorage {
 }
 
 /**
- * The rows of one moment, while the storage goes on changing: the chunks of that moment, which the storage still writes to, and the old content of
- * every row that was written since. Preserving rows and not whole chunks keeps the cost of a change the same with and without a frozen view.
+ * The rows of one moment, while the storage goes on changing: the chunks of that moment, which the
+ * storage still writes to, and the old content of every row that was written since. Preserving rows
+ * and not whole chunks keeps the cost of a change the same with and without a frozen view.
  */
 export class FrozenRows {
   readonly count: number
@@ -138,7 +148,8 @@ export class FrozenRows {
 
   /** To be called before the row of `slot` in `chunk` is written. */
   preserve(slot: number, chunk: Chunk): void {
-    // A chunk that is not the frozen one was made later, in the place of one that the storage dropped.
+    // A chunk that is not the frozen one was made later, in the place of one that the storage
+    // dropped.
     if (this.#chunkOf(slot) !== chunk || this.#overwritten.has(slot)) return
     const row = slot % this.#rowsPerChunk
     this.#overwritten.set(slot, { label: chunk.labels[row]!, vector: vectorIn(chunk, row, this.#dimensions) })
@@ -148,7 +159,10 @@ export class FrozenRows {
     return this.#overwritten.get(slot)?.label ?? this.#chunkOf(slot).labels[slot % this.#rowsPerChunk]!
   }
 
-  /** The vectors side by side, in blocks of at most 1 MiB. A block is valid until the next is asked for. */
+  /**
+   * The vectors side by side, in blocks of at most 1 MiB. A block is valid until the next is asked
+   * for.
+   */
   *vectors(): Generator<Float32Array> {
     const block = new Float32Array(this.#rowsPerChunk * this.#dimensions)
     for (const [number, chunk] of this.#chunks.entries()) {
@@ -168,7 +182,10 @@ export class FrozenRows {
   }
 }
 
-/** Between arrays of one element type `slice` and `set` copy bytes, so the payload of a NaN survives. */
+/**
+ * Between arrays of one element type `slice` and `set` copy bytes, so the payload of a NaN
+ * survives.
+ */
 function vectorIn(chunk: Chunk, row: number, dimensions: number): Float32Array {
   return chunk.vectors.slice(row * dimensions, (row + 1) * dimensions)
 }

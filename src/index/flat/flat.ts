@@ -15,18 +15,21 @@ export interface FlatOptions {
 const FLAT_OPTIONS: OptionNames<FlatOptions> = { dimensions: true, metric: true, allowNonFinite: true }
 
 /**
- * The built-in exact index: compares the query with every vector, so it always finds the true nearest, in time that grows with the number of
- * vectors. Memory: 4 bytes an element, 16 bytes a vector and its entry in a `Map`, in chunks of 1 MiB that are released as vectors are removed.
+ * The built-in exact index: compares the query with every vector, so it always finds the true
+ * nearest, in time that grows with the number of vectors. Memory: 4 bytes an element, 16 bytes a
+ * vector and its entry in a `Map`, in chunks of 1 MiB that are released as vectors are removed.
  *
- * Distances are computed in double precision and do not depend on what else the index holds. Under `cosine` a vector with the same bits as the query
- * is at exactly 0, and where one of the two is all zeros the distance is 1. With `allowNonFinite` a vector that holds NaN is at distance NaN, and so
- * is one that holds an infinity under `cosine`; under `l2` that is at infinity, under `ip` at an infinity or NaN. NaN comes after every number.
+ * Distances are computed in double precision and do not depend on what else the index holds. Under
+ * `cosine` a vector with the same bits as the query is at exactly 0, and where one of the two is
+ * all zeros the distance is 1. With `allowNonFinite` a vector that holds NaN is at distance NaN,
+ * and so is one that holds an infinity under `cosine`; under `l2` that is at infinity, under `ip`
+ * at an infinity or NaN. NaN comes after every number.
  *
- * Freezing takes one step a chunk and copies no vector. Until the frozen state is released, the first change of each vector keeps a copy of the old
- * one, and removed memory stays.
+ * Freezing takes one step a chunk and copies no vector. Until the frozen state is released, the
+ * first change of each vector keeps a copy of the old one, and removed memory stays.
  *
- * Throws `WALV_INVALID_OPTION`. Loading a snapshot written with other options, or one that is not whole, throws `WALV_INDEX_MISMATCH` and leaves
- * the index empty.
+ * Throws `WALV_INVALID_OPTION`. Loading a snapshot written with other options, or one that is not
+ * whole, throws `WALV_INDEX_MISMATCH` and leaves the index empty.
  */
 export function flat(options: FlatOptions): VectorIndex {
   checkOptions('flat', options, FLAT_OPTIONS)

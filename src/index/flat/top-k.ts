@@ -1,15 +1,19 @@
 import type { Neighbour } from '../vector-index.ts'
 
 /**
- * The `k` nearest of all that are offered, in bounded memory: a binary heap with the farthest one kept at its root. Nearer is a smaller
- * distance, then a smaller label; NaN is farther than every number. What is kept does not depend on the order of the offers.
+ * The `k` nearest of all that are offered, in bounded memory: a binary heap with the farthest one
+ * kept at its root. Nearer is a smaller distance, then a smaller label; NaN is farther than every
+ * number. What is kept does not depend on the order of the offers.
  */
 export class TopK {
   readonly #distances: Float64Array
   readonly #labels: Float64Array
   #count = 0
 
-  /** An offer with a distance above this changes nothing. Compare with `!(distance > limit)`: a NaN on either side must be offered. */
+  /**
+   * An offer with a distance above this changes nothing. Compare with `!(distance > limit)`: a NaN
+   * on either side must be offered.
+   */
   limit: number = Number.POSITIVE_INFINITY
 
   /** Memory is taken for `k` at once: bound it by what can be offered. */
@@ -27,7 +31,8 @@ export class TopK {
   /** What was kept, nearest first. */
   neighbours(): Neighbour[] {
     const kept: Neighbour[] = []
-    for (let i = 0; i < this.#count; i++) kept.push({ label: this.#labels[i]!, distance: this.#distances[i]! })
+    for (let i = 0; i < this.#count; i++)
+      kept.push({ label: this.#labels[i]!, distance: this.#distances[i]! })
     return kept.sort((a, b) => (isNearer(a.distance, a.label, b.distance, b.label) ? -1 : 1))
   }
 
@@ -46,7 +51,8 @@ export class TopK {
     let hole = 0
     for (;;) {
       const child = this.#fartherChild(hole)
-      if (child === undefined || !isNearer(distance, label, this.#distances[child]!, this.#labels[child]!)) break
+      if (child === undefined || !isNearer(distance, label, this.#distances[child]!, this.#labels[child]!))
+        break
       this.#move(child, hole)
       hole = child
     }

@@ -71,7 +71,8 @@ export class Checkpoints {
 
   async take({ seq, snapshot }: CheckpointRequest): Promise<CheckpointEntry> {
     this.#check(seq)
-    // What is open now decides where a replay must begin, not what is open when the snapshot is written.
+    // What is open now decides where a replay must begin, not what is open when the snapshot is
+    // written.
     const replayFrom = this.#transactions.replayFrom(seq)
     const work = this.#publish(seq, replayFrom, snapshot)
     this.#taking = work.catch(() => {})
@@ -88,14 +89,22 @@ export class Checkpoints {
     if (!Number.isSafeInteger(seq) || seq < newest || seq < 0)
       throw refused(`seq is ${seq}, but the snapshot must reach at least record ${Math.max(0, newest)}`)
     if (seq >= this.#writer.acknowledgedBefore)
-      throw refused(`seq is ${seq}, but the log is acknowledged only up to ${this.#writer.acknowledgedBefore - 1}`)
+      throw refused(
+        `seq is ${seq}, but the log is acknowledged only up to ${this.#writer.acknowledgedBefore - 1}`,
+      )
     if (seq === this.last?.sequenceNumber) throw refused(`there is a checkpoint at ${seq} already`)
   }
 
-  async #publish(seq: number, replayFrom: number, write: CheckpointRequest['snapshot']): Promise<CheckpointEntry> {
-    // A snapshot must not outlive what it was made from: one that reaches beyond the log's end, even half made, is proof of a loss.
+  async #publish(
+    seq: number,
+    replayFrom: number,
+    write: CheckpointRequest['snapshot'],
+  ): Promise<CheckpointEntry> {
+    // A snapshot must not outlive what it was made from: one that reaches beyond the log's end,
+    // even half made, is proof of a loss.
     await this.#writer.flush()
-    // Behind the sync, which may take long: a log that was put in the place of this one has no such snapshot.
+    // Behind the sync, which may take long: a log that was put in the place of this one has no such
+    // snapshot.
     await this.#writer.needLock()
     const writeOwned: CheckpointRequest['snapshot'] = async (target) => {
       const info = await this.#watch.run(target, write)
@@ -121,12 +130,16 @@ export class Checkpoints {
     this.#transactions.forgetEndedBy(seq)
     const timestamp = this.#settings.clock()
     this.#takenAt = this.#settings.ageClock()
-    this.#kept = [...this.#kept, { seq: recordSeq, timestamp, entry }].slice(-this.#settings.checkpointRetention)
+    this.#kept = [...this.#kept, { seq: recordSeq, timestamp, entry }].slice(
+      -this.#settings.checkpointRetention,
+    )
     await this.#upkeep()
     return entry
   }
 
-  /** Never changes the answer of what called for it: what could not be removed now is removed later. */
+  /**
+   * Never changes the answer of what called for it: what could not be removed now is removed later.
+   */
   async #upkeep(): Promise<void> {
     try {
       await this.#writer.needLock()
@@ -141,7 +154,9 @@ export class Checkpoints {
 
   /** Removes the snapshots that no kept checkpoint names, but for those that are spared. */
   async removeUnnamed(): Promise<void> {
-    await this.#snapshots.keepOnly(new Set([...this.#kept.map(({ entry }) => entry.snapshot!.name), ...this.#spared]))
+    await this.#snapshots.keepOnly(
+      new Set([...this.#kept.map(({ entry }) => entry.snapshot!.name), ...this.#spared]),
+    )
   }
 
   /** Resolves when no checkpoint is being taken any more: when it has ended, or is given up. */

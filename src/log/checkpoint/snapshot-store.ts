@@ -29,7 +29,10 @@ export class SnapshotStore {
   readonly #disk: Disk
   readonly #directory: string
   readonly #folder: string
-  /** Of each snapshot that was made here, the files that walv itself wrote. An engine reads its own in its own way, and would not be told that one was cut. */
+  /**
+   * Of each snapshot that was made here, the files that walv itself wrote. An engine reads its own
+   * in its own way, and would not be told that one was cut.
+   */
   readonly #ownFiles = new Map<string, readonly string[]>()
 
   constructor(disk: Disk, directory: string) {
@@ -39,8 +42,9 @@ export class SnapshotStore {
   }
 
   /**
-   * Writes a snapshot so that a crash leaves either all of it, durable, under its name, or nothing that anyone looks at: into a temporary folder,
-   * every file synced and hashed, folder synced, renamed, parent synced.
+   * Writes a snapshot so that a crash leaves either all of it, durable, under its name, or nothing
+   * that anyone looks at: into a temporary folder, every file synced and hashed, folder synced,
+   * renamed, parent synced.
    * @param describe what is to stand beside the files, of what their checkpoint is going to say
    */
   async publish(
@@ -57,7 +61,8 @@ export class SnapshotStore {
       const { info, files, own } = await this.#fill(temporary, write)
       if (describe) await this.#writeFile(temporary, MANIFEST_FILE, [describe({ name, files, info })])
       await this.#disk.syncDirectory(temporary)
-      // One that this process did not make was found beside a loss, and may be all that is left of what is lost.
+      // One that this process did not make was found beside a loss, and may be all that is left of
+      // what is lost.
       if (this.#ownFiles.has(name)) await this.#disk.remove(join(this.#folder, name)).catch(ignoreMissing)
       else await this.quarantine(name)
       await this.#disk.renameNew(temporary, join(this.#folder, name))
@@ -100,7 +105,8 @@ export class SnapshotStore {
   ): Promise<SnapshotFile> {
     const file = await this.#disk.open(join(folder, name), 'create')
     const hash = createHash('sha256')
-    // An append that is synced meanwhile then waits for a piece to reach the disk, and not for the whole file.
+    // An append that is synced meanwhile then waits for a piece to reach the disk, and not for the
+    // whole file.
     const how = file.writeSynced ? 'writeSynced' : 'write'
     let bytes = 0
     try {
@@ -123,16 +129,20 @@ export class SnapshotStore {
 
   /**
    * What is wrong with a snapshot, or undefined if every file of it is as its checkpoint says.
-   * @throws what the operating system says that is no fault of the snapshot, such as too many open files
+   * @throws what the operating system says that is no fault of the snapshot, such as too many open
+   * files
    */
   async problem(reference: SnapshotReference): Promise<SnapshotProblem | undefined> {
     for (const { name, bytes, sha256 } of reference.files) {
       const path = join(this.#folder, reference.name, name)
-      const found = await this.#hash(path, bytes).catch((error: NodeJS.ErrnoException) => unusable(name, path, error))
+      const found = await this.#hash(path, bytes).catch((error: NodeJS.ErrnoException) =>
+        unusable(name, path, error),
+      )
       if ('kind' in found) return found
       if (found.bytes !== bytes)
         return { kind: 'snapshot', what: `${name} has ${found.bytes} bytes instead of ${bytes}` }
-      if (found.sha256 !== sha256) return { kind: 'snapshot', what: `the content of ${name} does not match its hash` }
+      if (found.sha256 !== sha256)
+        return { kind: 'snapshot', what: `the content of ${name} does not match its hash` }
     }
     return undefined
   }
@@ -183,7 +193,8 @@ export class SnapshotStore {
   async manifest(name: string): Promise<SnapshotManifest | undefined> {
     const pieces: Buffer[] = []
     try {
-      for await (const piece of this.#pieces(join(this.#folder, name, MANIFEST_FILE))) pieces.push(Buffer.from(piece))
+      for await (const piece of this.#pieces(join(this.#folder, name, MANIFEST_FILE)))
+        pieces.push(Buffer.from(piece))
     } catch (error) {
       if (unusable(MANIFEST_FILE, name, error as NodeJS.ErrnoException)) return undefined
     }
@@ -230,7 +241,10 @@ export class SnapshotStore {
     return entries.some((entry) => entry.name === name || entry.name.startsWith(`${name}.`))
   }
 
-  /** Notes in `quarantine/`, as an empty folder, that a snapshot is gone, so that this is not told again. */
+  /**
+   * Notes in `quarantine/`, as an empty folder, that a snapshot is gone, so that this is not told
+   * again.
+   */
   async noteMissing(name: string): Promise<void> {
     const folder = join(this.#directory, QUARANTINE_FOLDER)
     await ensureDirectory(this.#disk, folder)
@@ -238,7 +252,10 @@ export class SnapshotStore {
     await this.#disk.syncDirectory(folder)
   }
 
-  /** Moves a snapshot out of the way, where it can still be looked at. Returns its new path; undefined if nothing of it is there. */
+  /**
+   * Moves a snapshot out of the way, where it can still be looked at. Returns its new path;
+   * undefined if nothing of it is there.
+   */
   quarantine(name: string): Promise<string | undefined> {
     return moveToQuarantine(this.#disk, this.#directory, join(SNAPSHOT_FOLDER, name))
   }
@@ -267,7 +284,8 @@ function plain(name: string): string {
 
 function unusable(name: string, path: string, error: NodeJS.ErrnoException): SnapshotProblem {
   if (error.code === 'EIO') return { kind: 'unreadable', what: `the disk cannot read ${name}` }
-  if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return { kind: 'missing', what: `${name} is not there` }
+  if (error.code === 'ENOENT' || error.code === 'ENOTDIR')
+    return { kind: 'missing', what: `${name} is not there` }
   if (error.code === 'EISDIR') return { kind: 'snapshot', what: `${name} is a directory` }
   if (error.code === 'EFTYPE') return { kind: 'snapshot', what: `${name} is not a regular file` }
   throw ioError(error, `The snapshot file ${path} cannot be read`, path)

@@ -3,8 +3,8 @@ import { WalError } from '../../errors.ts'
 import type { SnapshotWriter } from '../log.ts'
 
 /**
- * Runs snapshot functions so that closing ends. Once that has begun, one that for a while neither writes nor ends is
- * given up: it is not waited for any more, and what it writes later is refused.
+ * Runs snapshot functions so that closing ends. Once that has begun, one that for a while neither
+ * writes nor ends is given up: it is not waited for any more, and what it writes later is refused.
  */
 export class SnapshotWatch {
   readonly #directory: string

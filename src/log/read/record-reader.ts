@@ -19,11 +19,16 @@ export interface ReadRange {
   readonly signal?: AbortSignal | undefined
   /** What to do where retention overtakes the reading. */
   readonly again: string
-  /** Vectors and data are views of the reader's memory, valid until the next items are asked for. */
+  /**
+   * Vectors and data are views of the reader's memory, valid until the next items are asked for.
+   */
   readonly borrow?: boolean
 }
 
-/** Reads and verifies the records of a range, segment after segment, with damage at its place: what one read of a file brought at a time. */
+/**
+ * Reads and verifies the records of a range, segment after segment, with damage at its place: what
+ * one read of a file brought at a time.
+ */
 export async function* readItems(
   disk: Disk,
   segments: Iterable<SegmentExtent>,
@@ -46,7 +51,8 @@ async function* readSegment(
       if (header.seq < range.from) return false
       const decoding = decodeRecord(window.memory, at, header, range.borrow)
       if ('record' in decoding) items.push(decoding)
-      else items.push({ damage: undecodable(segment.name, window.offset, bytes, header.seq, decoding.problem) })
+      else
+        items.push({ damage: undecodable(segment.name, window.offset, bytes, header.seq, decoding.problem) })
       return false
     },
     beforeReading: () => items.length > 0,
@@ -78,7 +84,8 @@ function refusal(
   { path, firstSeq }: Pick<SegmentExtent, 'path' | 'firstSeq'>,
   range: ReadRange,
 ): Error {
-  if (range.signal?.aborted) return new WalError('WALV_ABORTED', 'Reading the log was aborted.', { cause: error })
+  if (range.signal?.aborted)
+    return new WalError('WALV_ABORTED', 'Reading the log was aborted.', { cause: error })
   if (error.code === 'ENOENT') {
     const message = `Record ${firstSeq} and those behind it were removed while they were being read, as a checkpoint does that covers them. ${range.again}`
     return new WalError('WALV_SEQUENCE_TRIMMED', message, { file: path, seq: firstSeq, cause: error })
@@ -86,7 +93,10 @@ function refusal(
   return ioError(error, `${path} cannot be read`, path)
 }
 
-/** A frame that verifies and makes no sense was written by something else than walv, or by a defect of it. */
+/**
+ * A frame that verifies and makes no sense was written by something else than walv, or by a defect
+ * of it.
+ */
 const undecodable = (file: string, offset: number, bytes: number, seq: number, problem: string): Damage => ({
   kind: 'corrupt',
   file,
@@ -115,7 +125,11 @@ export class RecordReader implements AsyncGenerator<WalRecord, void, void> {
   /** The last call that has not been answered. */
   #waiting: Promise<Result> | undefined
 
-  constructor(batches: AsyncGenerator<readonly LogItem[], void, void>, directory: string, skipDamage: boolean) {
+  constructor(
+    batches: AsyncGenerator<readonly LogItem[], void, void>,
+    directory: string,
+    skipDamage: boolean,
+  ) {
     this.#batches = batches
     this.#directory = directory
     this.#skipDamage = skipDamage
@@ -202,11 +216,15 @@ export class RecordReader implements AsyncGenerator<WalRecord, void, void> {
     this.#items = []
     await this.#batches.return()
     const { file, offset, detail } = damage
-    throw new WalError('WALV_DAMAGED', `${detail} Reading stopped there. See everything with: npx walv doctor.`, {
-      file,
-      offset,
-      detail: [damage],
-    })
+    throw new WalError(
+      'WALV_DAMAGED',
+      `${detail} Reading stopped there. See everything with: npx walv doctor.`,
+      {
+        file,
+        offset,
+        detail: [damage],
+      },
+    )
   }
 }
 

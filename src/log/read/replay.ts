@@ -2,7 +2,10 @@ import type { BatchMember, WalRecord } from '../../entry.ts'
 import type { CommittedUnit } from '../log.ts'
 import { TransactionTracker } from '../transaction/tracker.ts'
 
-/** Bytes of open transactions' vectors held in memory; beyond, a transaction is read again at its commit. */
+/**
+ * Bytes of open transactions' vectors held in memory; beyond, a transaction is read again at its
+ * commit.
+ */
 const MAX_HELD_BYTES = 16 * 1024 * 1024
 
 interface Held {
@@ -20,9 +23,10 @@ function owned<E extends BatchMember>(entry: E): E {
 }
 
 /**
- * Turns records into what takes effect, in the order in which it does: a transaction's entries at its commit, nothing of one that does not commit, and nothing of
- * one that was open where records are lost: they may have been its own.
- * `readAgain` reads a range of records, for transactions too large to be held.
+ * Turns records into what takes effect, in the order in which it does: a transaction's entries at
+ * its commit, nothing of one that does not commit, and nothing of one that was open where records
+ * are lost: they may have been its own. `readAgain` reads a range of records, for transactions too
+ * large to be held.
  */
 export async function* replayUnits(
   records: AsyncIterable<WalRecord>,
@@ -43,7 +47,9 @@ export async function* replayUnits(
       const held = transactions.commit(transactionId!)?.held
       heldBytes -= held?.bytes ?? 0
       if (held === undefined || seq <= after) continue
-      const entries = held.spilled ? await collect(readAgain(transactionId!, seq), transactionId!) : held.entries
+      const entries = held.spilled
+        ? await collect(readAgain(transactionId!, seq), transactionId!)
+        : held.entries
       yield { seq, timestamp, entries, transactionId: transactionId! }
     } else if (entry.type === 'abortTransaction') {
       heldBytes -= transactions.open.get(transactionId!)?.held.bytes ?? 0

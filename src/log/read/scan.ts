@@ -17,16 +17,24 @@ export interface ScanOptions {
 const SCAN_OPTIONS: OptionNames<ScanOptions> = { directory: true, signal: true, onProgress: true, disk: true }
 
 /**
- * Everything that can be read of a log, in order, with each damage at its place, or behind the records of its file where it has none. Reads twice, since what damage
- * means is known only at the end. Never writes, takes no lock, refuses nothing that it can name.
- * @throws WALV_NO_DIRECTORY, WALV_NOT_A_DIRECTORY, WALV_PERMISSION, WALV_V1_DIRECTORY, WALV_UNSUPPORTED_VERSION, WALV_UNSUPPORTED_FEATURE
+ * Everything that can be read of a log, in order, with each damage at its place, or behind the
+ * records of its file where it has none. Reads twice, since what damage means is known only at the
+ * end. Never writes, takes no lock, refuses nothing that it can name.
+ * @throws WALV_NO_DIRECTORY, WALV_NOT_A_DIRECTORY, WALV_PERMISSION, WALV_V1_DIRECTORY,
+ * WALV_UNSUPPORTED_VERSION, WALV_UNSUPPORTED_FEATURE
  */
 export async function* scanLog(options: ScanOptions): AsyncGenerator<LogItem, void, void> {
   checkOptions('scanLog', options, SCAN_OPTIONS)
   const { disk = nodeDisk, signal } = options
   const found = await analyze(disk, await readDirectory(disk, resolve(options.directory)), options)
   const told = new Set<string>()
-  const range = { from: 0, before: found.endSeq, durableBefore: found.durableBefore, signal, again: 'Read it again.' }
+  const range = {
+    from: 0,
+    before: found.endSeq,
+    durableBefore: found.durableBefore,
+    signal,
+    again: 'Read it again.',
+  }
   for (const segment of found.segments) {
     for await (const items of readItems(disk, [segment], range)) {
       for (const item of items) if ('damage' in item) told.add(placeOf(item.damage))

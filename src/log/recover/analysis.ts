@@ -16,9 +16,14 @@ export interface Analysis {
   readonly logId: Buffer | undefined
   /** In order; only those that still hold a record of the log or may. */
   readonly segments: readonly LiveSegment[]
-  /** Names of segment files that hold nothing of the log: superseded, or prepared and never used. */
+  /**
+   * Names of segment files that hold nothing of the log: superseded, or prepared and never used.
+   */
   readonly unusedSegments: readonly string[]
-  /** Those of them whose records a later segment holds: should that be damaged, these still have them. */
+  /**
+   * Those of them whose records a later segment holds: should that be damaged, these still have
+   * them.
+   */
   readonly supersededSegments: readonly string[]
   readonly lastSegmentNumber: number
   readonly firstSeq: number
@@ -37,16 +42,22 @@ export interface Analysis {
 }
 
 /**
- * Reads and verifies every frame. Once, but for two cases: where a segment's end has to be found without the header of the next; and where frames stand behind the end
- * that the watermarks determine, so that nothing of them is counted.
+ * Reads and verifies every frame. Once, but for two cases: where a segment's end has to be found
+ * without the header of the next; and where frames stand behind the end that the watermarks
+ * determine, so that nothing of them is counted.
  */
-export async function analyze(disk: Disk, directory: LogDirectory, options: AnalysisOptions = {}): Promise<Analysis> {
+export async function analyze(
+  disk: Disk,
+  directory: LogDirectory,
+  options: AnalysisOptions = {},
+): Promise<Analysis> {
   const logId = identityOf(directory.segments)
   const { reach } = directory
   const { live: found, unused, damage } = chain(directory, logId)
   const open = await scanSegments(disk, found, Number.POSITIVE_INFINITY, reach, options)
   const live = logId ? endOpenEnds(found, open) : found
-  const first = live === found ? open : await scanSegments(disk, live, Number.POSITIVE_INFINITY, reach, options)
+  const first =
+    live === found ? open : await scanSegments(disk, live, Number.POSITIVE_INFINITY, reach, options)
   const end = endOfLog(first)
   const counted = end < first.nextSeq ? await scanSegments(disk, live, end, reach, options) : first
   const closed = counted.closedAt === end
@@ -55,8 +66,14 @@ export async function analyze(disk: Disk, directory: LogDirectory, options: Anal
     .map((anomaly) => (closed ? nothingBehind(anomaly, end) : anomaly))
   return {
     logId,
-    segments: first.live.map((segment) => ({ ...segment, tolerateUnreadable: first.unreadable.has(segment.number) })),
-    unusedSegments: [...unused, ...live.filter(({ number }) => !first.usedBytes.has(number)).map(({ name }) => name)],
+    segments: first.live.map((segment) => ({
+      ...segment,
+      tolerateUnreadable: first.unreadable.has(segment.number),
+    })),
+    unusedSegments: [
+      ...unused,
+      ...live.filter(({ number }) => !first.usedBytes.has(number)).map(({ name }) => name),
+    ],
     supersededSegments: unused,
     lastSegmentNumber: directory.lastNumber,
     firstSeq: first.live[0]?.firstSeq ?? 0,
@@ -83,8 +100,9 @@ function damagesOf(anomalies: readonly Anomaly[], durableBefore: number, end: nu
 }
 
 /**
- * Where the next file is missing or has no header, a segment ends as the last one of a log would: at the first place that does not verify and that nothing up to
- * there promised. What verifies behind it may be left over from before the next file was begun.
+ * Where the next file is missing or has no header, a segment ends as the last one of a log would:
+ * at the first place that does not verify and that nothing up to there promised. What verifies
+ * behind it may be left over from before the next file was begun.
  * @returns `segments` itself if nothing changes
  */
 function endOpenEnds(
@@ -92,7 +110,9 @@ function endOpenEnds(
   { live, anomalies, watermarkAt }: LogScan,
 ): readonly LiveSegment[] {
   const limits = new Map<number, number>()
-  const openEnded = new Set(live.slice(0, -1).flatMap((segment) => (segment.openEnded ? [segment.number] : [])))
+  const openEnded = new Set(
+    live.slice(0, -1).flatMap((segment) => (segment.openEnded ? [segment.number] : [])),
+  )
   for (const anomaly of anomalies) {
     const { segment: number, lostFrom } = anomaly
     if (!openEnded.has(number) || limits.has(number)) continue
@@ -109,12 +129,20 @@ function endOpenEnds(
 const breaksOff = ({ kind, lostFrom, lostThrough }: Anomaly): boolean =>
   kind !== 'missing-segment' && (lostThrough === null || lostThrough >= lostFrom)
 
-/** Behind the end of a log that was closed in order nothing can have been, even if it cannot be read. */
+/**
+ * Behind the end of a log that was closed in order nothing can have been, even if it cannot be
+ * read.
+ */
 function nothingBehind(anomaly: Anomaly, end: number): Anomaly {
-  return anomaly.kind === 'unreadable' && anomaly.lostThrough === null ? { ...anomaly, lostThrough: end - 1 } : anomaly
+  return anomaly.kind === 'unreadable' && anomaly.lostThrough === null
+    ? { ...anomaly, lostThrough: end - 1 }
+    : anomaly
 }
 
-/** A file is made in its full size before its header names it, so a shorter one was cut. Only in the last one can that hide a loss. */
+/**
+ * A file is made in its full size before its header names it, so a shorter one was cut. Only in the
+ * last one can that hide a loss.
+ */
 function cutFiles(live: readonly LiveSegment[], closed: boolean): Damage[] {
   return live
     .filter(({ bytes, capacity }) => bytes < capacity || bytes < SEGMENT_HEADER_BYTES)
@@ -136,8 +164,9 @@ function cutFiles(live: readonly LiveSegment[], closed: boolean): Damage[] {
 }
 
 /**
- * Whether a bad header hides a loss, the frames tell; only a log of which no header is left cannot be read at all. At the end of the log it may be that the group that
- * opens the segment was being written.
+ * Whether a bad header hides a loss, the frames tell; only a log of which no header is left cannot
+ * be read at all. At the end of the log it may be that the group that opens the segment was being
+ * written.
  */
 function badHeader(segment: LiveSegment, { live, durableBefore }: LogScan): Damage[] {
   const { name, identified, firstSeq, badCopies } = segment
@@ -164,11 +193,15 @@ function badHeader(segment: LiveSegment, { live, durableBefore }: LogScan): Dama
   }))
 }
 
-/** The log ends at the first record that is lost and was never promised, or behind its last one; and never before a watermark. */
+/**
+ * The log ends at the first record that is lost and was never promised, or behind its last one; and
+ * never before a watermark.
+ */
 function endOfLog({ anomalies, durableBefore, nextSeq }: LogScan): number {
   for (const anomaly of anomalies) {
     const through = anomaly.lostThrough ?? Number.POSITIVE_INFINITY
-    if (through >= anomaly.lostFrom && through >= durableBefore) return Math.max(anomaly.lostFrom, durableBefore)
+    if (through >= anomaly.lostFrom && through >= durableBefore)
+      return Math.max(anomaly.lostFrom, durableBefore)
   }
   return Math.max(nextSeq, durableBefore)
 }
@@ -177,7 +210,11 @@ function endOfLog({ anomalies, durableBefore, nextSeq }: LogScan): number {
  * Refuses a log that the survey cannot prove whole. `policies`: by which it opens.
  * @throws WALV_DAMAGED with the damage list in `detail`
  */
-export function refuseLoss(path: string, damage: readonly Damage[], policies: readonly RecoveryPolicy[]): void {
+export function refuseLoss(
+  path: string,
+  damage: readonly Damage[],
+  policies: readonly RecoveryPolicy[],
+): void {
   const losses = damage.filter(({ acknowledged }) => acknowledged !== false)
   const [first] = losses
   if (first === undefined) return
@@ -194,7 +231,8 @@ export function refuseLoss(path: string, damage: readonly Damage[], policies: re
 function adviceFor(damage: readonly Damage[], policies: readonly RecoveryPolicy[]): string {
   if (damage.some(({ kind, acknowledged }) => kind === 'foreign' && acknowledged === null))
     return 'It prints the commands that put its files where they belong; until then it opens under no policy.'
-  if (policies.length === 0) return 'It opens under no policy: restore a backup, or move the files away to start anew.'
+  if (policies.length === 0)
+    return 'It opens under no policy: restore a backup, or move the files away to start anew.'
   const named = policies.map((policy) => `'${policy}'`).join(' or ')
   return `To go on with what is left, open it with recovery: ${named}.`
 }

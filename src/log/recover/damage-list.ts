@@ -4,8 +4,9 @@ import type { Damage, SequenceRange } from '../../entry.ts'
 const MAX_PLACES = 10_000
 
 /**
- * Damages as they are told: the first 10,000 each for itself, those behind them together, one for each file and answer to whether they were acknowledged. So a file of nothing but
- * bad places takes no more memory, and no longer a text, than one with some.
+ * Damages as they are told: the first 10,000 each for itself, those behind them together, one for
+ * each file and answer to whether they were acknowledged. So a file of nothing but bad places takes
+ * no more memory, and no longer a text, than one with some.
  */
 export class DamageList {
   readonly #single: Damage[] = []
@@ -18,9 +19,15 @@ export class DamageList {
     }
     const key = `${damage.acknowledged} ${damage.file}`
     const merged = this.#merged.get(key)
-    if (merged === undefined) this.#merged.set(key, { first: damage, last: damage, count: 1, seqs: damage.seqs })
+    if (merged === undefined)
+      this.#merged.set(key, { first: damage, last: damage, count: 1, seqs: damage.seqs })
     else
-      this.#merged.set(key, { ...merged, last: damage, count: merged.count + 1, seqs: span(merged.seqs, damage.seqs) })
+      this.#merged.set(key, {
+        ...merged,
+        last: damage,
+        count: merged.count + 1,
+        seqs: span(merged.seqs, damage.seqs),
+      })
   }
 
   all(): Damage[] {
@@ -53,7 +60,9 @@ function damageOfAll({ first, last, count, seqs }: Merged): Damage {
   const { kind, file, offset, acknowledged } = first
   const bytes = last.offset + last.bytes - offset
   const detail = `${file} at offset ${offset}: ${count} more places in the ${bytes} bytes from here on are damaged too.${
-    seqs.length === 0 ? '' : ' Not every record between the first and the last of those that are named need be lost.'
+    seqs.length === 0
+      ? ''
+      : ' Not every record between the first and the last of those that are named need be lost.'
   }`
   return { kind, file, offset, bytes, acknowledged, seqs, ids: [], detail }
 }

@@ -3,11 +3,15 @@ import type { Damage, SequenceRange } from '../../entry.ts'
 import type { Anomaly } from '../segment/segment-scan.ts'
 
 /**
- * Tells what a bad place means. Promised records that are gone are a loss; what no watermark covers, at the end of the log, is a torn tail: it was
- * never acknowledged, or its acknowledgement was never promised.
+ * Tells what a bad place means. Promised records that are gone are a loss; what no watermark
+ * covers, at the end of the log, is a torn tail: it was never acknowledged, or its acknowledgement
+ * was never promised.
  */
 export function damageOf(anomaly: Anomaly, durableBefore: number, endSeq: number): Damage {
-  const lostBefore = Math.min(anomaly.lostThrough === null ? Number.POSITIVE_INFINITY : anomaly.lostThrough + 1, endSeq)
+  const lostBefore = Math.min(
+    anomaly.lostThrough === null ? Number.POSITIVE_INFINITY : anomaly.lostThrough + 1,
+    endSeq,
+  )
   const base = { file: anomaly.file, offset: anomaly.offset, bytes: anomaly.bytes, ids: anomaly.ids }
   const place = `${anomaly.file} at offset ${anomaly.offset}`
   if (anomaly.lostThrough !== null && anomaly.lostThrough < anomaly.lostFrom) {
@@ -39,7 +43,8 @@ function unreadableText({ kind, lostThrough }: Anomaly, durableBefore: number): 
   return more ? ` It may hold records from ${durableBefore} on, too. ${TRY_AGAIN}` : ` ${TRY_AGAIN}`
 }
 
-const TRY_AGAIN = 'It may be readable later: open again, and copy the directory to another disk, before anything else.'
+const TRY_AGAIN =
+  'It may be readable later: open again, and copy the directory to another disk, before anything else.'
 
 function rangeText(from: number, through: number): string {
   return from === through ? `record ${from} is lost` : `records ${from} to ${through} are lost`
@@ -61,5 +66,14 @@ export function fileDamage(
   acknowledged: boolean | null,
   detail: string,
 ): Damage {
-  return { kind, file: segment.name, offset: 0, bytes: segment.bytes, acknowledged, seqs: [], ids: [], detail }
+  return {
+    kind,
+    file: segment.name,
+    offset: 0,
+    bytes: segment.bytes,
+    acknowledged,
+    seqs: [],
+    ids: [],
+    detail,
+  }
 }

@@ -40,13 +40,17 @@ export interface Reach {
 
 export interface LogDirectory {
   readonly path: string
-  /** The largest number in any name, also of what is no file, unless that leaves too few for the log; 0 without one. */
+  /**
+   * The largest number in any name, also of what is no file, unless that leaves too few for the
+   * log; 0 without one.
+   */
   readonly lastNumber: number
   /** In the order of their numbers. */
   readonly segments: readonly SegmentFile[]
   /**
-   * The snapshot that reaches furthest, one that was not finished or was put aside too. The log is synced before any of it is made: so these records were durable,
-   * and where they are not in the log, they are lost.
+   * The snapshot that reaches furthest, one that was not finished or was put aside too. The log is
+   * synced before any of it is made: so these records were durable, and where they are not in the
+   * log, they are lost.
    */
   readonly reach: Reach | undefined
   readonly damage: readonly Damage[]
@@ -54,11 +58,12 @@ export interface LogDirectory {
 
 /**
  * Lists a log's directory and reads the segments' headers.
- * @throws WALV_NO_DIRECTORY, WALV_NOT_A_DIRECTORY, WALV_PERMISSION, WALV_V1_DIRECTORY, WALV_UNSUPPORTED_VERSION, WALV_UNSUPPORTED_FEATURE,
- * WALV_IO
+ * @throws WALV_NO_DIRECTORY, WALV_NOT_A_DIRECTORY, WALV_PERMISSION, WALV_V1_DIRECTORY,
+ * WALV_UNSUPPORTED_VERSION, WALV_UNSUPPORTED_FEATURE, WALV_IO
  */
 export async function readDirectory(disk: Disk, path: string): Promise<LogDirectory> {
-  // First: a live writer, beside which this reads, has written the records before it makes their snapshot.
+  // First: a live writer, beside which this reads, has written the records before it makes their
+  // snapshot.
   const reach = await furthestSnapshot(disk, path)
   const entries = await disk.list(path).catch((error) => refuseDirectory(path, error))
   const segments: SegmentFile[] = []
@@ -71,10 +76,14 @@ export async function readDirectory(disk: Disk, path: string): Promise<LogDirect
       continue
     }
     const segment = await readSegmentFile(disk, path, name, number)
-    if (segment?.header && segment.header.number !== number) damage.push(renamed(segment, segment.header.number))
+    if (segment?.header && segment.header.number !== number)
+      damage.push(renamed(segment, segment.header.number))
     else if (segment) segments.push(segment)
   }
-  if (segments.length === 0 && entries.some(({ name, kind }) => kind === 'file' && /^wal-.*\.log$/.test(name))) {
+  if (
+    segments.length === 0 &&
+    entries.some(({ name, kind }) => kind === 'file' && /^wal-.*\.log$/.test(name))
+  ) {
     throw new WalError(
       'WALV_V1_DIRECTORY',
       `${path} holds a log of format v1. Convert it first: npx walv convert ${path} NEW_DIRECTORY.`,
@@ -82,9 +91,13 @@ export async function readDirectory(disk: Disk, path: string): Promise<LogDirect
     )
   }
   if (segments.some(({ unreadable }) => unreadable) && !segments.some(({ header }) => header)) {
-    throw new WalError('WALV_IO', `The disk cannot read the headers of the segments in ${path} (EIO). Try again.`, {
-      file: path,
-    })
+    throw new WalError(
+      'WALV_IO',
+      `The disk cannot read the headers of the segments in ${path} (EIO). Try again.`,
+      {
+        file: path,
+      },
+    )
   }
   return {
     path,
@@ -95,7 +108,9 @@ export async function readDirectory(disk: Disk, path: string): Promise<LogDirect
   }
 }
 
-/** What is no file may have any number in its name, and must not use up those that the log needs. */
+/**
+ * What is no file may have any number in its name, and must not use up those that the log needs.
+ */
 function takenNumber({ name, kind }: DiskEntry): number {
   const number = segmentNumber(name) ?? 0
   return kind === 'file' || number < MAX_SEGMENT_NUMBER / 2 ? number : 0
@@ -133,7 +148,10 @@ async function readSegmentFile(
   }
 }
 
-/** Takes the first copy that verifies and has the number of the file's name: a write that went astray may have put another segment's into its place. */
+/**
+ * Takes the first copy that verifies and has the number of the file's name: a write that went
+ * astray may have put another segment's into its place.
+ */
 async function readHeader(
   file: DiskFile,
   name: string,
@@ -190,7 +208,10 @@ export async function cannotBeFile(disk: Disk, path: string): Promise<boolean> {
   )
 }
 
-/** Its header verifies and says that it is another segment: somebody gave it this name, and only they know of which log it is. */
+/**
+ * Its header verifies and says that it is another segment: somebody gave it this name, and only
+ * they know of which log it is.
+ */
 const renamed = ({ name, bytes }: SegmentFile, number: number): Damage => ({
   ...foreign(
     name,

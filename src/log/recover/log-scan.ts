@@ -23,7 +23,10 @@ export interface LogScan {
   readonly watermarkAt: Map<number, number>
   /** Numbers of the segments with sectors that cannot be read. */
   readonly unreadable: Set<number>
-  /** The segments with their first sequence number known, without those that were prepared and never used. */
+  /**
+   * The segments with their first sequence number known, without those that were prepared and never
+   * used.
+   */
   readonly live: LiveSegment[]
 }
 
@@ -65,7 +68,9 @@ export async function scanSegments(
     const scan = await scanWhole(disk, { ...segment, scanEnd: end }, visitor, options.signal)
     if (scan.metUnreadable) logScan.unreadable.add(segment.number)
     const empty =
-      segment.bytes >= SEGMENT_HEADER_BYTES && scan.usedBytes === SEGMENT_HEADER_BYTES && scan.anomalies.length === 0
+      segment.bytes >= SEGMENT_HEADER_BYTES &&
+      scan.usedBytes === SEGMENT_HEADER_BYTES &&
+      scan.anomalies.length === 0
     if (segment.headerValid || !empty) {
       if (scan.usedBytes === SEGMENT_HEADER_BYTES) closedAt = undefined
       logScan.live.push(segment)
@@ -81,19 +86,26 @@ export async function scanSegments(
   if (told) durableBefore = told.through + 1
   const last = logScan.live.at(-1)
   if (last && durableBefore > nextSeq && logScan.anomalies.at(-1)?.lostThrough !== null) {
-    logScan.anomalies.push(lostAtEnd(last, logScan.usedBytes.get(last.number)!, nextSeq, durableBefore - 1, told))
+    logScan.anomalies.push(
+      lostAtEnd(last, logScan.usedBytes.get(last.number)!, nextSeq, durableBefore - 1, told),
+    )
   }
   return { ...logScan, tally, durableBefore, nextSeq, closedAt }
 }
 
-/** Where a log begins. What came before may be with a snapshot, even if the header does not tell. */
+/**
+ * Where a log begins. What came before may be with a snapshot, even if the header does not tell.
+ */
 async function beginning(disk: Disk, first: LiveSegment): Promise<number> {
   if (first.headerValid) return first.firstSeq
   const seq = Math.min((await firstNumber(disk, first)) ?? Number.POSITIVE_INFINITY, first.supersededFrom)
   return Number.isFinite(seq) ? seq : 0
 }
 
-/** Records that were promised, by a frame or by the name of a snapshot, and of which nothing is left but zeros. */
+/**
+ * Records that were promised, by a frame or by the name of a snapshot, and of which nothing is left
+ * but zeros.
+ */
 function lostAtEnd(
   { name: file, number: segment, bytes }: LiveSegment,
   offset: number,

@@ -7,11 +7,15 @@ import { QUARANTINE_FOLDER } from '../layout.ts'
 import { freeName } from '../quarantine.ts'
 
 /**
- * What an opening with `'salvage'` passed over, in `quarantine/loss-N.json`: N is where the log ended then. It stays on record there when the damaged file is long gone, until
- * somebody accepts it: by a repair, which renames the note, or by removing the note.
+ * What an opening with `'salvage'` passed over, in `quarantine/loss-N.json`: N is where the log
+ * ended then. It stays on record there when the damaged file is long gone, until somebody accepts
+ * it: by a repair, which renames the note, or by removing the note.
  */
 export interface LossNote {
-  /** Where the log ended when the loss was passed over: a snapshot that reaches so far was made without what is lost. */
+  /**
+   * Where the log ended when the loss was passed over: a snapshot that reaches so far was made
+   * without what is lost.
+   */
   readonly endSeq: number
   readonly losses: readonly Damage[]
 }
@@ -25,7 +29,9 @@ export const isLoss = ({ acknowledged }: Damage): boolean => acknowledged !== fa
 
 /** The notes that nobody has accepted. One that cannot be read tells that much. */
 export async function readLossNotes(disk: Disk, directory: string): Promise<LossNote[]> {
-  const names = (await listFolder(disk, join(directory, QUARANTINE_FOLDER))).map(({ name }) => name).toSorted()
+  const names = (await listFolder(disk, join(directory, QUARANTINE_FOLDER)))
+    .map(({ name }) => name)
+    .toSorted()
   const notes: LossNote[] = []
   for (const name of names) {
     const endSeq = Number(NOTE_NAME.exec(name)?.[1] ?? Number.NaN)
@@ -93,7 +99,9 @@ export async function noteLosses(disk: Disk, directory: string, { endSeq, losses
 /** Somebody knows now: the notes stay, under a name that asks for nothing. */
 export async function acceptLosses(disk: Disk, directory: string): Promise<void> {
   const folder = join(directory, QUARANTINE_FOLDER)
-  const names = (await listFolder(disk, folder)).map(({ name }) => name).filter((name) => NOTE_NAME.test(name))
+  const names = (await listFolder(disk, folder))
+    .map(({ name }) => name)
+    .filter((name) => NOTE_NAME.test(name))
   if (names.length === 0) return
   await changeNames(disk, folder, async () => {
     for (const name of names)
@@ -101,7 +109,10 @@ export async function acceptLosses(disk: Disk, directory: string): Promise<void>
   })
 }
 
-/** Whether everything that a loss tells of is told by some of `others`: its ranges, or, without any, a loss of the same place. */
+/**
+ * Whether everything that a loss tells of is told by some of `others`: its ranges, or, without any,
+ * a loss of the same place.
+ */
 export function isTold(loss: Damage, others: readonly Damage[]): boolean {
   if (loss.seqs.length === 0)
     return others.some(({ detail }) => loss.detail.endsWith(detail) || detail.endsWith(loss.detail))

@@ -32,7 +32,10 @@ import { beginAnew } from './rescue.ts'
 import { examineLog, examineOnce, type LogFindings } from './snapshot-choice.ts'
 import { identityOfLog } from './tally.ts'
 
-/** A last segment with less than this in it is carried over into the new one, so that opening often does not leave many small files. */
+/**
+ * A last segment with less than this in it is carried over into the new one, so that opening often
+ * does not leave many small files.
+ */
 const CARRY_BYTES = 64 * 1024
 
 /** A log as recovery leaves it. */
@@ -60,7 +63,8 @@ export async function ensureDirectoryPath(disk: Disk, path: string): Promise<voi
 }
 
 /**
- * Reads, verifies and judges a log; repairs it where the policy says so. Changes nothing with `readOnly`.
+ * Reads, verifies and judges a log; repairs it where the policy says so. Changes nothing with
+ * `readOnly`.
  * @throws WALV_DAMAGED under `'strict'`
  */
 export async function recover(settings: WalSettings, snapshots: SnapshotStore): Promise<Recovered> {
@@ -69,7 +73,8 @@ export async function recover(settings: WalSettings, snapshots: SnapshotStore): 
   const found = await examineLog(settings, snapshots)
   const { damage, notes } = found
   let { analysis, choice } = found
-  if (damageChannel.hasSubscribers) for (const each of damage) damageChannel.publish({ directory, damage: each })
+  if (damageChannel.hasSubscribers)
+    for (const each of damage) damageChannel.publish({ directory, damage: each })
   const quarantined: string[] = []
   if (settings.recovery === 'strict') refuseLoss(directory, damage, policiesFor(found))
   if (!settings.readOnly) {
@@ -88,7 +93,9 @@ export async function recover(settings: WalSettings, snapshots: SnapshotStore): 
     }
     if (settings.recovery === 'repair' && damage.some(({ kind }) => kind !== 'torn-tail')) {
       if (damage.some(isLoss)) quarantined.push(...(await quarantineUnnamed({ ...found, rescue }, snapshots)))
-      const rewritten = rescue ? beginAnew(settings, analysis, rescue) : repairSegments(disk, directory, analysis)
+      const rewritten = rescue
+        ? beginAnew(settings, analysis, rescue)
+        : repairSegments(disk, directory, analysis)
       quarantined.push(...(await rewritten))
       const again = await examineOnce({ ...settings, content: found.rescue && settings.content }, snapshots)
       analysis = again.analysis
@@ -127,13 +134,21 @@ function reportOf(
     damage,
     gaps: tally.gaps,
     closedInOrder: analysis.closed,
-    reproved: readOnly ? 0 : Math.max(0, analysis.endSeq - Math.max(analysis.durableBefore, analysis.firstSeq)),
+    reproved: readOnly
+      ? 0
+      : Math.max(0, analysis.endSeq - Math.max(analysis.durableBefore, analysis.firstSeq)),
     ...(index && { index }),
   }
 }
 
-/** A snapshot that no checkpoint names may be all that is left of what is lost. Beside a log that is whole again the next opening would remove it. */
-async function quarantineUnnamed({ analysis, rescue }: LogFindings, snapshots: SnapshotStore): Promise<string[]> {
+/**
+ * A snapshot that no checkpoint names may be all that is left of what is lost. Beside a log that is
+ * whole again the next opening would remove it.
+ */
+async function quarantineUnnamed(
+  { analysis, rescue }: LogFindings,
+  snapshots: SnapshotStore,
+): Promise<string[]> {
   const paths: string[] = []
   for (const name of await snapshots.unnamed(analysis.tally.checkpoints)) {
     if (name === rescue?.checkpoint.snapshot?.name) continue
@@ -154,7 +169,10 @@ async function soundRescue(
   return typeof outcome === 'boolean' ? rescue : undefined
 }
 
-/** By which policies a log that has lost something opens. Without a header nothing in a segment can be verified. */
+/**
+ * By which policies a log that has lost something opens. Without a header nothing in a segment can
+ * be verified.
+ */
 export function policiesFor({ analysis, rescue }: LogFindings): RecoveryPolicy[] {
   if (analysis.logId !== undefined) return ['salvage', 'repair']
   return rescue ? ['repair'] : []
@@ -170,7 +188,10 @@ function refuseUnreadable({ damage, rescue }: LogFindings, { directory, recovery
   throw new WalError('WALV_DAMAGED', message, { file: directory, detail: damage })
 }
 
-/** Which of two logs in one directory is the one to go on with, and what a link leads to, nobody but their owner can tell. */
+/**
+ * Which of two logs in one directory is the one to go on with, and what a link leads to, nobody but
+ * their owner can tell.
+ */
 function refuseForeign(directory: string, damage: readonly Damage[]): void {
   const foreign = damage.find(({ kind, acknowledged }) => kind === 'foreign' && acknowledged === null)
   if (foreign === undefined) return
@@ -192,10 +213,14 @@ export interface Continuation {
 }
 
 /**
- * Goes on in a new segment, never in an old file: what no watermark covers is written again and synced there before it counts, because a page that a
- * failed sync left in the cache may never have reached the disk. The segment appears whole or not at all.
+ * Goes on in a new segment, never in an old file: what no watermark covers is written again and
+ * synced there before it counts, because a page that a failed sync left in the cache may never have
+ * reached the disk. The segment appears whole or not at all.
  */
-export async function continueLog(settings: WalSettings, { analysis: found }: Recovered): Promise<Continuation> {
+export async function continueLog(
+  settings: WalSettings,
+  { analysis: found }: Recovered,
+): Promise<Continuation> {
   const { disk, directory } = settings
   const logId = found.logId ?? randomBytes(LOG_ID_BYTES)
   const number = found.lastSegmentNumber + 1
@@ -205,7 +230,10 @@ export async function continueLog(settings: WalSettings, { analysis: found }: Re
     (segment) => carries && segment.supersededFrom > firstSeq && segment.firstSeq < found.endSeq,
   )
   const sourceBytes = sources.reduce((sum, segment) => sum + found.usedBytes.get(segment.number)!, 0)
-  const capacity = alignUp(FIRST_SEGMENT_BYTES + (sourceBytes > FIRST_SEGMENT_BYTES / 2 ? sourceBytes : 0), 4096)
+  const capacity = alignUp(
+    FIRST_SEGMENT_BYTES + (sourceBytes > FIRST_SEGMENT_BYTES / 2 ? sourceBytes : 0),
+    4096,
+  )
   const header: SegmentHeader = {
     logId,
     number,
@@ -229,18 +257,22 @@ export async function continueLog(settings: WalSettings, { analysis: found }: Re
   return { logId, segment, header, offset, superseded: [...superseded, ...found.unusedSegments] }
 }
 
-/** The first record to be carried over: the first that is not promised; or all of a small, undamaged last segment. */
+/**
+ * The first record to be carried over: the first that is not promised; or all of a small, undamaged
+ * last segment.
+ */
 function carryFrom(found: Analysis): number {
   const unproved = Math.min(Math.max(found.durableBefore, found.firstSeq), found.endSeq)
   const last = found.segments.at(-1)
-  if (last === undefined || !last.headerValid || found.usedBytes.get(last.number)! >= CARRY_BYTES) return unproved
+  if (last === undefined || !last.headerValid || found.usedBytes.get(last.number)! >= CARRY_BYTES)
+    return unproved
   const damaged = found.damage.some(({ file, kind }) => file === last.name && kind !== 'torn-tail')
   return damaged ? unproved : Math.min(unproved, last.firstSeq)
 }
 
 /**
- * Syncs what is there before it is trusted: names that an earlier process did not get to sync, those of the directories above where the log is new, and the file that
- * was written last.
+ * Syncs what is there before it is trusted: names that an earlier process did not get to sync,
+ * those of the directories above where the log is new, and the file that was written last.
  */
 export async function syncFirst(disk: Disk, directory: string, found: Analysis): Promise<void> {
   await changeNames(disk, directory)
@@ -266,7 +298,10 @@ async function syncAncestors(disk: Disk, directory: string): Promise<void> {
   } while (path !== dirname(path))
 }
 
-/** Removes what unfinished work of an earlier process left behind, and what is superseded: this goes to `quarantine/` where anything could still be read in it. */
+/**
+ * Removes what unfinished work of an earlier process left behind, and what is superseded: this goes
+ * to `quarantine/` where anything could still be read in it.
+ */
 export async function removeLeftovers(
   { disk, directory }: WalSettings,
   superseded: readonly string[],
@@ -283,9 +318,13 @@ export async function removeLeftovers(
 const OPENING_ABORTED = 'Opening the log was aborted. Nothing that it held is lost.'
 
 /**
- * Turns an abort into an error of ours. Opening for writing may have gone on to a new segment by then, or have repaired
- * some: nothing is lost by that.
+ * Turns an abort into an error of ours. Opening for writing may have gone on to a new segment by
+ * then, or have repaired some: nothing is lost by that.
  */
-export function refuseAborted(error: unknown, signal: AbortSignal | undefined, what: string = OPENING_ABORTED): void {
+export function refuseAborted(
+  error: unknown,
+  signal: AbortSignal | undefined,
+  what: string = OPENING_ABORTED,
+): void {
   if (signal?.aborted) throw new WalError('WALV_ABORTED', what, { cause: error })
 }

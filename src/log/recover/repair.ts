@@ -1,6 +1,11 @@
 import { type Disk, type DiskFile, writeFully } from '../../disk/disk.ts'
 import { alignUp } from '../../format/byte-buffer.ts'
-import { encodeSegmentHeader, SEGMENT_HEADER_BYTES, type SegmentHeader, segmentSeed } from '../../format/segment.ts'
+import {
+  encodeSegmentHeader,
+  SEGMENT_HEADER_BYTES,
+  type SegmentHeader,
+  segmentSeed,
+} from '../../format/segment.ts'
 import { copyToQuarantine } from '../quarantine.ts'
 import { copyRecords, FrameSink } from '../segment/frame-copy.ts'
 import { createSegment } from '../segment/segments.ts'
@@ -11,8 +16,10 @@ import type { LiveSegment } from './segment-chain.ts'
 const SLACK_BYTES = 64 * 1024
 
 /**
- * Writes every damaged segment anew: all its records that verify, and a gap record in the place of each loss, so that the log keeps saying what is gone. A copy of
- * the damaged file goes to `quarantine/` first. Each segment is replaced at once; a crash in between leaves the rest for the next repair.
+ * Writes every damaged segment anew: all its records that verify, and a gap record in the place of
+ * each loss, so that the log keeps saying what is gone. A copy of the damaged file goes to
+ * `quarantine/` first. Each segment is replaced at once; a crash in between leaves the rest for the
+ * next repair.
  * @returns the paths of the copies
  */
 export async function repairSegments(disk: Disk, directory: string, found: Analysis): Promise<string[]> {

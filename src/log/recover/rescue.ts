@@ -3,7 +3,12 @@ import type { Damage } from '../../entry.ts'
 import { alignUp, byteBuffer } from '../../format/byte-buffer.ts'
 import { encodable } from '../../format/encode.ts'
 import { FRAME_HEADER_BYTES, frameBytes, sealFrame } from '../../format/frame.ts'
-import { encodeSegmentHeader, SEGMENT_HEADER_BYTES, type SegmentHeader, segmentSeed } from '../../format/segment.ts'
+import {
+  encodeSegmentHeader,
+  SEGMENT_HEADER_BYTES,
+  type SegmentHeader,
+  segmentSeed,
+} from '../../format/segment.ts'
 import type { SnapshotManifest } from '../checkpoint/snapshot-manifest.ts'
 import type { SnapshotStore } from '../checkpoint/snapshot-store.ts'
 import { snapshotThrough } from '../layout.ts'
@@ -14,8 +19,9 @@ import type { Analysis } from './analysis.ts'
 import type { Reach } from './directory.ts'
 
 /**
- * The snapshot that holds all that is left of a log whose end is lost, or which has no segment any more: one that verifies by what it says of itself, and that reaches into what
- * is lost at the end, so that nothing readable lies behind it.
+ * The snapshot that holds all that is left of a log whose end is lost, or which has no segment any
+ * more: one that verifies by what it says of itself, and that reaches into what is lost at the end,
+ * so that nothing readable lies behind it.
  */
 export async function findRescue(
   damage: readonly Damage[],
@@ -32,7 +38,8 @@ export async function findRescue(
   for (const name of names.toSorted().toReversed()) {
     const manifest = await snapshots.manifest(name)
     const snapshot = manifest?.checkpoint.snapshot
-    if (!manifest || snapshot?.name !== name || manifest.checkpoint.sequenceNumber !== snapshotThrough(name)) continue
+    if (!manifest || snapshot?.name !== name || manifest.checkpoint.sequenceNumber !== snapshotThrough(name))
+      continue
     if (logId && !manifest.logId.equals(logId)) continue
     if ((await snapshots.problem(snapshot)) === undefined) return manifest
   }
@@ -40,8 +47,9 @@ export async function findRescue(
 }
 
 /**
- * Begins a log anew from a snapshot: with its checkpoint record, which takes the number behind the last that the snapshot holds. Then what is left of the segments goes to
- * `quarantine/`. A crash in between leaves a log whose beginning the snapshot covers.
+ * Begins a log anew from a snapshot: with its checkpoint record, which takes the number behind the
+ * last that the snapshot holds. Then what is left of the segments goes to `quarantine/`. A crash in
+ * between leaves a log whose beginning the snapshot covers.
  * @returns the new paths of the segments
  */
 export async function beginAnew(
@@ -68,7 +76,14 @@ export async function beginAnew(
   const write = async (file: DiskFile): Promise<void> => {
     const memory = byteBuffer(bytes)
     entry.write(memory, FRAME_HEADER_BYTES)
-    const frame = { type: entry.type, payloadBytes: entry.bytes, seq, durableBefore: seq, timestamp, flags: 0 }
+    const frame = {
+      type: entry.type,
+      payloadBytes: entry.bytes,
+      seq,
+      durableBefore: seq,
+      timestamp,
+      flags: 0,
+    }
     sealFrame(memory, 0, frame, segmentSeed(logId, number), SEGMENT_HEADER_BYTES)
     await writeFully(file, memory.bytes.subarray(0, bytes), SEGMENT_HEADER_BYTES)
     await writeFully(file, encodeSegmentHeader(header), 0)

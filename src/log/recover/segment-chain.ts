@@ -22,7 +22,9 @@ export interface Chain {
   readonly damage: Damage[]
 }
 
-/** The log id that most segments have; of those that equally many have, the one that comes first. */
+/**
+ * The log id that most segments have; of those that equally many have, the one that comes first.
+ */
 export function identityOf(segments: readonly SegmentFile[]): Buffer | undefined {
   const counts = new Map<string, number>()
   for (const { header } of segments) {
@@ -34,8 +36,9 @@ export function identityOf(segments: readonly SegmentFile[]): Buffer | undefined
 }
 
 /**
- * Decides which files are the log. A segment supersedes what earlier ones hold from its first sequence number on. A file without a valid
- * header is one prepared and never used if it is the last and empty; else its frames tell what it is.
+ * Decides which files are the log. A segment supersedes what earlier ones hold from its first
+ * sequence number on. A file without a valid header is one prepared and never used if it is the
+ * last and empty; else its frames tell what it is.
  */
 export function chain(directory: LogDirectory, logId: Buffer | undefined): Chain {
   const live: LiveSegment[] = []
@@ -47,7 +50,12 @@ export function chain(directory: LogDirectory, logId: Buffer | undefined): Chain
     const { header } = segment
     if (header && logId && !header.logId.equals(logId)) {
       damage.push(
-        fileDamage(segment, 'foreign', null, `${segment.name} belongs to another log. Move it out of this directory.`),
+        fileDamage(
+          segment,
+          'foreign',
+          null,
+          `${segment.name} belongs to another log. Move it out of this directory.`,
+        ),
       )
     } else if (header && header.firstSeq >= supersededFrom) {
       unused.push(segment.name)

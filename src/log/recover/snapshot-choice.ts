@@ -13,7 +13,10 @@ import { isTold, type LossNote, readLossNotes } from './loss-notes.ts'
 import { findRescue } from './rescue.ts'
 import { identityOfLog } from './tally.ts'
 
-/** How often to look again beside a live writer, where files and snapshots may be retired while we read. */
+/**
+ * How often to look again beside a live writer, where files and snapshots may be retired while we
+ * read.
+ */
 const READ_ONLY_TRIES = 20
 
 /** What a log was found to be, with everything that is wrong with it. */
@@ -27,7 +30,10 @@ export interface LogFindings {
   readonly rescue: SnapshotManifest | undefined
 }
 
-/** Beside a live writer, what looks like damage may be a group that was written while we read: it counts only if it is still there at a second look. */
+/**
+ * Beside a live writer, what looks like damage may be a group that was written while we read: it
+ * counts only if it is still there at a second look.
+ */
 export async function examineLog(settings: WalSettings, snapshots: SnapshotStore): Promise<LogFindings> {
   let before: string | undefined
   for (let tries = settings.readOnly ? READ_ONLY_TRIES : 1; ; tries--) {
@@ -93,8 +99,8 @@ const noSegment = ({ name, through }: Reach): Damage => ({
 })
 
 /**
- * What lies before a missing segment is not needed if a verified snapshot holds it: then nothing is lost, and the log begins behind the hole. It is told, and the older files
- * are left alone.
+ * What lies before a missing segment is not needed if a verified snapshot holds it: then nothing is
+ * lost, and the log begins behind the hole. It is told, and the older files are left alone.
  */
 async function chooseAround(
   found: Analysis,
@@ -171,7 +177,10 @@ export interface SnapshotChoice {
   readonly damage: readonly Damage[]
 }
 
-/** The newest checkpoint whose snapshot verifies and behind which the log is whole. Older snapshots are not looked at. What was quarantined was told then. */
+/**
+ * The newest checkpoint whose snapshot verifies and behind which the log is whole. Older snapshots
+ * are not looked at. What was quarantined was told then.
+ */
 async function chooseSnapshot(
   { tally, firstSeq }: Analysis,
   snapshots: SnapshotStore,
@@ -206,7 +215,10 @@ async function chooseSnapshot(
 /** For who does not know what snapshots hold. */
 const HASHES_ALONE: ContentRules = { tryOut: async () => false }
 
-const badSnapshot = ({ snapshot, sequenceNumber }: CheckpointEntry, { kind, what }: SnapshotProblem): Damage => ({
+const badSnapshot = (
+  { snapshot, sequenceNumber }: CheckpointEntry,
+  { kind, what }: SnapshotProblem,
+): Damage => ({
   kind: kind === 'unreadable' ? kind : 'snapshot',
   file: `snapshots/${snapshot!.name}`,
   offset: 0,

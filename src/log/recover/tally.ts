@@ -8,13 +8,17 @@ import type { FoundCheckpoint } from '../checkpoint/found-checkpoint.ts'
 import { type SequenceSpan, TransactionTracker } from '../transaction/tracker.ts'
 
 /**
- * What a log says that it holds: in a record of its own, which retention may have let go of, or with a checkpoint,
- * whether or not its snapshot is whole.
+ * What a log says that it holds: in a record of its own, which retention may have let go of, or
+ * with a checkpoint, whether or not its snapshot is whole.
  */
 export const identityOfLog = ({ index, checkpoints }: Tally): IndexIdentity | undefined =>
-  index ?? checkpoints.map(({ entry }) => identityIn(entry.snapshot?.info)).findLast((found) => found !== undefined)
+  index ??
+  checkpoints.map(({ entry }) => identityIn(entry.snapshot?.info)).findLast((found) => found !== undefined)
 
-/** What a pass over the log's frames counts and remembers. Bounded by the open transactions and the checkpoints. */
+/**
+ * What a pass over the log's frames counts and remembers. Bounded by the open transactions and the
+ * checkpoints.
+ */
 export class Tally {
   entries = 0
   bytes = 0

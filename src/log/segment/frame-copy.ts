@@ -2,7 +2,13 @@ import { type Disk, type DiskFile, writeFully } from '../../disk/disk.ts'
 import { WalError } from '../../errors.ts'
 import type { ByteBuffer } from '../../format/byte-buffer.ts'
 import { byteBuffer, setUint64 } from '../../format/byte-buffer.ts'
-import { FRAME_HEADER_BYTES, FRAME_TYPES, type FrameHeader, frameBytes, sealFrame } from '../../format/frame.ts'
+import {
+  FRAME_HEADER_BYTES,
+  FRAME_TYPES,
+  type FrameHeader,
+  frameBytes,
+  sealFrame,
+} from '../../format/frame.ts'
 import { type Anomaly, type SegmentExtent, SegmentScan } from './segment-scan.ts'
 
 const SINK_BYTES = 1024 * 1024
@@ -70,8 +76,10 @@ export class FrameSink {
 }
 
 /**
- * Copies the verified records of a segment from `fromSeq` on, up to its `scanEnd`, with a gap record in the place of each loss that is among the `known` spots.
- * @throws WALV_IO at a bad place that is not: what was whole when the log was looked at is not given up
+ * Copies the verified records of a segment from `fromSeq` on, up to its `scanEnd`, with a gap
+ * record in the place of each loss that is among the `known` spots.
+ * @throws WALV_IO at a bad place that is not: what was whole when the log was looked at is not
+ * given up
  */
 export async function copyRecords(
   disk: Disk,
@@ -96,7 +104,8 @@ export async function copyRecords(
       for (; seen < scan.anomalies.length; seen++) {
         const { lostFrom, lostThrough, offset } = scan.anomalies[seen]!
         if (!places.has(placeOf(scan.anomalies[seen]!))) throw changed(segment, offset)
-        // A walk that is told where to stop knows how much each place lost; it may be more than the log has.
+        // A walk that is told where to stop knows how much each place lost; it may be more than the
+        // log has.
         const through = Math.min(lostThrough!, segment.scanEnd - 1)
         const from = Math.max(lostFrom, fromSeq)
         if (through >= from) sink.addGap(from, through, timestamp)

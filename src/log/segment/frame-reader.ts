@@ -15,14 +15,25 @@ const WINDOW_BYTES = 1024 * 1024
 /** A frame that straddles two pieces of the file may have so much in the first. */
 const STRADDLE_BYTES = 64 * 1024
 
-/** As many times what is looked at, contents that do not verify may have in all before the extent of such a frame is believed. */
+/**
+ * As many times what is looked at, contents that do not verify may have in all before the extent of
+ * such a frame is believed.
+ */
 const MAX_DOUBTED_TIMES = 4
 
-/** What stands at the window's position. `at` is an index into the window's memory, valid until the next `fill` or `resync`. */
+/**
+ * What stands at the window's position. `at` is an index into the window's memory, valid until the
+ * next `fill` or `resync`.
+ */
 export type Step =
   | { readonly kind: 'frame'; readonly header: FrameHeader; readonly at: number; readonly bytes: number }
   /** The header verifies, the payload does not: the frame's extent and number are known. */
-  | { readonly kind: 'bad-payload'; readonly header: FrameHeader; readonly at: number; readonly bytes: number }
+  | {
+      readonly kind: 'bad-payload'
+      readonly header: FrameHeader
+      readonly at: number
+      readonly bytes: number
+    }
   | { readonly kind: 'no-frame' }
   | { readonly kind: 'end' }
 
@@ -38,8 +49,9 @@ interface Ahead {
 }
 
 /**
- * A window that slides over the frames of one segment file. `step` is synchronous as long as the frame is in memory. Memory is three windows, or
- * the largest frame beside two, which is never larger than what the file holds.
+ * A window that slides over the frames of one segment file. `step` is synchronous as long as the
+ * frame is in memory. Memory is three windows, or the largest frame beside two, which is never
+ * larger than what the file holds.
  */
 export class FrameReader {
   #file: DiskFile
@@ -59,7 +71,9 @@ export class FrameReader {
   readonly #tolerateUnreadable: boolean
   readonly #unreadable: ByteRange[] = []
 
-  /** `tolerateUnreadable`: sectors that cannot be read are taken for damage, instead of an error. */
+  /**
+   * `tolerateUnreadable`: sectors that cannot be read are taken for damage, instead of an error.
+   */
   constructor(file: DiskFile, seed: number, start: number, limit: number, tolerateUnreadable: boolean) {
     this.#file = file
     this.#tolerateUnreadable = tolerateUnreadable
@@ -100,7 +114,9 @@ export class FrameReader {
   /** Reads on, at least so far that `step` can answer. */
   async fill(): Promise<void> {
     const header = this.#filled - this.#at >= FRAME_HEADER_BYTES ? this.#headerAt(this.#at) : undefined
-    const wanted = header ? Math.min(frameBytes(header.payloadBytes), this.#limit - this.offset) : FRAME_HEADER_BYTES
+    const wanted = header
+      ? Math.min(frameBytes(header.payloadBytes), this.#limit - this.offset)
+      : FRAME_HEADER_BYTES
     const ahead = this.#ahead
     this.#ahead = undefined
     if (ahead && this.#canTake(ahead, wanted)) await this.#take(ahead)
@@ -121,7 +137,10 @@ export class FrameReader {
     if (count < wanted) this.#limit = this.#base + this.#filled
   }
 
-  /** While what is in memory is worked on, what follows is read into other memory, with room in front of it for the frame that straddles both. */
+  /**
+   * While what is in memory is worked on, what follows is read into other memory, with room in
+   * front of it for the frame that straddles both.
+   */
   #readAhead(): void {
     const offset = this.#base + this.#filled
     const bytes = Math.min(WINDOW_BYTES, this.#limit - offset)
@@ -134,7 +153,10 @@ export class FrameReader {
     this.#ahead = { memory, offset, bytes, reading }
   }
 
-  /** Not if something was passed meanwhile that the file holds behind it, or if the frame needs more room. */
+  /**
+   * Not if something was passed meanwhile that the file holds behind it, or if the frame needs more
+   * room.
+   */
   #canTake({ offset, bytes }: Ahead, wanted: number): boolean {
     const left = this.#filled - this.#at
     const fits = left <= STRADDLE_BYTES && left % FRAME_ALIGNMENT === 0 && wanted <= left + bytes
@@ -170,9 +192,10 @@ export class FrameReader {
   }
 
   /**
-   * Leaves what `step` returned and does not verify, for the next place where a frame could stand that `accept` likes. The extent of a frame whose content is bad is not
-   * believed at first, as its header may be all that is left of it. But headers that claim each other's space would take the square of it to look into.
-   * Returns whether a byte other than zero was passed.
+   * Leaves what `step` returned and does not verify, for the next place where a frame could stand
+   * that `accept` likes. The extent of a frame whose content is bad is not believed at first, as
+   * its header may be all that is left of it. But headers that claim each other's space would take
+   * the square of it to look into. Returns whether a byte other than zero was passed.
    */
   async pass(step: BadStep, accept: (header: FrameHeader) => boolean): Promise<boolean> {
     if (step.kind === 'no-frame') return this.resync(accept)
@@ -183,15 +206,17 @@ export class FrameReader {
   }
 
   /**
-   * Looks for the next place, behind the current position, where a valid header stands that `accept` likes, and goes there; or to the end.
-   * Returns whether a byte other than zero was passed, the one at the position included.
+   * Looks for the next place, behind the current position, where a valid header stands that
+   * `accept` likes, and goes there; or to the end. Returns whether a byte other than zero was
+   * passed, the one at the position included.
    */
   async resync(accept: (header: FrameHeader) => boolean): Promise<boolean> {
     let dirty = false
     let from = this.#at + FRAME_ALIGNMENT
     for (;;) {
       const found = this.#find(from, accept)
-      // A header may straddle the window's end: what could be the start of one, at an aligned place, is kept.
+      // A header may straddle the window's end: what could be the start of one, at an aligned
+      // place, is kept.
       const kept = Math.max(this.#at, alignDown(this.#filled - FRAME_HEADER_BYTES))
       const passedTo = found ?? (this.#complete() ? this.#filled : kept)
       dirty ||= !isZero(this.#memory.bytes, this.#at, passedTo)

@@ -7,7 +7,9 @@ import { SEGMENT_HEADER_BYTES } from '../../format/segment.ts'
 import { MAX_SEQUENCE } from '../../limits.ts'
 import { FrameReader, type Step } from './frame-reader.ts'
 
-/** A place in a segment where a frame should stand and none verifies, or where records are missing. */
+/**
+ * A place in a segment where a frame should stand and none verifies, or where records are missing.
+ */
 export interface Anomaly {
   readonly kind: Damage['kind']
   readonly file: string
@@ -16,17 +18,25 @@ export interface Anomaly {
   readonly bytes: number
   /** First sequence number that should have been here. */
   readonly lostFrom: number
-  /** Last one that was; smaller than `lostFrom` if none is lost; null if nothing follows that tells. */
+  /**
+   * Last one that was; smaller than `lostFrom` if none is lost; null if nothing follows that tells.
+   */
   readonly lostThrough: number | null
   readonly ids: readonly string[]
   readonly reason: string
 }
 
-/** Sees what a walk passes. The window's memory is valid until the call returns, or, with `beforeReading`, until that lets the walk read on. */
+/**
+ * Sees what a walk passes. The window's memory is valid until the call returns, or, with
+ * `beforeReading`, until that lets the walk read on.
+ */
 export interface FrameVisitor {
   /** A verified record in its order. Returning true makes the walk pause behind it. */
   record(window: FrameReader, at: number, header: FrameHeader, bytes: number): boolean
-  /** More of the file is about to take the place of what was shown. Returning true makes the walk pause before. */
+  /**
+   * More of the file is about to take the place of what was shown. Returning true makes the walk
+   * pause before.
+   */
   beforeReading?(): boolean
   /** Any verified frame, records included, before `record`. */
   frame?(header: FrameHeader): void
@@ -43,17 +53,26 @@ export interface SegmentExtent {
   readonly firstSeq: number
   /** The records from this one on are held by a later segment; Infinity for the last. */
   readonly supersededFrom: number
-  /** The walk ends before this record, but judges what it meets as if it went on: so every walk of a segment finds the same. */
+  /**
+   * The walk ends before this record, but judges what it meets as if it went on: so every walk of a
+   * segment finds the same.
+   */
   readonly scanEnd: number
-  /** The next segment has no header, or is not the one that went on from this: a file may be missing, and nothing tells where the records of this one end. */
+  /**
+   * The next segment has no header, or is not the one that went on from this: a file may be
+   * missing, and nothing tells where the records of this one end.
+   */
   readonly openEnded: boolean
-  /** Sectors that cannot be read are taken for damage, instead of an error. For who looks for damage, and for what was found to have such sectors. */
+  /**
+   * Sectors that cannot be read are taken for damage, instead of an error. For who looks for
+   * damage, and for what was found to have such sectors.
+   */
   readonly tolerateUnreadable: boolean
 }
 
 /**
- * Goes through the frames of one segment in order, up to the record before `supersededFrom`, past whatever does not verify. `run` goes on until the end
- * or until the visitor asks for a pause.
+ * Goes through the frames of one segment in order, up to the record before `supersededFrom`, past
+ * whatever does not verify. `run` goes on until the end or until the visitor asks for a pause.
  */
 export class SegmentScan {
   readonly anomalies: Anomaly[] = []
@@ -72,7 +91,13 @@ export class SegmentScan {
     this.#segment = segment
     this.#visitor = visitor
     this.expected = segment.firstSeq
-    this.#window = new FrameReader(file, segment.seed, SEGMENT_HEADER_BYTES, segment.bytes, segment.tolerateUnreadable)
+    this.#window = new FrameReader(
+      file,
+      segment.seed,
+      SEGMENT_HEADER_BYTES,
+      segment.bytes,
+      segment.tolerateUnreadable,
+    )
   }
 
   static async open(disk: Disk, segment: SegmentExtent, visitor: FrameVisitor): Promise<SegmentScan> {
@@ -133,7 +158,8 @@ export class SegmentScan {
     let pause = false
     if (isRecord) {
       pause = this.#visitor.record(this.#window, at, header, bytes) === true
-      this.expected = header.type === FRAME_TYPES.gap ? gapThrough(this.#window.memory, at) + 1 : header.seq + 1
+      this.expected =
+        header.type === FRAME_TYPES.gap ? gapThrough(this.#window.memory, at) + 1 : header.seq + 1
     }
     this.#window.advance(bytes)
     this.usedBytes = this.#window.offset
@@ -166,11 +192,15 @@ export class SegmentScan {
     this.#report(offset, this.#window.offset - offset, this.#within(next.seq) - 1, ids, reasonOf(step))
   }
 
-  readonly #couldFollow = ({ seq }: FrameHeader): boolean => seq >= this.expected && seq <= this.#segment.supersededFrom
+  readonly #couldFollow = ({ seq }: FrameHeader): boolean =>
+    seq >= this.expected && seq <= this.#segment.supersededFrom
 
   readonly #within = (seq: number): number => Math.min(seq, this.#segment.supersededFrom)
 
-  /** Moves to the next frame that verifies and could follow, and returns its header. `ids` takes those that can be read on the way. */
+  /**
+   * Moves to the next frame that verifies and could follow, and returns its header. `ids` takes
+   * those that can be read on the way.
+   */
   async #nextGood(ids: string[]): Promise<FrameHeader | undefined> {
     for (;;) {
       const step = this.#window.step()
@@ -191,13 +221,20 @@ export class SegmentScan {
     const end = this.#endSeq
     if (!Number.isFinite(end) || this.expected >= end) return
     const last = this.anomalies.at(-1)
-    if (last?.lostThrough === null) this.anomalies[this.anomalies.length - 1] = { ...last, lostThrough: end - 1 }
+    if (last?.lostThrough === null)
+      this.anomalies[this.anomalies.length - 1] = { ...last, lostThrough: end - 1 }
     else if (openEnded) return
     else this.#report(this.usedBytes, Math.max(0, bytes - this.usedBytes), end - 1, [], MISSING_AT_END)
     this.expected = end
   }
 
-  #report(offset: number, bytes: number, lostThrough: number | null, ids: readonly string[], reason: string): void {
+  #report(
+    offset: number,
+    bytes: number,
+    lostThrough: number | null,
+    ids: readonly string[],
+    reason: string,
+  ): void {
     const { name: file, number: segment } = this.#segment
     const unreadable = this.#window.isUnreadable(offset, offset + bytes)
     this.anomalies.push({
@@ -234,7 +271,13 @@ function reasonOf(step: Exclude<Step, { kind: 'end' }>): string {
 export async function firstNumber(disk: Disk, segment: SegmentExtent): Promise<number | undefined> {
   const file = await disk.open(segment.path, 'read')
   try {
-    const window = new FrameReader(file, segment.seed, SEGMENT_HEADER_BYTES, segment.bytes, segment.tolerateUnreadable)
+    const window = new FrameReader(
+      file,
+      segment.seed,
+      SEGMENT_HEADER_BYTES,
+      segment.bytes,
+      segment.tolerateUnreadable,
+    )
     for (;;) {
       const step = window.step()
       if (step === undefined) await window.fill()

@@ -5,7 +5,10 @@ import type { DirectoryLock } from '../directory-lock.ts'
 import { segmentPath } from '../layout.ts'
 import { createSegment, type OpenSegment } from './segments.ts'
 
-/** Makes the segments that a log goes on in, ahead of time where it can, so that no append waits for zeros to be written. */
+/**
+ * Makes the segments that a log goes on in, ahead of time where it can, so that no append waits for
+ * zeros to be written.
+ */
 export class SegmentSupply {
   readonly #disk: Disk
   readonly #directory: string
@@ -13,7 +16,10 @@ export class SegmentSupply {
   #prepared: Promise<OpenSegment | undefined> | undefined
   /** The number of the last segment that could not be prepared. */
   #failed: number | undefined
-  /** The number of a segment that nobody uses and that may still be there: no other of it can be made until it is gone. */
+  /**
+   * The number of a segment that nobody uses and that may still be there: no other of it can be
+   * made until it is gone.
+   */
   #remains: number | undefined
 
   constructor(disk: Disk, directory: string, lock: DirectoryLock) {
@@ -23,13 +29,14 @@ export class SegmentSupply {
   }
 
   /**
-   * Begins to make the segment that is likely to come next, if none is being made. Tried once: a full
-   * disk is not filled with zeros after every group. `zeroed`: see `createSegment`.
+   * Begins to make the segment that is likely to come next, if none is being made. Tried once: a
+   * full disk is not filled with zeros after every group. `zeroed`: see `createSegment`.
    */
   prepare(number: number, capacity: number, zeroed: boolean): void {
     if (number === this.#failed) return
     this.#prepared ??= this.#prepare(number, capacity, zeroed).catch(() => {
-      // Preparing is upkeep: the segment is made when it is needed, and an error then belongs to an append.
+      // Preparing is upkeep: the segment is made when it is needed, and an error then belongs to an
+      // append.
       this.#prepared = undefined
       this.#failed = number
       return undefined
@@ -68,7 +75,9 @@ export class SegmentSupply {
     return this.#make(number, capacity, false)
   }
 
-  /** Removes what was prepared and not taken; not from a directory that is another writer's by now. */
+  /**
+   * Removes what was prepared and not taken; not from a directory that is another writer's by now.
+   */
   async discard(): Promise<void> {
     const prepared = await this.#prepared
     if (prepared) {

@@ -11,7 +11,10 @@ import { segmentPath } from '../layout.ts'
 import { moveToQuarantine } from '../quarantine.ts'
 import type { SegmentExtent } from './segment-scan.ts'
 
-/** The first segment of a log; each following one is twice as large as the one before, up to `segmentMaxBytes`. */
+/**
+ * The first segment of a log; each following one is twice as large as the one before, up to
+ * `segmentMaxBytes`.
+ */
 export const FIRST_SEGMENT_BYTES: number = 256 * 1024
 const ZEROS = Buffer.alloc(1024 * 1024)
 
@@ -24,7 +27,10 @@ export interface OpenSegment {
 }
 
 export interface Making {
-  /** Zeros are written to all of it, so that a sync of what is written over them need not find blocks for it. Else the file system finds them as it is written. Default true. */
+  /**
+   * Zeros are written to all of it, so that a sync of what is written over them need not find
+   * blocks for it. Else the file system finds them as it is written. Default true.
+   */
   readonly zeroed?: boolean
   /** Fills it; the rest is zeros. */
   readonly write?: (file: DiskFile) => Promise<void>
@@ -35,9 +41,10 @@ export interface Making {
 }
 
 /**
- * Makes a segment file in such a way that a crash leaves either all of it or nothing under its name: written under a temporary name, synced,
- * renamed, directory synced.
- * @throws WALV_LOCK_LOST if there is one of this number already, unless it is to be replaced: nothing is changed then
+ * Makes a segment file in such a way that a crash leaves either all of it or nothing under its
+ * name: written under a temporary name, synced, renamed, directory synced.
+ * @throws WALV_LOCK_LOST if there is one of this number already, unless it is to be replaced:
+ * nothing is changed then
  */
 export async function createSegment(
   disk: Disk,
@@ -68,7 +75,8 @@ export async function createSegment(
   } catch (error) {
     const isTaken = isNamed && (error as NodeJS.ErrnoException).code === 'EEXIST'
     await file.close().catch(() => {})
-    // A failed directory sync leaves it open under which name the file is: both go. Never one that was there before: it is another writer's.
+    // A failed directory sync leaves it open under which name the file is: both go. Never one that
+    // was there before: it is another writer's.
     await disk.remove(temporary).catch(() => {})
     if (isNamed && !isTaken) await disk.remove(path).catch(ignoreMissing).catch(remains)
     if (!isTaken) throw error
@@ -79,7 +87,10 @@ export async function createSegment(
   }
 }
 
-/** Piece by piece: an append that is synced meanwhile waits for a piece to reach the disk, and not for all of it. */
+/**
+ * Piece by piece: an append that is synced meanwhile waits for a piece to reach the disk, and not
+ * for all of it.
+ */
 async function writeZeros(file: DiskFile, bytes: number): Promise<void> {
   const how = file.writeSynced ? 'writeSynced' : 'write'
   for (let at = 0; at < bytes; at += ZEROS.length)
@@ -94,7 +105,10 @@ export class SegmentList {
   readonly #damaged: ReadonlySet<string>
   #extents: SegmentExtent[]
 
-  /** `damaged`: names of those that are put aside when they are not needed any more, as evidence, and not removed. */
+  /**
+   * `damaged`: names of those that are put aside when they are not needed any more, as evidence,
+   * and not removed.
+   */
   constructor(
     disk: Disk,
     directory: string,
@@ -144,11 +158,15 @@ export class SegmentList {
     })
   }
 
-  /** Removes the files that hold nothing from `floorSeq` on, oldest first, each removal durable before the next, so that no crash leaves a hole. */
+  /**
+   * Removes the files that hold nothing from `floorSeq` on, oldest first, each removal durable
+   * before the next, so that no crash leaves a hole.
+   */
   async dropBefore(floorSeq: number): Promise<void> {
     while (this.#extents.length > 1 && this.#extents[0]!.supersededFrom <= floorSeq) {
       const { name, path, bytes } = this.#extents[0]!
-      if (this.#damaged.has(name)) await moveToQuarantine(this.#disk, this.#directory, name, () => this.#forgetFirst())
+      if (this.#damaged.has(name))
+        await moveToQuarantine(this.#disk, this.#directory, name, () => this.#forgetFirst())
       else await this.#removeFirst(path)
       if (retentionChannel.hasSubscribers)
         retentionChannel.publish({ directory: this.#directory, file: path, bytes, firstSeq: this.firstSeq })

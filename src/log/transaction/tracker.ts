@@ -12,22 +12,29 @@ export interface OpenTransaction<Held = undefined> {
 }
 
 /**
- * Which transactions are open as a log's records go by, in their order: the one rule of what ends one, for recovery and
- * replay alike. `Held` is what its user keeps of each.
+ * Which transactions are open as a log's records go by, in their order: the one rule of what ends
+ * one, for recovery and replay alike. `Held` is what its user keeps of each.
  *
- * Where records are lost, some of any transaction that is open may be among them: it is broken, and nothing of it takes
- * effect, whatever is said of it later. Memory is bounded by the open transactions and the places where records are lost.
+ * Where records are lost, some of any transaction that is open may be among them: it is broken, and
+ * nothing of it takes effect, whatever is said of it later. Memory is bounded by the open
+ * transactions and the places where records are lost.
  */
 export class TransactionTracker<Held = undefined> {
   readonly open: Map<number, OpenTransaction<Held>> = new Map()
   /** Broken and not aborted, and whether they were prepared. */
   readonly #broken = new Map<number, boolean>()
   readonly #committedBroken: number[] = []
-  /** Lost records, whether a gap record says so or numbers are missing. In their order; they do not overlap. */
+  /**
+   * Lost records, whether a gap record says so or numbers are missing. In their order; they do not
+   * overlap.
+   */
   readonly #lost: SequenceSpan[] = []
   #expected: number | undefined
 
-  /** Ids of the transactions that committed, or were prepared, and of which records are lost or may be. */
+  /**
+   * Ids of the transactions that committed, or were prepared, and of which records are lost or may
+   * be.
+   */
   get incomplete(): number[] {
     const prepared = [...this.#broken].filter(([, isPrepared]) => isPrepared).map(([id]) => id)
     return [...this.#committedBroken, ...prepared]

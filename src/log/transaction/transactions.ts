@@ -29,7 +29,10 @@ export class WalTransaction implements Transaction {
     return this.#state
   }
 
-  /** Everything from this sequence number on was refused by the disk. Returns whether some of this was. */
+  /**
+   * Everything from this sequence number on was refused by the disk. Returns whether some of this
+   * was.
+   */
   refusedFrom(seq: number): boolean {
     if (this.#lastSeq < seq) return false
     this.#state = 'failed'
@@ -89,7 +92,8 @@ export class WalTransaction implements Transaction {
       if (state !== 'prepared') this.#table.ended(this, seq)
       return seq
     } catch (error) {
-      // A marker that was refused alone left no trace: the transaction may be ended again. Together with its entries it is failed by now. A failed disk ends everything.
+      // A marker that was refused alone left no trace: the transaction may be ended again. Together
+      // with its entries it is failed by now. A failed disk ends everything.
       const refused = error instanceof WalError && error.fate === 'not-logged'
       if (this.state !== 'failed') this.#state = refused ? before : 'failed'
       throw error
@@ -110,7 +114,10 @@ export class WalTransaction implements Transaction {
   }
 }
 
-/** Ranges of ended transactions are kept apart up to this many; beyond, the two oldest are taken together, which only makes a replay start earlier. */
+/**
+ * Ranges of ended transactions are kept apart up to this many; beyond, the two oldest are taken
+ * together, which only makes a replay start earlier.
+ */
 const ENDED_KEPT = 1024
 
 /** The transactions of an open log. */
@@ -179,7 +186,10 @@ export class TransactionTable {
     this.#ended.push({ begin: transaction.id, end: seq })
     if (this.#ended.length > ENDED_KEPT) {
       const [first, second] = this.#ended.splice(0, 2)
-      this.#ended.unshift({ begin: Math.min(first!.begin, second!.begin), end: Math.max(first!.end, second!.end) })
+      this.#ended.unshift({
+        begin: Math.min(first!.begin, second!.begin),
+        end: Math.max(first!.end, second!.end),
+      })
     }
   }
 
@@ -194,13 +204,19 @@ export class TransactionTable {
     }
   }
 
-  /** Where a replay on top of the state at `seq` has to begin: the begin of the oldest transaction that ended later, or did not end. */
+  /**
+   * Where a replay on top of the state at `seq` has to begin: the begin of the oldest transaction
+   * that ended later, or did not end.
+   */
   replayFrom(seq: number): number {
     const later = this.#ended.filter(({ end }) => end > seq)
     return Math.min(seq + 1, ...this.#open.keys(), ...later.map(({ begin }) => begin))
   }
 
-  /** Forgets the transactions that ended by `seq`. Only for a durable checkpoint at `seq`: none that follows may reach less far, one that failed says nothing of the next. */
+  /**
+   * Forgets the transactions that ended by `seq`. Only for a durable checkpoint at `seq`: none that
+   * follows may reach less far, one that failed says nothing of the next.
+   */
   forgetEndedBy(seq: number): void {
     this.#ended = this.#ended.filter(({ end }) => end > seq)
   }

@@ -89,7 +89,8 @@ export class CommitPipeline extends Pipeline {
   }
 
   async #writtenSynced(group: Group): Promise<boolean> {
-    if (!(await this.written(this.inFlight(group, this.writer.writeSynced(group, this.durableBefore))))) return false
+    if (!(await this.written(this.inFlight(group, this.writer.writeSynced(group, this.durableBefore)))))
+      return false
     this.noteDurable(this.writtenBefore)
     return true
   }

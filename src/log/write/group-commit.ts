@@ -57,7 +57,7 @@ type Urgency = 'usual' | 'lazy' | 'exempt'
  * | a number before | is |
  * |---|---|
  * | `nextSeq` | encoded, in a group that fills, waits, or is under way |
- * | `writtenBefore` | with the operating system; acknowledged at the levels `'os'` and `{ intervalMs }` |
+ * | `writtenBefore` | with the system; acknowledged at the levels `'os'` and `{ intervalMs }` |
  * | `durableBefore` | on stable storage; acknowledged at the level `'commit'` |
  * | `watermark` | known to be so to whoever reads the file |
  *
@@ -66,7 +66,7 @@ type Urgency = 'usual' | 'lazy' | 'exempt'
  * | state | what goes on | it ends with |
  * |---|---|---|
  * | idle | nothing; a timer, unless the watermark has caught up | an append or a flush; the timer |
- * | scheduled | the callers of this turn of the event loop share a group | the turn, or a group that is worth a write of its own |
+ * | scheduled | callers of one turn of the event loop share a group | the turn, or a full group |
  * | running | steps of the pipeline, one after another, until nothing waits | the last step |
  * | marking | the watermark is written | that |
  * | poisoned | nothing is written or synced; every call is refused | closing |
@@ -109,7 +109,12 @@ export class GroupCommit implements PipelineOwner {
    * `refusedFrom`: everything that was appended from a sequence number on is refused. Called before
    * the callers learn of it.
    */
-  constructor(settings: WalSettings, segments: SegmentList, start: WriterStart, refusedFrom: (seq: number) => void) {
+  constructor(
+    settings: WalSettings,
+    segments: SegmentList,
+    start: WriterStart,
+    refusedFrom: (seq: number) => void,
+  ) {
     const { durability } = settings
     this.#settings = settings
     this.#writer = new SegmentWriter(settings, segments, start)
@@ -126,7 +131,13 @@ export class GroupCommit implements PipelineOwner {
 
   get counters(): WriterCounters {
     const { count, lastMs, medianMs } = this.#writer.syncTimes
-    return { groups: this.#groups, ...this.#writer.counters, syncs: count, lastSyncMs: lastMs, medianSyncMs: medianMs }
+    return {
+      groups: this.#groups,
+      ...this.#writer.counters,
+      syncs: count,
+      lastSyncMs: lastMs,
+      medianSyncMs: medianMs,
+    }
   }
 
   get nextSeq(): number {
@@ -153,7 +164,8 @@ export class GroupCommit implements PipelineOwner {
   /**
    * Encodes a record at the end of the log. Resolves to its sequence number when the group is
    * acknowledged.
-   * @throws WALV_CLOSED, WALV_POISONED, WALV_BACKPRESSURE, WALV_SEQUENCE_EXHAUSTED at once; then nothing was logged
+   * @throws WALV_CLOSED, WALV_POISONED, WALV_BACKPRESSURE, WALV_SEQUENCE_EXHAUSTED at once; then
+   * nothing was logged
    */
   append(entry: Encodable, transactionId?: number, urgency: Urgency = 'usual'): Promise<number> {
     const payload = transactionId === undefined ? entry : inTransaction(entry, transactionId)
@@ -222,7 +234,11 @@ export class GroupCommit implements PipelineOwner {
   #admit(bytes: number, urgency: Urgency): void {
     if (this.#closed) throw closedError(this.#settings.directory)
     if (this.poison) throw refusedBy(this.poison, this.poison)
-    if (this.pendingBytes > 0 && this.pendingBytes + bytes > this.#settings.maxPendingBytes && urgency !== 'exempt') {
+    if (
+      this.pendingBytes > 0 &&
+      this.pendingBytes + bytes > this.#settings.maxPendingBytes &&
+      urgency !== 'exempt'
+    ) {
       // What is in the way may be records that nobody waits for.
       this.#schedule()
       throw backpressure(this.pendingBytes, this.#settings.maxPendingBytes)
@@ -331,10 +347,12 @@ export class GroupCommit implements PipelineOwner {
     const { durableBefore, acknowledgedBefore } = this
     const poison = lost ?? poisonOf(what, cause, this.#writer.active.path, durableBefore, acknowledgedBefore)
     this.#poison = poison
-    if (poisonChannel.hasSubscribers) poisonChannel.publish({ directory: this.#settings.directory, error: poison })
+    if (poisonChannel.hasSubscribers)
+      poisonChannel.publish({ directory: this.#settings.directory, error: poison })
     const behind = this.#takeAll()
     const isRefused = lost && !isWritten
-    for (const each of written) each?.reject((seq) => (isRefused ? refusedBy(lost, lost) : fateUnknown(poison, seq)))
+    for (const each of written)
+      each?.reject((seq) => (isRefused ? refusedBy(lost, lost) : fateUnknown(poison, seq)))
     for (const each of behind) each.reject(() => refusedBy(poison, cause))
     this.#tellDrained()
     this.#flushes.fail(poison)

@@ -4,11 +4,17 @@ import { SECTOR_BYTES, SEGMENT_HEADER_BYTES } from '../../format/segment.ts'
 import { Group, GroupMemory, type WritePosition } from './group.ts'
 import type { SegmentWriter } from './segment-writer.ts'
 
-/** Kept free at the end of a segment, so that two watermarks, in sectors of their own, always fit behind its last record. */
+/**
+ * Kept free at the end of a segment, so that two watermarks, in sectors of their own, always fit
+ * behind its last record.
+ */
 const WATERMARK_ROOM_BYTES = 2 * (SECTOR_BYTES + FRAME_HEADER_BYTES)
 const PAGE_BYTES = 4096
 
-/** The groups that are not yet handed to the writer, each planned to go behind the one before it: the last fills, the others wait. */
+/**
+ * The groups that are not yet handed to the writer, each planned to go behind the one before it:
+ * the last fills, the others wait.
+ */
 export class GroupQueue {
   readonly #writer: SegmentWriter
   readonly #memory = new GroupMemory()
@@ -54,7 +60,9 @@ export class GroupQueue {
     return this.#filling
   }
 
-  /** A group for watermarks, behind everything that was planned; none if there is no room for it. */
+  /**
+   * A group for watermarks, behind everything that was planned; none if there is no room for it.
+   */
   groupForWatermarks(nextSeq: number): Group | undefined {
     const { offset, capacity } = this.#planned
     if (this.#writer.isTainted || offset + WATERMARK_ROOM_BYTES > capacity) return undefined

@@ -8,7 +8,12 @@ import {
   sealFrame,
   sealWatermark,
 } from '../../format/frame.ts'
-import { encodeSegmentHeader, SECTOR_BYTES, SEGMENT_HEADER_BYTES, type SegmentHeader } from '../../format/segment.ts'
+import {
+  encodeSegmentHeader,
+  SECTOR_BYTES,
+  SEGMENT_HEADER_BYTES,
+  type SegmentHeader,
+} from '../../format/segment.ts'
 
 /** Most bytes of one group, unless a single record needs more. */
 export const GROUP_BYTES: number = 1024 * 1024
@@ -34,7 +39,10 @@ export interface FrameFields {
 /** How a caller's promise is settled. */
 type Settle<T> = (value: T) => void
 
-/** The frames that are written with one call and synced once, encoded where they will be written from. */
+/**
+ * The frames that are written with one call and synced once, encoded where they will be written
+ * from.
+ */
 export class Group {
   readonly firstSeq: number
   readonly position: WritePosition
@@ -85,8 +93,8 @@ export class Group {
   }
 
   /**
-   * Adds a watermark at the start of a sector, with zeros in front of it, so that no single sector that is lost takes a record together with the watermark that would tell of
-   * it.
+   * Adds a watermark at the start of a sector, with zeros in front of it, so that no single sector
+   * that is lost takes a record together with the watermark that would tell of it.
    */
   addWatermark(fields: FrameFields): void {
     const filler = alignUp(this.endOffset, SECTOR_BYTES) - this.endOffset
@@ -131,7 +139,10 @@ export class Group {
 
 /** Memory for groups, handed out again when a group is done. */
 export class GroupMemory {
-  /** Shared by all logs of the process: those that are opened and closed again do not each make their own. */
+  /**
+   * Shared by all logs of the process: those that are opened and closed again do not each make
+   * their own.
+   */
   static readonly #free: ByteBuffer[] = []
 
   take(frameBytesNeeded: number): ByteBuffer {
@@ -140,6 +151,7 @@ export class GroupMemory {
   }
 
   give(memory: ByteBuffer): void {
-    if (memory.bytes.length === GROUP_BYTES && GroupMemory.#free.length < KEPT_GROUPS) GroupMemory.#free.push(memory)
+    if (memory.bytes.length === GROUP_BYTES && GroupMemory.#free.length < KEPT_GROUPS)
+      GroupMemory.#free.push(memory)
   }
 }

@@ -16,7 +16,10 @@ import { SyncTimes } from './sync-times.ts'
 
 /** Why bytes are not where they should be. */
 export interface WriteFailure {
-  /** Nothing of the group is in the log, or ever will be, and the log can go on. Otherwise it may be, and nothing more may be written. */
+  /**
+   * Nothing of the group is in the log, or ever will be, and the log can go on. Otherwise it may
+   * be, and nothing more may be written.
+   */
   readonly refused: boolean
   /** What was being done. */
   readonly what: string
@@ -39,10 +42,16 @@ export interface ActiveSegment {
 }
 
 const NO_FRAME = Buffer.alloc(FRAME_HEADER_BYTES)
-/** From groups of so many bytes on, what a sync costs to give a file its blocks is less than to write every byte twice. */
+/**
+ * From groups of so many bytes on, what a sync costs to give a file its blocks is less than to
+ * write every byte twice.
+ */
 const SPARSE_FROM_BYTES = 64 * 1024
 
-/** The active segment and those that follow it: what is written to files, and how that goes wrong. One call at a time. */
+/**
+ * The active segment and those that follow it: what is written to files, and how that goes wrong.
+ * One call at a time.
+ */
 export class SegmentWriter {
   readonly counters: { bytesWritten: number; rotations: number } = { bytesWritten: 0, rotations: 0 }
   readonly syncTimes: SyncTimes
@@ -60,7 +69,11 @@ export class SegmentWriter {
   /** The sync under way, or the last one. */
   #synced: Promise<WriteFailure | undefined> = Promise.resolve(undefined)
 
-  constructor(settings: WalSettings, segments: SegmentList, { lock, logId, segment, previous, offset }: ActiveSegment) {
+  constructor(
+    settings: WalSettings,
+    segments: SegmentList,
+    { lock, logId, segment, previous, offset }: ActiveSegment,
+  ) {
     this.#settings = settings
     this.syncTimes = new SyncTimes(settings)
     this.#segments = segments
@@ -109,7 +122,10 @@ export class SegmentWriter {
     return this.#active.file.writeSynced !== undefined
   }
 
-  /** Writes a group where it was planned to go, and syncs it in the same call: nothing that was written before may be unsynced. */
+  /**
+   * Writes a group where it was planned to go, and syncs it in the same call: nothing that was
+   * written before may be unsynced.
+   */
   async writeSynced(group: Group, durableBefore: number): Promise<WriteFailure | undefined> {
     if (this.#lock.lost) return troubleOf(this.#lock.lost)
     const started = monotonicMs()
@@ -119,8 +135,9 @@ export class SegmentWriter {
   }
 
   /**
-   * Writes a group where it was planned to go; one that opens a segment into a new one, which then is the active one. Does not sync. The lock is looked at
-   * before a new segment is made, and behind every write.
+   * Writes a group where it was planned to go; one that opens a segment into a new one, which then
+   * is the active one. Does not sync. The lock is looked at before a new segment is made, and
+   * behind every write.
    */
   write(group: Group, durableBefore: number, createdAt: number): Promise<WriteFailure | undefined> {
     const { lost } = this.#lock
@@ -157,15 +174,20 @@ export class SegmentWriter {
   }
 
   /**
-   * Whoever takes the lock after this look reads what was written before it. What is acknowledged is therefore in
-   * the log that the next writer opens, though somebody takes the lock away at any moment.
+   * Whoever takes the lock after this look reads what was written before it. What is acknowledged
+   * is therefore in the log that the next writer opens, though somebody takes the lock away at any
+   * moment.
    */
   async #stillOwned(): Promise<WriteFailure | undefined> {
     const failure = await this.lookAtLock()
     return failure && { ...failure, refused: false, isWritten: true }
   }
 
-  async #writeIntoNext(group: Group, durableBefore: number, createdAt: number): Promise<WriteFailure | undefined> {
+  async #writeIntoNext(
+    group: Group,
+    durableBefore: number,
+    createdAt: number,
+  ): Promise<WriteFailure | undefined> {
     const { segment: number, capacity: wanted } = group.position
     const trouble = await this.lookAtLock()
     if (trouble) return trouble
@@ -213,7 +235,8 @@ export class SegmentWriter {
   }
 
   /**
-   * A full disk is ordinary: what landed of the group is undone. Any other failure, or one while doing that, leaves open what is on disk.
+   * A full disk is ordinary: what landed of the group is undone. Any other failure, or one while
+   * doing that, leaves open what is on disk.
    */
   async #failed(error: unknown, target: OpenSegment, undo: () => Promise<void>): Promise<WriteFailure> {
     const cause = error as NodeJS.ErrnoException
@@ -234,8 +257,10 @@ export class SegmentWriter {
   }
 
   /**
-   * Without its first frame, a group is a torn tail. The segment is not written to again, so nothing can complete it. Where nothing of it landed, there may be no block, for which a full disk has no room.
-   * Watermarks alone stay as they landed: what they say is true, and zeros over one of them would be damage in front of the other.
+   * Without its first frame, a group is a torn tail. The segment is not written to again, so
+   * nothing can complete it. Where nothing of it landed, there may be no block, for which a full
+   * disk has no room. Watermarks alone stay as they landed: what they say is true, and zeros over
+   * one of them would be damage in front of the other.
    */
   async #invalidate({ position: { offset }, firstSeq, nextSeq }: Group): Promise<void> {
     this.#isTainted = true
@@ -255,7 +280,10 @@ export class SegmentWriter {
     await changeNames(disk, directory, () => disk.remove(segment.path))
   }
 
-  /** Syncs the active segment: everything written before the call. A failed sync tells nothing about any byte since the last good one. */
+  /**
+   * Syncs the active segment: everything written before the call. A failed sync tells nothing about
+   * any byte since the last good one.
+   */
   sync(): Promise<WriteFailure | undefined> {
     this.#synced = this.#sync()
     return this.#synced
@@ -273,7 +301,10 @@ export class SegmentWriter {
     return undefined
   }
 
-  /** Begins to make the next segment once half of this one is used, in the way that suits groups of this size. */
+  /**
+   * Begins to make the next segment once half of this one is used, in the way that suits groups of
+   * this size.
+   */
   prepareAhead(groupBytes: number): void {
     const { number, capacity } = this.#active
     if (this.#offset >= capacity / 2)
@@ -287,4 +318,9 @@ export class SegmentWriter {
   }
 }
 
-const troubleOf = (lost: WalError): WriteFailure => ({ refused: false, what: lost.message, cause: lost, lost })
+const troubleOf = (lost: WalError): WriteFailure => ({
+  refused: false,
+  what: lost.message,
+  cause: lost,
+  lost,
+})

@@ -43,7 +43,9 @@ export class SyncTimes {
 
 function slowSyncText({ file, durationMs, slowSyncMs, medianMs }: SlowSyncMessage): string {
   const usual =
-    medianMs === undefined ? 'the first of this log' : `the median of those before is ${medianMs.toFixed(1)} ms`
+    medianMs === undefined
+      ? 'the first of this log'
+      : `the median of those before is ${medianMs.toFixed(1)} ms`
   return (
     `A sync of ${file} took ${Math.round(durationMs)} ms (slowSyncMs is ${slowSyncMs}; ${usual}). Appends wait for it. ` +
     'Is the disk busy, failing, throttled or a network file system (iostat, dmesg, SMART)? Put the log on a local disk of its own. ' +

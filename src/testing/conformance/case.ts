@@ -1,4 +1,7 @@
-/** One sentence of a contract, to be run by any test runner: `run` rejects where the implementation does not keep to it. */
+/**
+ * One sentence of a contract, to be run by any test runner: `run` rejects where the implementation
+ * does not keep to it.
+ */
 export interface ConformanceCase {
   readonly name: string
   run(): Promise<void>
@@ -7,7 +10,10 @@ export interface ConformanceCase {
 /** Checks, by the sentences that they check. */
 export type Checks<Subject> = Readonly<Record<string, (subject: Subject) => Promise<void>>>
 
-/** Each check becomes a case that gets a subject of its own; `release` comes after it, whatever became of it. */
+/**
+ * Each check becomes a case that gets a subject of its own; `release` comes after it, whatever
+ * became of it.
+ */
 export function casesOf<Subject extends { release(): Promise<void> }>(
   checks: Checks<Subject>,
   makeSubject: () => Promise<Subject> | Subject,

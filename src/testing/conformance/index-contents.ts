@@ -9,7 +9,10 @@ const MANY = 2_000
 /** Enough that what an approximate index misses evens out. */
 const QUERIES = 20
 
-/** Bit patterns that arithmetic does not keep: a negative zero, the smallest and largest numbers, one that float32 cannot hold more exactly. */
+/**
+ * Bit patterns that arithmetic does not keep: a negative zero, the smallest and largest numbers,
+ * one that float32 cannot hold more exactly.
+ */
 const DELICATE = Float32Array.of(-0, 1e-45, -1e-45, 3.4028234663852886e38, 1.1754943508222875e-38, 0.1)
 
 /** What an index holds. */
@@ -21,7 +24,10 @@ export const indexContents: Checks<IndexSubject> = {
     const index = await subject.make()
     assert.deepEqual(describe(await subject.make()), describe(index))
     assert.ok(typeof index.kind === 'string' && index.kind.length > 0, 'kind is a name')
-    assert.ok(Number.isInteger(index.dimensions) && index.dimensions > 0, 'the suite needs a dimension at least')
+    assert.ok(
+      Number.isInteger(index.dimensions) && index.dimensions > 0,
+      'the suite needs a dimension at least',
+    )
     assert.ok(['cosine', 'l2', 'ip'].includes(index.metric), `metric is ${index.metric}`)
     assert.equal(typeof index.acceptsNonFinite, 'boolean')
     assert.equal(index.size, 0)
@@ -84,7 +90,8 @@ export const indexContents: Checks<IndexSubject> = {
     const given = Float32Array.from({ length: index.dimensions }, (_, at) => DELICATE[at % DELICATE.length]!)
     const vectors = [given, given.toReversed(), ...vectorsFor(index, 5)]
     for (const [label, vector] of vectors.entries()) index.set(label, vector)
-    for (const [label, vector] of vectors.entries()) assert.deepEqual(bitsOf(index.get(label)), bitsOf(vector))
+    for (const [label, vector] of vectors.entries())
+      assert.deepEqual(bitsOf(index.get(label)), bitsOf(vector))
   },
 
   async 'what get gives is a copy'(subject) {

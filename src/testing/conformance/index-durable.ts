@@ -141,10 +141,14 @@ export const indexDurable: Checks<IndexSubject> = {
     })
   },
 
-  async 'a DurableIndex over it is searched by id and by many queries, and loses what a filter takes'(subject) {
+  async 'a DurableIndex over it is searched by id and by many queries, and loses what a filter takes'(
+    subject,
+  ) {
     const vectors = vectorsFor(await subject.make(), 40)
     await using(subject, await subject.directory(), async (index) => {
-      await index.batch(vectors.map((vector, at) => ({ type: 'upsert', id: `id-${at}`, vector, metadata: { at } })))
+      await index.batch(
+        vectors.map((vector, at) => ({ type: 'upsert', id: `id-${at}`, vector, metadata: { at } })),
+      )
       const near = await index.searchById('id-3', { k: 10 })
       assert.ok(near.length >= 10 * subject.minRecall)
       const others = { k: 10, filter: (_: JsonValue, id: string) => id !== 'id-3' }

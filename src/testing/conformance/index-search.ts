@@ -102,7 +102,10 @@ export const indexSearch: Checks<IndexSubject> = {
     const pair = await filled(subject, 100)
     const before = new Set(pair.contents.keys())
     const [query, ...vectors] = vectorsFor(pair.index, 20, 2)
-    const answers = [answerOf(pair.index, { query: query!, k: 10 }), answerOf(pair.index, { query: query!, k: 10 })]
+    const answers = [
+      answerOf(pair.index, { query: query!, k: 10 }),
+      answerOf(pair.index, { query: query!, k: 10 }),
+    ]
     for (const label of [...before].slice(0, 50)) pair.remove(label)
     for (const [at, vector] of vectors.entries()) pair.set(10_001 + at, vector)
     for (const answer of await Promise.all(answers)) {

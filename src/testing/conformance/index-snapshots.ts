@@ -22,7 +22,11 @@ async function save(subject: IndexSubject, index: VectorIndex): Promise<Snapshot
 }
 
 /** A new index that has loaded a snapshot, with what it should hold. */
-async function loaded(subject: IndexSubject, files: SnapshotReader, contents: Pair['contents']): Promise<Pair> {
+async function loaded(
+  subject: IndexSubject,
+  files: SnapshotReader,
+  contents: Pair['contents'],
+): Promise<Pair> {
   const pair = await subject.makePair()
   await pair.index.load(files)
   for (const [label, vector] of contents) pair.contents.set(label, vector)

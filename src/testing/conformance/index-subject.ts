@@ -76,7 +76,11 @@ export class Pair {
     const { index, contents } = this
     assert.equal(index.size, contents.size, `its size is ${index.size}; ${contents.size} labels are in it`)
     for (const [label, vector] of contents) {
-      assert.deepEqual(bitsOf(index.get(label)), bitsOf(vector), `the vector of label ${label} is another one`)
+      assert.deepEqual(
+        bitsOf(index.get(label)),
+        bitsOf(vector),
+        `the vector of label ${label} is another one`,
+      )
     }
     await this.checkSearches(queries.map((query) => ({ query, k: 10 })))
   }

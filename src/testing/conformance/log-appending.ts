@@ -3,7 +3,16 @@ import type { EntryInput } from '../../entry.ts'
 import type { WalErrorCode } from '../../errors.ts'
 import { MAX_ID_BYTES } from '../../limits.ts'
 import type { Checks } from './case.ts'
-import { checkOrder, ENTRIES, effectsIn, insert, type LogSubject, meaning, recordsIn, unitsIn } from './log-subject.ts'
+import {
+  checkOrder,
+  ENTRIES,
+  effectsIn,
+  insert,
+  type LogSubject,
+  meaning,
+  recordsIn,
+  unitsIn,
+} from './log-subject.ts'
 
 const malformed = (entry: unknown): EntryInput => entry as EntryInput
 
@@ -46,7 +55,10 @@ export const logAppending: Checks<LogSubject> = {
     assert.equal(log.lastSeq, 60)
     const records = await recordsIn(log)
     checkOrder(records)
-    assert.deepEqual(await effectsIn(log), ['0', ...expected.map((at) => (at % 3 === 0 ? `[${at}]` : `${at}`))])
+    assert.deepEqual(await effectsIn(log), [
+      '0',
+      ...expected.map((at) => (at % 3 === 0 ? `[${at}]` : `${at}`)),
+    ])
   },
 
   async 'an entry can be read as soon as its append has resolved'(subject) {
@@ -127,7 +139,11 @@ export const logAppending: Checks<LogSubject> = {
     const log = await subject.open()
     await log.append(insert('before'))
     for (const [code, entry] of REFUSED) {
-      assert.throws(() => void log.submit(entry).catch(() => {}), { code }, `submit of ${JSON.stringify(entry)}`)
+      assert.throws(
+        () => void log.submit(entry).catch(() => {}),
+        { code },
+        `submit of ${JSON.stringify(entry)}`,
+      )
       assert.equal(log.lastSeq, 0)
     }
     assert.equal(await log.append(insert('after')), 1)
@@ -150,7 +166,11 @@ export const logAppending: Checks<LogSubject> = {
     const log = await subject.open()
     for (const [code, entry] of REFUSED) {
       await assert.rejects(log.append(entry), { code }, `append of ${JSON.stringify(entry)}`)
-      await assert.rejects(log.appendBatch([insert('a'), entry]), { code }, `batch with ${JSON.stringify(entry)}`)
+      await assert.rejects(
+        log.appendBatch([insert('a'), entry]),
+        { code },
+        `batch with ${JSON.stringify(entry)}`,
+      )
     }
     await assert.rejects(log.appendBatch('none' as never), { code: 'WALV_INVALID_ENTRY' })
     assert.deepEqual(await recordsIn(log), [])

@@ -63,7 +63,11 @@ export const logCheckpoints: Checks<LogSubject> = {
     )
     for (let round = 0; round < 2; round++) {
       assert.deepEqual(log.snapshot?.reference.info, info)
-      for (const [name, content] of Object.entries({ large, empty: Buffer.alloc(0), pieces: Buffer.from('onetwo') })) {
+      for (const [name, content] of Object.entries({
+        large,
+        empty: Buffer.alloc(0),
+        pieces: Buffer.from('onetwo'),
+      })) {
         const found: Buffer[] = []
         for await (const piece of log.snapshot!.read(name)) found.push(Buffer.from(piece))
         assert.ok(Buffer.concat(found).equals(content), `the file ${name} has another content`)
@@ -126,7 +130,11 @@ export const logCheckpoints: Checks<LogSubject> = {
         throw failure
       },
     })
-    await assert.rejects(failing, (error) => error === failure, 'it had to reject with what the snapshot threw')
+    await assert.rejects(
+      failing,
+      (error) => error === failure,
+      'it had to reject with what the snapshot threw',
+    )
     for (let round = 0; round < 2; round++) {
       await checkSnapshot(log, 0, 'a')
       assert.deepEqual(await effectsIn(log, { after: 0 }), ['b'])
@@ -160,7 +168,8 @@ export const logCheckpoints: Checks<LogSubject> = {
       const records = await recordsIn(log)
       checkOrder(records)
       assert.equal(records.at(-1)?.seq, log.lastSeq)
-      if (records[0]!.seq > 0) await refuses('WALV_SEQUENCE_TRIMMED', () => recordsIn(log, records[0]!.seq - 1))
+      if (records[0]!.seq > 0)
+        await refuses('WALV_SEQUENCE_TRIMMED', () => recordsIn(log, records[0]!.seq - 1))
     }
   },
 }

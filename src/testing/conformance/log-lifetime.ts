@@ -120,8 +120,15 @@ export const logLifetime: Checks<LogSubject> = {
     await prepared.prepare()
     const again = await subject.reopen(log)
     await again.append(insert('a'))
-    await refuses('WALV_CLOSED', () => open.append({ type: 'custom', kind: 'large', data: new Uint8Array(500_000) }))
-    for (const call of [() => open.prepare(), () => open.commit(), () => prepared.commit(), () => prepared.abort()]) {
+    await refuses('WALV_CLOSED', () =>
+      open.append({ type: 'custom', kind: 'large', data: new Uint8Array(500_000) }),
+    )
+    for (const call of [
+      () => open.prepare(),
+      () => open.commit(),
+      () => prepared.commit(),
+      () => prepared.abort(),
+    ]) {
       await refuses('WALV_CLOSED', call)
     }
     // What has no end in the log has no effect: aborting it succeeds.

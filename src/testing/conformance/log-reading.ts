@@ -16,7 +16,9 @@ async function filled(subject: LogSubject, count: number): Promise<Log> {
 async function large(subject: LogSubject): Promise<Log> {
   const log = await subject.open()
   const data = new Uint8Array(LARGE_BYTES).fill(1)
-  await Promise.all(Array.from({ length: LARGE_RECORDS }, () => log.append({ type: 'custom', kind: 'large', data })))
+  await Promise.all(
+    Array.from({ length: LARGE_RECORDS }, () => log.append({ type: 'custom', kind: 'large', data })),
+  )
   return log
 }
 
@@ -36,7 +38,8 @@ export const logReading: Checks<LogSubject> = {
   async 'replay gives what takes effect behind a number, in order and once'(subject) {
     const log = await filled(subject, 8)
     const all = Array.from({ length: 8 }, (_, at) => `${at}`)
-    for (let after = -1; after < 10; after++) assert.deepEqual(await effectsIn(log, { after }), all.slice(after + 1))
+    for (let after = -1; after < 10; after++)
+      assert.deepEqual(await effectsIn(log, { after }), all.slice(after + 1))
     assert.deepEqual(await effectsIn(log), all)
     assert.deepEqual(await effectsIn(log, { after: 4, from: 0 }), all.slice(5))
   },
@@ -68,14 +71,16 @@ export const logReading: Checks<LogSubject> = {
 
   async 'several may read at once, each at its own pace'(subject) {
     const log = await large(subject)
-    const readers = [log.read(), log.read({ from: 7 }), log.replay(), log.read()].map(async (source, turn) => {
-      const found: number[] = []
-      for await (const { seq } of source) {
-        found.push(seq)
-        if (seq % (turn + 2) === 0) await log.append(insert('meanwhile'))
-      }
-      return found
-    })
+    const readers = [log.read(), log.read({ from: 7 }), log.replay(), log.read()].map(
+      async (source, turn) => {
+        const found: number[] = []
+        for await (const { seq } of source) {
+          found.push(seq)
+          if (seq % (turn + 2) === 0) await log.append(insert('meanwhile'))
+        }
+        return found
+      },
+    )
     const all = Array.from({ length: LARGE_RECORDS }, (_, at) => at)
     assert.deepEqual(await Promise.all(readers), [all, all.slice(7), all, all])
   },

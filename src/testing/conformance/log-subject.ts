@@ -5,7 +5,10 @@ import type { CheckpointRequest, CommittedUnit, Log } from '../../log/log.ts'
 
 /** Where one log is kept. */
 export interface LogPlace {
-  /** Opens the log: an empty one at first, then as it was left. The log that was opened before is closed by then. */
+  /**
+   * Opens the log: an empty one at first, then as it was left. The log that was opened before is
+   * closed by then.
+   */
   open(): Promise<Log>
   /** Removes everything. Called last, when all that was opened is closed. */
   remove?(): Promise<void>
@@ -58,11 +61,21 @@ function nameOf(entry: WalEntry): string {
   return 'id' in entry ? entry.id : entry.type
 }
 
-/** Fails unless records have every number from the first to the last, and timestamps that do not decrease. */
+/**
+ * Fails unless records have every number from the first to the last, and timestamps that do not
+ * decrease.
+ */
 export function checkOrder(records: readonly WalRecord[]): void {
   for (const [place, { seq, timestamp }] of records.entries()) {
-    assert.equal(seq, records[0]!.seq + place, `record ${seq} stands at place ${place} behind ${records[0]!.seq}`)
-    assert.ok(timestamp >= (records[place - 1]?.timestamp ?? 0), `record ${seq} is older than the one before it`)
+    assert.equal(
+      seq,
+      records[0]!.seq + place,
+      `record ${seq} stands at place ${place} behind ${records[0]!.seq}`,
+    )
+    assert.ok(
+      timestamp >= (records[place - 1]?.timestamp ?? 0),
+      `record ${seq} is older than the one before it`,
+    )
   }
 }
 
@@ -75,7 +88,10 @@ export const insert = (id: string): InsertEntry => ({
 
 const bits = (...words: readonly number[]): Float32Array => new Float32Array(Uint32Array.from(words).buffer)
 
-/** Every kind of entry, with what is easily lost of it: bits, empty things, absent ones, text beyond ASCII, nesting. */
+/**
+ * Every kind of entry, with what is easily lost of it: bits, empty things, absent ones, text beyond
+ * ASCII, nesting.
+ */
 export const ENTRIES: readonly EntryInput[] = [
   {
     type: 'insert',
@@ -102,7 +118,10 @@ export const ENTRIES: readonly EntryInput[] = [
   },
 ]
 
-/** An entry as a value that is equal for entries that mean the same: vectors and bytes by their bits, no metadata as none. */
+/**
+ * An entry as a value that is equal for entries that mean the same: vectors and bytes by their
+ * bits, no metadata as none.
+ */
 export function meaning(entry: EntryInput | WalEntry): unknown {
   if (entry.type === 'batch') return { ...entry, entries: entry.entries.map(meaning) }
   if (entry.type === 'custom') return { ...entry, data: hex(entry.data) }
@@ -119,7 +138,11 @@ export function meaning(entry: EntryInput | WalEntry): unknown {
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
 
 /** A snapshot of one file. */
-export const snapshotOf = (seq: number, content: string, info: string | null = content): CheckpointRequest => ({
+export const snapshotOf = (
+  seq: number,
+  content: string,
+  info: string | null = content,
+): CheckpointRequest => ({
   seq,
   snapshot: async (target) => {
     await target.write('state', [Buffer.from(content)])

@@ -159,7 +159,9 @@ export const logTransactions: Checks<LogSubject> = {
     }
   },
 
-  async 'replay that reads from the begin of a transaction gives it whole, unless it committed earlier'(subject) {
+  async 'replay that reads from the begin of a transaction gives it whole, unless it committed earlier'(
+    subject,
+  ) {
     const log = await subject.open()
     const transaction = log.begin()
     transaction.insert('in 1', [1])

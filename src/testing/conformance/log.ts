@@ -7,8 +7,10 @@ import { type LogPlace, LogSubject } from './log-subject.ts'
 import { logTransactions } from './log-transactions.ts'
 
 /**
- * Cases that check the contract of `Log`, for any test runner: `for (const { name, run } of cases) test(name, run)`. `make` gives the place of a new log
- * for each case, which opens it, and opens it again once it is closed. Logs get at most a few megabytes.
+ * Cases that check the contract of `Log`, for any test runner:
+ * `for (const { name, run } of cases) test(name, run)`. `make` gives the place of a new log for
+ * each case, which opens it, and opens it again once it is closed. Logs get at most a few
+ * megabytes.
  */
 export function logConformance(make: () => LogPlace | Promise<LogPlace>): ConformanceCase[] {
   const checks = { ...logAppending, ...logReading, ...logTransactions, ...logCheckpoints, ...logLifetime }

@@ -21,7 +21,10 @@ export interface Score {
 /** Engines compute in float32, in an order of their own. */
 const RELATIVE_ERROR = 1e-5
 
-/** A distance by its definition, one sum after the other in double precision, and how far an engine's may be from it. */
+/**
+ * A distance by its definition, one sum after the other in double precision, and how far an
+ * engine's may be from it.
+ */
 function measure(metric: Metric, a: Float32Array, b: Float32Array): { distance: number; tolerance: number } {
   let [dot, squaresOfA, squaresOfB, squaresOfDifferences] = [0, 0, 0, 0]
   for (const [i, x] of a.entries()) {
@@ -31,14 +34,16 @@ function measure(metric: Metric, a: Float32Array, b: Float32Array): { distance: 
     squaresOfB += y * y
     squaresOfDifferences += (x - y) * (x - y)
   }
-  if (metric === 'cosine') return { distance: 1 - dot / Math.sqrt(squaresOfA * squaresOfB), tolerance: RELATIVE_ERROR }
+  if (metric === 'cosine')
+    return { distance: 1 - dot / Math.sqrt(squaresOfA * squaresOfB), tolerance: RELATIVE_ERROR }
   const tolerance = RELATIVE_ERROR * (1 + squaresOfA + squaresOfB)
   return { distance: metric === 'l2' ? squaresOfDifferences : 1 - dot, tolerance }
 }
 
 /**
- * Checks everything about an answer but its completeness: known and accepted labels, each once, at most `k`; distances of the metric; nearest first, ties by
- * smaller label. Scores the completeness: an answer is complete if as many as there had to be are no farther than they had to be.
+ * Checks everything about an answer but its completeness: known and accepted labels, each once, at
+ * most `k`; distances of the metric; nearest first, ties by smaller label. Scores the completeness:
+ * an answer is complete if as many as there had to be are no farther than they had to be.
  */
 export function score(answer: readonly Neighbour[], contents: Contents, search: Search): Score {
   const { metric, query, k, accept = () => true } = search
@@ -48,12 +53,20 @@ export function score(answer: readonly Neighbour[], contents: Contents, search: 
   assert.equal(new Set(answer.map(({ label }) => label)).size, answer.length, 'a label was found twice')
   for (const { label, distance } of answer) {
     const expected = measured.get(label)
-    assert.ok(expected, `label ${label} was found, which is not ${contents.has(label) ? 'accepted' : 'in the index'}`)
+    assert.ok(
+      expected,
+      `label ${label} was found, which is not ${contents.has(label) ? 'accepted' : 'in the index'}`,
+    )
     const near = Math.abs(distance - expected.distance) <= expected.tolerance
-    assert.ok(near, `label ${label} was found at distance ${distance}; under ${metric} it is at ${expected.distance}`)
+    assert.ok(
+      near,
+      `label ${label} was found at distance ${distance}; under ${metric} it is at ${expected.distance}`,
+    )
   }
   checkOrder(answer)
-  const bounds = [...measured.values()].map(({ distance, tolerance }) => distance + tolerance).sort((a, b) => a - b)
+  const bounds = [...measured.values()]
+    .map(({ distance, tolerance }) => distance + tolerance)
+    .sort((a, b) => a - b)
   const wanted = Math.min(k, bounds.length)
   const farthest = bounds[wanted - 1] ?? 0
   const found = answer.filter(({ label }) => measured.get(label)!.distance <= farthest)
@@ -66,6 +79,9 @@ function checkOrder(answer: readonly Neighbour[]): void {
     if (before === undefined) continue
     assert.ok(distance >= before.distance, `distance ${distance} comes behind ${before.distance}`)
     const tied = distance === before.distance
-    assert.ok(!tied || label > before.label, `label ${label} comes behind ${before.label} at an equal distance`)
+    assert.ok(
+      !tied || label > before.label,
+      `label ${label} comes behind ${before.label} at an equal distance`,
+    )
   }
 }

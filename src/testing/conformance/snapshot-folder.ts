@@ -9,8 +9,8 @@ import type { SnapshotWriter } from '../../log/log.ts'
 const PIECE_BYTES = 4093
 
 /**
- * A snapshot in a real folder, for engines that write files themselves too, and no kinder than the contract: other work runs between two pieces, and files
- * come back in short pieces of one buffer.
+ * A snapshot in a real folder, for engines that write files themselves too, and no kinder than the
+ * contract: other work runs between two pieces, and files come back in short pieces of one buffer.
  */
 export class SnapshotFolder implements SnapshotWriter, SnapshotReader {
   readonly directory: string

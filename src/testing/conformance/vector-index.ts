@@ -10,16 +10,19 @@ import { IndexSubject } from './index-subject.ts'
 /** What an index is measured by. */
 export interface VectorIndexConformanceOptions {
   /**
-   * Of the nearest vectors that the searches of a case have to find, the share that they find at least. Default 1: the index is exact. What an approximate index finds must
-   * be in order and at the right distances all the same.
+   * Of the nearest vectors that the searches of a case have to find, the share that they find at
+   * least. Default 1: the index is exact. What an approximate index finds must be in order and at
+   * the right distances all the same.
    */
   readonly minRecall?: number
 }
 
 /**
- * Cases that check the contract of `VectorIndex`, for any test runner: `for (const { name, run } of cases) test(name, run)`. They compare with the definitions of the
- * metrics, in double precision. `make` gives a new, empty index each time, always of the same kind, dimensions (at least 1) and metric; with few dimensions
- * the cases are quicker. Snapshots and logs are written below the system's folder for temporary files, and removed.
+ * Cases that check the contract of `VectorIndex`, for any test runner:
+ * `for (const { name, run } of cases) test(name, run)`. They compare with the definitions of the
+ * metrics, in double precision. `make` gives a new, empty index each time, always of the same kind,
+ * dimensions (at least 1) and metric; with few dimensions the cases are quicker. Snapshots and logs
+ * are written below the system's folder for temporary files, and removed.
  */
 export function vectorIndexConformance(
   make: () => VectorIndex | Promise<VectorIndex>,

@@ -2,13 +2,14 @@
 import { Random } from '../random.ts'
 
 /**
- * A place on the disk whose content after a power cut is open. Its versions are numbered from 0, what the last sync left there, to the newest.
- * Names are decided first, then each file's size, then its sectors below that size; what an earlier choice makes unreachable is not asked.
+ * A place on the disk whose content after a power cut is open. Its versions are numbered from 0,
+ * what the last sync left there, to the newest. Names are decided first, then each file's size,
+ * then its sectors below that size; what an earlier choice makes unreachable is not asked.
  */
 export type UnsyncedChange = {
   /**
-   * For each version, the number of the operation that made it: negative if that was before this disk's first one (on a disk that
-   * `kill` made), −Infinity for version 0.
+   * For each version, the number of the operation that made it: negative if that was before this
+   * disk's first one (on a disk that `kill` made), −Infinity for version 0.
    */
   readonly operations: readonly number[]
   readonly path: string
@@ -22,8 +23,8 @@ export type UnsyncedChange = {
 export type Choose = (change: UnsyncedChange) => number
 
 /**
- * Which of the unsynced changes a power cut leaves. `{ seed }` is a sample, equal for equal seeds; an array answers the questions in
- * their order, version 0 for those beyond its end.
+ * Which of the unsynced changes a power cut leaves. `{ seed }` is a sample, equal for equal seeds;
+ * an array answers the questions in their order, version 0 for those beyond its end.
  */
 export type CrashChoice = 'nothing' | 'everything' | { readonly seed: number } | readonly number[] | Choose
 
@@ -40,7 +41,10 @@ export function chooser(choice: CrashChoice, since: number, until: number): Choo
   return () => choice[asked++] ?? 0
 }
 
-/** Fair coins alone would hardly ever lose just one sector, or keep just one, or cut at one point in time: so four kinds of samples. */
+/**
+ * Fair coins alone would hardly ever lose just one sector, or keep just one, or cut at one point in
+ * time: so four kinds of samples.
+ */
 function sample(seed: number, since: number, until: number): Choose {
   const random = new Random(seed)
   switch (random.below(4)) {
@@ -55,14 +59,17 @@ function sample(seed: number, since: number, until: number): Choose {
   }
 }
 
-/** What was done up to one operation is there, and nothing later: as a disk that keeps the order would leave it. */
+/**
+ * What was done up to one operation is there, and nothing later: as a disk that keeps the order
+ * would leave it.
+ */
 function upTo(operation: number): Choose {
   return ({ operations }) => operations.findLastIndex((number) => number <= operation)
 }
 
 /**
- * Calls `build` with every combination of choices, one after the other, as an odometer counts. `build` asks what it asks, perhaps
- * depending on earlier answers.
+ * Calls `build` with every combination of choices, one after the other, as an odometer counts.
+ * `build` asks what it asks, perhaps depending on earlier answers.
  */
 export function* everyChoice<T>(build: (choose: Choose) => T): Generator<{ result: T; choices: number[] }> {
   let start: number[] = []

@@ -1,4 +1,7 @@
-/** How a simulated disk is asked: every operation is numbered, written down and offered to a hook that may make it fail. */
+/**
+ * How a simulated disk is asked: every operation is numbered, written down and offered to a hook
+ * that may make it fail.
+ */
 import { nextTurn } from '../../clock.ts'
 import type { Random } from '../random.ts'
 
@@ -36,10 +39,12 @@ export interface Operation {
 }
 
 /**
- * How an operation goes wrong. `code`: it rejects with that code and does nothing, but for a sync, which loses what it should have written;
- * with `applied` it does its work and rejects nevertheless. `bytes`: a read or write moves at most that many, and at least 1. `writeback`: a
- * write works, but the system then fails to put what it wrote on the disk, and drops it: the next sync of each descriptor that is open rejects
- * with that code, once. `crash`: it works, and the machine stops behind it.
+ * How an operation goes wrong. `code`: it rejects with that code and does nothing, but for a sync,
+ * which loses what it should have written; with `applied` it does its work and rejects
+ * nevertheless. `bytes`: a read or write moves at most that many, and at least 1. `writeback`: a
+ * write works, but the system then fails to put what it wrote on the disk, and drops it: the next
+ * sync of each descriptor that is open rejects with that code, once. `crash`: it works, and the
+ * machine stops behind it.
  */
 export type Fault =
   | { readonly code: string; readonly applied?: boolean }
@@ -47,7 +52,10 @@ export type Fault =
   | { readonly bytes: number }
   | { readonly crash: true }
 
-/** What an operation does. `maxBytes`: it moves no more. `writeback`: what it writes is dropped later, with that code. */
+/**
+ * What an operation does. `maxBytes`: it moves no more. `writeback`: what it writes is dropped
+ * later, with that code.
+ */
 export type Effect<T> = (operation: Operation, maxBytes: number, writeback: string | undefined) => T
 
 /** Decides what befalls an operation; `undefined`: nothing. */
@@ -68,8 +76,9 @@ export class Operations {
   }
 
   /**
-   * Takes effect one turn of the microtask queue after the call, so that operations called at one time are under way together. With latency: some turns of
-   * the event loop after the call, and is answered some more after that.
+   * Takes effect one turn of the microtask queue after the call, so that operations called at one
+   * time are under way together. With latency: some turns of the event loop after the call, and is
+   * answered some more after that.
    */
   async run<T>(asked: Omit<Operation, 'number'>, effect: Effect<T>, lose?: () => void): Promise<T> {
     this.#refuseIfStopped()

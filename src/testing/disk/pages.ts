@@ -1,14 +1,22 @@
-/** The pages that simulated files are made of, and their sectors: what the system caches, and what a disk writes whole. */
+/**
+ * The pages that simulated files are made of, and their sectors: what the system caches, and what a
+ * disk writes whole.
+ */
 
 export const SECTOR_BYTES = 512
 export const PAGE_BYTES = 4096
 export const SECTORS_PER_PAGE: number = PAGE_BYTES / SECTOR_BYTES
 
-/** Never changed once it is part of a file: files, their versions and all crash states share pages. */
+/**
+ * Never changed once it is part of a file: files, their versions and all crash states share pages.
+ */
 export type Page = Uint8Array
 export const ZEROS: Page = new Uint8Array(PAGE_BYTES)
 
-/** Cuts a range of a file at the borders of pages: `from` and `to` are offsets within the page, `at` is the offset within the range. */
+/**
+ * Cuts a range of a file at the borders of pages: `from` and `to` are offsets within the page, `at`
+ * is the offset within the range.
+ */
 export function* pieces(
   position: number,
   length: number,

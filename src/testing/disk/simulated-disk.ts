@@ -1,14 +1,18 @@
 /**
  * A disk in memory that does what a real one may do, and the same again for the same seed.
  *
- * - Writes that were not synced persist in any subset and any order of 512-byte sectors; a size lands without its data, data without its size.
- * - Names that were created, renamed or removed come and go independently, each whole, until their directories are synced. Syncing a file
- *   does not make its name durable.
- * - A sync that fails drops what it should have written: reads go on seeing it, a later sync succeeds, and the disk has it or not.
- * - Reads and writes may be short; any operation may fail; space may run out; what is long on the disk may rot, and sectors may get unreadable.
+ * - Writes that were not synced persist in any subset and any order of 512-byte sectors; a size
+ *   lands without its data, data without its size.
+ * - Names that were created, renamed or removed come and go independently, each whole, until their
+ *   directories are synced. Syncing a file does not make its name durable.
+ * - A sync that fails drops what it should have written: reads go on seeing it, a later sync
+ *   succeeds, and the disk has it or not.
+ * - Reads and writes may be short; any operation may fail; space may run out; what is long on the
+ *   disk may rot, and sectors may get unreadable.
  *
- * Every operation takes effect one turn of the microtask queue after its call, in the order of the calls; with latency, after some turns of the event
- * loop, in any order. A sync covers what had taken effect when it was called, and nothing that was still under way.
+ * Every operation takes effect one turn of the microtask queue after its call, in the order of the
+ * calls; with latency, after some turns of the event loop, in any order. A sync covers what had
+ * taken effect when it was called, and nothing that was still under way.
  */
 
 import { sep } from 'node:path'
@@ -20,11 +24,19 @@ import { type Operation, type OperationHook, Operations, systemError } from './o
 import { SECTOR_BYTES } from './pages.ts'
 import { SimulatedFile } from './simulated-file.ts'
 import { SimulatedHandle, type Standing } from './simulated-handle.ts'
-import { type NameAssignment, SimulatedDirectory, SimulatedNames, type SimulatedNode } from './simulated-names.ts'
+import {
+  type NameAssignment,
+  SimulatedDirectory,
+  SimulatedNames,
+  type SimulatedNode,
+} from './simulated-names.ts'
 
 /** How a simulated disk is made. */
 export interface SimulatedDiskOptions {
-  /** Decides all that is left to chance: the order of directory listings, latencies, the samples of `crashStates`. Default 1. */
+  /**
+   * Decides all that is left to chance: the order of directory listings, latencies, the samples of
+   * `crashStates`. Default 1.
+   */
   readonly seed?: number
   /** See `SimulatedDisk.quotaBytes`. */
   readonly quotaBytes?: number
@@ -38,27 +50,33 @@ const SIMULATED_DISK_OPTIONS: OptionNames<SimulatedDiskOptions> = {
   maxLatencyTurns: true,
 }
 
-/** A disk as the machine may find it after a power cut, and the choice that leads there: `crash(choice)` makes it again. */
+/**
+ * A disk as the machine may find it after a power cut, and the choice that leads there:
+ * `crash(choice)` makes it again.
+ */
 export interface CrashState {
   readonly disk: SimulatedDisk
   readonly choice: CrashChoice
 }
 
 /**
- * A disk in memory that may do what a real one may, and does the same again for the same seed. It is empty at first; its root is `/`. What can befall it is
- * described in `docs/testing.md`.
+ * A disk in memory that may do what a real one may, and does the same again for the same seed. It
+ * is empty at first; its root is `/`. What can befall it is described in `docs/testing.md`.
  */
 export class SimulatedDisk implements Disk {
   /** See `SimulatedDiskOptions.seed`. */
   readonly seed: number
   /**
-   * Space for the content of files, in pages of 4 KiB. What does not fit is not written: the write is short, or `ENOSPC` if nothing fits. A
-   * page that was written before can always be written again; holes and names take no space. Default: no end.
+   * Space for the content of files, in pages of 4 KiB. What does not fit is not written: the write
+   * is short, or `ENOSPC` if nothing fits. A page that was written before can always be written
+   * again; holes and names take no space. Default: no end.
    */
   quotaBytes: number
   /**
-   * Most turns of the event loop (`setImmediate`) that pass before an operation takes effect, and as many again until its caller is answered; how many, the
-   * seed decides. Operations that are under way together then take effect and are answered in any order. Default 0: in the order of the calls.
+   * Most turns of the event loop (`setImmediate`) that pass before an operation takes effect, and
+   * as many again until its caller is answered; how many, the seed decides. Operations that are
+   * under way together then take effect and are answered in any order. Default 0: in the order of
+   * the calls.
    */
   readonly maxLatencyTurns: number
   readonly #operations: Operations
@@ -81,14 +99,18 @@ export class SimulatedDisk implements Disk {
   }
 
   /**
-   * Called just before an operation takes effect; what it returns befalls the operation. `crash`, `crashStates`, `kill` and `stop` may be
-   * called in it: they see the disk as the operation before left it.
+   * Called just before an operation takes effect; what it returns befalls the operation. `crash`,
+   * `crashStates`, `kill` and `stop` may be called in it: they see the disk as the operation before
+   * left it.
    */
   set onOperation(hook: OperationHook | undefined) {
     this.#operations.hook = hook
   }
 
-  /** Whether the machine has stopped. Every operation then rejects with `EIO`, those under way included. */
+  /**
+   * Whether the machine has stopped. Every operation then rejects with `EIO`, those under way
+   * included.
+   */
   get stopped(): boolean {
     return this.#operations.stopped
   }
@@ -107,7 +129,10 @@ export class SimulatedDisk implements Disk {
 
   // What a machine can suffer.
 
-  /** The disk as the machine finds it after a power cut at this moment: a new one. This one goes on as it was. */
+  /**
+   * The disk as the machine finds it after a power cut at this moment: a new one. This one goes on
+   * as it was.
+   */
   crash(choice: CrashChoice): SimulatedDisk {
     const until = this.#operations.effective
     const since = Math.min(this.#names.unsyncedSince(), until)
@@ -115,16 +140,18 @@ export class SimulatedDisk implements Disk {
   }
 
   /**
-   * What a power cut at this moment may leave: every state if there are at most `limit`, else `limit` samples, the two where nothing and
-   * where everything landed among them. The disk may be used on while the states are looked at.
+   * What a power cut at this moment may leave: every state if there are at most `limit`, else
+   * `limit` samples, the two where nothing and where everything landed among them. The disk may be
+   * used on while the states are looked at.
    */
   crashStates(limit: number): Iterable<CrashState> {
     return this.kill().#states(limit, new Random(this.seed + this.ops.length))
   }
 
   /**
-   * The disk as the next process finds it when this one is killed at this moment: everything handed to the system is there, what was not
-   * synced can still be lost in a power cut, and nobody holds a lock. A new one; this one goes on as it was.
+   * The disk as the next process finds it when this one is killed at this moment: everything handed
+   * to the system is there, what was not synced can still be lost in a power cut, and nobody holds
+   * a lock. A new one; this one goes on as it was.
    */
   kill(): SimulatedDisk {
     const disk = new SimulatedDisk(this)
@@ -145,7 +172,10 @@ export class SimulatedDisk implements Disk {
     this.#sectorToRot(path, sector).file.rotSector(sector, new Uint8Array(SECTOR_BYTES))
   }
 
-  /** Puts back what was in a sector before the last sync that wrote to it, as if that write had been lost. False if none ever did. */
+  /**
+   * Puts back what was in a sector before the last sync that wrote to it, as if that write had been
+   * lost. False if none ever did.
+   */
   staleSector(path: string, sector: number): boolean {
     const { file } = this.#sectorToRot(path, sector)
     const old = file.replacedSector(sector)
@@ -162,8 +192,9 @@ export class SimulatedDisk implements Disk {
   }
 
   /**
-   * A sector that can no longer be read: reads that touch it fail with `EIO`, and so do writes that are to keep a part of it. All of it written over,
-   * it is as good as new, once that is on the disk. Other rot does not make it readable.
+   * A sector that can no longer be read: reads that touch it fail with `EIO`, and so do writes that
+   * are to keep a part of it. All of it written over, it is as good as new, once that is on the
+   * disk. Other rot does not make it readable.
    */
   breakSector(path: string, sector: number): void {
     this.#sectorToRot(path, sector).file.breakSector(sector)
@@ -176,7 +207,14 @@ export class SimulatedDisk implements Disk {
     return this.#operations.run({ kind, path }, (operation) => {
       const file = mode === 'create' ? this.#create(path, operation) : this.#file(path)
       const standing = (): Standing => this.#standing(file, path)
-      return new SimulatedHandle(this.#operations, file, path, mode !== 'read', () => this.#freeBytes(), standing)
+      return new SimulatedHandle(
+        this.#operations,
+        file,
+        path,
+        mode !== 'read',
+        () => this.#freeBytes(),
+        standing,
+      )
     })
   }
 
@@ -206,7 +244,8 @@ export class SimulatedDisk implements Disk {
       const replaced = target.directory.entries.get(target.name)
       if (!node) throw systemError('ENOENT', path)
       if (node === replaced) return
-      if (node instanceof SimulatedDirectory && node.contains(target.directory)) throw systemError('EINVAL', to)
+      if (node instanceof SimulatedDirectory && node.contains(target.directory))
+        throw systemError('EINVAL', to)
       if (replaced instanceof SimulatedDirectory) {
         if (replaced.contains(source.directory)) throw systemError('ENOTEMPTY', to)
         if (node instanceof SimulatedFile) throw systemError('EISDIR', to)
@@ -235,7 +274,12 @@ export class SimulatedDisk implements Disk {
       const isFile = node instanceof SimulatedFile
       if (!isFile && node.contains(target.directory)) throw systemError('EINVAL', to)
       const ended = isFile ? [] : [{ ...source, node: undefined }]
-      this.#names.apply(isFile ? 'link' : 'rename', `${path} -> ${to}`, [...ended, { ...target, node }], number)
+      this.#names.apply(
+        isFile ? 'link' : 'rename',
+        `${path} -> ${to}`,
+        [...ended, { ...target, node }],
+        number,
+      )
       return isFile
     })
     if (isLinked) await this.remove(path)
@@ -377,7 +421,10 @@ function namesOf(path: string): string[] {
   return path.split(SEPARATORS).slice(1).filter(Boolean)
 }
 
-/** At once on the disk: what a lock file says matters to nobody after a power cut, and would only multiply the crash states. */
+/**
+ * At once on the disk: what a lock file says matters to nobody after a power cut, and would only
+ * multiply the crash states.
+ */
 function setText(file: SimulatedFile, text: string, operation: number): void {
   file.truncate(0, operation)
   file.write(Buffer.from(text), 0, operation)

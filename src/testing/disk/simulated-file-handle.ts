@@ -13,7 +13,9 @@ interface NamedOptions {
 
 export type Options = NamedOptions | BufferEncoding | null | undefined
 
-/** Runs an append when no other is under way: the system finds the end of the file as it is then. */
+/**
+ * Runs an append when no other is under way: the system finds the end of the file as it is then.
+ */
 export type InTurn = (append: () => Promise<void>) => Promise<void>
 
 /** What Node calls a file handle; `simulatedFs` says what it has. */

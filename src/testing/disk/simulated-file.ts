@@ -1,6 +1,7 @@
 /**
- * The content of one simulated file: what reads see (the page cache), what is surely on the disk, and in between, for each sector and for the
- * size, every version written since, any of which the disk may have.
+ * The content of one simulated file: what reads see (the page cache), what is surely on the disk,
+ * and in between, for each sector and for the size, every version written since, any of which the
+ * disk may have.
  */
 import type { Choose } from './crash-choice.ts'
 import {
@@ -21,7 +22,10 @@ import {
 interface Unsynced {
   /** Number of the operation that made it. */
   readonly operation: number
-  /** Dropped by a sync that failed: nothing will write it any more, and whether it reached the disk is open for ever. */
+  /**
+   * Dropped by a sync that failed: nothing will write it any more, and whether it reached the disk
+   * is open for ever.
+   */
   lost: boolean
 }
 
@@ -75,17 +79,28 @@ export class SimulatedFile {
   /** Whether a sector that a range touches cannot be read. */
   isBroken(position: number, length: number): boolean {
     const end = Math.min(position + length, this.#size)
-    return [...this.#broken].some((sector) => sector * SECTOR_BYTES < end && (sector + 1) * SECTOR_BYTES > position)
+    return [...this.#broken].some(
+      (sector) => sector * SECTOR_BYTES < end && (sector + 1) * SECTOR_BYTES > position,
+    )
   }
 
-  /** Whether a write here cannot be made: a part of a sector is to be kept, and the sector cannot be read. */
+  /**
+   * Whether a write here cannot be made: a part of a sector is to be kept, and the sector cannot be
+   * read.
+   */
   keepsBroken(position: number, length: number): boolean {
     const end = position + length
     const head = position % SECTOR_BYTES !== 0 && this.#broken.has(Math.floor(position / SECTOR_BYTES))
-    return head || (end < this.#size && end % SECTOR_BYTES !== 0 && this.#broken.has(Math.floor(end / SECTOR_BYTES)))
+    return (
+      head ||
+      (end < this.#size && end % SECTOR_BYTES !== 0 && this.#broken.has(Math.floor(end / SECTOR_BYTES)))
+    )
   }
 
-  /** How many of `length` bytes can be written at `position` when the disk has `freeBytes` left: pages once written need no more space. */
+  /**
+   * How many of `length` bytes can be written at `position` when the disk has `freeBytes` left:
+   * pages once written need no more space.
+   */
   room(position: number, length: number, freeBytes: number): number {
     let free = Math.floor(freeBytes / PAGE_BYTES)
     for (const { page, at } of pieces(position, length)) {
@@ -99,7 +114,8 @@ export class SimulatedFile {
       const piece = bytes.subarray(at, at + to - from)
       this.#setPage(page, written(this.#pages[page] ?? ZEROS, piece, from), sectorSet(from, to), operation)
     }
-    if (bytes.length > 0 && position + bytes.length > this.#size) this.#setSize(position + bytes.length, operation)
+    if (bytes.length > 0 && position + bytes.length > this.#size)
+      this.#setSize(position + bytes.length, operation)
   }
 
   truncate(bytes: number, operation: number): void {
@@ -111,7 +127,10 @@ export class SimulatedFile {
     this.#setSize(bytes, operation)
   }
 
-  /** What operations from `from` up to `through` changed is on the disk from now on, except for what an earlier sync lost. */
+  /**
+   * What operations from `from` up to `through` changed is on the disk from now on, except for what
+   * an earlier sync lost.
+   */
   sync(through: number, from: number = Number.NEGATIVE_INFINITY): void {
     const isMeant = ({ operation }: Unsynced): boolean => operation >= from && operation <= through
     for (const [page, versions] of this.#changes) this.#syncPage(page, versions, isMeant)
@@ -121,10 +140,14 @@ export class SimulatedFile {
     this.#sizeChanges = this.#sizeChanges.slice(settled + 1)
   }
 
-  /** A sync that fails: the system takes what operations from `from` up to `through` changed for written, and reads go on seeing it. */
+  /**
+   * A sync that fails: the system takes what operations from `from` up to `through` changed for
+   * written, and reads go on seeing it.
+   */
   loseSync(through: number, from: number = Number.NEGATIVE_INFINITY): void {
     const unsynced: Unsynced[] = [...[...this.#changes.values()].flat(), ...this.#sizeChanges]
-    for (const change of unsynced) if (change.operation >= from && change.operation <= through) change.lost = true
+    for (const change of unsynced)
+      if (change.operation >= from && change.operation <= through) change.lost = true
   }
 
   /** The system could not put on the disk what an operation wrote, and takes it for written. */
@@ -169,9 +192,15 @@ export class SimulatedFile {
     return file
   }
 
-  /** The same file, its unsynced changes still open; their operations' numbers are lowered by `earlier`. */
+  /**
+   * The same file, its unsynced changes still open; their operations' numbers are lowered by
+   * `earlier`.
+   */
   clone(earlier: number): SimulatedFile {
-    const isExpired = <V extends Unsynced>(version: V): V => ({ ...version, operation: version.operation - earlier })
+    const isExpired = <V extends Unsynced>(version: V): V => ({
+      ...version,
+      operation: version.operation - earlier,
+    })
     const file = new SimulatedFile()
     file.#pages = this.#pages.slice()
     file.#size = this.#size
@@ -197,7 +226,10 @@ export class SimulatedFile {
     return page && sectorOf(page, sector).slice()
   }
 
-  /** Rot: the disk and the reads have other bytes from now on, with no operation that did it. A broken sector stays broken. */
+  /**
+   * Rot: the disk and the reads have other bytes from now on, with no operation that did it. A
+   * broken sector stays broken.
+   */
   rotSector(sector: number, bytes: Uint8Array): void {
     const page = Math.floor(sector / SECTORS_PER_PAGE)
     const visible = Math.min(SECTOR_BYTES, this.#size - sector * SECTOR_BYTES)
@@ -209,7 +241,10 @@ export class SimulatedFile {
     this.#allocatedPages = countPages(this.#pages)
   }
 
-  /** A sector that can no longer be read, until all of it is written over; on the disk, until that is there. */
+  /**
+   * A sector that can no longer be read, until all of it is written over; on the disk, until that
+   * is there.
+   */
   breakSector(sector: number): void {
     this.rotSector(sector, this.sector(sector))
     this.#broken.add(sector)
@@ -222,7 +257,8 @@ export class SimulatedFile {
     if (!before && page) this.#allocatedPages++
     if (before && !page) this.#allocatedPages--
     const versions = this.#changes.get(index)
-    // Writing what is there already changes nothing on the disk, unless it is there no longer, after a failed sync or in a sector that broke.
+    // Writing what is there already changes nothing on the disk, unless it is there no longer,
+    // after a failed sync or in a sector that broke.
     const lost = versions?.some((version) => version.lost)
     const healed = this.#healSectors(index, touched)
     const sectors = lost ? touched : changedSectors(before ?? ZEROS, page ?? ZEROS, touched) | healed
@@ -232,7 +268,10 @@ export class SimulatedFile {
     else this.#changes.set(index, [version])
   }
 
-  /** Reads get what was written over broken sectors. Returns those that are broken on the disk until it is there, as a bit set. */
+  /**
+   * Reads get what was written over broken sectors. Returns those that are broken on the disk until
+   * it is there, as a bit set.
+   */
   #healSectors(page: number, touched: number): number {
     let healed = 0
     for (let inPage = 0; inPage < SECTORS_PER_PAGE; inPage++) {
@@ -253,7 +292,8 @@ export class SimulatedFile {
 
   #syncPage(index: number, versions: PageVersion[], isMeant: (version: PageVersion) => boolean): void {
     const before = this.#diskPages[index] ?? ZEROS
-    // Where nothing stays open, the whole page is on the disk as reads see it: what no version changed is the same there.
+    // Where nothing stays open, the whole page is on the disk as reads see it: what no version
+    // changed is the same there.
     const complete = versions.every((version) => !version.lost && isMeant(version))
     const after = complete ? (this.#pages[index] ?? ZEROS) : before.slice()
     let settled = 0
@@ -283,7 +323,10 @@ export class SimulatedFile {
   }
 }
 
-/** A page with a choice for each of its open sectors below `size`; `undefined` if the page on the disk stays. */
+/**
+ * A page with a choice for each of its open sectors below `size`; `undefined` if the page on the
+ * disk stays.
+ */
 function crashedPage(
   index: number,
   onDisk: Page | undefined,
@@ -310,7 +353,10 @@ function operationsOf(versions: readonly Unsynced[]): number[] {
   return [Number.NEGATIVE_INFINITY, ...versions.map(({ operation }) => operation)]
 }
 
-/** A page with some of its bytes written anew. Zeros are what most of a file is made of, and are kept once. */
+/**
+ * A page with some of its bytes written anew. Zeros are what most of a file is made of, and are
+ * kept once.
+ */
 function written(page: Page, bytes: Uint8Array, from: number): Page {
   if (bytes.length === PAGE_BYTES && Buffer.compare(bytes, ZEROS) === 0) return ZEROS
   const copy = page.slice()

@@ -18,11 +18,14 @@ export type SimulatedFs = Pick<
 >
 
 /**
- * `node:fs/promises` on a simulated disk, so that code written for Node can be crash-tested as it is. It has what programs save and load with: the calls
- * of `SimulatedFs`, and of a file handle `readFile`, `writeFile`, `appendFile`, `write` at the current position, `truncate`, `sync`, `datasync` and
- * `close`. Paths and flags are strings, data are strings or bytes. The options are `encoding`, `flag`, `flush`, `recursive`, `force` and `mode`, which is
- * ignored; `stat` tells `size`, `isFile` and `isDirectory`. As on Linux, a directory can be opened for reading and synced. What else is asked for is no
- * function, or is refused with a `TypeError`. Errors are the disk's, with their `code`.
+ * `node:fs/promises` on a simulated disk, so that code written for Node can be crash-tested as it
+ * is. It has what programs save and load with: the calls of `SimulatedFs`, and of a file handle
+ * `readFile`, `writeFile`, `appendFile`, `write` at the current position, `truncate`, `sync`,
+ * `datasync` and `close`. Paths and flags are strings, data are strings or bytes. The options are
+ * `encoding`, `flag`, `flush`, `recursive`, `force` and `mode`, which is ignored; `stat` tells
+ * `size`, `isFile` and `isDirectory`. As on Linux, a directory can be opened for reading and
+ * synced. What else is asked for is no function, or is refused with a `TypeError`. Errors are the
+ * disk's, with their `code`.
  */
 export function simulatedFs(disk: Disk): SimulatedFs {
   return new FsOnDisk(disk) as object as SimulatedFs

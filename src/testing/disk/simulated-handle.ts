@@ -2,7 +2,9 @@ import type { DiskFile } from '../../disk/disk.ts'
 import { type Effect, type Operation, type Operations, systemError } from './operations.ts'
 import type { SimulatedFile } from './simulated-file.ts'
 
-/** Whether a file has a name, and if not, whether another file has the path that it was opened by. */
+/**
+ * Whether a file has a name, and if not, whether another file has the path that it was opened by.
+ */
 export type Standing = 'named' | 'replaced' | 'gone'
 
 /** An open file of a simulated disk. It stays usable when its name is changed or removed. */
@@ -15,7 +17,10 @@ export class SimulatedHandle implements DiskFile {
   readonly #freeBytes: () => number
   readonly #standing: () => Standing
   readonly #underWay = new Set<Promise<unknown>>()
-  /** Of how many writes that failed later its syncs have told. Of what failed before it was opened they never do. */
+  /**
+   * Of how many writes that failed later its syncs have told. Of what failed before it was opened
+   * they never do.
+   */
   #told: number
   #closing: Promise<void> | undefined
 
@@ -65,12 +70,16 @@ export class SimulatedHandle implements DiskFile {
     return count
   }
 
-  /** A write that failed behind its caller's back is told once a descriptor, by the next sync; what else there is to sync is synced. */
+  /**
+   * A write that failed behind its caller's back is told once a descriptor, by the next sync; what
+   * else there is to sync is synced.
+   */
   #syncAndTell(through: number, from?: number): void {
     this.#file.sync(through, from)
     const code = this.#file.writebackErrors[this.#told]
     this.#told = this.#file.writebackErrors.length
-    if (code !== undefined) throw systemError(code, `an earlier write to ${this.#path} did not reach the disk`)
+    if (code !== undefined)
+      throw systemError(code, `an earlier write to ${this.#path} did not reach the disk`)
   }
 
   #write(buffer: Uint8Array, position: number, note: (operation: number) => void): Promise<number> {

@@ -1,6 +1,7 @@
 /**
- * The directories of a simulated disk. A change of names lands whole or not at all (a rename never leaves both names or none), and after
- * the changes before it of the same names; otherwise independently of any other, until every directory it touches has been synced.
+ * The directories of a simulated disk. A change of names lands whole or not at all (a rename never
+ * leaves both names or none), and after the changes before it of the same names; otherwise
+ * independently of any other, until every directory it touches has been synced.
  */
 import type { Choose, UnsyncedChange } from './crash-choice.ts'
 import { systemError } from './operations.ts'
@@ -16,7 +17,9 @@ export class SimulatedDirectory {
 
   contains(other: SimulatedDirectory): boolean {
     if (other === this) return true
-    return [...this.entries.values()].some((node) => node instanceof SimulatedDirectory && node.contains(other))
+    return [...this.entries.values()].some(
+      (node) => node instanceof SimulatedDirectory && node.contains(other),
+    )
   }
 }
 
@@ -46,7 +49,10 @@ export class SimulatedNames {
   root: SimulatedDirectory = new SimulatedDirectory()
   #changes: NameChange[] = []
 
-  /** The node of a path; `undefined` if its last name is not there. Throws `ENOENT` or `ENOTDIR` for what comes before that. */
+  /**
+   * The node of a path; `undefined` if its last name is not there. Throws `ENOENT` or `ENOTDIR` for
+   * what comes before that.
+   */
   find(path: readonly string[]): SimulatedNode | undefined {
     if (path.length === 0) return this.root
     const { directory, name } = this.slot(path)
@@ -72,7 +78,10 @@ export class SimulatedNames {
     this.#changes.push({ change, path, assignments, unsynced, operation, lost: false })
   }
 
-  /** The names that operations up to `through` changed in `directory` are on the disk from now on, except for what an earlier sync lost. */
+  /**
+   * The names that operations up to `through` changed in `directory` are on the disk from now on,
+   * except for what an earlier sync lost.
+   */
   sync(directory: SimulatedDirectory, through: number): void {
     for (const change of this.#changes) {
       if (!change.lost && change.operation <= through) change.unsynced.delete(directory)
@@ -85,15 +94,21 @@ export class SimulatedNames {
     for (const change of this.#changes) if (settled.has(change)) land(change, diskEntriesOf)
     const open = this.#changes.filter((change) => !settled.has(change))
     const reachable = this.#reachable(open)
-    this.#changes = open.filter(({ assignments }) => assignments.some((slot) => reachable.has(slot.directory)))
+    this.#changes = open.filter(({ assignments }) =>
+      assignments.some((slot) => reachable.has(slot.directory)),
+    )
   }
 
-  /** The directories that the disk may have in the tree, whatever becomes of the changes in `open`. */
+  /**
+   * The directories that the disk may have in the tree, whatever becomes of the changes in `open`.
+   */
   #reachable(open: readonly NameChange[]): Set<SimulatedDirectory> {
     const reachable = new Set([this.root])
     // A set's iteration goes on to what is added meanwhile.
     for (const directory of reachable) {
-      const added = open.flatMap(({ assignments }) => assignments.filter((slot) => slot.directory === directory))
+      const added = open.flatMap(({ assignments }) =>
+        assignments.filter((slot) => slot.directory === directory),
+      )
       for (const node of [...directory.diskEntries.values(), ...added.map((slot) => slot.node)]) {
         if (node instanceof SimulatedDirectory) reachable.add(node)
       }
@@ -163,7 +178,10 @@ export class SimulatedNames {
     return names
   }
 
-  /** The same tree, its unsynced changes still open; their operations' numbers are lowered by `earlier`. */
+  /**
+   * The same tree, its unsynced changes still open; their operations' numbers are lowered by
+   * `earlier`.
+   */
   clone(earlier: number): SimulatedNames {
     const copies = new Map<SimulatedNode, SimulatedNode>()
     const copyOf = <N extends SimulatedNode>(node: N): N => {
@@ -205,12 +223,17 @@ function assign(entries: Map<string, SimulatedNode>, { name, node }: NameAssignm
 
 const diskEntriesOf = (directory: SimulatedDirectory): Map<string, SimulatedNode> => directory.diskEntries
 
-function land(change: NameChange, entriesOf: (directory: SimulatedDirectory) => Map<string, SimulatedNode>): void {
+function land(
+  change: NameChange,
+  entriesOf: (directory: SimulatedDirectory) => Map<string, SimulatedNode>,
+): void {
   for (const assignment of change.assignments) assign(entriesOf(assignment.directory), assignment)
 }
 
 function shareName(one: NameChange, other: NameChange): boolean {
-  return one.assignments.some((a) => other.assignments.some((b) => a.directory === b.directory && a.name === b.name))
+  return one.assignments.some((a) =>
+    other.assignments.some((b) => a.directory === b.directory && a.name === b.name),
+  )
 }
 
 function question({ change, path, operation }: NameChange): UnsyncedChange {

@@ -1,4 +1,7 @@
-/** The states of a disk to look at after a power cut: all of them where they are few, else samples that differ in kind. */
+/**
+ * The states of a disk to look at after a power cut: all of them where they are few, else samples
+ * that differ in kind.
+ */
 import { type Choose, everyChoice, type UnsyncedChange } from '../disk/crash-choice.ts'
 import type { SimulatedDisk } from '../disk/simulated-disk.ts'
 import type { Random } from '../random.ts'
@@ -25,8 +28,8 @@ const MAX_ENUMERATED = 16
 const DRAWS = 3
 
 /**
- * Every state if there are at most `limit`, else `limit` of them, the ones where nothing and where everything landed among them. Leaves out those whose
- * landed changes `isKnown` knows.
+ * Every state if there are at most `limit`, else `limit` of them, the ones where nothing and where
+ * everything landed among them. Leaves out those whose landed changes `isKnown` knows.
  */
 export function* crashStates(
   disk: SimulatedDisk,
@@ -63,7 +66,8 @@ function* samples(
 ): Generator<LookedAt, void, void> {
   const had = new Set<string>()
   for (let draws = 0; had.size < limit && draws < limit * DRAWS; draws++) {
-    const state = draws === 0 ? crashed(disk, () => 0) : draws === 1 ? newest : crashed(disk, sample(open, random))
+    const state =
+      draws === 0 ? crashed(disk, () => 0) : draws === 1 ? newest : crashed(disk, sample(open, random))
     const key = state.choice.join()
     if (had.has(key)) continue
     had.add(key)
@@ -99,9 +103,11 @@ const oldest: Choose = () => 0
 const newestOf: Choose = ({ operations }) => operations.length - 1
 
 /**
- * Names, sizes and sectors each have a rule of their own, drawn at random, as a file system has: fair coins alone would hardly ever leave a file that was
- * renamed without its size, or lose just one sector. At times all follow the order of the operations, as a disk that keeps it would; at times each operation lands whole or not
- * at all, so that of two large writes the later is there without the earlier.
+ * Names, sizes and sectors each have a rule of their own, drawn at random, as a file system has:
+ * fair coins alone would hardly ever leave a file that was renamed without its size, or lose just
+ * one sector. At times all follow the order of the operations, as a disk that keeps it would; at
+ * times each operation lands whole or not at all, so that of two large writes the later is there
+ * without the earlier.
  */
 function sample(open: readonly UnsyncedChange[], random: Random): Choose {
   const order = random.below(5)
@@ -109,7 +115,8 @@ function sample(open: readonly UnsyncedChange[], random: Random): Choose {
   if (order === 1) return someOf(open, random)
   const fair: Choose = ({ operations }) => random.below(operations.length)
   const few: Choose = (change) => (random.chance(0.1) ? newestOf(change) : 0)
-  const most: Choose = (change) => (random.chance(0.1) ? random.below(change.operations.length) : newestOf(change))
+  const most: Choose = (change) =>
+    random.chance(0.1) ? random.below(change.operations.length) : newestOf(change)
   const rules = {
     name: random.pick([newestOf, newestOf, fair, most]),
     size: random.pick([newestOf, newestOf, fair, oldest]),
@@ -121,7 +128,8 @@ function sample(open: readonly UnsyncedChange[], random: Random): Choose {
 function someOf(open: readonly UnsyncedChange[], random: Random): Choose {
   const all = new Set(open.flatMap(({ operations }) => operations.slice(1)))
   const landed = new Set([...all].filter(() => random.chance(0.5)))
-  return ({ operations }) => operations.findLastIndex((number, version) => version === 0 || landed.has(number))
+  return ({ operations }) =>
+    operations.findLastIndex((number, version) => version === 0 || landed.has(number))
 }
 
 function upTo(operation: number): Choose {

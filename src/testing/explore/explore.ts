@@ -6,11 +6,16 @@ import { crashStates, crashWith, type Landed, type LookedAt } from './crash-stat
 import { shrink } from './shrink.ts'
 
 /**
- * The crash explorer: runs work on a simulated disk, cuts the power before every operation that changes something, and lets `verify` look at what the machine may
- * find then: every state of the disk where there are few, samples where there are many, each once. Some of those are cut again while `verify` is at work on them.
+ * The crash explorer: runs work on a simulated disk, cuts the power before every operation that
+ * changes something, and lets `verify` look at what the machine may find then: every state of the
+ * disk where there are few, samples where there are many, each once. Some of those are cut again
+ * while `verify` is at work on them.
  */
 export interface ExploreOptions<Facts> {
-  /** Decides everything that is left to chance. Equal seeds explore the same, if `run` and `verify` depend on nothing else, real time included. */
+  /**
+   * Decides everything that is left to chance. Equal seeds explore the same, if `run` and `verify`
+   * depend on nothing else, real time included.
+   */
   readonly seed: number
   /** Most states looked at for each power cut: all, if there are no more. Default 8. */
   readonly statesPerCut?: number
@@ -24,15 +29,25 @@ export interface ExploreOptions<Facts> {
   readonly disk?: Omit<SimulatedDiskOptions, 'seed'>
   /** Done before `run`, without a power cut. What it did not sync can still be lost. */
   readonly prepare?: (disk: SimulatedDisk) => Promise<void>
-  /** Does the work. `witness` notes what must hold from that moment on; only the newest note counts, and it must not be changed later. */
+  /**
+   * Does the work. `witness` notes what must hold from that moment on; only the newest note counts,
+   * and it must not be changed later.
+   */
   readonly run: (disk: SimulatedDisk, witness: (facts: Facts) => void) => Promise<void>
-  /** Makes operations of `run` fail; see `SimulatedDisk.onOperation`, which belongs to the explorer. */
+  /**
+   * Makes operations of `run` fail; see `SimulatedDisk.onOperation`, which belongs to the explorer.
+   */
   readonly onOperation?: OperationHook
   /**
-   * Throws if a disk that a power cut left is not acceptable, given what was witnessed before it. May write, as any recovery does, and witness what must
-   * hold from then on; must itself survive a power cut.
+   * Throws if a disk that a power cut left is not acceptable, given what was witnessed before it.
+   * May write, as any recovery does, and witness what must hold from then on; must itself survive a
+   * power cut.
    */
-  readonly verify: (disk: SimulatedDisk, facts: Facts | undefined, witness: (facts: Facts) => void) => Promise<void>
+  readonly verify: (
+    disk: SimulatedDisk,
+    facts: Facts | undefined,
+    witness: (facts: Facts) => void,
+  ) => Promise<void>
 }
 
 const EXPLORE_OPTIONS: OptionNames<ExploreOptions<never>> = {
@@ -60,7 +75,10 @@ export interface PowerCut {
   readonly story: readonly string[]
 }
 
-/** Something that is not acceptable: a state of the disk that `verify` threw at, or work that `run` could not do. */
+/**
+ * Something that is not acceptable: a state of the disk that `verify` threw at, or work that `run`
+ * could not do.
+ */
 export interface Violation {
   readonly seed: number
   readonly error: Error
@@ -223,7 +241,8 @@ class Exploring<Facts> {
     this.#secondCuts += work.cuts.length
     for (const again of this.#statesOf(work.cuts, statesPerSecondCut)) {
       const found = await this.#verify(again.cut, again.state)
-      if (found) return { error: found.error, state, second: powerCut(again.cut, found.state, work.operations) }
+      if (found)
+        return { error: found.error, state, second: powerCut(again.cut, found.state, work.operations) }
     }
     return undefined
   }

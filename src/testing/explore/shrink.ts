@@ -1,6 +1,7 @@
 /**
- * A smaller list that still fails: parts are left out, large ones first, as long as what remains fails (Zeller, Hildebrandt, "Simplifying and
- * isolating failure-inducing input", 2002). `fails` is called at most `maxTries` times. The given list must fail.
+ * A smaller list that still fails: parts are left out, large ones first, as long as what remains
+ * fails (Zeller, Hildebrandt, "Simplifying and isolating failure-inducing input", 2002). `fails` is
+ * called at most `maxTries` times. The given list must fail.
  */
 export async function shrink<T>(
   items: readonly T[],

@@ -33,7 +33,9 @@ export interface ConvertOptions {
   readonly from: string
   /** Must be empty, or missing. It appears whole, or not at all. */
   readonly to: string
-  /** `'strict'` (default) refuses a damaged source; `'salvage'` converts what verifies or decodes. */
+  /**
+   * `'strict'` (default) refuses a damaged source; `'salvage'` converts what verifies or decodes.
+   */
   readonly policy?: 'strict' | 'salvage'
   readonly signal?: AbortSignal
   readonly onProgress?: (records: number) => void
@@ -51,7 +53,10 @@ const CONVERT_OPTIONS: OptionNames<ConvertOptions> = {
 
 export interface ConvertReport {
   readonly records: number
-  /** Records that the other format does not know: v1 records kept as they are beside the log (to v2), checkpoints left out (to v1). */
+  /**
+   * Records that the other format does not know: v1 records kept as they are beside the log (to
+   * v2), checkpoints left out (to v1).
+   */
   readonly withoutCounterpart: number
   readonly damage: number
 }
@@ -59,14 +64,23 @@ export interface ConvertReport {
 /** What is being converted stands beside its place under such a name, until it is whole. */
 const UNFINISHED_SUFFIX = '.walv-converting'
 
-/** Runs what fills a directory, which gets its name when it is whole and durable: a crash leaves nothing under it, and a failure nothing at all. */
-async function intoNewDirectory<T>(disk: Disk, path: string, work: (unfinished: string) => Promise<T>): Promise<T> {
+/**
+ * Runs what fills a directory, which gets its name when it is whole and durable: a crash leaves
+ * nothing under it, and a failure nothing at all.
+ */
+async function intoNewDirectory<T>(
+  disk: Disk,
+  path: string,
+  work: (unfinished: string) => Promise<T>,
+): Promise<T> {
   const before = await disk.list(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined
     return refuseDirectory(path, error)
   })
   if (before?.length) {
-    throw new WalError('WALV_INVALID_OPTION', `${path} is not empty. Convert into a new directory.`, { file: path })
+    throw new WalError('WALV_INVALID_OPTION', `${path} is not empty. Convert into a new directory.`, {
+      file: path,
+    })
   }
   const unfinished = path + UNFINISHED_SUFFIX
   let isNamed = false
@@ -81,7 +95,8 @@ async function intoNewDirectory<T>(disk: Disk, path: string, work: (unfinished: 
   } catch (error) {
     const isTaken = ['EEXIST', 'ENOTEMPTY', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')
     await disk.remove(unfinished).catch(() => {})
-    // A failed sync leaves it open under which name it is: both go. Never what somebody else put there meanwhile.
+    // A failed sync leaves it open under which name it is: both go. Never what somebody else put
+    // there meanwhile.
     if (isNamed && !isTaken) await disk.remove(path).catch(() => {})
     throw ioError(error, `The log could not be converted into ${path}`, path)
   }
@@ -91,9 +106,11 @@ async function intoNewDirectory<T>(disk: Disk, path: string, work: (unfinished: 
 const IN_FLIGHT = 512
 
 /**
- * Writes the records of a v1 directory into a new v2 log, in file order, such that `convertToV1` gives back exactly the same records, byte for byte: where a record
- * cannot be told from its v2 form, a `walv.v1` record keeps it as it was. At the end this is checked, record by record.
- * @throws WALV_DAMAGED, WALV_INVALID_OPTION if `to` is not empty, and what reading and writing throw
+ * Writes the records of a v1 directory into a new v2 log, in file order, such that `convertToV1`
+ * gives back exactly the same records, byte for byte: where a record cannot be told from its v2
+ * form, a `walv.v1` record keeps it as it was. At the end this is checked, record by record.
+ * @throws WALV_DAMAGED, WALV_INVALID_OPTION if `to` is not empty, and what reading and writing
+ * throw
  */
 export async function convertToV2(options: ConvertOptions): Promise<ConvertReport> {
   checkOptions('convertToV2', options, CONVERT_OPTIONS)
@@ -154,7 +171,10 @@ async function proveReversible(directory: string, disk: Disk, expected: string):
   }
 }
 
-/** Appends v1 records to a new log: each as what does the same in v2, with a note where that alone would not tell the record. */
+/**
+ * Appends v1 records to a new log: each as what does the same in v2, with a note where that alone
+ * would not tell the record.
+ */
 class V2Writer {
   alone = 0
   readonly #wal: Wal
@@ -287,10 +307,12 @@ function holds(entry: EntryInput): boolean {
 }
 
 /**
- * Writes the records of a v2 log into a new v1 directory, which the original reads. Checkpoints are left out: the
- * original would drop everything before them. So is what the log says of its vectors: v1 has no place for it.
- * @throws WALV_INVALID_ENTRY for a record that v1 has no form of (custom, prepared, an update of a part), WALV_SEQUENCE_TRIMMED if the log's beginning is
- * only in a snapshot, WALV_DAMAGED, and what reading and writing throw
+ * Writes the records of a v2 log into a new v1 directory, which the original reads. Checkpoints are
+ * left out: the original would drop everything before them. So is what the log says of its vectors:
+ * v1 has no place for it.
+ * @throws WALV_INVALID_ENTRY for a record that v1 has no form of (custom, prepared, an update of a
+ * part), WALV_SEQUENCE_TRIMMED if the log's beginning is only in a snapshot, WALV_DAMAGED, and what
+ * reading and writing throw
  */
 export async function convertToV1(options: ConvertOptions): Promise<ConvertReport> {
   checkOptions('convertToV1', options, CONVERT_OPTIONS)
@@ -319,7 +341,10 @@ async function writeV1(options: ConvertOptions, disk: Disk): Promise<ConvertRepo
   let records = 0
   let withoutCounterpart = 0
   try {
-    for await (const { seq, payload } of v1Frames(wal.read(signal ? { signal } : {}), () => withoutCounterpart++)) {
+    for await (const { seq, payload } of v1Frames(
+      wal.read(signal ? { signal } : {}),
+      () => withoutCounterpart++,
+    )) {
       await writer.writeFrame(seq, payload)
       records++
       options.onProgress?.(records)
@@ -378,7 +403,11 @@ function trackTransaction({ seq, entry, transactionId }: WalRecord, open: number
 
 function plainToV1({ seq, timestamp, entry, transactionId }: WalRecord): V1Entry {
   const time = timestampToV1(timestamp)
-  if (entry.type === 'beginTransaction' || entry.type === 'commitTransaction' || entry.type === 'abortTransaction') {
+  if (
+    entry.type === 'beginTransaction' ||
+    entry.type === 'commitTransaction' ||
+    entry.type === 'abortTransaction'
+  ) {
     return { type: entry.type, transactionId: BigInt(transactionId!), timestamp: time }
   }
   return entryToV1(entry, seq, time)

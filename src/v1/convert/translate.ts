@@ -4,7 +4,8 @@ import { WalError } from '../../errors.ts'
 import type { V1DataEntry, V1Entry, V1Record } from '../format/entry.ts'
 
 /**
- * Metadata that v1 cannot hold, whose metadata is strings under strings, stands as JSON text under this one key.
+ * Metadata that v1 cannot hold, whose metadata is strings under strings, stands as JSON text under
+ * this one key.
  */
 const JSON_KEY = 'walv.json'
 const MS_PER_SECOND = 1000
@@ -13,12 +14,18 @@ const MAX_TIMESTAMP = 2 ** 48 - 1
 
 /** Seconds to milliseconds, as far as v2 can hold them. */
 export function timestampToV2(seconds: bigint): number {
-  return seconds > BigInt(Math.floor(MAX_TIMESTAMP / MS_PER_SECOND)) ? MAX_TIMESTAMP : Number(seconds) * MS_PER_SECOND
+  return seconds > BigInt(Math.floor(MAX_TIMESTAMP / MS_PER_SECOND))
+    ? MAX_TIMESTAMP
+    : Number(seconds) * MS_PER_SECOND
 }
 
-export const timestampToV1 = (milliseconds: number): bigint => BigInt(Math.floor(milliseconds / MS_PER_SECOND))
+export const timestampToV1 = (milliseconds: number): bigint =>
+  BigInt(Math.floor(milliseconds / MS_PER_SECOND))
 
-/** The v2 entry that does what a v1 entry does, or undefined where v2 has none: checkpoints without a snapshot, markers within batches. */
+/**
+ * The v2 entry that does what a v1 entry does, or undefined where v2 has none: checkpoints without
+ * a snapshot, markers within batches.
+ */
 export function entryToV2(entry: V1Entry): BatchMember | undefined {
   switch (entry.type) {
     case 'insert':
@@ -64,7 +71,8 @@ function isStrings(value: JsonValue): value is { readonly [key: string]: string 
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return false
   const members = Object.entries(value)
   return (
-    members.every(([, member]) => typeof member === 'string') && !(members.length === 1 && members[0]![0] === JSON_KEY)
+    members.every(([, member]) => typeof member === 'string') &&
+    !(members.length === 1 && members[0]![0] === JSON_KEY)
   )
 }
 
@@ -77,7 +85,11 @@ export function entryToV1(entry: EntryInput | WalRecord['entry'], seq: number, t
     case 'delete':
       return { type: 'delete', id: entry.id, timestamp }
     case 'batch':
-      return { type: 'batch', entries: entry.entries.map((member) => entryToV1(member, seq, timestamp)), timestamp }
+      return {
+        type: 'batch',
+        entries: entry.entries.map((member) => entryToV1(member, seq, timestamp)),
+        timestamp,
+      }
     default:
       throw new WalError(
         'WALV_INVALID_ENTRY',
@@ -108,10 +120,15 @@ function dataToV1(entry: DataChange, seq: number, timestamp: bigint): V1DataEntr
 
 function metadataToV1(metadata: JsonValue): Map<string, string> | null {
   if (metadata === null) return null
-  return isStrings(metadata) ? new Map(Object.entries(metadata)) : new Map([[JSON_KEY, JSON.stringify(metadata)]])
+  return isStrings(metadata)
+    ? new Map(Object.entries(metadata))
+    : new Map([[JSON_KEY, JSON.stringify(metadata)]])
 }
 
-/** The payloads of `walv.v1` records: what a converted log has to say beside its records, so that nothing is lost on the way back. */
+/**
+ * The payloads of `walv.v1` records: what a converted log has to say beside its records, so that
+ * nothing is lost on the way back.
+ */
 export const NOTE_KIND = 'walv.v1'
 
 export type Note =

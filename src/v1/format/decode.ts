@@ -22,8 +22,9 @@ export interface V1DecodeFailure {
 }
 
 /**
- * The entry that a payload begins with. Any bytes give an entry or a failure; nothing throws. Takes no memory for what is not there, and for what
- * is at most `MAX_V1_ITEMS` objects. The entry holds copies, no views of `payload`.
+ * The entry that a payload begins with. Any bytes give an entry or a failure; nothing throws. Takes
+ * no memory for what is not there, and for what is at most `MAX_V1_ITEMS` objects. The entry holds
+ * copies, no views of `payload`.
  */
 export function decodeV1Entry(payload: Uint8Array): V1Decoded {
   const reader = new PayloadReader(payload)
@@ -36,7 +37,10 @@ export function decodeV1Entry(payload: Uint8Array): V1Decoded {
   }
 }
 
-/** Thrown and caught in this file only. Not an `Error`: a stack trace for every bad record of a damaged file would cost more than the reading. */
+/**
+ * Thrown and caught in this file only. Not an `Error`: a stack trace for every bad record of a
+ * damaged file would cost more than the reading.
+ */
 class Unreadable {
   readonly reason: string
 
@@ -81,7 +85,11 @@ class PayloadReader implements ByteCursor {
           timestamp: this.#integer('the timestamp'),
         }
       default:
-        return { type, transactionId: this.#integer('the transaction id'), timestamp: this.#integer('the timestamp') }
+        return {
+          type,
+          transactionId: this.#integer('the transaction id'),
+          timestamp: this.#integer('the timestamp'),
+        }
     }
   }
 
@@ -103,7 +111,8 @@ class PayloadReader implements ByteCursor {
   }
 
   #batch(nesting: number): V1BatchEntry {
-    if (nesting > MAX_V1_BATCH_NESTING) throw new Unreadable(`batches are nested deeper than ${MAX_V1_BATCH_NESTING}`)
+    if (nesting > MAX_V1_BATCH_NESTING)
+      throw new Unreadable(`batches are nested deeper than ${MAX_V1_BATCH_NESTING}`)
     const count = this.#itemCount(SMALLEST_ENTRY_BYTES, 'entries')
     const entries: V1Entry[] = []
     while (entries.length < count) entries.push(this.entry(nesting))
@@ -116,7 +125,10 @@ class PayloadReader implements ByteCursor {
     return id
   }
 
-  /** Copied as bytes: a float that passes through a JavaScript number may lose the payload of its NaN. */
+  /**
+   * Copied as bytes: a float that passes through a JavaScript number may lose the payload of its
+   * NaN.
+   */
   #vector(): Float32Array {
     const count = this.#count('the number of dimensions')
     const bytes = this.#take(count * 4, 'the vector')
@@ -150,7 +162,9 @@ class PayloadReader implements ByteCursor {
     }
   }
 
-  /** A count may be larger than a number holds exactly, but then it is larger than any input too. */
+  /**
+   * A count may be larger than a number holds exactly, but then it is larger than any input too.
+   */
   #count(what: string): number {
     return Number(this.#varint(what))
   }
@@ -175,11 +189,15 @@ class PayloadReader implements ByteCursor {
     return this.#bytes.subarray(this.at - length, this.at)
   }
 
-  /** Refuses a count that cannot be true, or would take too much memory, before anything is made of it. */
+  /**
+   * Refuses a count that cannot be true, or would take too much memory, before anything is made of
+   * it.
+   */
   #itemCount(smallestBytes: number, what: string): number {
     const count = this.#count(`the number of ${what}`)
     const left = this.#bytes.length - this.at
-    if (count * smallestBytes > left) throw new Unreadable(`there is no room for ${count} ${what} in ${left} bytes`)
+    if (count * smallestBytes > left)
+      throw new Unreadable(`there is no room for ${count} ${what} in ${left} bytes`)
     this.#items += count
     if (this.#items > MAX_V1_ITEMS)
       throw new Unreadable(`it holds more than ${MAX_V1_ITEMS} entries and metadata pairs`)

@@ -13,9 +13,11 @@ import {
 import { MAX_VARINT_BYTES, writeVarint } from './varint.ts'
 
 /**
- * The payload of an entry, byte for byte as the original writes it; metadata pairs in the order of the map.
- * @throws WALV_INVALID_ENTRY for what v1 cannot hold: a string with half a surrogate pair, an integer outside 0 to 2^64 - 1, batches nested deeper
- * than `MAX_V1_BATCH_NESTING`, more than `MAX_V1_ITEMS` items, a payload longer than `MAX_V1_PAYLOAD_BYTES`.
+ * The payload of an entry, byte for byte as the original writes it; metadata pairs in the order of
+ * the map.
+ * @throws WALV_INVALID_ENTRY for what v1 cannot hold: a string with half a surrogate pair, an
+ * integer outside 0 to 2^64 - 1, batches nested deeper than `MAX_V1_BATCH_NESTING`, more than
+ * `MAX_V1_ITEMS` items, a payload longer than `MAX_V1_PAYLOAD_BYTES`.
  */
 export function encodeV1Entry(entry: V1Entry): Uint8Array {
   const writer = new PayloadWriter()
@@ -65,7 +67,8 @@ class PayloadWriter {
   }
 
   #batch(entries: readonly V1Entry[], nesting: number): void {
-    if (nesting > MAX_V1_BATCH_NESTING) throw refusal(`batches are nested deeper than ${MAX_V1_BATCH_NESTING}`)
+    if (nesting > MAX_V1_BATCH_NESTING)
+      throw refusal(`batches are nested deeper than ${MAX_V1_BATCH_NESTING}`)
     this.#countItems(entries.length)
     this.#varint(entries.length)
     for (const entry of entries) this.entry(entry, nesting)
@@ -127,14 +130,19 @@ class PayloadWriter {
 
   #countItems(count: number): void {
     this.#items += count
-    if (this.#items > MAX_V1_ITEMS) throw refusal(`it holds more than ${MAX_V1_ITEMS} entries and metadata pairs`)
+    if (this.#items > MAX_V1_ITEMS)
+      throw refusal(`it holds more than ${MAX_V1_ITEMS} entries and metadata pairs`)
   }
 }
 
 const tooLong = (): WalError => refusal(`its payload is longer than ${MAX_V1_PAYLOAD_BYTES} bytes`)
 
-const nameOf = (entry: V1Entry): string => ('id' in entry ? `${entry.type} ${echo(entry.id)}` : `a ${entry.type}`)
+const nameOf = (entry: V1Entry): string =>
+  'id' in entry ? `${entry.type} ${echo(entry.id)}` : `a ${entry.type}`
 
 function refusal(problem: string): WalError {
-  return new WalError('WALV_INVALID_ENTRY', `Format v1 cannot hold this entry: ${problem}. Nothing was written.`)
+  return new WalError(
+    'WALV_INVALID_ENTRY',
+    `Format v1 cannot hold this entry: ${problem}. Nothing was written.`,
+  )
 }

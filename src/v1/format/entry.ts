@@ -1,6 +1,6 @@
 /**
- * The vocabulary of format v1. Numbers that have 64 bits on disk are bigints, because v1 uses all of them. Timestamps are what the writer gave:
- * whole seconds since the epoch in the original.
+ * The vocabulary of format v1. Numbers that have 64 bits on disk are bigints, because v1 uses all
+ * of them. Timestamps are what the writer gave: whole seconds since the epoch in the original.
  */
 
 export interface V1DataEntry {
@@ -8,7 +8,9 @@ export interface V1DataEntry {
   readonly id: string
   /** Any count of elements, kept bit for bit, NaN payloads included. */
   readonly vector: Float32Array
-  /** In the order in which the keys first appear on disk; of a repeated key the last value holds. */
+  /**
+   * In the order in which the keys first appear on disk; of a repeated key the last value holds.
+   */
   readonly metadata: ReadonlyMap<string, string> | null
   readonly timestamp: bigint
 }
@@ -26,14 +28,19 @@ export interface V1BatchEntry {
   readonly timestamp: bigint
 }
 
-/** Says that everything up to `sequenceNumber` is stored elsewhere. It names no snapshot, so nothing may rely on it. */
+/**
+ * Says that everything up to `sequenceNumber` is stored elsewhere. It names no snapshot, so nothing
+ * may rely on it.
+ */
 export interface V1CheckpointEntry {
   readonly type: 'checkpoint'
   readonly sequenceNumber: bigint
   readonly timestamp: bigint
 }
 
-/** The entries of a transaction carry no id of it: they are told by standing between its markers. */
+/**
+ * The entries of a transaction carry no id of it: they are told by standing between its markers.
+ */
 export interface V1TransactionEntry {
   readonly type: 'beginTransaction' | 'commitTransaction' | 'abortTransaction'
   readonly transactionId: bigint
@@ -63,17 +70,24 @@ export interface V1Record {
   readonly file: string
   /** Of the record's 12-byte frame, from the start of the file. */
   readonly offset: number
-  /** What stands behind the frame, `trailingBytes` included: a copy of the reader's that the caller may keep. */
+  /**
+   * What stands behind the frame, `trailingBytes` included: a copy of the reader's that the caller
+   * may keep.
+   */
   readonly payload: Uint8Array
   /** Bytes of the payload behind the encoded entry, which v1 ignores. */
   readonly trailingBytes: number
 }
 
-/** Deepest nesting of batches that is read or written: 1 is a batch that holds no batch. The original has no limit and overflows its stack. */
+/**
+ * Deepest nesting of batches that is read or written: 1 is a batch that holds no batch. The
+ * original has no limit and overflows its stack.
+ */
 export const MAX_V1_BATCH_NESTING = 64
 /**
- * Most entries in batches and pairs of metadata, taken together, in one record. The smallest take 3 and 2 bytes on disk but a hundred times that in
- * memory, so that without a limit a crafted record of 100 MB would exhaust it.
+ * Most entries in batches and pairs of metadata, taken together, in one record. The smallest take 3
+ * and 2 bytes on disk but a hundred times that in memory, so that without a limit a crafted record
+ * of 100 MB would exhaust it.
  */
 export const MAX_V1_ITEMS = 1_000_000
 /** Longest payload: the original drops a longer one, and everything behind it in its file. */

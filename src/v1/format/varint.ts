@@ -1,6 +1,6 @@
 /**
- * The integers of v1 payloads: 0 to 250 in one byte, or a tag and 2, 4 or 8 bytes, little endian. Writers choose the shortest form; readers take
- * any. The tags 254 and 255 mean nothing here.
+ * The integers of v1 payloads: 0 to 250 in one byte, or a tag and 2, 4 or 8 bytes, little endian.
+ * Writers choose the shortest form; readers take any. The tags 254 and 255 mean nothing here.
  */
 const TAG_16 = 251
 const TAG_32 = 252
@@ -12,7 +12,10 @@ export interface ByteCursor {
   at: number
 }
 
-/** Reads an integer: a number if its form has at most 32 bits, otherwise a bigint. Undefined, with nothing read, if it is cut short or has a reserved tag. */
+/**
+ * Reads an integer: a number if its form has at most 32 bits, otherwise a bigint. Undefined, with
+ * nothing read, if it is cut short or has a reserved tag.
+ */
 export function readVarint(cursor: ByteCursor): number | bigint | undefined {
   const { view, at } = cursor
   const left = view.byteLength - at

@@ -16,7 +16,10 @@ export class Numbering {
     this.#atStart = false
   }
 
-  /** A record that cannot be read used up its number if that is the next one; otherwise the number is as doubtful as the rest of it. */
+  /**
+   * A record that cannot be read used up its number if that is the next one; otherwise the number
+   * is as doubtful as the rest of it.
+   */
   passUnread(seq: bigint): void {
     if (seq === this.#next) this.pass(seq)
   }
@@ -99,7 +102,10 @@ const openRange = (numbers: Numbering, seq?: bigint): SequenceRange[] => [
 
 export const isOpen = (damage: Damage): boolean => damage.seqs[0]?.through === null
 
-/** An open damage, now that the record behind it is known: it lost what is missing between the two, unless the numbers start over there. */
+/**
+ * An open damage, now that the record behind it is known: it lost what is missing between the two,
+ * unless the numbers start over there.
+ */
 export function closedBefore(damage: Damage, seq: bigint): Damage {
   const from = damage.seqs[0]!.from as bigint
   if (seq < from) return damage

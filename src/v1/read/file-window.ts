@@ -4,13 +4,19 @@ import { diskError } from '../disk-error.ts'
 import { isRepeatedV1Header, V1_HEADER_BYTES, V1_MAGIC } from '../format/segment.ts'
 
 const WINDOW_BYTES = 1024 * 1024
-/** For who leaps about: so much is read where nothing was read before it, twice as much each time that reading goes on. So little is read in vain. */
+/**
+ * For who leaps about: so much is read where nothing was read before it, twice as much each time
+ * that reading goes on. So little is read in vain.
+ */
 export const LEAPING_BYTES = 4096
 /** As many times the file, claims that overlap may be looked into. */
 const MAX_LOOKED_INTO_TIMES = 4
 const ZEROS = Buffer.alloc(64 * 1024)
 
-/** A file read through a window of 1 MiB. Never takes more memory than that and what a caller keeps, and never more than the file holds. */
+/**
+ * A file read through a window of 1 MiB. Never takes more memory than that and what a caller keeps,
+ * and never more than the file holds.
+ */
 export class FileWindow {
   readonly #file: DiskFile
   readonly #path: string
@@ -25,7 +31,13 @@ export class FileWindow {
   #ahead: number
   #lookedInto = 0
 
-  private constructor(file: DiskFile, path: string, size: number, signal: AbortSignal | undefined, leastBytes: number) {
+  private constructor(
+    file: DiskFile,
+    path: string,
+    size: number,
+    signal: AbortSignal | undefined,
+    leastBytes: number,
+  ) {
     this.#leastBytes = leastBytes
     this.#ahead = leastBytes
     this.#file = file
@@ -35,7 +47,10 @@ export class FileWindow {
     this.#memory = Buffer.allocUnsafe(Math.min(WINDOW_BYTES, size))
   }
 
-  /** Of what is not in memory, at least `leastBytes` are read. Undefined if there is no such file: the retention of a live writer may have removed it since its directory was listed. */
+  /**
+   * Of what is not in memory, at least `leastBytes` are read. Undefined if there is no such file:
+   * the retention of a live writer may have removed it since its directory was listed.
+   */
   static async open(
     disk: Disk,
     path: string,
@@ -59,20 +74,27 @@ export class FileWindow {
   }
 
   /**
-   * Whether a claim of so many bytes may be looked into that others may claim too. Counts them. Damage alone has few of those; headers and lengths that were put there to claim each other's bytes would take
-   * the square of the file.
+   * Whether a claim of so many bytes may be looked into that others may claim too. Counts them.
+   * Damage alone has few of those; headers and lengths that were put there to claim each other's
+   * bytes would take the square of the file.
    */
   mayLookInto(bytes: number): boolean {
     this.#lookedInto += bytes
     return this.#lookedInto <= MAX_LOOKED_INTO_TIMES * this.#size
   }
 
-  /** As it was when the window was made, or less if the file turned out to be shorter since. What is appended meanwhile is not looked at. */
+  /**
+   * As it was when the window was made, or less if the file turned out to be shorter since. What is
+   * appended meanwhile is not looked at.
+   */
   get size(): number {
     return this.#size
   }
 
-  /** A view of up to `length` bytes, fewer only at the end of the file, if they are in memory. Valid until the next read. */
+  /**
+   * A view of up to `length` bytes, fewer only at the end of the file, if they are in memory. Valid
+   * until the next read.
+   */
   cached(offset: number, length: number): Buffer | undefined {
     const end = Math.min(offset + length, this.#size)
     if (offset < this.#start || end > this.#end) return undefined
@@ -87,7 +109,10 @@ export class FileWindow {
     this.#ahead = goesOn ? this.#ahead * 2 : this.#leastBytes
     this.#start = offset
     this.#end = offset
-    const wanted = this.#memory.subarray(0, Math.min(Math.max(length, this.#ahead), Math.max(0, this.#size - offset)))
+    const wanted = this.#memory.subarray(
+      0,
+      Math.min(Math.max(length, this.#ahead), Math.max(0, this.#size - offset)),
+    )
     this.#end = offset + (await this.#read(wanted, offset))
     return this.#memory.subarray(0, Math.min(length, this.#end - offset))
   }
@@ -116,7 +141,8 @@ export class FileWindow {
     let at = from
     while (at < end && at + V1_HEADER_BYTES <= this.#size) {
       const view = await this.#viewOn(at, V1_HEADER_BYTES)
-      // A header may begin before `end` and reach beyond it; looking any further would make many short searches slow.
+      // A header may begin before `end` and reach beyond it; looking any further would make many
+      // short searches slow.
       const bytes = view.subarray(0, end - at + V1_HEADER_BYTES - 1)
       for (let hit = bytes.indexOf(V1_MAGIC); hit >= 0; hit = bytes.indexOf(V1_MAGIC, hit + 1)) {
         if (isRepeatedV1Header(bytes, hit)) return at + hit

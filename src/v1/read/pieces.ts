@@ -1,6 +1,12 @@
 import { decodeV1Entry } from '../format/decode.ts'
 import { MAX_V1_PAYLOAD_BYTES, type V1Entry } from '../format/entry.ts'
-import { isRepeatedV1Header, V1_FRAME_BYTES, V1_HEADER_BYTES, V1_MAGIC, v1HeaderState } from '../format/segment.ts'
+import {
+  isRepeatedV1Header,
+  V1_FRAME_BYTES,
+  V1_HEADER_BYTES,
+  V1_MAGIC,
+  v1HeaderState,
+} from '../format/segment.ts'
 import type { FileWindow } from './file-window.ts'
 
 /** A stretch of a file: `bytes` from `offset` on. Together the pieces of a file cover it. */
@@ -16,10 +22,18 @@ export type V1Piece = { readonly offset: number; readonly bytes: number } & (
   /** No header, and so nothing that could be read; `short` if the file has no room for one. */
   | { readonly is: 'no-header'; readonly short: boolean; readonly reason: string }
   /** A frame that is all there, with a payload that is no entry. */
-  | { readonly is: 'undecodable'; readonly seq: bigint; readonly reason: string; readonly ids: readonly string[] }
+  | {
+      readonly is: 'undecodable'
+      readonly seq: bigint
+      readonly reason: string
+      readonly ids: readonly string[]
+    }
   /** Nothing but zeros, up to the end of the file or up to the next frame. */
   | { readonly is: 'zeros'; readonly toEnd: boolean }
-  /** A frame or a repeated header that the end of the file cuts short; `seq` if that much of a frame is there. */
+  /**
+   * A frame or a repeated header that the end of the file cuts short; `seq` if that much of a frame
+   * is there.
+   */
   | { readonly is: 'cut'; readonly seq: bigint | undefined; readonly ids: readonly string[] }
   /** Bytes in which no frame can be told, up to the next repeated header or the end of the file. */
   | {
@@ -31,8 +45,8 @@ export type V1Piece = { readonly offset: number; readonly bytes: number } & (
 )
 
 /**
- * Takes a file apart, from its start to its end. v1 has no checksums and no marks but its headers: once a frame cannot be delimited, the next
- * repeated header is the only place to go on.
+ * Takes a file apart, from its start to its end. v1 has no checksums and no marks but its headers:
+ * once a frame cannot be delimited, the next repeated header is the only place to go on.
  */
 export async function* walkV1Segment(window: FileWindow): AsyncGenerator<V1Piece> {
   let piece = await firstPiece(window)
@@ -55,9 +69,15 @@ async function firstPiece(window: FileWindow): Promise<V1Piece> {
       reason: `it has ${header.length} of a header's ${V1_HEADER_BYTES} bytes`,
     }
   }
-  if (state === 'bad-magic') return { is: 'no-header', ...whole, short: false, reason: 'it does not begin with WALV' }
+  if (state === 'bad-magic')
+    return { is: 'no-header', ...whole, short: false, reason: 'it does not begin with WALV' }
   if (state === 'bad-version') {
-    return { is: 'no-header', ...whole, short: false, reason: `it has version ${header.readUInt32LE(4)}, not 1` }
+    return {
+      is: 'no-header',
+      ...whole,
+      short: false,
+      reason: `it has version ${header.readUInt32LE(4)}, not 1`,
+    }
   }
   return { is: 'header', offset: 0, bytes: V1_HEADER_BYTES }
 }
@@ -91,7 +111,8 @@ async function frameAt(window: FileWindow, offset: number, seq: bigint, length: 
   const end = offset + bytes
   const header = await window.findHeader(offset + 1, Math.min(end, window.size))
   if (end > window.size) return cutAt(window, offset, seq, length, header)
-  // What is passed whole is read once. What claims more than it has is read again behind the header.
+  // What is passed whole is read once. What claims more than it has is read again behind the
+  // header.
   if (header !== undefined && !window.mayLookInto(length))
     return unreadable(window, offset, seq, 'a record is cut short by a header', [], header)
   const payload = await window.copy(offset + V1_FRAME_BYTES, length)
@@ -118,9 +139,18 @@ async function cutAt(
   header: number | undefined,
 ): Promise<V1Piece> {
   const start = offset + V1_FRAME_BYTES
-  const ids = idsIn(await window.view(start, Math.min(MAX_GLIMPSE_BYTES, Math.max(0, (header ?? window.size) - start))))
+  const ids = idsIn(
+    await window.view(start, Math.min(MAX_GLIMPSE_BYTES, Math.max(0, (header ?? window.size) - start))),
+  )
   if (header === undefined) return { is: 'cut', offset, bytes: window.size - offset, seq, ids }
-  return unreadable(window, offset, seq, `a record claims ${length} bytes, more than the file holds`, ids, header)
+  return unreadable(
+    window,
+    offset,
+    seq,
+    `a record claims ${length} bytes, more than the file holds`,
+    ids,
+    header,
+  )
 }
 
 /** The record at an offset where one was found. */
@@ -142,15 +172,19 @@ export async function recordAt(
 }
 
 /**
- * Whether a header inside a frame was appended to a record cut short, which now claims bytes of what follows the header and even decodes with
- * them; or is the record's own content. A record that is whole ends where something else begins, so in a file without damage the content decides
+ * Whether a header inside a frame was appended to a record cut short, which now claims bytes of
+ * what follows the header and even decodes with them; or is the record's own content. A record that
+ * is whole ends where something else begins, so in a file without damage the content decides
  * nothing.
  */
 async function swallowed(window: FileWindow, header: number, end: number): Promise<boolean> {
   return !(await standsAt(window, end)) && (await standsAt(window, header + V1_HEADER_BYTES))
 }
 
-/** Whether the end of the file, a header, a record or zeros are at `offset`, or might be: see `mayLookInto`. */
+/**
+ * Whether the end of the file, a header, a record or zeros are at `offset`, or might be: see
+ * `mayLookInto`.
+ */
 async function standsAt(window: FileWindow, offset: number): Promise<boolean> {
   const start = await window.view(offset, V1_HEADER_BYTES)
   if (isZero(start) || isRepeatedV1Header(start)) return true
@@ -163,7 +197,10 @@ async function standsAt(window: FileWindow, offset: number): Promise<boolean> {
 
 const isZero = (bytes: Uint8Array): boolean => bytes.every((byte) => byte === 0)
 
-/** Twelve zeros are a frame of sequence number 0 without a payload, which is no entry: a run of them is a run of such frames. */
+/**
+ * Twelve zeros are a frame of sequence number 0 without a payload, which is no entry: a run of them
+ * is a run of such frames.
+ */
 async function zerosAt(window: FileWindow, offset: number): Promise<V1Piece> {
   const zeros = await window.countZeros(offset)
   const toEnd = offset + zeros >= window.size

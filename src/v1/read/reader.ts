@@ -14,7 +14,10 @@ import { type V1Piece, walkV1Segment } from './pieces.ts'
 export type V1Item =
   | {
       readonly record: V1Record
-      /** Headers before the record, not counting the first: grows with every file and with every header repeated in one. */
+      /**
+       * Headers before the record, not counting the first: grows with every file and with every
+       * header repeated in one.
+       */
       readonly section: number
       readonly damage?: undefined
     }
@@ -27,22 +30,26 @@ export interface V1ReadOptions {
 const V1_READ_OPTIONS: OptionNames<V1ReadOptions> = { signal: true }
 
 /**
- * Reads a directory of format v1: every record that decodes, in the order of file names (by byte) and offsets, also behind a header repeated in
- * mid-file, and every damage at its place among them. Never writes, and takes at most 1 MiB beside the record it yields. A file is read as far as
- * it reaches when it is opened.
+ * Reads a directory of format v1: every record that decodes, in the order of file names (by byte)
+ * and offsets, also behind a header repeated in mid-file, and every damage at its place among them.
+ * Never writes, and takes at most 1 MiB beside the record it yields. A file is read as far as it
+ * reaches when it is opened.
  *
- * v1 promises nothing, so `acknowledged` is `null` wherever a record may be lost. Where it cannot be known how many are, `seqs` is what is missing
- * between the record before and the record behind. What v1 cannot show is not reported: a changed byte that still decodes, a gap in the numbers, a
+ * v1 promises nothing, so `acknowledged` is `null` wherever a record may be lost. Where it cannot
+ * be known how many are, `seqs` is what is missing between the record before and the record behind.
+ * What v1 cannot show is not reported: a changed byte that still decodes, a gap in the numbers, a
  * file cut between two records.
  *
- * - `torn-tail`: the last file with records ends in a record cut short, or in zeros. It is `corrupt` instead if it is not the last, or if the record
- *   does not bear the next number.
- * - `corrupt`: a payload that is no entry, after which reading goes on with the next frame; or bytes in which no frame can be told, after which it
- *   goes on with the next repeated header, or else with the next file.
- * - `torn-creation`, `segment-header`: a file that is shorter than a header, or has none of v1; it is not read.
+ * - `torn-tail`: the last file with records ends in a record cut short, or in zeros. It is
+ *   `corrupt` instead if it is not the last, or if the record does not bear the next number.
+ * - `corrupt`: a payload that is no entry, after which reading goes on with the next frame; or
+ *   bytes in which no frame can be told, after which it goes on with the next repeated header, or
+ *   else with the next file.
+ * - `torn-creation`, `segment-header`: a file that is shorter than a header, or has none of v1; it
+ *   is not read.
  * - `foreign`: something named like a segment that is no file; it is left alone.
- * - `order`: a number not higher than the one before. At the first record behind a header nothing is lost (`acknowledged` is `false`): the log was
- *   reopened there and started over.
+ * - `order`: a number not higher than the one before. At the first record behind a header nothing
+ *   is lost (`acknowledged` is `false`): the log was reopened there and started over.
  *
  * @throws WALV_NO_DIRECTORY, WALV_NOT_A_DIRECTORY, WALV_PERMISSION, WALV_IO, WALV_ABORTED
  */
@@ -62,7 +69,8 @@ export async function* readV1Directory(
     try {
       for await (const piece of walkV1Segment(window)) {
         if (signal?.aborted) throw aborted(signal)
-        const torn = log.mayEndWith(piece) && !(await anyRecords(disk, directory, segments.slice(position + 1)))
+        const torn =
+          log.mayEndWith(piece) && !(await anyRecords(disk, directory, segments.slice(position + 1)))
         for (const item of log.add(name, piece, torn)) yield item
       }
     } finally {
@@ -114,7 +122,12 @@ class LogSoFar {
 
   #damage(file: string, piece: BadPiece, torn: boolean): V1Item[] {
     const items = this.end()
-    const damage = { file, offset: piece.offset, bytes: piece.bytes, ...findingOf(piece, this.#numbers, torn) }
+    const damage = {
+      file,
+      offset: piece.offset,
+      bytes: piece.bytes,
+      ...findingOf(piece, this.#numbers, torn),
+    }
     if (piece.is === 'undecodable') this.#numbers.passUnread(piece.seq)
     this.#open = isOpen(damage) ? damage : undefined
     if (this.#open === undefined) items.push({ damage })
@@ -132,7 +145,10 @@ async function anyRecords(disk: Disk, directory: string, names: readonly string[
 }
 
 /** The segments in reading order, and what is only named like one. */
-async function listSegments(disk: Disk, directory: string): Promise<{ segments: string[]; others: DiskEntry[] }> {
+async function listSegments(
+  disk: Disk,
+  directory: string,
+): Promise<{ segments: string[]; others: DiskEntry[] }> {
   const entries = await disk.list(directory).catch((error) => {
     throw directoryError(error, directory)
   })
@@ -145,7 +161,10 @@ async function listSegments(disk: Disk, directory: string): Promise<{ segments: 
   }
 }
 
-/** Not opened: opening a pipe would wait for its writer. What a link leads to may hold records, unless it leads to a directory or nowhere. */
+/**
+ * Not opened: opening a pipe would wait for its writer. What a link leads to may hold records,
+ * unless it leads to a directory or nowhere.
+ */
 async function foreign(disk: Disk, directory: string, { name, kind }: DiskEntry): Promise<Damage> {
   const empty = kind === 'directory' || (await cannotBeFile(disk, join(directory, name)))
   const detail = empty

@@ -13,7 +13,10 @@ export interface V1Section {
   lastSeq: bigint
 }
 
-/** Where every record is, in 20 bytes each, by its position in the file order; and what a recovery must know of some. */
+/**
+ * Where every record is, in 20 bytes each, by its position in the file order; and what a recovery
+ * must know of some.
+ */
 export class RecordIndex {
   #seqs = new BigUint64Array(1024)
   #offsets = new Float64Array(1024)

@@ -12,7 +12,8 @@ import { RecordIndex } from './record-index.ts'
 
 export interface V1RecoverOptions extends V1ReadOptions {
   /**
-   * `strict`, the default, refuses a log in which records may be lost or their order cannot be told; `salvage` recovers what can be read.
+   * `strict`, the default, refuses a log in which records may be lost or their order cannot be
+   * told; `salvage` recovers what can be read.
    */
   readonly policy?: 'strict' | 'salvage'
 }
@@ -23,32 +24,36 @@ const RECOVER_OPTIONS: OptionNames<V1RecoverOptions> = { policy: true, signal: t
 const MAX_LISTED_DAMAGES = 100
 
 /**
- * What a recovery of a v1 directory returns: first every damage, as `readV1Directory` reports it, then the records that take effect, in the order
- * in which they do.
+ * What a recovery of a v1 directory returns: first every damage, as `readV1Directory` reports it,
+ * then the records that take effect, in the order in which they do.
  *
- * *Order.* The records behind one header are a section. Sections make up runs: a run is a log whose numbers were counted on, and all of it comes
- * before the next one. Within a run the number decides, not the file, since files are named by the clock; records of one number keep their file
+ * *Order.* The records behind one header are a section. Sections make up runs: a run is a log whose
+ * numbers were counted on, and all of it comes before the next one. Within a run the number
+ * decides, not the file, since files are named by the clock; records of one number keep their file
  * order. In file order, each section joins the run of those before it, unless
- * - the stretch from its first number to its last shares numbers with a section of the run: the log was reopened without a recovery and started
- *   over, or a number is damaged; or
- * - it begins at 0, where the original starts over, and the run does not: unless sections without a gap between them lead from it to the run's
- *   lowest number, which only a clock set back explains.
+ * - the stretch from its first number to its last shares numbers with a section of the run: the log
+ *   was reopened without a recovery and started over, or a number is damaged; or
+ * - it begins at 0, where the original starts over, and the run does not: unless sections without a
+ *   gap between them lead from it to the run's lowest number, which only a clock set back explains.
  *
- * Then it begins a new run. So a log that started over is never mixed into the one before it, and nothing is dropped for having a number that
- * was used before.
+ * Then it begins a new run. So a log that started over is never mixed into the one before it, and
+ * nothing is dropped for having a number that was used before.
  *
- * *Transactions.* A record between a begin and its commit or abort belongs to the transaction begun last among those open. It comes out where
- * the commit stands, or not at all if the transaction is aborted or never ends; the markers do not come out. A transaction that never ends was
- * open at a crash, and reaches no further than the next header: what follows there was appended by a process that knew nothing of it. Neither does
- * it reach further than the next begin of its id.
+ * *Transactions.* A record between a begin and its commit or abort belongs to the transaction begun
+ * last among those open. It comes out where the commit stands, or not at all if the transaction is
+ * aborted or never ends; the markers do not come out. A transaction that never ends was open at a
+ * crash, and reaches no further than the next header: what follows there was appended by a process
+ * that knew nothing of it. Neither does it reach further than the next begin of its id.
  *
  * *Checkpoints* come out as records and drop nothing: a v1 checkpoint names no snapshot.
  *
- * Reads the directory twice and takes about 40 bytes of memory for each record, however large it is. Never writes.
+ * Reads the directory twice and takes about 40 bytes of memory for each record, however large it
+ * is. Never writes.
  *
  * @throws WALV_INVALID_OPTION for another policy
- * @throws WALV_DAMAGED under `strict`, before the first record, with the damages as `detail` (at most 100): for all but a torn tail and what
- * certainly lost nothing. In either policy if a file changes meanwhile. What `readV1Directory` throws.
+ * @throws WALV_DAMAGED under `strict`, before the first record, with the damages as `detail` (at
+ * most 100): for all but a torn tail and what certainly lost nothing. In either policy if a file
+ * changes meanwhile. What `readV1Directory` throws.
  */
 export async function* recoverV1(
   disk: Disk,

@@ -3,7 +3,10 @@ import type { Stretch } from './stretch-chains.ts'
 import { Chains } from './stretch-chains.ts'
 import { TakenPlaces } from './taken-places.ts'
 
-/** For every section, the run that it belongs to, in file order; `recoverV1` says by which rule. Takes n log n time, whatever the numbers are. */
+/**
+ * For every section, the run that it belongs to, in file order; `recoverV1` says by which rule.
+ * Takes n log n time, whatever the numbers are.
+ */
 export function runsOf(sections: readonly V1Section[]): number[] {
   const stretches = sections.map(stretchOf)
   const starts = [...new Set(stretches.map(({ from }) => from))].sort((a, b) => (a < b ? -1 : 1))
@@ -15,7 +18,8 @@ export function runsOf(sections: readonly V1Section[]): number[] {
   let run = 0
   return stretches.map((stretch) => {
     const { from, through } = stretch
-    // Those of a run share no numbers, so that the last to begin before this one ends is the last to end before that.
+    // Those of a run share no numbers, so that the last to begin before this one ends is the last
+    // to end before that.
     const before = places.lastTaken(lastAtMost(starts, through))
     const shares = before !== undefined && throughs[before]! >= from
     if (shares || (from === 0n && lowest !== undefined && !chains.lead(through + 1n, lowest))) {

@@ -7,7 +7,10 @@ interface Link {
   readonly leap: Link | undefined
 }
 
-/** Stretches that lead on from one to another, without a gap between them. Where several begin with one number, the last of them counts. */
+/**
+ * Stretches that lead on from one to another, without a gap between them. Where several begin with
+ * one number, the last of them counts.
+ */
 export class Chains {
   readonly #stretches: readonly Stretch[]
   #links: ReadonlyMap<bigint, Link> | undefined
@@ -16,7 +19,9 @@ export class Chains {
     this.#stretches = stretches
   }
 
-  /** Whether those from `start` on lead to `goal`, where one begins that is behind it or the same. */
+  /**
+   * Whether those from `start` on lead to `goal`, where one begins that is behind it or the same.
+   */
   lead(start: bigint, goal: bigint): boolean {
     this.#links ??= linked(this.#stretches)
     let link = this.#links.get(start)
@@ -25,7 +30,10 @@ export class Chains {
   }
 }
 
-/** A leap is as long as two equal ones before it taken together, or else one step: so any place of a chain is reached in log n of them. */
+/**
+ * A leap is as long as two equal ones before it taken together, or else one step: so any place of a
+ * chain is reached in log n of them.
+ */
 function linked(stretches: readonly Stretch[]): Map<bigint, Link> {
   const ends = new Map(stretches.map(({ from, through }) => [from, through]))
   const links = new Map<bigint, Link>()

@@ -1,6 +1,9 @@
 /** Which of many places are taken. Every call takes at most log n steps; `clear` takes one. */
 export class TakenPlaces {
-  /** A binary tree: its root is 1, those below n are 2n and 2n + 1, its leaves are the places. What it holds is the last round in which one below was taken. */
+  /**
+   * A binary tree: its root is 1, those below n are 2n and 2n + 1, its leaves are the places. What
+   * it holds is the last round in which one below was taken.
+   */
   readonly #rounds: Uint32Array
   readonly #leaves: number
   #round = 1

@@ -9,8 +9,8 @@ interface Transaction {
 }
 
 /**
- * Leaves the transactions' markers out, and the records of those that are not committed; puts the records of those that are where their commit
- * stands.
+ * Leaves the transactions' markers out, and the records of those that are not committed; puts the
+ * records of those that are where their commit stands.
  */
 export function settleTransactions(index: RecordIndex, order: readonly number[]): readonly number[] {
   if (index.markers.size === 0) return order
@@ -30,13 +30,17 @@ export function settleTransactions(index: RecordIndex, order: readonly number[])
       open.begin(transactions.get(position)!)
     } else {
       const transaction = open.end(marker.transactionId)
-      if (marker.type === 'commitTransaction') for (const member of transaction?.members ?? []) settled.push(member)
+      if (marker.type === 'commitTransaction')
+        for (const member of transaction?.members ?? []) settled.push(member)
     }
   }
   return settled
 }
 
-/** Every transaction, by the position of its begin. An id that begins again while it is open abandons the transaction that bore it. */
+/**
+ * Every transaction, by the position of its begin. An id that begins again while it is open
+ * abandons the transaction that bore it.
+ */
 function findTransactions(index: RecordIndex, order: readonly number[]): Map<number, Transaction> {
   const begun = new Map<number, Transaction>()
   const latest = new Map<bigint, Transaction>()
@@ -58,7 +62,9 @@ function findTransactions(index: RecordIndex, order: readonly number[]): Map<num
 
 class OpenTransactions {
   readonly #byId = new Map<bigint, Transaction>()
-  /** In the order of their begins; one that is no longer open is taken off when it comes to the top. */
+  /**
+   * In the order of their begins; one that is no longer open is taken off when it comes to the top.
+   */
   readonly #stack: Transaction[] = []
   /** Those of this section that never end. */
   #endless: Transaction[] = []
@@ -82,7 +88,10 @@ class OpenTransactions {
     return this.#stack.at(-1)
   }
 
-  /** What never ends was open at a crash, and the records behind the next header are another process's. */
+  /**
+   * What never ends was open at a crash, and the records behind the next header are another
+   * process's.
+   */
   startSection(): void {
     for (const { id, open } of this.#endless) if (open) this.end(id)
     this.#endless = []

@@ -8,7 +8,10 @@ export const peer: Peer = {
   claimsPowerSafety: true,
   how: 'O_DSYNC',
   async open(directory) {
-    const file = await open(join(directory, 'log'), constants.O_CREAT | constants.O_WRONLY | constants.O_DSYNC)
+    const file = await open(
+      join(directory, 'log'),
+      constants.O_CREAT | constants.O_WRONLY | constants.O_DSYNC,
+    )
     return {
       append: (_id, vector) => file.write(bytesOf(vector)),
       close: () => file.close(),

@@ -2,7 +2,9 @@ import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { bytesOf, type Peer } from '../../../bench/src/peers/peer.ts'
 
-/** Claims power safety, and acknowledges before the sync, though there are as many syncs as appends. */
+/**
+ * Claims power safety, and acknowledges before the sync, though there are as many syncs as appends.
+ */
 export const peer: Peer = {
   claimsPowerSafety: true,
   how: 'write, and fdatasync of every second append twice',

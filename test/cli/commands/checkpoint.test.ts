@@ -45,7 +45,12 @@ test('What holds no vectors, and an engine that there is not, is refused', async
   const directory = await temporaryDirectory(t)
   await assertRefused(['checkpoint', `${directory}/none`], 2, 'WALV_NO_DIRECTORY', /none/)
   await assertRefused(['checkpoint', directory], 1, 'WALV_NOT_FOUND', /There is no vector in /)
-  await assertRefused(['checkpoint', directory, '--index', 'annoy'], 2, 'WALV_USAGE', /--index is one of flat, usearch/)
+  await assertRefused(
+    ['checkpoint', directory, '--index', 'annoy'],
+    2,
+    'WALV_USAGE',
+    /--index is one of flat, usearch/,
+  )
 })
 
 test('A log that somebody writes to, and one of something else, are refused and left as they are', async (t) => {
@@ -58,5 +63,7 @@ test('A log that somebody writes to, and one of something else, are refused and 
   const seq = await wal.append({ type: 'insert', id: 'a', vector: [1] })
   await wal.checkpoint({ seq, snapshot: async () => null })
   await wal.close()
-  await assertUnchanged(other, () => assertRefused(['checkpoint', other], 2, 'WALV_INDEX_MISMATCH', /snapshot/))
+  await assertUnchanged(other, () =>
+    assertRefused(['checkpoint', other], 2, 'WALV_INDEX_MISMATCH', /snapshot/),
+  )
 })

@@ -49,7 +49,13 @@ for (const name of fixtureNames) {
         const refused = ['convert', directory, join(folder, 'refused'), '--json']
         await assertRefused(refused, 1, 'WALV_DAMAGED', /is damaged: .*salvage/)
       }
-      const [{ converted }, ...others] = await jsonLines(0, 'convert', directory, v2, ...(isLossy ? ['--salvage'] : []))
+      const [{ converted }, ...others] = await jsonLines(
+        0,
+        'convert',
+        directory,
+        v2,
+        ...(isLossy ? ['--salvage'] : []),
+      )
       assert.deepEqual(others, [])
       assert.deepEqual([converted.format, converted.records], ['v2', expected.length])
     })
@@ -92,9 +98,12 @@ test('For people a sentence says what was converted, kept, left out and passed o
   assert.deepEqual(await textLines(0, 'convert', directory, target('a')), [
     `8 records written to ${target('a')} in format v2; 2 records without a form in v2 kept as in v1; checked: converting back gives the same records.`,
   ])
-  assert.deepEqual(await textLines(0, 'convert', loadFixture('flip_len_bit5').directory, target('b'), '--salvage'), [
-    `2 records written to ${target('b')} in format v2; 2 damaged places passed over; checked: converting back gives the same records.`,
-  ])
+  assert.deepEqual(
+    await textLines(0, 'convert', loadFixture('flip_len_bit5').directory, target('b'), '--salvage'),
+    [
+      `2 records written to ${target('b')} in format v2; 2 damaged places passed over; checked: converting back gives the same records.`,
+    ],
+  )
   const wal = await Wal.open({ directory: target('c') })
   const seq = await wal.append({ type: 'insert', id: 'a', vector: [1] })
   await wal.checkpoint({ seq, snapshot: async () => null })

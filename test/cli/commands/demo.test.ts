@@ -22,13 +22,17 @@ test('After three kills nothing acknowledged is lost, and nothing is left of the
   assert.deepEqual({ code, stderr }, { code: 0, stderr: '' }, stdout)
   assert.deepEqual(await readdir(temporary), [])
   const lines = stdout.split('\n').slice(0, -1)
-  for (const kill of [1, 2, 3]) assert.equal(lines.filter((line) => line.startsWith(`kill ${kill}  `)).length, 1)
+  for (const kill of [1, 2, 3])
+    assert.equal(lines.filter((line) => line.startsWith(`kill ${kill}  `)).length, 1)
   assert.equal(
-    lines.filter((line) => /^ +found [\d,]+: every acknowledged word is there, bit for bit/.test(line)).length,
+    lines.filter((line) => /^ +found [\d,]+: every acknowledged word is there, bit for bit/.test(line))
+      .length,
     3,
   )
   assert.ok(
-    lines.some((line) => /^kill 2 +(killed in a checkpoint|finished before the kill|killed while writing)/.test(line)),
+    lines.some((line) =>
+      /^kill 2 +(killed in a checkpoint|finished before the kill|killed while writing)/.test(line),
+    ),
   )
   assert.ok(
     lines.some((line) => /^ +nearest to king: +prince 0\.23 +queen 0\.25/.test(line)),
@@ -85,7 +89,9 @@ test('A log that is damaged between two kills ends the demo with exit code 1', a
   assert.doesNotMatch(stdout, /Nothing acknowledged was lost/)
 })
 
-/** Overwrites the same few bytes of the first record of every segment, however often it is called. */
+/**
+ * Overwrites the same few bytes of the first record of every segment, however often it is called.
+ */
 async function spoilFirstRecords(directory: string): Promise<void> {
   for (const segment of await segmentsIn(directory).catch(() => [])) {
     const file = await open(segment, 'r+').catch(() => undefined)
@@ -100,7 +106,10 @@ const WORDS: Word[] = Array.from({ length: 200 }, (_, rank) => ({
 }))
 const FIRST_100 = new Set(Array.from({ length: 100 }, (_, rank) => rank))
 
-/** What the check finds of an index that holds the first hundred words, acknowledged, after `change`. */
+/**
+ * What the check finds of an index that holds the first hundred words, acknowledged, after
+ * `change`.
+ */
 async function checkAfter(t: TestContext, change: (index: DurableIndex) => Promise<unknown>) {
   const directory = await temporaryDirectory(t)
   await using index = await DurableIndex.open({ directory, index: newIndex(2) })
@@ -148,7 +157,9 @@ test('The check finds a word that there is not, and one that was not yet handed 
   const result = await checkAfter(t, async (index) => {
     await index.insert('nonsense', [1, 1], { rank: 0 })
     await index.insert(`word-${99 + IN_FLIGHT}`, WORDS[99 + IN_FLIGHT]!.vector, { rank: 99 + IN_FLIGHT })
-    await index.insert(`word-${99 + IN_FLIGHT + 1}`, WORDS[99 + IN_FLIGHT + 1]!.vector, { rank: 99 + IN_FLIGHT + 1 })
+    await index.insert(`word-${99 + IN_FLIGHT + 1}`, WORDS[99 + IN_FLIGHT + 1]!.vector, {
+      rank: 99 + IN_FLIGHT + 1,
+    })
   })
   const invented = ['nonsense', `word-${99 + IN_FLIGHT + 1}`]
   assert.deepEqual(
@@ -203,5 +214,10 @@ test('A directory with anything in it is refused, and left as it is', async (t) 
 test('A directory that cannot be one, and a number out of range, are refused before anything is written', async () => {
   await assertRefused(['demo', '--directory', MAIN], 2, 'WALV_NOT_A_DIRECTORY', /is a file, not a directory/)
   for (const kills of ['0', '1001', '-1', 'many'])
-    await assertRefused(['demo', `--kills=${kills}`], 2, 'WALV_USAGE', /--kills needs a whole number from 1 to 1,000/)
+    await assertRefused(
+      ['demo', `--kills=${kills}`],
+      2,
+      'WALV_USAGE',
+      /--kills needs a whole number from 1 to 1,000/,
+    )
 })

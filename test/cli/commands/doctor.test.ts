@@ -8,11 +8,23 @@ import { Wal } from '../../../src/mod.ts'
 import { insert, names, temporaryDirectory, writeLog } from '../../support/logs.ts'
 import { kill, startWriter } from '../../support/processes.ts'
 import { flipRecordOf, ILLNESSES, makeSick } from '../../support/sick-logs.ts'
-import { assertRefused, assertUnchanged, jsonLines, MAIN, outcome, type Run, textLines, walv } from './program.ts'
+import {
+  assertRefused,
+  assertUnchanged,
+  jsonLines,
+  MAIN,
+  outcome,
+  type Run,
+  textLines,
+  walv,
+} from './program.ts'
 
 const isFine = (verdict: string): boolean => verdict === 'healthy' || verdict === 'torn-tail'
 
-/** The whole of what is printed, with DIR for the directory. N where it depends on when the log was idle and said what is durable. */
+/**
+ * The whole of what is printed, with DIR for the directory. N where it depends on when the log was
+ * idle and said what is durable.
+ */
 const TOLD: ReadonlyMap<string, string> = new Map([
   [
     'nothing',
@@ -238,7 +250,10 @@ for (const { name, verdict, make } of ILLNESSES) {
 async function follow(steps: readonly string[]): Promise<Run> {
   const commands = steps.flatMap((step) => step.split('\n').slice(1))
   const script = commands.map((command) =>
-    command.replace(/^npx walv (repair )?/, (_, repair) => `"$NODE" "$MAIN" ${repair ? 'repair --yes ' : ''}`),
+    command.replace(
+      /^npx walv (repair )?/,
+      (_, repair) => `"$NODE" "$MAIN" ${repair ? 'repair --yes ' : ''}`,
+    ),
   )
   const child = spawn('sh', ['-ec', script.join('\n')], {
     stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
@@ -256,7 +271,11 @@ for (const { name, remedy } of ILLNESSES.filter((each) =>
     const [{ diagnosis }] = await jsonLines(1, 'doctor', directory)
     const { stderr } = await follow(diagnosis.remedy.steps)
     assert.equal(stderr, '')
-    const [{ diagnosis: after }] = await jsonLines(0, 'doctor', remedy === 'convert' ? `${directory}-v2` : directory)
+    const [{ diagnosis: after }] = await jsonLines(
+      0,
+      'doctor',
+      remedy === 'convert' ? `${directory}-v2` : directory,
+    )
     assert.equal(after.verdict, 'healthy')
   })
 }
@@ -314,7 +333,10 @@ test('Of each lost id it is told what is left of it: before the loss, and behind
   await flipRecordOf('ended', 2)(directory)
   await flipRecordOf('later', 1)(directory)
   const text = (await textLines(1, 'doctor', directory)).join(' ').replace(/ +/g, ' ')
-  assert.match(text, /Its id reads "older"; record 1 has an older version of it, and record 7 changes it again\./)
+  assert.match(
+    text,
+    /Its id reads "older"; record 1 has an older version of it, and record 7 changes it again\./,
+  )
   assert.match(text, /"ended"; record 9 inserts it again\./)
   assert.match(text, /"later"; record 8 deletes it\./)
   const [{ diagnosis }] = await jsonLines(1, 'doctor', directory)
@@ -346,7 +368,10 @@ test('Where the snapshot has some of what is lost, it is told of each place', as
     /"meanwhile"\. The snapshot holds what it did, unless that was in a transaction still open then\. /,
   )
   assert.match(text, /"behind"; it is nowhere else\. What it did is gone\. /)
-  assert.match(text, /4 other records verify; the log ends with record 6\. The snapshot through record 3 verifies\./)
+  assert.match(
+    text,
+    /4 other records verify; the log ends with record 6\. The snapshot through record 3 verifies\./,
+  )
 })
 
 test('Of very many places the first are told, and how many there are more', async (t) => {
@@ -369,7 +394,9 @@ test('A writer beside it is named; one that was killed too', async (t) => {
   )
   assert.ok(beside.includes('Record 0 verifies.'))
   await kill(child)
-  assert.ok((await textLines(0, 'doctor', directory)).includes(`Its last writer, ${who}, ended without closing it.`))
+  assert.ok(
+    (await textLines(0, 'doctor', directory)).includes(`Its last writer, ${who}, ended without closing it.`),
+  )
 })
 
 test('What an earlier repair gave up, and what waits for a decision, is told', async (t) => {
@@ -410,7 +437,12 @@ test('Wrong use is refused: no such directory, a file, no argument, one too many
   await writeFile(file, 'mine')
   await assertUnchanged(directory, async () => {
     const none = join(directory, 'none')
-    await assertRefused(['doctor', none], 2, 'WALV_NO_DIRECTORY', /There is no directory .*none\. Check the path\./)
+    await assertRefused(
+      ['doctor', none],
+      2,
+      'WALV_NO_DIRECTORY',
+      /There is no directory .*none\. Check the path\./,
+    )
     await assertRefused(['doctor', file, '--json'], 2, 'WALV_NOT_A_DIRECTORY', /notes\.txt is a file/)
     await assertRefused(['doctor'], 2, 'WALV_USAGE', /DIRECTORY is missing\./)
     await assertRefused(['doctor', directory, 'x'], 2, 'WALV_USAGE', /"x" is one argument too many/)

@@ -4,7 +4,10 @@ import type { Json } from './program.ts'
 
 const START = 1_700_000_000_000
 
-/** Signalling NaN, quiet NaN with a payload, −0, a subnormal, the largest number: as bits, and as the base64 of their little-endian bytes. */
+/**
+ * Signalling NaN, quiet NaN with a payload, −0, a subnormal, the largest number: as bits, and as
+ * the base64 of their little-endian bytes.
+ */
 const BITS = [0x7f80_0001, 0xffc1_2345, 0x8000_0000, 0x0000_0001, 0x7f7f_ffff]
 const BASE64 = 'AQCAf0Ujwf8AAACAAQAAAP//f38='
 
@@ -68,7 +71,13 @@ const VECTOR_2 = 'AAAAQA=='
 
 const members: Json[] = [
   { type: 'insert', id: 'a', vector: BASE64, metadata: null },
-  { type: 'insert', id: '日本 "\n', vector: '', metadata: { __proto__x: [1, 'é', null], n: -0.5 }, replace: true },
+  {
+    type: 'insert',
+    id: '日本 "\n',
+    vector: '',
+    metadata: { __proto__x: [1, 'é', null], n: -0.5 },
+    replace: true,
+  },
   { type: 'update', id: 'a', metadata: null },
   { type: 'update', id: 'a', vector: VECTOR_1, metadata: 'text' },
   { type: 'delete', id: 'a' },
@@ -102,7 +111,13 @@ const members: Json[] = [
     replayFrom: '5',
     snapshot: {
       name: 'snapshot-0000000000000004',
-      files: [{ name: 'state', bytes: 5, sha256: '2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824' }],
+      files: [
+        {
+          name: 'state',
+          bytes: 5,
+          sha256: '2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824',
+        },
+      ],
       info: { mine: true },
     },
   },
@@ -117,7 +132,10 @@ export const EVERY_KIND: Json[] = members.map((line, seq) => ({
   timestamp: String(START + CALLS[seq]!),
 }))
 
-/** The transaction's entries stand at its commit, without its markers; those that did not commit, and the checkpoint, are nowhere. */
+/**
+ * The transaction's entries stand at its commit, without its markers; those that did not commit,
+ * and the checkpoint, are nowhere.
+ */
 export const EVERYTHING_COMMITTED: Json[] = [
   ...EVERY_KIND.slice(0, 7),
   { ...EVERY_KIND[8], seq: '10' },

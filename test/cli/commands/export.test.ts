@@ -91,7 +91,12 @@ test('A file that exists, one of another kind and one in no folder are refused',
   await refused(join(folder, 'v.parquet'), /Name one that ends in \.jsonl or \.npy\./)
   await refused(join(folder, 'none', 'v.jsonl'), /The folder of .* does not exist/)
   await refused('-', /leave out --json/, '--json')
-  await assertRefused(['export', folder, join(folder, 'x.jsonl')], 1, 'WALV_NOT_FOUND', /There is no vector in /)
+  await assertRefused(
+    ['export', folder, join(folder, 'x.jsonl')],
+    1,
+    'WALV_NOT_FOUND',
+    /There is no vector in /,
+  )
 })
 
 test('An import builds the graph of the engine that is named, and the next one keeps to it', async (t) => {

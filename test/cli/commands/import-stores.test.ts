@@ -21,8 +21,16 @@ async function imported(...args: string[]): Promise<object> {
 
 const target = async (t: TestContext): Promise<string> => join(await temporaryDirectory(t), 'index')
 
-async function opened(t: TestContext, directory: string, metric: Metric, dimensions = 100): Promise<DurableIndex> {
-  return closing(t, await DurableIndex.open({ directory, readOnly: true, index: flat({ dimensions, metric }) }))
+async function opened(
+  t: TestContext,
+  directory: string,
+  metric: Metric,
+  dimensions = 100,
+): Promise<DurableIndex> {
+  return closing(
+    t,
+    await DurableIndex.open({ directory, readOnly: true, index: flat({ dimensions, metric }) }),
+  )
 }
 
 for (const [from, name, metric] of [
@@ -129,8 +137,18 @@ test('An id that no log takes imports nothing', async (t) => {
 test('An unknown library is refused, and so is a store whose library is not said', async (t) => {
   const directory = await target(t)
   const args = ['import', '--from', 'faiss', FIXTURES, directory]
-  await assertRefused(args, 2, 'WALV_USAGE', /--from is one of memory-vector-store, hnswlib, vectra, not "faiss"/)
-  await assertRefused(['import', join(FIXTURES, 'vectra'), directory], 2, 'WALV_USAGE', /say with --from which library/)
+  await assertRefused(
+    args,
+    2,
+    'WALV_USAGE',
+    /--from is one of memory-vector-store, hnswlib, vectra, not "faiss"/,
+  )
+  await assertRefused(
+    ['import', join(FIXTURES, 'vectra'), directory],
+    2,
+    'WALV_USAGE',
+    /say with --from which library/,
+  )
 })
 
 test('An import of a store that is killed in the middle, and done again, is as one that was not', async (t) => {
@@ -144,7 +162,9 @@ test('An import of a store that is killed in the middle, and done again, is as o
   }))
   await writeFile(file, JSON.stringify(rows))
   const args = ['import', '--from', 'memory-vector-store', file]
-  const child = spawn(process.execPath, [MAIN, ...args, directory], { stdio: ['ignore', 'pipe', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, [MAIN, ...args, directory], {
+    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+  })
   t.after(() => child.kill('SIGKILL'))
   const ended = outcome(child)
   while ((await readdir(directory).catch(() => [])).every((name) => !name.endsWith('.walv'))) await delay(1)

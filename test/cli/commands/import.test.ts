@@ -72,7 +72,10 @@ test('The vectors of an .fvecs, an .npy and a .jsonl file are in the index, bit 
   const files = [
     await file('v.fvecs', fvecs(VECTORS)),
     await file('v.npy', npy([[7, 8, 9]])),
-    await file('v.jsonl', '{"id":"a","vector":[-0,1.5,0],"metadata":{"lang":"en"}}\n\n{"id":7,"vector":[0,0,1]}'),
+    await file(
+      'v.jsonl',
+      '{"id":"a","vector":[-0,1.5,0],"metadata":{"lang":"en"}}\n\n{"id":7,"vector":[0,0,1]}',
+    ),
   ]
   assert.deepEqual(await imported(files[0]!, directory), { rows: 2, dimensions: 3, added: 2, size: 2 })
   assert.deepEqual(await imported(files[1]!, directory, '--prefix', 'n-'), {
@@ -159,7 +162,10 @@ test('The metric of a new index is remembered; another is refused, and nothing i
   )
 })
 
-/** Refused in an index that is there, which stays as it is, and with a new directory, which is not made. */
+/**
+ * Refused in an index that is there, which stays as it is, and with a new directory, which is not
+ * made.
+ */
 async function assertNothingImported(
   t: TestContext,
   name: string,
@@ -209,7 +215,13 @@ test('A NaN in the last vector imports nothing, and its place is named', async (
     'WALV_INVALID_VECTOR',
     /Element 1 of row 2 is NaN; vectors must be finite\. Nothing was written\./,
   )
-  await assertNothingImported(t, 'v.fvecs', fvecs(vectors), 'WALV_INVALID_VECTOR', /Element 1 of row 2 is NaN/)
+  await assertNothingImported(
+    t,
+    'v.fvecs',
+    fvecs(vectors),
+    'WALV_INVALID_VECTOR',
+    /Element 1 of row 2 is NaN/,
+  )
 })
 
 test('Dimensions that differ within a file import nothing', async (t) => {
@@ -321,9 +333,13 @@ const MANY = 60_000
 /** An import that takes a while, stopped as soon as its log is there. */
 async function stoppedImport(t: TestContext, { directory, file }: Place) {
   const vectors = Array.from({ length: MANY }, (_, index) => [index, 1, 2])
-  const child = spawn(process.execPath, [MAIN, 'import', await file('many.fvecs', fvecs(vectors)), directory], {
-    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
-  })
+  const child = spawn(
+    process.execPath,
+    [MAIN, 'import', await file('many.fvecs', fvecs(vectors)), directory],
+    {
+      stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+    },
+  )
   t.after(() => child.kill('SIGKILL'))
   const ended = outcome(child)
   // The lock is taken before the first segment is there.

@@ -8,7 +8,15 @@ import { FRAME_TYPES } from '../../../src/format/frame.ts'
 import { Wal } from '../../../src/mod.ts'
 import type { V1Entry } from '../../../src/v1/format/entry.ts'
 import { type CraftedFrame, craftSegment } from '../../support/crafted-log.ts'
-import { alter, appendAll, frameOf, insert, segmentsIn, temporaryDirectory, writeLog } from '../../support/logs.ts'
+import {
+  alter,
+  appendAll,
+  frameOf,
+  insert,
+  segmentsIn,
+  temporaryDirectory,
+  writeLog,
+} from '../../support/logs.ts'
 import { startWriter } from '../../support/processes.ts'
 import { fixtureNames, loadFixture } from '../../v1/helpers.ts'
 import { EVERY_KIND, EVERYTHING_COMMITTED, writeEveryKind } from './every-kind.ts'
@@ -83,7 +91,8 @@ for (const name of fixtureNames) {
     const records = lines.filter((line) => !('damage' in line))
     const damages = lines.filter((line) => 'damage' in line).map((line) => line.damage)
 
-    // Where the walk stopped at a repeated header, what the writers were given is all in that file, in their order.
+    // Where the walk stopped at a repeated header, what the writers were given is all in that file,
+    // in their order.
     const stopped = fixture.files.some(({ walk_end }) => walk_end.startsWith('second file header'))
     const walked = fixture.records.filter(({ entry }) => entry !== undefined)
     const expected = stopped ? fixture.entries : walked
@@ -113,7 +122,13 @@ function jsonOf(entry: V1Entry): Json {
     case 'update': {
       const { type, id, vector } = entry
       const base64 = Buffer.from(vector.buffer, vector.byteOffset, vector.byteLength).toString('base64')
-      return { type, id, vector: base64, metadata: entry.metadata && Object.fromEntries(entry.metadata), timestamp }
+      return {
+        type,
+        id,
+        vector: base64,
+        metadata: entry.metadata && Object.fromEntries(entry.metadata),
+        timestamp,
+      }
     }
     case 'delete':
       return { type: entry.type, id: entry.id, timestamp }
@@ -242,7 +257,9 @@ test('Numbers that are lost in thousands are one range', async (t) => {
   assert.deepEqual([damage.acknowledged, damage.seqs], [true, ['1-4999']])
 })
 
-/** A segment of the same log that begins at a later number, as if what stands between had vanished. */
+/**
+ * A segment of the same log that begins at a later number, as if what stands between had vanished.
+ */
 async function craftSegmentBehind(directory: string, firstSeq: number): Promise<void> {
   const [segment] = await segmentsIn(directory)
   const logId = (await readFile(segment!)).subarray(24, 40)
@@ -269,7 +286,9 @@ test('A reader that has seen enough is no error', async (t) => {
   await using wal = await Wal.open({ directory, durability: 'os' })
   await Promise.all(Array.from({ length: 20_000 }, (_, index) => wal.append(insert(`id-${index}`))))
   await wal.close()
-  const child = spawn(process.execPath, [MAIN, 'log', directory, '--json'], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, [MAIN, 'log', directory, '--json'], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   let stderr = ''
   child.stderr.on('data', (text) => {
     stderr += text
@@ -312,6 +331,11 @@ test('A log of 200 MB is printed within 200 MB', async (t) => {
 test('A directory without a log is no empty log', async (t) => {
   const directory = await temporaryDirectory(t)
   for (const options of [[], ['--json'], ['--committed']]) {
-    await assertRefused(['log', directory, ...options], 1, 'WALV_NOT_FOUND', /There is no log in .* Check the path\./)
+    await assertRefused(
+      ['log', directory, ...options],
+      1,
+      'WALV_NOT_FOUND',
+      /There is no log in .* Check the path\./,
+    )
   }
 })

@@ -1,4 +1,7 @@
-/** Numbers of one kind in the `--json` of every command: what has 64 bits on disk is a decimal string. */
+/**
+ * Numbers of one kind in the `--json` of every command: what has 64 bits on disk is a decimal
+ * string.
+ */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { DurableIndex, flat } from '../../../src/mod.ts'
@@ -40,7 +43,17 @@ test('sequence numbers, transactions and times are decimal strings in the JSON o
   for (const command of ['log', 'stats', 'verify', 'doctor']) await look(1, command, directory)
   await look(0, 'repair', directory, '--yes')
   for (const command of ['log', 'stats', 'verify', 'doctor']) await look(0, command, directory)
-  for (const name of ['seq', 'seqs', 'lastSeq', 'firstSeq', 'durableSeq', 'snapshotSeq', 'inDoubt', 'from', 'through'])
+  for (const name of [
+    'seq',
+    'seqs',
+    'lastSeq',
+    'firstSeq',
+    'durableSeq',
+    'snapshotSeq',
+    'inDoubt',
+    'from',
+    'through',
+  ])
     assert.ok(seen.has(name), `${name} among ${[...seen]}`)
 })
 

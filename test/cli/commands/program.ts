@@ -39,10 +39,12 @@ export async function outcome(child: ChildProcess, limitMs: number = LIMIT_MS): 
   return { code, stdout, stderr, peakBytes: Number(peak) }
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: what the program prints is compared with what is expected
+// biome-ignore lint/suspicious/noExplicitAny: what is printed is compared with what is expected
 export type Json = any
 
-/** The objects of `--json`, after a run that ended with `code` and had nothing to complain about. */
+/**
+ * The objects of `--json`, after a run that ended with `code` and had nothing to complain about.
+ */
 export async function jsonLines(code: number, ...args: readonly string[]): Promise<Json[]> {
   const { stdout } = await said(code, ...args, '--json')
   return stdout
@@ -65,7 +67,8 @@ async function said(code: number, ...args: readonly string[]): Promise<Run> {
 }
 
 /**
- * A refusal: this exit code, and on standard error alone a sentence that fits `message`, and the error's code. `--json` is added where the command has it.
+ * A refusal: this exit code, and on standard error alone a sentence that fits `message`, and the
+ * error's code. `--json` is added where the command has it.
  */
 export async function assertRefused(
   args: readonly string[],

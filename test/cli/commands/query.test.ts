@@ -5,7 +5,10 @@ import { DurableIndex, flat, type VectorIndex, Wal } from '../../../src/mod.ts'
 import { temporaryDirectory } from '../../support/logs.ts'
 import { assertRefused, assertUnchanged, jsonLines, textLines } from './program.ts'
 
-async function someIndex(t: TestContext, engine: VectorIndex = flat({ dimensions: 2, metric: 'l2' })): Promise<string> {
+async function someIndex(
+  t: TestContext,
+  engine: VectorIndex = flat({ dimensions: 2, metric: 'l2' }),
+): Promise<string> {
   const directory = await temporaryDirectory(t)
   await using index = await DurableIndex.open({ directory, index: engine })
   await index.insert('origin', [0, 0])
@@ -94,10 +97,17 @@ test('An id that is not there is a negative answer', async (t) => {
 
 test('A vector that is none, or of other dimensions, is refused', async (t) => {
   const directory = await someIndex(t)
-  const refused = (vector: string, code: Parameters<typeof assertRefused>[2], message: RegExp): Promise<void> =>
-    assertRefused(['query', directory, '--json', `--vector=${vector}`], 2, code, message)
+  const refused = (
+    vector: string,
+    code: Parameters<typeof assertRefused>[2],
+    message: RegExp,
+  ): Promise<void> => assertRefused(['query', directory, '--json', `--vector=${vector}`], 2, code, message)
   for (const vector of ['', '1,2', '{}', '3', '[1,', '["1"]', '[1,null]', '[[1,2]]', 'NaN', '[NaN, 1]']) {
-    await refused(vector, 'WALV_USAGE', /--vector must be a JSON array of numbers, such as "\[0\.1, -0\.2\]"\./)
+    await refused(
+      vector,
+      'WALV_USAGE',
+      /--vector must be a JSON array of numbers, such as "\[0\.1, -0\.2\]"\./,
+    )
   }
   await refused('[1,2,3]', 'WALV_INVALID_VECTOR', /has 3 dimensions; the index has 2\./)
   await refused('[]', 'WALV_INVALID_VECTOR', /has 0 dimensions; the index has 2\./)
@@ -169,7 +179,12 @@ test('Nothing in an id or in metadata reaches the terminal as a control', async 
 
 test('A directory without vectors, or without a log, is a negative answer', async (t) => {
   const directory = await temporaryDirectory(t)
-  await assertRefused(['query', directory, 'a'], 1, 'WALV_NOT_FOUND', /There is no vector in .* Check the path\./)
+  await assertRefused(
+    ['query', directory, 'a'],
+    1,
+    'WALV_NOT_FOUND',
+    /There is no vector in .* Check the path\./,
+  )
   await using wal = await Wal.open({ directory })
   await wal.append({ type: 'delete', id: 'a' })
   await wal.close()

@@ -29,7 +29,9 @@ const below = (content: ReadonlyMap<string, string>, path: string): [string, str
     file === path || file.startsWith(`${path}/`) ? [[file.slice(path.length), bytes]] : [],
   )
 
-for (const { name } of ILLNESSES.filter(({ remedy, name }) => remedy === 'repair' && name !== 'no segment at all')) {
+for (const { name } of ILLNESSES.filter(
+  ({ remedy, name }) => remedy === 'repair' && name !== 'no segment at all',
+)) {
   test(`${name}: repaired, it opens without damage, and a copy of every damaged file is kept`, async (t) => {
     const directory = await makeSick(await temporaryDirectory(t), name)
     const before = await diagnose({ directory })
@@ -168,10 +170,14 @@ const PSEUDO_TERMINAL = 'script'
 
 /** Runs a repair at a terminal, where `keys` are typed. */
 async function atTerminal(directory: string, keys: string): Promise<Run> {
-  const child = spawn(PSEUDO_TERMINAL, ['-qec', `"${process.execPath}" "${MAIN}" repair "${directory}"`, '/dev/null'], {
-    stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
-    env: { ...process.env, SHELL: '/bin/sh', NO_COLOR: '1' },
-  })
+  const child = spawn(
+    PSEUDO_TERMINAL,
+    ['-qec', `"${process.execPath}" "${MAIN}" repair "${directory}"`, '/dev/null'],
+    {
+      stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
+      env: { ...process.env, SHELL: '/bin/sh', NO_COLOR: '1' },
+    },
+  )
   let typed = false
   child.stdout!.on('data', (data: Buffer) => {
     if (typed || !data.includes('Repair? [y/N]')) return
@@ -187,7 +193,10 @@ test('At a terminal it asks: a yes repairs, anything else changes nothing', asyn
     await assertUnchanged(directory, async () => {
       const { code, stdout } = await atTerminal(directory, keys)
       assert.equal(code, 1, stdout)
-      assert.match(stdout, /It gives up what is lost[\s\S]*Repair\? \[y\/N\] [\s\S]*Nothing was changed\.\r\n$/)
+      assert.match(
+        stdout,
+        /It gives up what is lost[\s\S]*Repair\? \[y\/N\] [\s\S]*Nothing was changed\.\r\n$/,
+      )
       assert.doesNotMatch(stdout, /Repaired/)
     })
   }
@@ -200,7 +209,8 @@ test('At a terminal it asks: a yes repairs, anything else changes nothing', asyn
 test('Beside a living writer it refuses and names the writer', async (t) => {
   const directory = await temporaryDirectory(t)
   const { child } = await startWriter(t, { directory, count: 5 })
-  // Before the log has been idle for a while, the last records are not promised, and damage to them is a torn tail.
+  // Before the log has been idle for a while, the last records are not promised, and damage to them
+  // is a torn tail.
   for (let tries = 0; tries < 200 && !(await isPromised(directory)); tries++) await delay(20)
   await flipRecordOf('id-3')(directory)
   await assertUnchanged(directory, async () => {
@@ -252,7 +262,11 @@ test('A repair that was killed can be done again, and loses nothing more', async
 
 test('A repair lets go of no snapshot, however many its owner keeps', async (t) => {
   const directory = await temporaryDirectory(t)
-  await using index = await DurableIndex.open({ directory, checkpointRetention: 4, index: flat({ dimensions: 2 }) })
+  await using index = await DurableIndex.open({
+    directory,
+    checkpointRetention: 4,
+    index: flat({ dimensions: 2 }),
+  })
   for (const id of names('doc', 4)) {
     await index.insert(id, [1, 2])
     await index.checkpoint()

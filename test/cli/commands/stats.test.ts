@@ -158,6 +158,11 @@ test('A directory without a log has no figures', async (t) => {
 test('A v1 directory is refused with what to do', async () => {
   const { directory } = loadFixture('every_variant')
   await assertUnchanged(directory, () =>
-    assertRefused(['stats', directory, '--json'], 2, 'WALV_V1_DIRECTORY', /holds a log of format v1\. .*walv convert /),
+    assertRefused(
+      ['stats', directory, '--json'],
+      2,
+      'WALV_V1_DIRECTORY',
+      /holds a log of format v1\. .*walv convert /,
+    ),
   )
 })

@@ -60,12 +60,24 @@ test('What is lost is named, each in a line, then the verdict; the exit code is 
   await writeLog(directory, ['alpha', 'bravo', 'charlie'])
   await flip(directory, 'bravo')
   const [damage, verdict, ...more] = await textLines(1, 'verify', directory)
-  assert.match(damage!, /^damage: corrupt, at byte \d+ of "segment-0000000001\.walv" .*: seq 1; ids "bravo"\. /)
-  assert.match(verdict!, /^Damaged: acknowledged records are lost\. 2 records .*What to do: docs\/operations\.md\.$/)
+  assert.match(
+    damage!,
+    /^damage: corrupt, at byte \d+ of "segment-0000000001\.walv" .*: seq 1; ids "bravo"\. /,
+  )
+  assert.match(
+    verdict!,
+    /^Damaged: acknowledged records are lost\. 2 records .*What to do: docs\/operations\.md\.$/,
+  )
   assert.deepEqual(more, [])
   const lines = await jsonLines(1, 'verify', directory)
-  assert.deepEqual([lines[0].damage.seqs, lines[0].damage.ids, lines[0].damage.acknowledged], [['1'], ['bravo'], true])
-  assert.deepEqual([lines[1].verified.intact, lines[1].verified.damage, lines[1].verified.records], [false, 1, 2])
+  assert.deepEqual(
+    [lines[0].damage.seqs, lines[0].damage.ids, lines[0].damage.acknowledged],
+    [['1'], ['bravo'], true],
+  )
+  assert.deepEqual(
+    [lines[1].verified.intact, lines[1].verified.damage, lines[1].verified.records],
+    [false, 1, 2],
+  )
 })
 
 test('After a repair the log is intact, and still says what was lost', async (t) => {

@@ -134,7 +134,13 @@ for (const [what, offset, value, code, message] of NEWER) {
 test('Files that are not ours are left alone', async (t) => {
   const { index, vectors } = await someFiles(t)
   await mkdir(join(index, 'folder'))
-  const foreign = ['notes.txt', join('folder', 'segment-0000000001.walv'), '.hidden', 'segment-1.walv', 'wal.log']
+  const foreign = [
+    'notes.txt',
+    join('folder', 'segment-0000000001.walv'),
+    '.hidden',
+    'segment-1.walv',
+    'wal.log',
+  ]
   for (const name of foreign) await writeFile(join(index, name), name)
   const before = await jsonLines(0, 'log', index)
   assert.deepEqual(before.length, 3)
@@ -148,7 +154,10 @@ test('A folder that is named like a segment is told as foreign, and left alone',
   const { index, vectors } = await someFiles(t)
   await mkdir(join(index, 'segment-0000000007.walv'))
   const [{ damage }, { verified }] = await jsonLines(1, 'verify', index)
-  assert.deepEqual([damage.kind, damage.file, damage.acknowledged], ['foreign', 'segment-0000000007.walv', false])
+  assert.deepEqual(
+    [damage.kind, damage.file, damage.acknowledged],
+    ['foreign', 'segment-0000000007.walv', false],
+  )
   assert.equal(verified.records, 3)
   await jsonLines(0, 'import', vectors, index)
 })
@@ -187,7 +196,12 @@ test('A v1 directory is refused by what needs a v2 log, with the command that co
 })
 
 test('An unknown command, option or choice is refused, with what may be meant', async () => {
-  await assertRefused(['imprt'], 2, 'WALV_USAGE', /There is no command "imprt"\. Did you mean `walv import`\?/)
+  await assertRefused(
+    ['imprt'],
+    2,
+    'WALV_USAGE',
+    /There is no command "imprt"\. Did you mean `walv import`\?/,
+  )
   for (const name of [
     'demo',
     'log',
@@ -213,7 +227,8 @@ test('An unknown command, option or choice is refused, with what may be meant', 
 
 test('An argument that is missing, empty or one too many is refused', async () => {
   for (const name of ['log', 'verify', 'doctor', 'repair', 'stats', 'query']) {
-    for (const args of [[], ['']]) await assertRefused([name, ...args], 2, 'WALV_USAGE', /DIRECTORY is missing\./)
+    for (const args of [[], ['']])
+      await assertRefused([name, ...args], 2, 'WALV_USAGE', /DIRECTORY is missing\./)
     await assertRefused([name, 'a', 'b', 'c'], 2, 'WALV_USAGE', /is one argument too many/)
   }
   await assertRefused(['import', 'v.npy'], 2, 'WALV_USAGE', /DIRECTORY is missing\./)

@@ -20,7 +20,9 @@ test('The words that ship are 10 000 different ones of 100 dimensions, everyday 
   const ids = new Set(all.map(({ id }) => id))
   assert.equal(ids.size, 10_000)
   assert.ok(
-    all.every(({ id, vector }) => /^[a-z]{3,}$/.test(id) && vector.length === 100 && vector.every(Number.isFinite)),
+    all.every(
+      ({ id, vector }) => /^[a-z]{3,}$/.test(id) && vector.length === 100 && vector.every(Number.isFinite),
+    ),
   )
   const everyday = 'king queen man woman paris france berlin germany dog cat computer river bread music'
   assert.deepEqual(
@@ -44,7 +46,8 @@ test('The vectors that ship mean something: words of a kind are nearer to each o
 })
 
 function cosine(a: Float32Array, b: Float32Array): number {
-  const dot = (x: Float32Array, y: Float32Array): number => x.reduce((sum, element, i) => sum + element * y[i]!, 0)
+  const dot = (x: Float32Array, y: Float32Array): number =>
+    x.reduce((sum, element, i) => sum + element * y[i]!, 0)
   return dot(a, b) / Math.sqrt(dot(a, a) * dot(b, b))
 }
 
@@ -53,7 +56,10 @@ test('The page beside the words names the size and the hash of the file that is 
   const page = await readFile(join(dataFolder, 'README.md'), 'utf8')
   const hash = createHash('sha256').update(bytes).digest('hex')
   assert.ok(page.includes(`SHA-256\n\`${hash}\``), hash)
-  assert.ok(page.includes(`${bytes.length.toLocaleString('en-US').replaceAll(',', ' ')} bytes`), String(bytes.length))
+  assert.ok(
+    page.includes(`${bytes.length.toLocaleString('en-US').replaceAll(',', ' ')} bytes`),
+    String(bytes.length),
+  )
 })
 
 /** A words file by its specification, with `words` of two dimensions. */
@@ -103,7 +109,10 @@ test('A words file that is missing, foreign, newer, cut, longer or miscounted is
   const cases: [content: Uint8Array, message: RegExp][] = [
     [Buffer.alloc(0), /is not a words file/],
     [Buffer.alloc(100), /is not a words file/],
-    [wordsFile(twoWords, (header) => header.writeUInt32LE(2, 8)), /has version 2, where this walv reads version 1/],
+    [
+      wordsFile(twoWords, (header) => header.writeUInt32LE(2, 8)),
+      /has version 2, where this walv reads version 1/,
+    ],
     [whole.subarray(0, -1), /does not match its checksum/],
     [Buffer.concat([whole, Buffer.alloc(1)]), /does not match its checksum/],
     [miscounted, /holds another number of words than its header says/],
@@ -114,12 +123,17 @@ test('A words file that is missing, foreign, newer, cut, longer or miscounted is
     await assert.rejects(readWordsFile(file), isError('WALV_INVALID_FILE', message))
   }
   const missing = join(await temporaryFolder(t), 'words.bin')
-  await assert.rejects(readWordsFile(missing), isError('WALV_INVALID_FILE', /cannot be read\. Install walv again\./))
+  await assert.rejects(
+    readWordsFile(missing),
+    isError('WALV_INVALID_FILE', /cannot be read\. Install walv again\./),
+  )
 })
 
 /** The text of the package's file, with vectors of two dimensions. */
 function winkText(words: readonly Word[]): string {
-  const vectors = words.map(({ id, vector }, row) => `${JSON.stringify(id)}:[${[...vector, 1.5, row].join(',')}]`)
+  const vectors = words.map(
+    ({ id, vector }, row) => `${JSON.stringify(id)}:[${[...vector, 1.5, row].join(',')}]`,
+  )
   const names = JSON.stringify(words.map(({ id }) => id))
   const head = `{"precision":8,"l2NormIndex":2,"wordIndex":3,"size":${words.length},"dimensions":2,"words":${names}`
   return `${head},"vectors":{${vectors.join(',')}},"unkVector":[0,0,0,-1]}`
@@ -157,15 +171,28 @@ test('A JSON file that is not what the package writes is refused with the offset
   const cases: [content: string, rows: number, message: RegExp][] = [
     [text.slice(0, place + 9), 1, new RegExp(`at byte ${place + 9}: it ends after 1 of 2 vectors`)],
     [text.replace('"vectors"', '"victors"'), 0, /it ends after 0 of 2 vectors/],
-    [text.replace('"zwei":[1,', '"zwei":["1",'), 1, new RegExp(`at byte ${place}: a word or its vector is not`)],
-    [text.replace('"zwei":[1,2,1.5,1]', '"zwei":[1]'), 1, new RegExp(`at byte ${place}: a word or its vector is not`)],
+    [
+      text.replace('"zwei":[1,', '"zwei":["1",'),
+      1,
+      new RegExp(`at byte ${place}: a word or its vector is not`),
+    ],
+    [
+      text.replace('"zwei":[1,2,1.5,1]', '"zwei":[1]'),
+      1,
+      new RegExp(`at byte ${place}: a word or its vector is not`),
+    ],
     [text.replace('"zwei":[', '"zwei";['), 1, new RegExp(`at byte ${place}: a word or its vector is not`)],
-    [text.replace('"zwei":[1,', `"zwei":[${' '.repeat(70_000)}`).slice(0, -60), 1, /a vector is longer than it can be/],
+    [
+      text.replace('"zwei":[1,', `"zwei":[${' '.repeat(70_000)}`).slice(0, -60),
+      1,
+      /a vector is longer than it can be/,
+    ],
   ]
   for (const [content, rows, message] of cases) {
     const seen: Word[] = []
     const read = async (): Promise<void> => {
-      for await (const word of await openWinkEmbeddings(await temporaryFile(t, 'wink.json', content))) seen.push(word)
+      for await (const word of await openWinkEmbeddings(await temporaryFile(t, 'wink.json', content)))
+        seen.push(word)
     }
     await assert.rejects(read, isError('WALV_INVALID_FILE', message))
     assert.equal(seen.length, rows)

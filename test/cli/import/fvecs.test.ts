@@ -20,7 +20,10 @@ test('An .fvecs file gives its vectors bit for bit under their row numbers, and 
   ]
   const file = await temporaryFile(t, 'a.fvecs', Buffer.concat(rows.map((row) => record(...row))))
   const { format, bytes, rows: count, dimensions } = await openVectorFile(file)
-  assert.deepEqual({ format, bytes, count, dimensions }, { format: 'fvecs', bytes: 32, count: 2, dimensions: 3 })
+  assert.deepEqual(
+    { format, bytes, count, dimensions },
+    { format: 'fvecs', bytes: 32, count: 2, dimensions: 3 },
+  )
   const read = await readAll(file)
   assert.deepEqual(
     read.map(({ id, where, endOffset }) => ({ id, where, endOffset })),
@@ -42,7 +45,9 @@ test('An .fvecs file of several pieces is read in order, whatever record a piece
     t,
     'a.fvecs',
     Buffer.concat(
-      Array.from({ length: count }, (_, row) => record(...Array.from({ length: 101 }, (_, i) => row * 1000 + i))),
+      Array.from({ length: count }, (_, row) =>
+        record(...Array.from({ length: 101 }, (_, i) => row * 1000 + i)),
+      ),
     ),
   )
   const source = await openVectorFile(file)
@@ -58,7 +63,11 @@ test('An .fvecs file of several pieces is read in order, whatever record a piece
 })
 
 test('A reader that stops early does not keep the file open', async (t) => {
-  const file = await temporaryFile(t, 'a.fvecs', Buffer.concat(Array.from({ length: 100_000 }, () => record(1, 2))))
+  const file = await temporaryFile(
+    t,
+    'a.fvecs',
+    Buffer.concat(Array.from({ length: 100_000 }, () => record(1, 2))),
+  )
   const rows = (await openVectorFile(file)).read()
   await rows.next()
   await rows.return(undefined)
@@ -70,7 +79,11 @@ test('An .fvecs file that is empty, too short or cut short is refused before a r
   await assertRefused(await temporaryFile(t, 'a.fvecs', Buffer.from([1, 0])), /ends within a vector/, 0)
   const whole = Buffer.concat([record(1, 2), record(3, 4)])
   for (const bytes of [13, 15, 23]) {
-    await assertRefused(await temporaryFile(t, 'a.fvecs', whole.subarray(0, bytes)), /ends within a vector/, 12)
+    await assertRefused(
+      await temporaryFile(t, 'a.fvecs', whole.subarray(0, bytes)),
+      /ends within a vector/,
+      12,
+    )
   }
 })
 
@@ -78,7 +91,11 @@ test('An .fvecs file with dimensions that no vector has is refused', async (t) =
   for (const dimensions of [0, -1, 65_536, 0x7fffffff]) {
     const bytes = Buffer.alloc(64)
     bytes.writeInt32LE(dimensions)
-    await assertRefused(await temporaryFile(t, 'a.fvecs', bytes), new RegExp(`row 0 has ${dimensions} dimensions`), 0)
+    await assertRefused(
+      await temporaryFile(t, 'a.fvecs', bytes),
+      new RegExp(`row 0 has ${dimensions} dimensions`),
+      0,
+    )
   }
 })
 

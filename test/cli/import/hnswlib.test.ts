@@ -26,7 +26,12 @@ test('What HNSWLib has saved arrives whole, with its metric: labels as ids, text
   for (const space of ['l2', 'ip'] as const) {
     const folder = join(FIXTURES, `hnswlib-${space}`)
     const rows = await rowsOf('hnswlib', folder)
-    const expected = documents.map((metadata, i) => ({ id: `${i}`, vector: vectors[i], metadata, where: `label ${i}` }))
+    const expected = documents.map((metadata, i) => ({
+      id: `${i}`,
+      vector: vectors[i],
+      metadata,
+      where: `label ${i}`,
+    }))
     assert.deepEqual(
       rows.map(({ endOffset, ...row }) => row),
       expected,
@@ -46,16 +51,25 @@ test('Under cosine HNSWLib keeps vectors of length 1: these arrive', async () =>
     assert.deepEqual([id, metadata], [`${i}`, documents[i]])
     assert.deepEqual([...vector], native.getPoint(i), 'as hnswlib itself reads it')
     const length = Math.hypot(...vectors[i]!)
-    for (const [at, element] of vector.entries()) assert.ok(Math.abs(element - vectors[i]![at]! / length) < 1e-6)
+    for (const [at, element] of vector.entries())
+      assert.ok(Math.abs(element - vectors[i]![at]! / length) < 1e-6)
   }
 })
 
 /** A folder as HNSWLib saves it, around an index that hnswlib-node writes. */
-async function savedFolder(t: TestContext, index: HierarchicalNSW, space: string, labels: number[]): Promise<string> {
+async function savedFolder(
+  t: TestContext,
+  index: HierarchicalNSW,
+  space: string,
+  labels: number[],
+): Promise<string> {
   const folder = join(await temporaryFolder(t), 'saved')
   await mkdir(folder)
   index.writeIndexSync(join(folder, 'hnswlib.index'))
-  await writeFile(join(folder, 'args.json'), JSON.stringify({ space, numDimensions: index.getNumDimensions() }))
+  await writeFile(
+    join(folder, 'args.json'),
+    JSON.stringify({ space, numDimensions: index.getNumDimensions() }),
+  )
   const entries = labels.map((label) => [
     `${label}`,
     { pageContent: `text ${label}`, metadata: {}, id: `own-${label}` },
@@ -79,11 +93,17 @@ test('An index of several levels, any labels, spare capacity and deleted points 
     rows.map(({ id }) => id),
     labels.slice(10).map((label) => `own-${label}`),
   )
-  for (const { where, vector } of rows) assert.deepEqual([...vector], index.getPoint(Number(where.split(' ')[1])))
+  for (const { where, vector } of rows)
+    assert.deepEqual([...vector], index.getPoint(Number(where.split(' ')[1])))
 })
 
 const wrong: [string, string, RegExp, Change][] = [
-  ['no space', 'args.json', /it names no space that is one of cosine, l2, ip/, () => ({ numDimensions: 100 })],
+  [
+    'no space',
+    'args.json',
+    /it names no space that is one of cosine, l2, ip/,
+    () => ({ numDimensions: 100 }),
+  ],
   [
     'other dimensions',
     'args.json',
@@ -91,7 +111,12 @@ const wrong: [string, string, RegExp, Change][] = [
     () => ({ space: 'l2', numDimensions: 99 }),
   ],
   ['no documents', 'docstore.json', /it is not an array/, () => ({})],
-  ['a document less', 'docstore.json', /label 5 has no document in docstore\.json/, (all) => all.toSpliced(5, 1)],
+  [
+    'a document less',
+    'docstore.json',
+    /label 5 has no document in docstore\.json/,
+    (all) => all.toSpliced(5, 1),
+  ],
   ['a document more', 'docstore.json', /its document 99 has no vector/, (all) => [...all, ['99', all[0][1]]]],
   ['a label twice', 'docstore.json', /entry 12 is no pair of a new label/, (all) => [...all, all[0]]],
   ['no pairs', 'docstore.json', /entry 1 is no pair/, set('1', 'x')],

@@ -28,7 +28,10 @@ test('A .jsonl file gives ids, vectors and metadata, with its size and dimension
     '{"id":"a","vector":[1,-2.5,0.1],"metadata":{"lang":"en"}}\r\n\n  \n{"embedding":[0,0,1e-45],"id":7}',
   )
   const { format, bytes, rows, dimensions } = await openVectorFile(file)
-  assert.deepEqual({ format, bytes, rows, dimensions }, { format: 'jsonl', bytes: 95, rows: undefined, dimensions: 3 })
+  assert.deepEqual(
+    { format, bytes, rows, dimensions },
+    { format: 'jsonl', bytes: 95, rows: undefined, dimensions: 3 },
+  )
   assert.deepEqual(await readAll(file), [
     {
       id: 'a',
@@ -96,16 +99,28 @@ const badLines: [title: string, line: string | Uint8Array, message: RegExp][] = 
   ['has an id that is an object', '{"id":{},"vector":[1,2]}', /line 2 has an unfit "id"/],
   ['has half a character as its id', '{"id":"\\ud800","vector":[1,2]}', /line 2 has an unfit "id"/],
   ['has an id too long', `{"id":"${'é'.repeat(32_768)}","vector":[1,2]}`, /line 2 has an unfit "id"/],
-  ['has a fraction as its id', '{"id":1.5,"vector":[1,2]}', /line 2 has the "id" 1\.5, which is not an exact integer/],
+  [
+    'has a fraction as its id',
+    '{"id":1.5,"vector":[1,2]}',
+    /line 2 has the "id" 1\.5, which is not an exact integer/,
+  ],
   ['has an id that is not exact', '{"id":9007199254740993,"vector":[1,2]}', /which is not an exact integer/],
   ['has no vector', '{"id":"b"}', /line 2 has no "vector", "embedding" or "values"/],
-  ['has two vectors', '{"id":"b","vector":[1,2],"embedding":[1,2]}', /line 2 has both "vector" and "embedding"/],
+  [
+    'has two vectors',
+    '{"id":"b","vector":[1,2],"embedding":[1,2]}',
+    /line 2 has both "vector" and "embedding"/,
+  ],
   ['has an object as its vector', '{"id":"b","vector":{"0":1}}', /line 2 has a vector that is no array/],
   ['has null as its vector', '{"id":"b","vector":null}', /line 2 has a vector that is no array/],
   ['has an empty vector', '{"id":"b","vector":[]}', /line 2 has 0 dimensions/],
   ['has an empty string as its vector', '{"id":"b","vector":""}', /line 2 has 0 dimensions/],
   ['has a vector too long', `{"id":"b","vector":[${'0,'.repeat(65_535)}0]}`, /line 2 has 65536 dimensions/],
-  ['has a string in its vector', '{"id":"b","vector":[1,"2"]}', /element 1 is not a number that fits float32/],
+  [
+    'has a string in its vector',
+    '{"id":"b","vector":[1,"2"]}',
+    /element 1 is not a number that fits float32/,
+  ],
   ['has null in its vector', '{"id":"b","vector":[null,2]}', /element 0 is not a number that fits float32/],
   ['has a number too large', '{"id":"b","vector":[1,1e39]}', /element 1 is not a number that fits float32/],
   ['has three dimensions', '{"id":"b","vector":[1,2,3]}', /line 2 has 3 dimensions, where line 1 has 2/],
@@ -130,7 +145,10 @@ test('A file of several pieces is read in order, with the place of each line', a
   let endOffset = 0
   for (const [i, row] of rows.entries()) {
     endOffset += Buffer.byteLength(lines[i]!)
-    assert.deepEqual([row.id, row.vector[0], row.where, row.endOffset], [String(i), i, `line ${i + 1}`, endOffset])
+    assert.deepEqual(
+      [row.id, row.vector[0], row.where, row.endOffset],
+      [String(i), i, `line ${i + 1}`, endOffset],
+    )
   }
   assert.equal(endOffset, content.length)
 })

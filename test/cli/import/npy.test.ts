@@ -33,7 +33,10 @@ const numpyFiles = {
 }
 
 const DATA_OFFSET = 128
-/** Of every file above but the last two: 1, −2.5, 0.1; a signalling NaN, the smallest subnormal, the largest float32. */
+/**
+ * Of every file above but the last two: 1, −2.5, 0.1; a signalling NaN, the smallest subnormal, the
+ * largest float32.
+ */
 const float32Bits = [
   [0x3f800000, 0xc0200000, 0x3dcccccd],
   [0x7fa00001, 0x00000001, 0x7f7fffff],
@@ -61,7 +64,10 @@ for (const name of ['version1', 'version2', 'version3', 'bigEndian'] as const) {
   test(`A .npy file of numpy (${name}) gives its rows bit for bit under their numbers`, async (t) => {
     const file = await numpyFile(t, name)
     const { format, bytes, rows, dimensions } = await openVectorFile(file)
-    assert.deepEqual({ format, bytes, rows, dimensions }, { format: 'npy', bytes: 152, rows: 2, dimensions: 3 })
+    assert.deepEqual(
+      { format, bytes, rows, dimensions },
+      { format: 'npy', bytes: 152, rows: 2, dimensions: 3 },
+    )
     const read = await readAll(file)
     assert.deepEqual(
       read.map(({ id, where, endOffset }) => ({ id, where, endOffset })),
@@ -137,9 +143,17 @@ test('A header length that exceeds the limit is refused without believing it', a
 })
 
 const refusedHeaders: [title: string, header: string, message: RegExp][] = [
-  ['of complex numbers', header(`'<c8'`, 'False', '(2, 3)'), /its elements are <c8, not one of <f2, >f2, <f4/],
+  [
+    'of complex numbers',
+    header(`'<c8'`, 'False', '(2, 3)'),
+    /its elements are <c8, not one of <f2, >f2, <f4/,
+  ],
   ['of integers', header(`'|u1'`, 'False', '(2, 12)'), /its elements are \|u1, not/],
-  ['of structures', header(`[('descr', '<f4'), ('y', '<f4')]`, 'False', '(3,)'), /its elements are a structure, not/],
+  [
+    'of structures',
+    header(`[('descr', '<f4'), ('y', '<f4')]`, 'False', '(3,)'),
+    /its elements are a structure, not/,
+  ],
   ['in Fortran order', header(`'<f4'`, 'True', '(2, 3)'), /the array is in Fortran order/],
   ['of three dimensions', header(`'<f4'`, 'False', '(1, 2, 3)'), /the array has 3 dimensions/],
   ['of no dimension', header(`'<f4'`, 'False', '()'), /the array has 0 dimensions/],
@@ -147,7 +161,11 @@ const refusedHeaders: [title: string, header: string, message: RegExp][] = [
   ['of empty rows', header(`'<f4'`, 'False', '(3, 0)'), /each row has 0 dimensions/],
   ['of rows too long', header(`'<f4'`, 'False', '(65536,)'), /each row has 65536 dimensions/],
   ['without descr', `{'fortran_order': False, 'shape': (2, 3), }`, /the header does not name 'descr'/],
-  ['without fortran_order', `{'descr': '<f4', 'shape': (2, 3), }`, /the header does not name 'fortran_order'/],
+  [
+    'without fortran_order',
+    `{'descr': '<f4', 'shape': (2, 3), }`,
+    /the header does not name 'fortran_order'/,
+  ],
   ['without shape', `{'descr': '<f4', 'fortran_order': False, }`, /the header does not name 'shape'/],
   ['with a negative shape', header(`'<f4'`, 'False', '(-2, 3)'), /the header does not name 'shape'/],
   ['with no text', '', /the header does not name 'descr'/],
@@ -204,5 +222,8 @@ test('Numbers of float16 and of big-endian float64 are exact, also the smallest 
   }
   assert.deepEqual(await rowOf(`'<f2'`, 2, (content, i) => content.writeUInt16LE(bits[i]!, i * 2)), numbers)
   assert.deepEqual(await rowOf(`'>f2'`, 2, (content, i) => content.writeUInt16BE(bits[i]!, i * 2)), numbers)
-  assert.deepEqual(await rowOf(`'>f8'`, 8, (content, i) => content.writeDoubleBE(numbers[i]!, i * 8)), numbers)
+  assert.deepEqual(
+    await rowOf(`'>f8'`, 8, (content, i) => content.writeDoubleBE(numbers[i]!, i * 8)),
+    numbers,
+  )
 })

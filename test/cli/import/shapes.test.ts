@@ -106,8 +106,14 @@ test('Another member, or column, is the id where it is named', async (t) => {
   ])
   const nested = await temporaryFile(t, 'n.jsonl', '{"vector":[1,2,3],"metadata":{"key":"k"}}')
   assert.deepEqual(await rowsIn(nested, { idField: 'key' }), [['k', [1, 2, 3], { key: 'k' }]])
-  await assert.rejects(rowsIn(nested, { idField: 'uuid' }), isError('WALV_INVALID_FILE', /line 1 has no "uuid"/))
-  await assert.rejects(rowsIn(join(FIXTURES, 'half.npy'), { idField: 'x' }), isError('WALV_USAGE', /has no names/))
+  await assert.rejects(
+    rowsIn(nested, { idField: 'uuid' }),
+    isError('WALV_INVALID_FILE', /line 1 has no "uuid"/),
+  )
+  await assert.rejects(
+    rowsIn(join(FIXTURES, 'half.npy'), { idField: 'x' }),
+    isError('WALV_USAGE', /has no names/),
+  )
 })
 
 test('An answer that failed, sparse values and several named vectors are refused with their place', async (t) => {

@@ -24,7 +24,12 @@ export async function assertRefused(file: string, message: RegExp, offset: numbe
 }
 
 /** The file opens and gives `rows` rows, then fails. */
-export async function assertFailsAfter(file: string, rows: number, message: RegExp, offset: number): Promise<void> {
+export async function assertFailsAfter(
+  file: string,
+  rows: number,
+  message: RegExp,
+  offset: number,
+): Promise<void> {
   const seen: VectorRow[] = []
   const read = async (): Promise<void> => {
     for await (const row of (await openVectorFile(file)).read()) seen.push(row)

@@ -43,7 +43,9 @@ test('Of a vectra index of documents the chunks arrive with their texts, and whe
     rows.map(({ id }) => id),
     index.items.map(({ id }: { id: string }) => id),
   )
-  const chunks = rows.map(({ metadata }) => metadata as { pageContent: string; metadata: Record<string, unknown> })
+  const chunks = rows.map(
+    ({ metadata }) => metadata as { pageContent: string; metadata: Record<string, unknown> },
+  )
   for (const uri of ['sea.txt', 'history.txt']) {
     const of = chunks.filter(({ metadata }) => metadata.uri === uri)
     const topic = uri.replace('.txt', '')
@@ -69,12 +71,22 @@ const wrong: [string, string, Change, RegExp][] = [
   ['another version', 'vectra', set('version', 2), /it has version 2\. Version 1 can be read/],
   ['nothing in it', 'vectra', set('items', []), /it holds no vectors/],
   ['an item that is none', 'vectra', set('items.2', 1), /item 2 is not an object/],
-  ['an altered vector', 'vectra', set('items.2.vector.9', 0.125), /the vector of item 2 does not have the length/],
+  [
+    'an altered vector',
+    'vectra',
+    set('items.2.vector.9', 0.125),
+    /the vector of item 2 does not have the length/,
+  ],
   ['no length', 'vectra', set('items.2.norm'), /the vector of item 2 does not have the length/],
   ['no vector', 'vectra', set('items.2.vector'), /item 2 has no array of numbers/],
   ['no id', 'vectra', set('items.2.id'), /item 2 has an id that is no string/],
   ['an id twice', 'vectra', set('items.2.id', 'item-0'), /item 0 and item 2 have the same id "item-0"/],
-  ['metadata that is none', 'vectra', set('items.11.metadata', 'x'), /the metadata of item 11 is not an object/],
+  [
+    'metadata that is none',
+    'vectra',
+    set('items.11.metadata', 'x'),
+    /the metadata of item 11 is not an object/,
+  ],
   [
     'metadata elsewhere',
     'vectra',
@@ -101,7 +113,12 @@ const wrong: [string, string, Change, RegExp][] = [
     /item 1 is no part of the text of sea\.txt/,
   ],
   ['a chunk nowhere', 'vectra-documents', set('items.1.metadata.startPos'), /item 1 is no part of the text/],
-  ['an address of its own', 'vectra-documents', set('items.1.metadata.uri', 'x'), /item 1 has a "uri" in its metadata/],
+  [
+    'an address of its own',
+    'vectra-documents',
+    set('items.1.metadata.uri', 'x'),
+    /item 1 has a "uri" in its metadata/,
+  ],
 ]
 for (const [what, name, change, message] of wrong) {
   test(`A vectra folder with ${what} is refused`, async (t) => {
@@ -125,7 +142,8 @@ test('A metadata file, a text or a catalog that is damaged or lost is refused', 
   await rm(join(chunks, 'catalog.json'))
   assert.equal((await rowsOf('vectra', chunks)).length, 6, 'without a catalog it is an index like others')
   const texts = await copyOf(t, 'vectra-documents')
-  for (const name of (await readdir(texts)).filter((each) => each.endsWith('.txt'))) await rm(join(texts, name))
+  for (const name of (await readdir(texts)).filter((each) => each.endsWith('.txt')))
+    await rm(join(texts, name))
   await assertStoreRefused('vectra', texts, /\.txt: there is no such file/)
 })
 

@@ -43,7 +43,8 @@ export const metadata: Target = {
 function depthOf(value: JsonValue): number {
   let depth = 0
   let level: unknown[] = [value]
-  for (; level.length > 0; depth++) level = level.flatMap((each) => (isObject(each) ? Object.values(each) : []))
+  for (; level.length > 0; depth++)
+    level = level.flatMap((each) => (isObject(each) ? Object.values(each) : []))
   return depth - 1
 }
 

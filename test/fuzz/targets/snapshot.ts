@@ -17,11 +17,15 @@ const METRICS: readonly Metric[] = ['cosine', 'l2', 'ip']
 /** So that fields lie across pieces. */
 const PIECE_BYTES = 101
 
-/** The files of an index's snapshot, as if their hashes were right, and what the checkpoint says of the index. */
+/**
+ * The files of an index's snapshot, as if their hashes were right, and what the checkpoint says of
+ * the index.
+ */
 export const snapshot: Target = {
   name: 'snapshot',
   seeds: () => Promise.all([saved(0, 'cosine', 2), saved(3, 'l2', 5), saved(2, 'ip', 0), saved(1, 'ip', 30)]),
-  mutate: (random, input, other) => mutateFiles(random, input, other, random.chance(0.5) ? mutateBytes : mutateJson),
+  mutate: (random, input, other) =>
+    mutateFiles(random, input, other, random.chance(0.5) ? mutateBytes : mutateJson),
   parts: fileParts,
   async run(input) {
     const words = new Words()
@@ -35,7 +39,11 @@ export const snapshot: Target = {
     if (code !== undefined) return words
     assert.equal(state.index.size, state.catalog.size)
     const { size, dimensions } = state.index
-    assert.equal(folder.files.get(SNAPSHOT_FILE)!.length, 32 + size * (8 + 4 * dimensions), 'bytes were left over')
+    assert.equal(
+      folder.files.get(SNAPSHOT_FILE)!.length,
+      32 + size * (8 + 4 * dimensions),
+      'bytes were left over',
+    )
     const again = new IndexState(flat(optionsIn(info)))
     await again.load(new Folder(await filesOf(state)), info)
     assert.equal(again.fingerprint.value, state.fingerprint.value)
@@ -104,7 +112,10 @@ class Folder implements SnapshotReader, SnapshotWriter {
   }
 }
 
-/** The options that the snapshot asks for, if an index can have them: else its files are never looked at. */
+/**
+ * The options that the snapshot asks for, if an index can have them: else its files are never
+ * looked at.
+ */
 function optionsIn(info: JsonValue): { dimensions: number; metric: Metric; allowNonFinite: boolean } {
   const { dimensions, metric } = (info ?? {}) as { dimensions?: unknown; metric?: unknown }
   const usable = typeof dimensions === 'number' && [0, 1, 2, 3, 4].includes(dimensions)

@@ -13,7 +13,9 @@ import { edge, MAX_INPUT_BYTES, mutateBytes, writeInteger } from '../mutate-byte
 import { orCode, type Target, Words } from '../target.ts'
 
 const DIRECTORY = '/log'
-/** A file is read, looked through for repeated headers, and once more where one stands in a record. */
+/**
+ * A file is read, looked through for repeated headers, and once more where one stands in a record.
+ */
 const READ_TIMES = 4
 const WINDOW_BYTES = 1024 * 1024
 
@@ -31,7 +33,10 @@ export const v1Log: Target = {
     note(items, words)
     checkMeter(disk, READ_TIMES)
     const salvaged = await recover(disk, 'salvage', words)
-    assert.ok(salvaged !== undefined && salvaged.length <= records.length, 'a recovery has no record that is not there')
+    assert.ok(
+      salvaged !== undefined && salvaged.length <= records.length,
+      'a recovery has no record that is not there',
+    )
     const strict = await recover(disk, 'strict', words)
     if (strict) assert.deepEqual(strict, salvaged)
     checkMeter(disk, 5 * READ_TIMES)
@@ -85,7 +90,11 @@ function changedFrame(random: Random, frame: Buffer, donor: Buffer): Buffer {
   return changed
 }
 
-async function recover(disk: MeteredDisk, policy: 'strict' | 'salvage', words: Words): Promise<string[] | undefined> {
+async function recover(
+  disk: MeteredDisk,
+  policy: 'strict' | 'salvage',
+  words: Words,
+): Promise<string[] | undefined> {
   const refusals: readonly WalErrorCode[] = policy === 'strict' ? ['WALV_DAMAGED'] : []
   const found = await orCode(refusals, () => collect(recoverV1(disk, DIRECTORY, { policy })))
   if (typeof found === 'string') {
@@ -115,5 +124,8 @@ function checkMeter(disk: MeteredDisk, times: number): void {
   assert.equal(disk.refused, 0, 'something was to be written')
   assert.equal(disk.openFiles, 0, 'files are left open')
   assert.ok(disk.largestExcess <= 0, `${disk.largestExcess} bytes more than a file has were asked for`)
-  assert.ok(disk.bytesRead <= times * (disk.totalBytes + WINDOW_BYTES), `${disk.bytesRead} bytes of ${disk.totalBytes}`)
+  assert.ok(
+    disk.bytesRead <= times * (disk.totalBytes + WINDOW_BYTES),
+    `${disk.bytesRead} bytes of ${disk.totalBytes}`,
+  )
 }

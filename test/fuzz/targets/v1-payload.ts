@@ -10,7 +10,10 @@ const DEPTHS = [1, MAX_V1_BATCH_NESTING - 1, MAX_V1_BATCH_NESTING, MAX_V1_BATCH_
 
 /** The entry as the only one of a batch, that as the only one of another, and so on. */
 const inBatches = (payload: Uint8Array, depth: number): Uint8Array =>
-  Buffer.concat([Buffer.alloc(2 * depth, '0301', 'hex'), payload, Buffer.alloc(depth)]).subarray(0, MAX_INPUT_BYTES)
+  Buffer.concat([Buffer.alloc(2 * depth, '0301', 'hex'), payload, Buffer.alloc(depth)]).subarray(
+    0,
+    MAX_INPUT_BYTES,
+  )
 
 const nestingOf = (entry: V1Entry): number =>
   entry.type === 'batch' ? 1 + Math.max(0, ...entry.entries.map(nestingOf)) : 0
@@ -18,7 +21,8 @@ const nestingOf = (entry: V1Entry): number =>
 /** The payload of a v1 frame. Nothing in it is summed. */
 export const v1Payload: Target = {
   name: 'v1-payload',
-  seeds: async () => fixtureNames.flatMap((name) => loadFixture(name).entries.map(({ entry }) => encodeV1Entry(entry))),
+  seeds: async () =>
+    fixtureNames.flatMap((name) => loadFixture(name).entries.map(({ entry }) => encodeV1Entry(entry))),
   mutate: (random, input, other) =>
     random.chance(0.05) ? inBatches(input, random.pick(DEPTHS)) : mutateBytes(random, input, other),
   async run(input) {
@@ -34,7 +38,10 @@ export const v1Payload: Target = {
     assert.ok(nestingOf(entry) <= MAX_V1_BATCH_NESTING, `${nestingOf(entry)} levels came through`)
     assert.ok(trailingBytes >= 0 && trailingBytes < input.length)
     const payload = encodeV1Entry(entry)
-    assert.ok(payload.length <= input.length - trailingBytes, 'the shortest form is no longer than what was read')
+    assert.ok(
+      payload.length <= input.length - trailingBytes,
+      'the shortest form is no longer than what was read',
+    )
     const again = decodeV1Entry(payload)
     assert.ok(again.ok && again.trailingBytes === 0)
     assert.deepEqual(bits(again.entry), bits(entry))

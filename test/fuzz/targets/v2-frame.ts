@@ -39,7 +39,12 @@ export const v2Frame: Target = {
     if (random.chance(0.3)) bytes[random.pick([TYPE_AT, FLAGS_AT])] = random.below(14)
     const width = random.pick([1, 2, 4, 8])
     const at = random.chance(0.5) ? FIELDS_BYTES + random.below(PREFIX_BYTES) : random.below(bytes.length)
-    writeInteger(bytes, at, width, random.chance(0.5) ? edge(random, width) : BigInt(random.below(bytes.length + 16)))
+    writeInteger(
+      bytes,
+      at,
+      width,
+      random.chance(0.5) ? edge(random, width) : BigInt(random.below(bytes.length + 16)),
+    )
     return bytes
   },
   async run(input) {
@@ -72,7 +77,12 @@ function inBatches(frame: Buffer, times: number): Buffer {
     prefix.writeUInt32LE(1, 0)
     prefix.writeUInt32LE(bytes[TYPE_AT]!, 8)
     prefix.writeUInt32LE(payload.length, 12)
-    bytes = Buffer.concat([bytes.subarray(0, FIELDS_BYTES), prefix, payload, Buffer.alloc(-payload.length & 3)])
+    bytes = Buffer.concat([
+      bytes.subarray(0, FIELDS_BYTES),
+      prefix,
+      payload,
+      Buffer.alloc(-payload.length & 3),
+    ])
     bytes[TYPE_AT] = FRAME_TYPES.batch
   }
   return bytes
@@ -83,7 +93,8 @@ function leastBytes(entry: WalEntry): number {
   if (entry.type === 'batch') return entry.entries.reduce((sum, member) => sum + 8 + leastBytes(member), 8)
   if (entry.type === 'custom') return 8 + entry.kind.length + entry.data.length
   if (entry.type === 'delete') return 12 + entry.id.length
-  if (entry.type === 'insert' || entry.type === 'update') return 12 + entry.id.length + (entry.vector?.byteLength ?? 0)
+  if (entry.type === 'insert' || entry.type === 'update')
+    return 12 + entry.id.length + (entry.vector?.byteLength ?? 0)
   return 0
 }
 
@@ -92,11 +103,18 @@ function nestingOf(entry: WalEntry): number {
 }
 
 async function seedFrames(): Promise<Buffer[]> {
-  const segments = (await seedLogs()).flatMap((log) => unpack(log)).filter(({ name }) => name.endsWith('.walv'))
-  return segments.flatMap(({ bytes }) => framesOf(bytes)).map(({ fields, payload }) => Buffer.concat([fields, payload]))
+  const segments = (await seedLogs())
+    .flatMap((log) => unpack(log))
+    .filter(({ name }) => name.endsWith('.walv'))
+  return segments
+    .flatMap(({ bytes }) => framesOf(bytes))
+    .map(({ fields, payload }) => Buffer.concat([fields, payload]))
 }
 
-/** What was decoded is encoded again, unless it is refused by name; that decodes to the same, and is encoded as the same bytes. */
+/**
+ * What was decoded is encoded again, unless it is refused by name; that decodes to the same, and is
+ * encoded as the same bytes.
+ */
 async function checkStable(record: WalRecord, words: Words): Promise<void> {
   const { entry } = record
   assert.ok(nestingOf(entry) <= MAX_BATCH_NESTING, `${nestingOf(entry)} levels came through`)
@@ -112,7 +130,8 @@ async function checkStable(record: WalRecord, words: Words): Promise<void> {
 
 function encoded(record: WalRecord): ByteBuffer {
   const { entry, seq, timestamp, transactionId } = record
-  const payload = transactionId === undefined ? encodable(entry) : inTransaction(encodable(entry), transactionId)
+  const payload =
+    transactionId === undefined ? encodable(entry) : inTransaction(encodable(entry), transactionId)
   const memory = byteBuffer(frameBytes(payload.bytes))
   payload.write(memory, FRAME_HEADER_BYTES)
   const header = { type: payload.type, payloadBytes: payload.bytes, seq, durableBefore: seq, timestamp }

@@ -15,13 +15,20 @@ import { orCode, type Target, Words } from '../target.ts'
 const DIRECTORY = '/log'
 const HEADER_BYTES = 1024
 const SNAPSHOT_PIECE_BYTES = 1024 * 1024
-/** To see where the log ends, all files are gone over up to three times; in each, one without a header up to twice. */
+/**
+ * To see where the log ends, all files are gone over up to three times; in each, one without a
+ * header up to twice.
+ */
 const LOOK_TIMES = 3 * 2
 const SCAN_TIMES = LOOK_TIMES + 1
 /** Beside a live writer one look is not enough; then the log is read, and replayed. */
 const OPEN_TIMES = 2 * LOOK_TIMES + 2
 
-const NO_LOG: readonly WalErrorCode[] = ['WALV_V1_DIRECTORY', 'WALV_UNSUPPORTED_VERSION', 'WALV_UNSUPPORTED_FEATURE']
+const NO_LOG: readonly WalErrorCode[] = [
+  'WALV_V1_DIRECTORY',
+  'WALV_UNSUPPORTED_VERSION',
+  'WALV_UNSUPPORTED_FEATURE',
+]
 
 /** A directory of segments and snapshots, read in every way that writes nothing. */
 export const v2Log: Target = {
@@ -38,7 +45,8 @@ export const v2Log: Target = {
     const strict = await open(disk, 'strict', words)
     checkMeter(disk, SCAN_TIMES + 2 * OPEN_TIMES)
     assert.equal(salvaged === undefined, scanned === undefined, 'what can be scanned can be salvaged')
-    if (strict) assert.deepEqual(strict, salvaged, 'a log that is opened without a complaint is salvaged as it is')
+    if (strict)
+      assert.deepEqual(strict, salvaged, 'a log that is opened without a complaint is salvaged as it is')
     for (const [seq, record] of salvaged ?? [])
       assert.equal(record, scanned?.get(seq), `record ${seq} is scanned otherwise`)
     return words
@@ -67,7 +75,11 @@ async function scan(disk: MeteredDisk, words: Words): Promise<Records | undefine
   )
 }
 
-async function open(disk: MeteredDisk, recovery: 'strict' | 'salvage', words: Words): Promise<Records | undefined> {
+async function open(
+  disk: MeteredDisk,
+  recovery: 'strict' | 'salvage',
+  words: Words,
+): Promise<Records | undefined> {
   const refusals: readonly WalErrorCode[] = recovery === 'strict' ? ['WALV_DAMAGED', ...NO_LOG] : NO_LOG
   const wal = await orCode(refusals, () => Wal.open({ directory: DIRECTORY, disk, readOnly: true, recovery }))
   if (typeof wal === 'string') {
@@ -75,7 +87,13 @@ async function open(disk: MeteredDisk, recovery: 'strict' | 'salvage', words: Wo
     return undefined
   }
   const { transactions, snapshotSeq, gaps, damage } = wal.recovery
-  words.add(recovery, damage.length > 0, transactions.inDoubt.length > 0, snapshotSeq === undefined, gaps.length > 0)
+  words.add(
+    recovery,
+    damage.length > 0,
+    transactions.inDoubt.length > 0,
+    snapshotSeq === undefined,
+    gaps.length > 0,
+  )
   const records = await orCode(['WALV_DAMAGED'], () => collect(wal.read()))
   const units = await orCode(['WALV_DAMAGED'], () => collect(wal.replay()))
   words.add(recovery, typeof records === 'string', typeof units === 'string' ? units : units.length > 0)
@@ -100,11 +118,15 @@ function recordsOf(records: readonly WalRecord[], words: Words): Records {
 /** A damage is within its file, and says in order what it has lost. */
 function noteDamage({ kind, offset, bytes, acknowledged, seqs, ids, detail }: Damage, words: Words): void {
   assert.ok(offset >= 0 && bytes >= 0 && detail.length > 0, JSON.stringify({ kind, offset, bytes }))
-  for (const { from, through } of seqs) assert.ok(through === null || from <= through, `${from} to ${through} are lost`)
+  for (const { from, through } of seqs)
+    assert.ok(through === null || from <= through, `${from} to ${through} are lost`)
   words.add(kind, acknowledged, seqs.length > 0, ids.length > 0, detail)
 }
 
-/** Nothing was written, everything is closed, and so much is read as the files are large, so many times. */
+/**
+ * Nothing was written, everything is closed, and so much is read as the files are large, so many
+ * times.
+ */
 function checkMeter(disk: MeteredDisk, times: number): void {
   assert.equal(disk.refused, 0, 'something was to be written')
   assert.equal(disk.openFiles, 0, 'files are left open')

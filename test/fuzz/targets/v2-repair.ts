@@ -24,7 +24,10 @@ const REFUSALS: readonly WalErrorCode[] = [
 /** Room for new segments of the first size, beside a copy of everything. */
 const FREE_BYTES = 4 * 1024 * 1024
 
-/** A directory of segments and snapshots, opened for writing in spite of all damage. Nothing that could be read before is lost by that. */
+/**
+ * A directory of segments and snapshots, opened for writing in spite of all damage. Nothing that
+ * could be read before is lost by that.
+ */
 export const v2Repair: Target = {
   name: 'v2-repair',
   seeds: seedLogs,
@@ -57,7 +60,8 @@ async function goOn(disk: SimulatedDisk, recovery: 'salvage' | 'repair', words: 
   await wal.close()
   if (recovery === 'repair') await (await openOn(disk)).close()
   const found = await recordsOn(disk)
-  for (const [number, text] of readable) assert.equal(found.get(number), text, `record ${number} is lost or another`)
+  for (const [number, text] of readable)
+    assert.equal(found.get(number), text, `record ${number} is lost or another`)
   if (typeof seq === 'number') assert.match(found.get(seq) ?? '', /"appended"/)
 }
 

@@ -38,14 +38,23 @@ const CALLS: Record<string, readonly [WalErrorCode, Call]> = {
   'an id that is undefined': ['WALV_INVALID_ID', (index) => index.upsert(any(undefined), V)],
   'an id with half a surrogate pair': ['WALV_INVALID_ID', (index) => index.insert('a\ud800', V)],
   'an id that is too long': ['WALV_LIMIT', (index) => index.insert('x'.repeat(MAX_ID_BYTES + 1), V)],
-  'an id that is too long in UTF-8': ['WALV_LIMIT', (index) => index.insert('é'.repeat(MAX_ID_BYTES / 2 + 1), V)],
+  'an id that is too long in UTF-8': [
+    'WALV_LIMIT',
+    (index) => index.insert('é'.repeat(MAX_ID_BYTES / 2 + 1), V),
+  ],
   'a delete of no id': ['WALV_INVALID_ID', (index) => index.delete(any(null))],
   'an update of an empty id': ['WALV_INVALID_ID', (index) => index.update('', { metadata: 1 })],
   'too few dimensions': ['WALV_INVALID_VECTOR', (index) => index.insert('a', [1])],
   'too many dimensions': ['WALV_INVALID_VECTOR', (index) => index.insert('a', new Float32Array(3))],
-  'more dimensions than the limit': ['WALV_LIMIT', (index) => index.insert('a', new Float32Array(MAX_DIMENSIONS + 1))],
+  'more dimensions than the limit': [
+    'WALV_LIMIT',
+    (index) => index.insert('a', new Float32Array(MAX_DIMENSIONS + 1)),
+  ],
   'a vector with NaN': ['WALV_INVALID_VECTOR', (index) => index.insert('a', [1, Number.NaN])],
-  'a vector with an infinity': ['WALV_INVALID_VECTOR', (index) => index.upsert('a', [Number.NEGATIVE_INFINITY, 0])],
+  'a vector with an infinity': [
+    'WALV_INVALID_VECTOR',
+    (index) => index.upsert('a', [Number.NEGATIVE_INFINITY, 0]),
+  ],
   'a vector with a number beyond float32': ['WALV_INVALID_VECTOR', (index) => index.insert('a', [1e300, 0])],
   'a vector with a string': ['WALV_INVALID_VECTOR', (index) => index.insert('a', any([1, '2']))],
   'a vector with a hole': ['WALV_INVALID_VECTOR', (index) => index.insert('a', any(new Array(2)))],
@@ -59,22 +68,37 @@ const CALLS: Record<string, readonly [WalErrorCode, Call]> = {
   'metadata with a date': ['WALV_INVALID_METADATA', (index) => index.insert('a', V, any(new Date()))],
   'metadata with a bigint': ['WALV_INVALID_METADATA', (index) => index.insert('a', V, any({ n: 1n }))],
   'metadata with NaN': ['WALV_INVALID_METADATA', (index) => index.insert('a', V, [Number.NaN])],
-  'metadata with an undefined element': ['WALV_INVALID_METADATA', (index) => index.insert('a', V, any([undefined]))],
+  'metadata with an undefined element': [
+    'WALV_INVALID_METADATA',
+    (index) => index.insert('a', V, any([undefined])),
+  ],
   'metadata with half a surrogate pair': ['WALV_INVALID_METADATA', (index) => index.insert('a', V, '\udc00')],
-  'metadata with a key of half a pair': ['WALV_INVALID_METADATA', (index) => index.insert('a', V, { '\ud800': 1 })],
+  'metadata with a key of half a pair': [
+    'WALV_INVALID_METADATA',
+    (index) => index.insert('a', V, { '\ud800': 1 }),
+  ],
   'metadata with a cycle': ['WALV_LIMIT', (index) => index.insert('a', V, cyclic)],
-  'metadata that is too long': ['WALV_LIMIT', (index) => index.insert('a', V, 'x'.repeat(MAX_METADATA_BYTES))],
+  'metadata that is too long': [
+    'WALV_LIMIT',
+    (index) => index.insert('a', V, 'x'.repeat(MAX_METADATA_BYTES)),
+  ],
   'metadata of an update that is wrong': [
     'WALV_INVALID_METADATA',
     (index) => index.update('there', { metadata: any(1n) }),
   ],
   'an id that is there': ['WALV_DUPLICATE_ID', (index) => index.insert('there', V)],
   'an id that is not there': ['WALV_NOT_FOUND', (index) => index.update('none', { metadata: 1 })],
-  'one id twice in a batch': ['WALV_DUPLICATE_ID', (index) => index.batch([insert('a', [1, 2]), insert('a', [1, 2])])],
+  'one id twice in a batch': [
+    'WALV_DUPLICATE_ID',
+    (index) => index.batch([insert('a', [1, 2]), insert('a', [1, 2])]),
+  ],
   'a batch that is no array': ['WALV_INVALID_ENTRY', (index) => index.batch(any('entries'))],
   'a batch with nothing in a place': ['WALV_INVALID_ENTRY', (index) => index.batch(any([null]))],
   'a batch with an entry of no type': ['WALV_INVALID_ENTRY', (index) => index.batch(any([{ id: 'a' }]))],
-  'a batch with a marker': ['WALV_INVALID_ENTRY', (index) => index.batch(any([{ type: 'commitTransaction' }]))],
+  'a batch with a marker': [
+    'WALV_INVALID_ENTRY',
+    (index) => index.batch(any([{ type: 'commitTransaction' }])),
+  ],
   'a batch with a checkpoint': [
     'WALV_INVALID_ENTRY',
     (index) => index.batch(any([{ type: 'checkpoint', sequenceNumber: 0, replayFrom: 0, snapshot: null }])),
@@ -111,7 +135,10 @@ function isRefusal(error: unknown, code: WalErrorCode): true {
 
 for (const [about, [code, call]] of Object.entries(CALLS)) {
   test(`${about}: ${code}, and nothing is logged or changed`, async (t) => {
-    const index = await openIndex(t, { directory: await temporaryDirectory(t), index: flat({ dimensions: 2 }) })
+    const index = await openIndex(t, {
+      directory: await temporaryDirectory(t),
+      index: flat({ dimensions: 2 }),
+    })
     await index.insert('there', V, 'old')
     const before = [index.fingerprint(), index.stats().lastSeq]
     await assert.rejects(
@@ -161,7 +188,9 @@ for (const [about, options] of Object.entries(OPTIONS)) {
   test(`${about}: WALV_INVALID_OPTION`, async (t) => {
     const directory = join(await temporaryDirectory(t), 'log')
     const whole = { directory, index: flat({ dimensions: 2 }), ...options }
-    await assert.rejects(DurableIndex.open(whole as never), (error) => isRefusal(error, 'WALV_INVALID_OPTION'))
+    await assert.rejects(DurableIndex.open(whole as never), (error) =>
+      isRefusal(error, 'WALV_INVALID_OPTION'),
+    )
   })
 }
 
@@ -173,7 +202,12 @@ test('an index that is not empty is refused', async (t) => {
 })
 
 test('options of the flat index out of range are refused', () => {
-  for (const options of [{}, { dimensions: -1 }, { dimensions: 65_536 }, { dimensions: 2, metric: 'hamming' }]) {
+  for (const options of [
+    {},
+    { dimensions: -1 },
+    { dimensions: 65_536 },
+    { dimensions: 2, metric: 'hamming' },
+  ]) {
     assert.throws(
       () => flat(options as never),
       (error) => isRefusal(error, 'WALV_INVALID_OPTION'),
@@ -196,8 +230,16 @@ test('a directory that may not be read, written or made is refused', async (t) =
     for (const operation of ['makeDirectory', 'lock', 'list', 'open'] as const) {
       const disk = new FailingDisk()
       disk.fail({ operation, code, times: Number.POSITIVE_INFINITY })
-      const options = { directory: join(folder, `${code}-${operation}`), index: flat({ dimensions: 2 }), disk }
-      await assert.rejects(DurableIndex.open(options), (error) => isRefusal(error, 'WALV_PERMISSION'), operation)
+      const options = {
+        directory: join(folder, `${code}-${operation}`),
+        index: flat({ dimensions: 2 }),
+        disk,
+      }
+      await assert.rejects(
+        DurableIndex.open(options),
+        (error) => isRefusal(error, 'WALV_PERMISSION'),
+        operation,
+      )
     }
   }
 })

@@ -11,8 +11,14 @@ import type { Log } from '../../../src/mod.ts'
 
 const MIB = 1024 * 1024
 
-/** A scheduler at work beside an index of so many vectors of 256 dimensions, and how often it took a checkpoint. */
-function scheduler(vectors: number, snapshotBytes: number): { logged: LoggedAmount; taken: () => Promise<number> } {
+/**
+ * A scheduler at work beside an index of so many vectors of 256 dimensions, and how often it took a
+ * checkpoint.
+ */
+function scheduler(
+  vectors: number,
+  snapshotBytes: number,
+): { logged: LoggedAmount; taken: () => Promise<number> } {
   const logged = new LoggedAmount()
   let taken = 0
   const log = {
@@ -22,7 +28,12 @@ function scheduler(vectors: number, snapshotBytes: number): { logged: LoggedAmou
     },
   } as unknown as Log
   const freeze = (): object => ({ release: () => {} })
-  const state = { logged, catalog: { size: vectors }, index: { dimensions: 256 }, freeze } as unknown as IndexState
+  const state = {
+    logged,
+    catalog: { size: vectors },
+    index: { dimensions: 256 },
+    freeze,
+  } as unknown as IndexState
   const checkpointing = new Checkpointing(
     log,
     state,

@@ -56,7 +56,12 @@ test('what a change takes in the log is estimated', async (t) => {
 test('an automatic checkpoint that fails is not tried again at once, and health tells of it', async (t) => {
   const disk = new FailingDisk()
   const index = await open(t, { disk, checkpointIntervalEntries: 1 })
-  disk.fail({ operation: 'makeDirectory', path: /snapshots/, code: 'ENOSPC', times: Number.POSITIVE_INFINITY })
+  disk.fail({
+    operation: 'makeDirectory',
+    path: /snapshots/,
+    code: 'ENOSPC',
+    times: Number.POSITIVE_INFINITY,
+  })
   for (const id of names('id', 50)) await index.insert(id, [1])
   await until(() => index.stats().checkpointFailures > 0)
   const { checkpointFailures, checkpointRetryInMs } = index.stats()

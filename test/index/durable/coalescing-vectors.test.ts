@@ -84,7 +84,8 @@ test('what is in the index already, from a snapshot or because too much was held
     await index.upsert('new-1', vector(-1))
   })
   const { again, calls } = await reopened(t, directory)
-  // Full when the last of the new comes: all before goes in. The second change, what is new last and what changed again follow.
+  // Full when the last of the new comes: all before goes in. The second change, what is new last
+  // and what changed again follow.
   assert.deepEqual(calls, { set: HELD + 1 + 2, remove: 2 })
   assert.equal(again.fingerprint(), fingerprint)
   assert.deepEqual(again.get('changed')?.vector, vector(5))

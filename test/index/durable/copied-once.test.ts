@@ -4,7 +4,13 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import vm from 'node:vm'
-import { type BatchMember, type DurableIndex, type EntryInput, flat, type JsonValue } from '../../../src/mod.ts'
+import {
+  type BatchMember,
+  type DurableIndex,
+  type EntryInput,
+  flat,
+  type JsonValue,
+} from '../../../src/mod.ts'
 import { collect, insert, openIndex, openWal, refusal, temporaryDirectory } from '../../support/logs.ts'
 
 const open = async (t: TestContext, directory?: string): Promise<DurableIndex> =>
@@ -70,7 +76,9 @@ test('a log reads every member of an entry once, too', async (t) => {
   await wal.append({ ...insert('a'), vector: turning([1], '0', 7, 'seven') })
   await wal.append(turning({ ...insert('b') }, 'metadata', { n: 1 }, () => {}))
   await wal.append({ ...insert('c'), metadata: turning({}, 'n', 1, Number.NaN) as JsonValue })
-  await wal.append(turning({ type: 'custom', data: new Uint8Array(1) } as unknown as EntryInput, 'kind', 'k', 7))
+  await wal.append(
+    turning({ type: 'custom', data: new Uint8Array(1) } as unknown as EntryInput, 'kind', 'k', 7),
+  )
   const transaction = wal.begin()
   transaction.append(turning({ type: 'delete' } as unknown as EntryInput, 'id', 'd', ''))
   await transaction.commit()
@@ -84,7 +92,10 @@ test('what runs while a batch is read cannot change what was read of it', async 
   const directory = await temporaryDirectory(t)
   const wal = await openWal(t, { directory })
   const vector = Float32Array.of(1, 2)
-  const Resizable = ArrayBuffer as unknown as new (bytes: number, options: { maxByteLength: number }) => ArrayBuffer
+  const Resizable = ArrayBuffer as unknown as new (
+    bytes: number,
+    options: { maxByteLength: number },
+  ) => ArrayBuffer
   const buffer = new Resizable(8, { maxByteLength: 4096 })
   const data = new Uint8Array(buffer)
   const meddler = Object.defineProperty({ type: 'delete' }, 'id', {
@@ -98,7 +109,10 @@ test('what runs while a batch is read cannot change what was read of it', async 
   await wal.appendBatch([{ type: 'insert', id: 'a', vector }, { type: 'custom', kind: 'k', data }, meddler])
   await wal.append(insert('next'))
   await wal.close()
-  const [batch, next] = (await entriesIn(t, directory)) as [{ entries: Record<string, unknown>[] }, { id: string }]
+  const [batch, next] = (await entriesIn(t, directory)) as [
+    { entries: Record<string, unknown>[] },
+    { id: string },
+  ]
   assert.deepEqual(batch.entries[0]!.vector, Float32Array.of(1, 2))
   assert.equal((batch.entries[1]!.data as Uint8Array).length, 8)
   assert.equal(next.id, 'next')
@@ -143,7 +157,9 @@ test('vectors, bytes and objects of another realm are taken like ours', async (t
   await index.insert('a', run('Float32Array.of(1, 0)'), run('({ tags: ["x"], n: null })'))
   await index.upsert('b', run('[0, 1]'))
   await index.update('b', { vector: run('Float32Array.of(0, 2)') })
-  await index.batch(run('[{ type: "custom", kind: "k", data: new Uint8Array(3) }, { type: "delete", id: "none" }]'))
+  await index.batch(
+    run('[{ type: "custom", kind: "k", data: new Uint8Array(3) }, { type: "delete", id: "none" }]'),
+  )
   assert.deepEqual(index.get('a'), { vector: Float32Array.of(1, 0), metadata: { tags: ['x'], n: null } })
   assert.deepEqual(index.get('b')!.vector, Float32Array.of(0, 2))
   assert.equal((await index.search(run('Float32Array.of(1, 0)')))[0]!.id, 'a')
@@ -153,7 +169,9 @@ test('vectors, bytes and objects of another realm are taken like ours', async (t
 })
 
 test('a schema of another realm that answers with a promise is refused', async (t) => {
-  const metadataSchema = { '~standard': { version: 1, validate: () => vm.runInNewContext('Promise.resolve({})') } }
+  const metadataSchema = {
+    '~standard': { version: 1, validate: () => vm.runInNewContext('Promise.resolve({})') },
+  }
   const directory = await temporaryDirectory(t)
   const index = await openIndex(t, {
     directory,

@@ -2,15 +2,28 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { type DurableIndex, type DurableIndexOptions, flat, type Metric, Wal } from '../../../src/mod.ts'
 import { FailingDisk } from '../../support/failing-disk.ts'
-import { collect, insert, names, openIndex, openWal, refusal, temporaryDirectory, until } from '../../support/logs.ts'
+import {
+  collect,
+  insert,
+  names,
+  openIndex,
+  openWal,
+  refusal,
+  temporaryDirectory,
+  until,
+} from '../../support/logs.ts'
 
 const SEGMENT = /segment-\d+\.walv$/
 
-const open = (t: TestContext, directory: string, options: Partial<DurableIndexOptions> = {}): Promise<DurableIndex> =>
-  openIndex(t, { directory, index: flat({ dimensions: 2 }), ...options })
+const open = (
+  t: TestContext,
+  directory: string,
+  options: Partial<DurableIndexOptions> = {},
+): Promise<DurableIndex> => openIndex(t, { directory, index: flat({ dimensions: 2 }), ...options })
 
 /** Everything that an index holds, in the order of the ids. */
-const contentOf = (index: DurableIndex): unknown[] => [...index.ids()].toSorted().map((id) => [id, index.get(id)])
+const contentOf = (index: DurableIndex): unknown[] =>
+  [...index.ids()].toSorted().map((id) => [id, index.get(id)])
 
 const idsNear = async (index: DurableIndex, query: number[], options = {}): Promise<string[]> =>
   (await index.search(query, options)).map(({ id }) => id)
@@ -104,7 +117,9 @@ test('what search returns is near first, with metadata, filtered before it count
   assert.equal((await index.search([0, 0])).length, 10)
   const odd = (metadata: unknown): boolean => !(metadata as { even: boolean }).even
   assert.deepEqual(await idsNear(index, [0, 0], { k: 3, filter: odd }), ['id-1', 'id-3', 'id-5'])
-  assert.deepEqual(await idsNear(index, [0, 0], { filter: (_: unknown, id: string) => id === 'id-7' }), ['id-7'])
+  assert.deepEqual(await idsNear(index, [0, 0], { filter: (_: unknown, id: string) => id === 'id-7' }), [
+    'id-7',
+  ])
   assert.deepEqual((await idsNear(index, [0, 0], { k: 1000 })).length, 20)
 })
 
@@ -118,7 +133,10 @@ test('what is given and what is got may be changed by the caller without changin
   await inserting
   index.get('a')!.vector.fill(9)
   assert.deepEqual(index.get('a'), { vector: Float32Array.of(1, 2), metadata: { tags: ['a'] } })
-  assert.throws(() => ((index.get('a')!.metadata as { tags: string[] }).tags as string[]).push('c'), TypeError)
+  assert.throws(
+    () => ((index.get('a')!.metadata as { tags: string[] }).tags as string[]).push('c'),
+    TypeError,
+  )
 })
 
 test('a change is seen by every search once its call has resolved, and by none before it is durable', async (t) => {
@@ -129,10 +147,16 @@ test('a change is seen by every search once its call has resolved, and by none b
   const changes = [index.insert('new', [1, 0]), index.delete('before')]
   await hold.reached
   await new Promise(setImmediate)
-  assert.deepEqual([index.has('new'), index.has('before'), await idsNear(index, [1, 0])], [false, true, ['before']])
+  assert.deepEqual(
+    [index.has('new'), index.has('before'), await idsNear(index, [1, 0])],
+    [false, true, ['before']],
+  )
   hold.release()
   await Promise.all(changes)
-  assert.deepEqual([index.has('new'), index.has('before'), await idsNear(index, [1, 0])], [true, false, ['new']])
+  assert.deepEqual(
+    [index.has('new'), index.has('before'), await idsNear(index, [1, 0])],
+    [true, false, ['new']],
+  )
 })
 
 test('of two concurrent inserts of one id the first wins and the second is refused', async (t) => {
@@ -140,7 +164,9 @@ test('of two concurrent inserts of one id the first wins and the second is refus
   const index = await open(t, directory)
   const outcomes = await Promise.allSettled([index.insert('a', [1, 1]), index.insert('a', [2, 2])])
   assert.equal(outcomes[0]!.status, 'fulfilled')
-  assert.ok(outcomes[1]!.status === 'rejected' && refusal('WALV_DUPLICATE_ID', 'not-logged')(outcomes[1]!.reason))
+  assert.ok(
+    outcomes[1]!.status === 'rejected' && refusal('WALV_DUPLICATE_ID', 'not-logged')(outcomes[1]!.reason),
+  )
   assert.deepEqual(index.get('a')!.vector, Float32Array.of(1, 1))
   await index.close()
   const wal = await openWal(t, { directory, readOnly: true })
@@ -316,7 +342,8 @@ test('a full disk refuses what is in flight; index and log still agree, and go o
     index.delete('before'),
     index.transaction((transaction) => transaction.insert('b', [1, 1])),
   ])
-  for (const outcome of outcomes) assert.ok(outcome.status === 'rejected' && refusal('WALV_DISK_FULL')(outcome.reason))
+  for (const outcome of outcomes)
+    assert.ok(outcome.status === 'rejected' && refusal('WALV_DISK_FULL')(outcome.reason))
   assert.equal(index.fingerprint(), before)
   await assert.rejects(index.update('a', { metadata: 1 }), refusal('WALV_NOT_FOUND'))
   await index.insert('a', [3, 3])
@@ -354,7 +381,10 @@ test('a checkpoint holds everything applied, and opening starts from it', async 
   const [expected, fingerprint] = [contentOf(index), index.fingerprint()]
   await index.close()
   const again = await open(t, directory)
-  assert.deepEqual([again.recovery.fromSnapshot, again.recovery.replayed, again.recovery.snapshotSeq], [49, 1, 51])
+  assert.deepEqual(
+    [again.recovery.fromSnapshot, again.recovery.replayed, again.recovery.snapshotSeq],
+    [49, 1, 51],
+  )
   assert.deepEqual(contentOf(again), expected)
   assert.equal(again.fingerprint(), fingerprint)
 })
@@ -458,7 +488,12 @@ test('checkpoints are taken by themselves at the interval, and never when that i
 test('an automatic checkpoint that fails changes nobody’s answer and shows in the figures', async (t) => {
   const disk = new FailingDisk()
   const index = await open(t, await temporaryDirectory(t), { disk, checkpointIntervalEntries: 3 })
-  disk.fail({ operation: 'makeDirectory', path: /snapshots/, code: 'ENOSPC', times: Number.POSITIVE_INFINITY })
+  disk.fail({
+    operation: 'makeDirectory',
+    path: /snapshots/,
+    code: 'ENOSPC',
+    times: Number.POSITIVE_INFINITY,
+  })
   for (const id of names('id', 10)) await index.insert(id, [1, 1])
   await until(() => index.stats().checkpointFailures > 0)
   assert.match(index.stats().lastCheckpointError!, /ENOSPC/)
@@ -477,7 +512,8 @@ test('a directory written with other dimensions, another metric or another kind 
   const other = (dimensions: number, metric: Metric): Partial<DurableIndexOptions> => ({
     index: flat({ dimensions, metric }),
   })
-  for (const directory of [replayed, loaded]) await assert.rejects(open(t, directory, other(3, 'cosine')), mismatch)
+  for (const directory of [replayed, loaded])
+    await assert.rejects(open(t, directory, other(3, 'cosine')), mismatch)
   await assert.rejects(open(t, loaded, other(2, 'l2')), mismatch)
   assert.deepEqual([...(await open(t, loaded)).ids()], ['a'])
 })
@@ -543,6 +579,9 @@ test('an index object is for one directory: a second opening with it is refused,
   await assert.rejects(open(t, other, { index }), taken)
 
   const again = flat({ dimensions: 2 })
-  await assert.rejects(open(t, `${other}/none`, { index: again, readOnly: true }), refusal('WALV_NO_DIRECTORY'))
+  await assert.rejects(
+    open(t, `${other}/none`, { index: again, readOnly: true }),
+    refusal('WALV_NO_DIRECTORY'),
+  )
   await (await open(t, other, { index: again })).insert('a', [1, 2])
 })

@@ -109,16 +109,20 @@ test('carries and borrows run through all 128 bits', () => {
   const item = { id: 'a', vector: Float32Array.of(1), metadata: null }
   const own = BigInt(`0x${valueByDefinition([item])}`)
   fc.assert(
-    fc.property(fc.bigInt({ min: 0n, max: (1n << 128n) - 1n }), fc.constantFrom(0n, 1n, -1n), (start, near) => {
-      for (const from of [start, near, near - own, near + own]) {
-        const hex = BigInt.asUintN(128, from).toString(16).padStart(32, '0')
-        const added = SetFingerprint.from(hex)
-        added.add(item)
-        assert.equal(BigInt(`0x${added.value}`), BigInt.asUintN(128, from + own))
-        added.remove(item)
-        assert.equal(added.value, hex)
-      }
-    }),
+    fc.property(
+      fc.bigInt({ min: 0n, max: (1n << 128n) - 1n }),
+      fc.constantFrom(0n, 1n, -1n),
+      (start, near) => {
+        for (const from of [start, near, near - own, near + own]) {
+          const hex = BigInt.asUintN(128, from).toString(16).padStart(32, '0')
+          const added = SetFingerprint.from(hex)
+          added.add(item)
+          assert.equal(BigInt(`0x${added.value}`), BigInt.asUintN(128, from + own))
+          added.remove(item)
+          assert.equal(added.value, hex)
+        }
+      },
+    ),
   )
 })
 

@@ -1,11 +1,26 @@
-/** What a log says of its vectors, checked at every opening: dimensions, metric, element type, model. Never the engine. */
+/**
+ * What a log says of its vectors, checked at every opening: dimensions, metric, element type,
+ * model. Never the engine.
+ */
 import assert from 'node:assert/strict'
 import { readdir, readFile } from 'node:fs/promises'
 import { type TestContext, test } from 'node:test'
 import { type DurableIndex, type DurableIndexOptions, flat, type VectorIndex } from '../../../src/mod.ts'
-import { insert, names, openIndex, openWal, refusal, segmentsIn, temporaryDirectory } from '../../support/logs.ts'
+import {
+  insert,
+  names,
+  openIndex,
+  openWal,
+  refusal,
+  segmentsIn,
+  temporaryDirectory,
+} from '../../support/logs.ts'
 
-const open = (t: TestContext, directory: string, options: Partial<DurableIndexOptions> = {}): Promise<DurableIndex> =>
+const open = (
+  t: TestContext,
+  directory: string,
+  options: Partial<DurableIndexOptions> = {},
+): Promise<DurableIndex> =>
   openIndex(t, { directory, index: flat({ dimensions: 2, metric: 'l2' }), ...options })
 
 const refusedNaming = (...words: string[]) => {
@@ -108,7 +123,8 @@ test('a snapshot whose vectors only its own index can read is refused to others 
   const own = ofKind('own')
   const saving = Object.defineProperty(own, 'freeze', {
     value: () => ({
-      save: async (files: { write(name: string, pieces: Uint8Array[]): Promise<void> }) => files.write('own.bin', []),
+      save: async (files: { write(name: string, pieces: Uint8Array[]): Promise<void> }) =>
+        files.write('own.bin', []),
       release: () => {},
     }),
   })
@@ -128,5 +144,8 @@ test('the record stands in the file as the format has it', async (t) => {
   const data = Buffer.from('{"dimensions":2,"metric":"l2","elementType":"f32","model":"é"}')
   assert.deepEqual([frame.readUInt8(30), frame.readBigUInt64LE(8)], [10, 0n])
   assert.deepEqual([frame.readUInt32LE(40), frame.readUInt16LE(44)], [data.length, 'walv.index'.length])
-  assert.deepEqual(frame.subarray(48, 48 + 10 + data.length), Buffer.concat([Buffer.from('walv.index'), data]))
+  assert.deepEqual(
+    frame.subarray(48, 48 + 10 + data.length),
+    Buffer.concat([Buffer.from('walv.index'), data]),
+  )
 })

@@ -1,8 +1,16 @@
-/** What an index is asked beside `search`: by id, by many, by filter; and what is removed by one. */
+/**
+ * What an index is asked beside `search`: by id, by many, by filter; and what is removed by one.
+ */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import * as fc from 'fast-check'
-import { type DurableIndex, type DurableIndexOptions, type Filter, flat, type JsonValue } from '../../../src/mod.ts'
+import {
+  type DurableIndex,
+  type DurableIndexOptions,
+  type Filter,
+  flat,
+  type JsonValue,
+} from '../../../src/mod.ts'
 import { FailingDisk } from '../../support/failing-disk.ts'
 import { openIndex, refusal, temporaryDirectory } from '../../support/logs.ts'
 import { holds } from '../filter/filter-reference.ts'
@@ -156,7 +164,15 @@ test('what a filter takes is removed whole, in one record, and counted', async (
 
 test('a removal by a filter that is none is refused, and nothing is removed', async (t) => {
   const index = await line(t)
-  for (const wrong of [undefined, null, 'even', [], { topic: undefined }, { topic: { $x: 1 } }, async () => true])
+  for (const wrong of [
+    undefined,
+    null,
+    'even',
+    [],
+    { topic: undefined },
+    { topic: { $x: 1 } },
+    async () => true,
+  ])
     await assert.rejects(index.deleteWhere(any(wrong)), refusal('WALV_INVALID_OPTION'))
   await assert.rejects(
     index.deleteWhere(() => assert.fail('mine')),
@@ -220,7 +236,10 @@ test('more than a record can hold is removed whole, too', async (t) => {
   assert.deepEqual([...index.ids()], ['stays'])
 })
 
-/** Calls at once, of which the removals must each fit between the others as if one came after the other. */
+/**
+ * Calls at once, of which the removals must each fit between the others as if one came after the
+ * other.
+ */
 const call = fc.oneof(
   fc.record({
     do: fc.constant('upsert' as const),
@@ -228,7 +247,10 @@ const call = fc.oneof(
     a: fc.integer({ min: 0, max: 2 }),
   }),
   fc.record({ do: fc.constant('delete' as const), id: fc.constantFrom('a', 'b', 'c') }),
-  fc.record({ do: fc.constant('deleteWhere' as const), filter: fc.constantFrom<Filter>({ a: 1 }, { a: { $ne: 2 } }) }),
+  fc.record({
+    do: fc.constant('deleteWhere' as const),
+    filter: fc.constantFrom<Filter>({ a: 1 }, { a: { $ne: 2 } }),
+  }),
 )
 
 test('whatever is called at once, a removal by filter is as if the calls came one after the other', async (t) => {

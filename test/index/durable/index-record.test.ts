@@ -4,7 +4,11 @@ import { type TestContext, test } from 'node:test'
 import { type DurableIndex, type DurableIndexOptions, flat, indexIdentity } from '../../../src/mod.ts'
 import { collect, openIndex, openWal, refusal, temporaryDirectory } from '../../support/logs.ts'
 
-const open = (t: TestContext, directory: string, options: Partial<DurableIndexOptions> = {}): Promise<DurableIndex> =>
+const open = (
+  t: TestContext,
+  directory: string,
+  options: Partial<DurableIndexOptions> = {},
+): Promise<DurableIndex> =>
   openIndex(t, { directory, index: flat({ dimensions: 2, metric: 'l2' }), ...options })
 
 test('the first record says what vectors the log holds, and an empty index says so too', async (t) => {
@@ -22,7 +26,8 @@ test('the first record says what vectors the log holds, and an empty index says 
 
 test('it is written once, and again only where the model becomes known', async (t) => {
   const directory = await temporaryDirectory(t)
-  for (const options of [{}, {}, { model: 'm' }, { model: 'm' }, {}]) await (await open(t, directory, options)).close()
+  for (const options of [{}, {}, { model: 'm' }, { model: 'm' }, {}])
+    await (await open(t, directory, options)).close()
   const wal = await openWal(t, { directory, readOnly: true })
   const said = (await collect(wal.read())).map(({ entry }) => indexIdentity(entry)?.model)
   assert.deepEqual(said, [undefined, 'm'])

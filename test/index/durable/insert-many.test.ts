@@ -203,10 +203,13 @@ test('a full disk ends it where the log ends, and it can go on from there', asyn
 test('with replace, what is there is set again', async (t) => {
   const index = await open(t)
   await index.insertMany(items(10))
-  assert.deepEqual(await index.insertMany([{ id: 'id-3', vector: [7, 7] }, ...items(2, 10)], { replace: true }), {
-    count: 3,
-    lastId: 'id-11',
-  })
+  assert.deepEqual(
+    await index.insertMany([{ id: 'id-3', vector: [7, 7] }, ...items(2, 10)], { replace: true }),
+    {
+      count: 3,
+      lastId: 'id-11',
+    },
+  )
   assert.deepEqual(index.get('id-3'), { vector: Float32Array.of(7, 7), metadata: null })
   assert.equal(index.size, 12)
 })

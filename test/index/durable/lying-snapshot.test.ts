@@ -1,4 +1,7 @@
-/** Snapshots whose hashes are right and whose content is not what was saved, because the index that saved them lied. */
+/**
+ * Snapshots whose hashes are right and whose content is not what was saved, because the index that
+ * saved them lied.
+ */
 import assert from 'node:assert/strict'
 import { readdir } from 'node:fs/promises'
 import { type TestContext, test } from 'node:test'

@@ -15,10 +15,17 @@ const DIMENSIONS = 200
 const vectorOf = (value: number): Float32Array => new Float32Array(DIMENSIONS).fill(value)
 
 /** An index whose log has room for two records of 200 dimensions, held at the next sync. */
-async function fullIndex(t: TestContext): Promise<{ index: DurableIndex; disk: FailingDisk; release: () => void }> {
+async function fullIndex(
+  t: TestContext,
+): Promise<{ index: DurableIndex; disk: FailingDisk; release: () => void }> {
   const disk = new FailingDisk()
   const directory = await temporaryDirectory(t)
-  const index = await openIndex(t, { directory, disk, maxPendingBytes: 2000, index: flat({ dimensions: DIMENSIONS }) })
+  const index = await openIndex(t, {
+    directory,
+    disk,
+    maxPendingBytes: 2000,
+    index: flat({ dimensions: DIMENSIONS }),
+  })
   const hold = disk.hold('sync', SEGMENT)
   return { index, disk, release: () => hold.release() }
 }
@@ -26,7 +33,9 @@ async function fullIndex(t: TestContext): Promise<{ index: DurableIndex; disk: F
 async function microsecondsOf(answers: number): Promise<number> {
   const queue = new ApplyQueue({ apply: () => true } as unknown as IndexState, 'nowhere', -1)
   const start = process.cpuUsage()
-  await Promise.all(Array.from({ length: answers }, (_, seq) => queue.add(Promise.resolve(seq), [], () => {})))
+  await Promise.all(
+    Array.from({ length: answers }, (_, seq) => queue.add(Promise.resolve(seq), [], () => {})),
+  )
   const { user, system } = process.cpuUsage(start)
   return user + system
 }
@@ -67,7 +76,9 @@ test('calls that wait see those that wait before them', async (t) => {
   release()
   await Promise.all(full)
   const outcomes = await Promise.allSettled(waiting)
-  const codes = outcomes.map((outcome) => (outcome.status === 'rejected' ? outcome.reason.code : outcome.value))
+  const codes = outcomes.map((outcome) =>
+    outcome.status === 'rejected' ? outcome.reason.code : outcome.value,
+  )
   const expected = [undefined, 'WALV_DUPLICATE_ID', undefined, true, false, 'WALV_NOT_FOUND', undefined]
   assert.deepEqual(codes, expected)
   assert.equal(index.get('c')!.vector[0], 3)
@@ -128,7 +139,12 @@ test('when the log stops, the calls that wait are refused, and were not logged',
 test('what waits behind a change that a full disk refuses is not built on it', async (t) => {
   const disk = new FailingDisk()
   const directory = await temporaryDirectory(t)
-  const index = await openIndex(t, { directory, disk, maxPendingBytes: 1024, index: flat({ dimensions: DIMENSIONS }) })
+  const index = await openIndex(t, {
+    directory,
+    disk,
+    maxPendingBytes: 1024,
+    index: flat({ dimensions: DIMENSIONS }),
+  })
   disk.fail({ operation: 'write', path: SEGMENT, code: 'ENOSPC' })
   const outcomes = await Promise.allSettled([
     index.insert('a', vectorOf(1)),
@@ -144,7 +160,11 @@ test('what waits behind a change that a full disk refuses is not built on it', a
 
 test('a transaction of more than maxPendingBytes can be awaited, and is whole', async (t) => {
   const directory = await temporaryDirectory(t)
-  const index = await openIndex(t, { directory, maxPendingBytes: 2000, index: flat({ dimensions: DIMENSIONS }) })
+  const index = await openIndex(t, {
+    directory,
+    maxPendingBytes: 2000,
+    index: flat({ dimensions: DIMENSIONS }),
+  })
   await index.transaction(async (transaction) => {
     for (const id of names('id', 50)) await transaction.insert(id, vectorOf(1))
     assert.equal(index.size, 0)

@@ -2,7 +2,13 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import * as v from 'valibot'
 import * as z from 'zod'
-import { DurableIndex, flat, type MetadataIssue, type MetadataSchema, type WalError } from '../../../src/mod.ts'
+import {
+  DurableIndex,
+  flat,
+  type MetadataIssue,
+  type MetadataSchema,
+  type WalError,
+} from '../../../src/mod.ts'
 import { closing, refusal, temporaryDirectory } from '../../support/logs.ts'
 
 interface Doc {
@@ -36,7 +42,8 @@ const issuesOf =
     const { id: found, detail, message } = error as WalError
     const issues = detail as MetadataIssue[]
     assert.deepEqual([found, issues.map(({ path }) => path)], [id, paths])
-    for (const issue of issues) assert.ok(message.includes(`${['metadata', ...issue.path].join('.')}: `), message)
+    for (const issue of issues)
+      assert.ok(message.includes(`${['metadata', ...issue.path].join('.')}: `), message)
     assert.ok(message.startsWith(`The metadata of entry "${id}" does not fit the metadataSchema: `), message)
     assert.match(message, /Nothing was logged\.$/)
     return true

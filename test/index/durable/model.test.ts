@@ -1,4 +1,7 @@
-/** Random histories of an index against a `Map`: calls made at once must answer and act as if they were made one after the other. */
+/**
+ * Random histories of an index against a `Map`: calls made at once must answer and act as if they
+ * were made one after the other.
+ */
 import assert from 'node:assert/strict'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -20,7 +23,10 @@ type Step =
 
 type Content = Map<string, number>
 
-/** Makes a change of the model; returns the code with which the index has to refuse it, if it cannot be made. */
+/**
+ * Makes a change of the model; returns the code with which the index has to refuse it, if it cannot
+ * be made.
+ */
 function apply(content: Content, { do: what, id, value }: Change): WalErrorCode | undefined {
   const there = content.has(id)
   if (what === 'insert' && there) return 'WALV_DUPLICATE_ID'
@@ -126,7 +132,10 @@ const change: fc.Arbitrary<Change> = fc.record({
 const changes = fc.array(change, { minLength: 1, maxLength: 8 })
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 5, arbitrary: fc.record({ do: fc.constant('together' as const), changes }) },
-  { weight: 3, arbitrary: fc.record({ do: fc.constantFrom('batch' as const, 'transaction' as const), changes }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({ do: fc.constantFrom('batch' as const, 'transaction' as const), changes }),
+  },
   { weight: 2, arbitrary: fc.record({ do: fc.constantFrom('reopen' as const, 'checkpoint' as const) }) },
 )
 

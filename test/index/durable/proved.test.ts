@@ -19,7 +19,10 @@ test('doctor says that it did not load the snapshot of another program', async (
   const directory = await temporaryDirectory(t)
   await using wal = await Wal.open({ directory })
   await wal.append(insert('a'))
-  await wal.checkpoint({ seq: 0, snapshot: async (files) => files.write('own', [Buffer.of(1)]).then(() => null) })
+  await wal.checkpoint({
+    seq: 0,
+    snapshot: async (files) => files.write('own', [Buffer.of(1)]).then(() => null),
+  })
   await wal.close()
   const { verdict, snapshotProved } = await diagnose({ directory })
   assert.deepEqual([verdict, snapshotProved], ['healthy', false])

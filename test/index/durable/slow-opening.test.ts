@@ -1,4 +1,7 @@
-/** Opening where the engine is slow: what it tells, whom it lets go first, and how the next one gets quicker. */
+/**
+ * Opening where the engine is slow: what it tells, whom it lets go first, and how the next one gets
+ * quicker.
+ */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { type DurableIndex, type DurableIndexOptions, flat, type VectorIndex } from '../../../src/mod.ts'
@@ -38,8 +41,11 @@ function slowOnce(milliseconds: number): () => void {
   }
 }
 
-const open = (t: TestContext, directory: string, options: Partial<DurableIndexOptions> = {}): Promise<DurableIndex> =>
-  openIndex(t, { directory, index: flat({ dimensions: 2 }), ...options })
+const open = (
+  t: TestContext,
+  directory: string,
+  options: Partial<DurableIndexOptions> = {},
+): Promise<DurableIndex> => openIndex(t, { directory, index: flat({ dimensions: 2 }), ...options })
 
 async function written(t: TestContext, takesCheckpoint = false): Promise<string> {
   const directory = await temporaryDirectory(t)
@@ -82,7 +88,10 @@ for (const [what, takesCheckpoint] of [
       told.map(({ done }) => done),
       told.map(({ done }) => done).toSorted((a, b) => a - b),
     )
-    assert.ok(new Set(told.filter(({ sets }) => sets > 0).map(({ done }) => done)).size > COUNT / 4, 'it moves on')
+    assert.ok(
+      new Set(told.filter(({ sets }) => sets > 0).map(({ done }) => done)).size > COUNT / 4,
+      'it moves on',
+    )
   })
 }
 

@@ -1,4 +1,7 @@
-/** What `docs/filters.md` says, word for word and slowly: the values at a path as a list, and each operator over that. */
+/**
+ * What `docs/filters.md` says, word for word and slowly: the values at a path as a list, and each
+ * operator over that.
+ */
 import type { JsonValue } from '../../../src/mod.ts'
 
 type Members = { readonly [name: string]: JsonValue }
@@ -31,11 +34,13 @@ const withElements = (values: readonly JsonValue[]): JsonValue[] =>
   values.flatMap((value) => (Array.isArray(value) ? [value, ...value] : [value]))
 
 const hasEqual = (values: readonly JsonValue[], wanted: JsonValue): boolean =>
-  withElements(values).some((value) => textOf(value) === textOf(wanted)) || (wanted === null && values.length === 0)
+  withElements(values).some((value) => textOf(value) === textOf(wanted)) ||
+  (wanted === null && values.length === 0)
 
 const hasOrdered = (values: readonly JsonValue[], limit: JsonValue, signs: readonly number[]): boolean =>
   withElements(values).some((value) => {
-    if (typeof value === 'number' && typeof limit === 'number') return signs.includes(Math.sign(value - limit))
+    if (typeof value === 'number' && typeof limit === 'number')
+      return signs.includes(Math.sign(value - limit))
     if (typeof value !== 'string' || typeof limit !== 'string') return false
     return signs.includes(value === limit ? 0 : value < limit ? -1 : 1)
   })

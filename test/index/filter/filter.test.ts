@@ -1,4 +1,6 @@
-/** Declarative filters: against a slow reference, by their laws, and case by case as the page says. */
+/**
+ * Declarative filters: against a slow reference, by their laws, and case by case as the page says.
+ */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { runInNewContext } from 'node:vm'
@@ -11,7 +13,9 @@ import { holds } from './filter-reference.ts'
 const any = (value: unknown): never => value as never
 const matches = (filter: unknown, metadata: JsonValue): boolean => compileFilter(any(filter))(metadata)
 
-/** Few names and values, so that filters and metadata meet often; some that a prototype has, too. */
+/**
+ * Few names and values, so that filters and metadata meet often; some that a prototype has, too.
+ */
 const name = fc.constantFrom('a', 'b', 'a.b', '', '0', '__proto__', 'constructor')
 const path = fc.constantFrom(
   'a',
@@ -33,7 +37,12 @@ const object = (value: fc.Arbitrary<JsonValue>): fc.Arbitrary<JsonValue> =>
     const made = {}
     // Assignment would set the prototype where the name is `__proto__`; JSON.parse makes a member.
     for (const [key, member] of members)
-      Object.defineProperty(made, key, { value: member, enumerable: true, configurable: true, writable: true })
+      Object.defineProperty(made, key, {
+        value: member,
+        enumerable: true,
+        configurable: true,
+        writable: true,
+      })
     return made
   })
 const { value: json } = fc.letrec<{ value: JsonValue }>((tie) => ({
@@ -95,7 +104,12 @@ test('a filter takes what the reference takes', () => {
 })
 
 const LAWS: Record<string, fc.IProperty<[JsonValue, JsonValue, JsonValue]>> = {}
-const law = (about: string, one: (a: JsonValue, b: JsonValue) => unknown, other: typeof one, of = filter): void => {
+const law = (
+  about: string,
+  one: (a: JsonValue, b: JsonValue) => unknown,
+  other: typeof one,
+  of = filter,
+): void => {
   LAWS[about] = fc.property(of, of, metadata, (a, b, value) => {
     assert.equal(matches(one(a, b), value), matches(other(a, b), value))
   }) as (typeof LAWS)[string]
@@ -181,17 +195,33 @@ const CASES: Record<string, readonly [filter: Filter, taken: JsonValue[], left: 
   'an empty filter takes everything': [{}, [null, 1, 'x', [], {}], []],
   'a value': [{ a: 'x' }, [{ a: 'x', b: 1 }], [{ a: 'y' }, { a: ['y'] }, {}, null, 'x', { b: 'x' }]],
   'one of the elements': [{ a: 'x' }, [{ a: ['y', 'x'] }], [{ a: [['x']] }, { a: { x: 'x' } }]],
-  'an array as a whole, or as an element': [{ a: [1, 2] }, [{ a: [1, 2] }, { a: [[1, 2]] }], [{ a: [2, 1] }, { a: 1 }]],
+  'an array as a whole, or as an element': [
+    { a: [1, 2] },
+    [{ a: [1, 2] }, { a: [[1, 2]] }],
+    [{ a: [2, 1] }, { a: 1 }],
+  ],
   'an object as a whole': [
     { a: { b: 1, c: 2 } },
     [{ a: { c: 2, b: 1 } }],
     [{ a: { b: 1 } }, { a: { b: 1, c: 2, d: 3 } }],
   ],
   'an empty object': [{ a: {} }, [{ a: {} }], [{ a: { b: 1 } }, {}]],
-  'null is like missing': [{ a: null }, [{ a: null }, {}, 'x', { a: [null] }], [{ a: 0 }, { a: [] }, { a: '' }]],
+  'null is like missing': [
+    { a: null },
+    [{ a: null }, {}, 'x', { a: [null] }],
+    [{ a: 0 }, { a: [] }, { a: '' }],
+  ],
   'not null is there': [{ a: { $ne: null } }, [{ a: 0 }, { a: [] }], [{ a: null }, {}]],
-  'not equal takes what is missing': [{ a: { $ne: 'x' } }, [{}, { a: 'y' }, null], [{ a: 'x' }, { a: ['x', 'y'] }]],
-  'one of several': [{ a: { $in: ['x', 2] } }, [{ a: 'x' }, { a: 2 }, { a: [2] }], [{ a: '2' }, {}, { a: null }]],
+  'not equal takes what is missing': [
+    { a: { $ne: 'x' } },
+    [{}, { a: 'y' }, null],
+    [{ a: 'x' }, { a: ['x', 'y'] }],
+  ],
+  'one of several': [
+    { a: { $in: ['x', 2] } },
+    [{ a: 'x' }, { a: 2 }, { a: [2] }],
+    [{ a: '2' }, {}, { a: null }],
+  ],
   'one of none': [{ a: { $in: [] } }, [], [{}, { a: 1 }]],
   'none of none': [{ a: { $nin: [] } }, [{}, { a: 1 }], []],
   'null among several': [{ a: { $in: [null, 1] } }, [{}, { a: 1 }, { a: null }], [{ a: 2 }]],
@@ -227,7 +257,11 @@ const CASES: Record<string, readonly [filter: Filter, taken: JsonValue[], left: 
     [{ toString: 1 }],
     [{}, { a: 'x' }, { a: [1] }],
   ],
-  'a member named __proto__': [JSON.parse('{"__proto__":1}'), [JSON.parse('{"__proto__":1}')], [{}, { a: 1 }]],
+  'a member named __proto__': [
+    JSON.parse('{"__proto__":1}'),
+    [JSON.parse('{"__proto__":1}')],
+    [{}, { a: 1 }],
+  ],
   'a name with $ within a path, and a whole object with one': [
     { $and: [{ 'a.$ref': 1 }, { a: { $eq: { $ref: 1 } } }] },
     [{ a: { $ref: 1 } }],
@@ -239,7 +273,8 @@ for (const [about, [given, taken, left]] of Object.entries(CASES)) {
   test(`a filter: ${about}`, () => {
     for (const value of taken) assert.ok(matches(given, value), `it takes ${JSON.stringify(value)}`)
     for (const value of left) assert.ok(!matches(given, value), `it leaves out ${JSON.stringify(value)}`)
-    for (const value of [...taken, ...left]) assert.equal(holds(given as JsonValue, value), taken.includes(value))
+    for (const value of [...taken, ...left])
+      assert.equal(holds(given as JsonValue, value), taken.includes(value))
   })
 }
 

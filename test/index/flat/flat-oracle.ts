@@ -16,7 +16,10 @@ export function change(one: Change, index: VectorIndex, model: Model): void {
   }
 }
 
-/** Changes of a few labels, so that sets, replacements and removals meet; vectors out of few, so that distances tie. */
+/**
+ * Changes of a few labels, so that sets, replacements and removals meet; vectors out of few, so
+ * that distances tie.
+ */
 export function changesOf(dimensions: number, labels: number): fc.Arbitrary<Change> {
   const label = fc.integer({ min: 0, max: labels - 1 })
   const element = fc.oneof(
@@ -24,9 +27,12 @@ export function changesOf(dimensions: number, labels: number): fc.Arbitrary<Chan
     { arbitrary: fc.float({ noNaN: true, noDefaultInfinity: true }), weight: 3 },
     { arbitrary: fc.constantFrom(Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY), weight: 1 },
   )
-  // Drawing every element of a long vector would be slow: a short pattern is repeated, which still leaves no two rows of a chunk alike.
+  // Drawing every element of a long vector would be slow: a short pattern is repeated, which still
+  // leaves no two rows of a chunk alike.
   const pattern = fc.array(element, { minLength: 1, maxLength: 11 })
-  const vector = pattern.map((drawn) => Float32Array.from({ length: dimensions }, (_, i) => drawn[i % drawn.length]!))
+  const vector = pattern.map((drawn) =>
+    Float32Array.from({ length: dimensions }, (_, i) => drawn[i % drawn.length]!),
+  )
   return fc.oneof(
     { arbitrary: fc.record({ set: label, vector }), weight: 3 },
     { arbitrary: fc.record({ remove: label }), weight: 1 },
@@ -43,7 +49,10 @@ export function nearestOf(
   return [...model]
     .filter(([label]) => accept(label))
     .map(([label, vector]) => ({ label, distance: distanceOf(metric, query, vector) }))
-    .sort((a, b) => orderOf(a.distance) - orderOf(b.distance) || compare(a.distance, b.distance) || a.label - b.label)
+    .sort(
+      (a, b) =>
+        orderOf(a.distance) - orderOf(b.distance) || compare(a.distance, b.distance) || a.label - b.label,
+    )
     .slice(0, k)
 }
 
@@ -71,7 +80,10 @@ export function bitsOf(vector: Float32Array): Uint32Array {
   return new Uint32Array(vector.slice().buffer)
 }
 
-/** Vectors whose bits a conversion to a number and back would not keep, or that are easily taken for another. */
+/**
+ * Vectors whose bits a conversion to a number and back would not keep, or that are easily taken for
+ * another.
+ */
 export function specialVectors(): Float32Array[] {
   const words = [
     [0x7fc00000, 0x7fc12345, 0xffc00001, 0x7f800001],

@@ -107,13 +107,15 @@ test('bits of NaN, negative zero and subnormals survive a snapshot', async () =>
   for (const [label, vector] of vectors.entries()) index.set(label, vector)
   const restored = flat({ dimensions: 4, allowNonFinite: true })
   await restored.load(await saved(index))
-  for (const [label, vector] of vectors.entries()) assert.deepEqual(bitsOf(restored.get(label)), bitsOf(vector))
+  for (const [label, vector] of vectors.entries())
+    assert.deepEqual(bitsOf(restored.get(label)), bitsOf(vector))
 })
 
 test('more labels than fit in one piece are saved and loaded', async () => {
   const index = flat({ dimensions: 1, metric: 'l2' })
   const model: Model = new Map()
-  for (let i = 0; i < 20_000; i++) change({ set: (i * 7919) % 2 ** 40, vector: Float32Array.of(i) }, index, model)
+  for (let i = 0; i < 20_000; i++)
+    change({ set: (i * 7919) % 2 ** 40, vector: Float32Array.of(i) }, index, model)
   await assertRestores(await saved(index), index, model)
 })
 
@@ -214,7 +216,10 @@ test('a file that is cut anywhere is refused', async () => {
 })
 
 test('a file that goes on after its last vector is refused', async () => {
-  await assertRefused(new Uint8Array([...(await smallFile()), 0]), /goes on after the last vector .*\(offset 72\)/)
+  await assertRefused(
+    new Uint8Array([...(await smallFile()), 0]),
+    /goes on after the last vector .*\(offset 72\)/,
+  )
 })
 
 test('every wrong field of the header is refused', async () => {
@@ -222,7 +227,11 @@ test('every wrong field of the header is refused', async () => {
     [0, 0x58, /not a snapshot of a flat index/],
     [7, 0x58, /not a snapshot of a flat index/],
     [8, 2, /layout has version 2, and this walv reads version 1/],
-    [12, 4, /flat\(\{ dimensions: 4, metric: 'l2' \}\), and this index is flat\(\{ dimensions: 3, metric: 'l2' \}\)/],
+    [
+      12,
+      4,
+      /flat\(\{ dimensions: 4, metric: 'l2' \}\), and this index is flat\(\{ dimensions: 3, metric: 'l2' \}\)/,
+    ],
     [16, 1, /metric: 'cosine' \}\), and this index is flat\(\{ dimensions: 3, metric: 'l2' \}\)/],
     [16, 9, /metric has code 9/],
     [20, 1, /must be zero/],

@@ -18,13 +18,22 @@ import {
 const METRICS: readonly Metric[] = ['cosine', 'l2', 'ip']
 const metrics = fc.constantFrom(...METRICS)
 
-function search(index: VectorIndex, query: Float32Array, k: number, accept?: (label: number) => boolean): Neighbour[] {
+function search(
+  index: VectorIndex,
+  query: Float32Array,
+  k: number,
+  accept?: (label: number) => boolean,
+): Neighbour[] {
   const found = index.search(query, k, accept)
   assert.ok(Array.isArray(found))
   return found
 }
 
-function filled(vectors: readonly (readonly number[])[], metric: Metric, allowNonFinite = false): VectorIndex {
+function filled(
+  vectors: readonly (readonly number[])[],
+  metric: Metric,
+  allowNonFinite = false,
+): VectorIndex {
   const index = flat({ dimensions: vectors[0]!.length, metric, allowNonFinite })
   for (const [label, vector] of vectors.entries()) index.set(label, Float32Array.from(vector))
   return index
@@ -38,7 +47,17 @@ function applied(dimensions: number, metric: Metric, changes: readonly Change[])
 }
 
 test('bad options are refused by name, value and accepted range', () => {
-  for (const dimensions of [-1, 0.5, 65_536, Number.NaN, Number.POSITIVE_INFINITY, '3', null, undefined, 3n]) {
+  for (const dimensions of [
+    -1,
+    0.5,
+    65_536,
+    Number.NaN,
+    Number.POSITIVE_INFINITY,
+    '3',
+    null,
+    undefined,
+    3n,
+  ]) {
     assert.throws(() => flat({ dimensions: dimensions as number }), {
       code: 'WALV_INVALID_OPTION',
       message: new RegExp(`dimensions must be an integer from 0 to 65535, and it is "?${dimensions}`),
@@ -97,16 +116,20 @@ test('size, vectors and neighbours are those of a naive index after any changes,
 test('the same holds over many chunks', () => {
   const dimensions = 40_000
   fc.assert(
-    fc.property(metrics, fc.array(changesOf(dimensions, 30), { minLength: 20, maxLength: 60 }), (metric, changes) => {
-      const [index, model] = applied(dimensions, metric, changes)
-      assert.equal(index.size, model.size)
-      for (const [label, vector] of model)
-        assert.ok(Buffer.from(vector.buffer).equals(Buffer.from(index.get(label).buffer)))
-      const query = Float32Array.from({ length: dimensions }, (_, i) => (i % 13) - 6)
-      assert.deepEqual(search(index, query, 7), nearestOf(model, metric, query, 7))
-      const odd = (label: number): boolean => label % 2 === 1
-      assert.deepEqual(search(index, query, 7, odd), nearestOf(model, metric, query, 7, odd))
-    }),
+    fc.property(
+      metrics,
+      fc.array(changesOf(dimensions, 30), { minLength: 20, maxLength: 60 }),
+      (metric, changes) => {
+        const [index, model] = applied(dimensions, metric, changes)
+        assert.equal(index.size, model.size)
+        for (const [label, vector] of model)
+          assert.ok(Buffer.from(vector.buffer).equals(Buffer.from(index.get(label).buffer)))
+        const query = Float32Array.from({ length: dimensions }, (_, i) => (i % 13) - 6)
+        assert.deepEqual(search(index, query, 7), nearestOf(model, metric, query, 7))
+        const odd = (label: number): boolean => label % 2 === 1
+        assert.deepEqual(search(index, query, 7, odd), nearestOf(model, metric, query, 7, odd))
+      },
+    ),
     { numRuns: 30 },
   )
 })
@@ -257,7 +280,8 @@ test('every bit of a vector is kept, also of NaN, through moves and changes', ()
     const vectors = specialVectors()
     const index = flat({ dimensions: vectors[0]!.length, metric, allowNonFinite: true })
     for (const [label, vector] of vectors.entries()) index.set(label, vector)
-    for (const [label, vector] of vectors.entries()) assert.deepEqual(bitsOf(index.get(label)), bitsOf(vector))
+    for (const [label, vector] of vectors.entries())
+      assert.deepEqual(bitsOf(index.get(label)), bitsOf(vector))
     index.remove(0)
     for (const [label, vector] of vectors.entries()) {
       if (label > 0) assert.deepEqual(bitsOf(index.get(label)), bitsOf(vector))

@@ -8,10 +8,13 @@ const distances = fc.oneof(
   fc.constantFrom(0, 1, -1, Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY),
   fc.double(),
 )
-const offers = fc.uniqueArray(fc.record({ label: fc.maxSafeNat(), distance: distances }, { noNullPrototype: true }), {
-  selector: (offer) => offer.label,
-  maxLength: 60,
-})
+const offers = fc.uniqueArray(
+  fc.record({ label: fc.maxSafeNat(), distance: distances }, { noNullPrototype: true }),
+  {
+    selector: (offer) => offer.label,
+    maxLength: 60,
+  },
+)
 
 function sorted(neighbours: readonly Neighbour[]): Neighbour[] {
   const numbers = neighbours.filter(({ distance }) => !Number.isNaN(distance))

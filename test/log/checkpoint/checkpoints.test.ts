@@ -56,7 +56,10 @@ const replayedIn = async (wal: Wal): Promise<string[]> => {
 test('the newest checkpoint is found again with its snapshot, and what was logged behind it', async (t) => {
   const directory = await twoCheckpoints(t)
   const wal = await openWal(t, { directory })
-  assert.deepEqual([wal.lastCheckpoint?.sequenceNumber, wal.recovery.snapshotSeq, wal.recovery.checkpoints], [6, 6, 2])
+  assert.deepEqual(
+    [wal.lastCheckpoint?.sequenceNumber, wal.recovery.snapshotSeq, wal.recovery.checkpoints],
+    [6, 6, 2],
+  )
   assert.equal(await contentOf(wal.snapshot), 'newer')
   assert.deepEqual(wal.snapshot!.reference.info, { content: 'newer' })
   assert.deepEqual(await replayedIn(wal), names('c', 3))
@@ -104,7 +107,8 @@ test('what is put aside replaces nothing that was put aside before', async (t) =
 
 test('with every snapshot damaged and the whole log there, everything is replayed from the log', async (t) => {
   const directory = await twoCheckpoints(t)
-  for (const name of await snapshotsIn(directory)) await writeFile(join(directory, 'snapshots', name, 'content'), 'bad')
+  for (const name of await snapshotsIn(directory))
+    await writeFile(join(directory, 'snapshots', name, 'content'), 'bad')
   const wal = await openWal(t, { directory })
   assert.deepEqual([wal.snapshot, wal.lastCheckpoint], [undefined, undefined])
   assert.deepEqual(wal.recovery.damage.map(brief), ['snapshot false', 'snapshot false'])
@@ -152,7 +156,9 @@ test('the snapshot is synced, file, folder and name, before the checkpoint is lo
   await wal.append(insert('id'))
   const from = disk.calls.length
   await take(wal, 'content')
-  const steps = disk.calls.slice(from).map(({ operation, path }) => `${operation} ${path.replace(`${directory}/`, '')}`)
+  const steps = disk.calls
+    .slice(from)
+    .map(({ operation, path }) => `${operation} ${path.replace(`${directory}/`, '')}`)
   const order = [
     'syncDirectory '.concat(directory),
     'write snapshots/snapshot-0000000000000000.tmp/content',
@@ -218,7 +224,14 @@ test('a snapshot that fails leaves the checkpoints as they were, and no trace', 
     ['ENOSPC', 'WALV_DISK_FULL'],
     ['EIO', 'WALV_IO'],
   ] as const) {
-    for (const operation of ['makeDirectory', 'open', 'write', 'sync', 'renameNew', 'syncDirectory'] as const) {
+    for (const operation of [
+      'makeDirectory',
+      'open',
+      'write',
+      'sync',
+      'renameNew',
+      'syncDirectory',
+    ] as const) {
       disk.fail({ operation, path: /snapshots/, code })
       await assert.rejects(take(wal, 'failed'), refusal(expected), `${operation} ${code}`)
       disk.heal()

@@ -1,4 +1,7 @@
-/** Checkpoints that no writer of walv takes, in logs whose sums are right: what they claim is checked, and what they name is looked at once. */
+/**
+ * Checkpoints that no writer of walv takes, in logs whose sums are right: what they claim is
+ * checked, and what they name is looked at once.
+ */
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { mkdir, readdir, writeFile } from 'node:fs/promises'
@@ -46,7 +49,11 @@ const FORGED: readonly (readonly [what: string, fields: Partial<CheckpointEntry>
     { sequenceNumber: 1e9, replayFrom: 1e9 + 1 },
     /through record 1000000000, before which it stands/,
   ],
-  ['reaches just to its own place', { sequenceNumber: 2, replayFrom: 3 }, /through record 2, before which it stands/],
+  [
+    'reaches just to its own place',
+    { sequenceNumber: 2, replayFrom: 3 },
+    /through record 2, before which it stands/,
+  ],
   [
     'begins its replay behind what it does not hold',
     { replayFrom: 3 },
@@ -57,14 +64,26 @@ const FORGED: readonly (readonly [what: string, fields: Partial<CheckpointEntry>
     { snapshot: { ...SNAPSHOT, files: [FILE, FILE] } },
     /names that are no file names, or come twice/,
   ],
-  ['names a file outside', { snapshot: { ...SNAPSHOT, files: [{ ...FILE, name: '../../LOCK' }] } }, /no file names/],
-  ['names what no system takes for a name', { snapshot: { ...SNAPSHOT, name: 'x'.repeat(300) } }, /no file names/],
+  [
+    'names a file outside',
+    { snapshot: { ...SNAPSHOT, files: [{ ...FILE, name: '../../LOCK' }] } },
+    /no file names/,
+  ],
+  [
+    'names what no system takes for a name',
+    { snapshot: { ...SNAPSHOT, name: 'x'.repeat(300) } },
+    /no file names/,
+  ],
   [
     'has a size below zero',
     { snapshot: { ...SNAPSHOT, files: [{ ...FILE, bytes: -1 }] } },
     /a file without a size or hash/,
   ],
-  ['has no hash', { snapshot: { ...SNAPSHOT, files: [{ ...FILE, sha256: 'x' }] } }, /a file without a size or hash/],
+  [
+    'has no hash',
+    { snapshot: { ...SNAPSHOT, files: [{ ...FILE, sha256: 'x' }] } },
+    /a file without a size or hash/,
+  ],
 ]
 
 for (const [what, fields, problem] of FORGED)

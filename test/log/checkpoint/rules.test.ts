@@ -41,7 +41,13 @@ test('a checkpoint is what it was asked for, what the snapshot is, and a record 
     replayFrom: 2,
     snapshot: {
       name: nameOf(1),
-      files: [{ name: 'file', bytes: 7, sha256: 'ed7002b439e9ac845f22357d822bac1444730fbdb6016d3ec9432297b9ec9f73' }],
+      files: [
+        {
+          name: 'file',
+          bytes: 7,
+          sha256: 'ed7002b439e9ac845f22357d822bac1444730fbdb6016d3ec9432297b9ec9f73',
+        },
+      ],
       info: { my: 'info' },
     },
   })
@@ -227,7 +233,8 @@ test('as many checkpoints are kept as are to be, with their snapshots and what o
       const kept = seqs.slice(-checkpointRetention)
       assert.deepEqual(await namesOn(below, SNAPSHOTS), kept.map(nameOf))
       assert.equal(wal.stats().checkpoints, kept.length)
-      if (round < checkpointRetention - 1) assert.equal(wal.stats().firstSeq, 0, 'nothing is let go of too early')
+      if (round < checkpointRetention - 1)
+        assert.equal(wal.stats().firstSeq, 0, 'nothing is let go of too early')
       else assert.equal(wal.stats().firstSeq, kept[0], 'the segment that the checkpoint reaches into is kept')
     }
     await wal.close()

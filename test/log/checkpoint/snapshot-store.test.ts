@@ -318,7 +318,13 @@ test('all snapshots but the named ones are removed, unfinished ones too, and wha
   const { disk, store } = await storeWithSnapshot()
   await store.publish(8, twoFiles(disk))
   await store.publish(9, twoFiles(disk))
-  for (const name of ['snapshot-0000000000000003.tmp/a', `${NAME}.bak/a`, 'snapshot-x/a', 'other/snapshot-1', 'README'])
+  for (const name of [
+    'snapshot-0000000000000003.tmp/a',
+    `${NAME}.bak/a`,
+    'snapshot-x/a',
+    'other/snapshot-1',
+    'README',
+  ])
     await putFile(disk, `${FOLDER}/${name}`, Buffer.from('x'))
   await store.keepOnly(new Set([NAME, 'snapshot-0000000000000009']))
   const left = ['README', 'other', NAME, `${NAME}.bak`, 'snapshot-0000000000000009', 'snapshot-x']

@@ -5,7 +5,14 @@ import { type TestContext, test } from 'node:test'
 import { DurableIndex, flat } from '../../../src/mod.ts'
 import { SimulatedDisk } from '../../../src/testing/disk/simulated-disk.ts'
 import { idsIn, insert } from '../../support/logs.ts'
-import { DIRECTORY, emptyDirectory, isSettled, namesOn, openOn, settled } from '../../support/simulated-log.ts'
+import {
+  DIRECTORY,
+  emptyDirectory,
+  isSettled,
+  namesOn,
+  openOn,
+  settled,
+} from '../../support/simulated-log.ts'
 
 const WAIT_MS = 10_000
 

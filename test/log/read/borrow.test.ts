@@ -94,7 +94,8 @@ test('a reading that is given up has nothing more, and lets go of its file', asy
   const wal = await openOn(disk)
   for (let value = 0; value < 3; value++) await wal.append(insertOf(value))
   const openFiles = (): number =>
-    disk.ops.filter(({ kind }) => kind === 'open').length - disk.ops.filter(({ kind }) => kind === 'close').length
+    disk.ops.filter(({ kind }) => kind === 'open').length -
+    disk.ops.filter(({ kind }) => kind === 'close').length
   const before = openFiles()
   for await (const { seq } of wal.read()) if (seq === 1) break
   assert.equal(openFiles(), before)

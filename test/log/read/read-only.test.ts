@@ -40,7 +40,9 @@ test('a read-only open of a directory leaves every byte in it as it was, a trans
   await cp(live, directory, { recursive: true })
   const contents = async (): Promise<unknown> => {
     const files = (await readdir(directory)).toSorted()
-    return Promise.all(files.map(async (name) => [name, (await readFile(join(directory, name))).toString('base64')]))
+    return Promise.all(
+      files.map(async (name) => [name, (await readFile(join(directory, name))).toString('base64')]),
+    )
   }
   const before = await contents()
   const wal = await openWal(t, { directory, readOnly: true })
@@ -52,7 +54,10 @@ test('a read-only open of a directory leaves every byte in it as it was, a trans
 
 test('a directory that is not there, or empty, is refused or empty, and not made', async (t) => {
   const directory = await temporaryDirectory(t)
-  await assert.rejects(Wal.open({ directory: join(directory, 'none'), readOnly: true }), refusal('WALV_NO_DIRECTORY'))
+  await assert.rejects(
+    Wal.open({ directory: join(directory, 'none'), readOnly: true }),
+    refusal('WALV_NO_DIRECTORY'),
+  )
   const wal = await openWal(t, { directory, readOnly: true })
   assert.deepEqual([await idsIn(wal), wal.lastSeq, wal.durableSeq], [[], -1, -1])
   assert.deepEqual(await readdir(directory), [])

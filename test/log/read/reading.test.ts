@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { FRAME_TYPES } from '../../../src/format/frame.ts'
-import { type BatchMember, type Damage, scanLog, type Wal, WalError, type WalRecord } from '../../../src/mod.ts'
+import {
+  type BatchMember,
+  type Damage,
+  scanLog,
+  type Wal,
+  WalError,
+  type WalRecord,
+} from '../../../src/mod.ts'
 import { SimulatedDisk } from '../../../src/testing/disk/simulated-disk.ts'
 import { FailingDisk } from '../../support/failing-disk.ts'
 import { frameOfEntry, frameOfPayload, promiseOf, segmentOf } from '../../support/frames.ts'
@@ -202,7 +209,8 @@ test('a signal ends a reading, at its beginning or later, and what was opened is
   const before = disk.ops.length
   await assert.rejects(collect(wal.read({ signal: aborted })), check)
   await assert.rejects(collect(wal.replay({ signal: aborted })), check)
-  const count = (kind: string): number => disk.ops.slice(before).filter((operation) => operation.kind === kind).length
+  const count = (kind: string): number =>
+    disk.ops.slice(before).filter((operation) => operation.kind === kind).length
   assert.equal(count('close'), count('open'))
   const controller = new AbortController()
   const found: number[] = []
@@ -244,7 +252,11 @@ test('damage that came after opening is an error at its place, and names what is
     (error.detail as Damage[]).map(({ seqs }) => seqs),
     [[{ from: 5, through: 5 }]],
   )
-  assert.deepEqual(seqsOf(await collect(wal.read({ from: 6 }))), [6, 7, 8, 9], 'reading behind it is not concerned')
+  assert.deepEqual(
+    seqsOf(await collect(wal.read({ from: 6 }))),
+    [6, 7, 8, 9],
+    'reading behind it is not concerned',
+  )
   await assert.rejects(collect(wal.read({ from: 5 })), refusal('WALV_DAMAGED'))
 })
 
@@ -458,7 +470,11 @@ test('a replay begins at the beginning, behind a place, where the checkpoint of 
   await transaction.commit()
   assert.deepEqual(await units(wal), all)
   assert.deepEqual(await units(wal, { after: 0 }), all.slice(1))
-  assert.deepEqual(await units(wal, { after: seq }), [], 'without a checkpoint there, nothing tells of the transaction')
+  assert.deepEqual(
+    await units(wal, { after: seq }),
+    [],
+    'without a checkpoint there, nothing tells of the transaction',
+  )
   assert.deepEqual(await units(wal, { after: seq, from: 1 }), all.slice(2))
   await wal.checkpoint({ seq, snapshot: async () => null })
   assert.deepEqual(await units(wal, { after: seq }), all.slice(2))

@@ -133,7 +133,11 @@ test('a reading that retention overtakes says so', async (t) => {
 })
 
 test('a reading that retention overtakes in the middle of a segment says where, and has given nothing that was not logged', async (t) => {
-  const wal = await openWal(t, { directory: await temporaryDirectory(t), durability: 'os', checkpointRetention: 1 })
+  const wal = await openWal(t, {
+    directory: await temporaryDirectory(t),
+    durability: 'os',
+    checkpointRetention: 1,
+  })
   // Segments double from 256 KiB on: the one that ends at about 16 MiB has 8.
   for (const id of names('id', 200)) await wal.append(insertOf(id, 100 * KIB))
   const reading = wal.read({ from: 100 })

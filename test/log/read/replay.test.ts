@@ -17,7 +17,9 @@ type Line = WalEntry | readonly [WalEntry, number]
 /** Records numbered from 0, each an entry alone or with the transaction that it belongs to. */
 function recordsOf(...entries: readonly Line[]): WalRecord[] {
   return entries.map((each, seq) => {
-    const [entry, transactionId] = Array.isArray(each) ? (each as [WalEntry, number]) : [each as WalEntry, undefined]
+    const [entry, transactionId] = Array.isArray(each)
+      ? (each as [WalEntry, number])
+      : [each as WalEntry, undefined]
     return { seq, timestamp: 1000 + seq, entry, ...(transactionId === undefined ? {} : { transactionId }) }
   })
 }
@@ -58,7 +60,9 @@ test('a single entry takes effect at its place, whatever kind of entry it is', a
 
 test('checkpoints, gaps and the markers of transactions have no effect of their own', async () => {
   const checkpoint: WalEntry = { type: 'checkpoint', sequenceNumber: 0, replayFrom: 0, snapshot: null }
-  const { units } = await unitsOf(recordsOf(checkpoint, { type: 'gap', throughSeq: 1 }, [begin, 2], [prepare, 2]))
+  const { units } = await unitsOf(
+    recordsOf(checkpoint, { type: 'gap', throughSeq: 1 }, [begin, 2], [prepare, 2]),
+  )
   assert.deepEqual(units, [])
 })
 
@@ -117,7 +121,11 @@ test('a commit has the effect of its transaction once', async () => {
   assert.equal(units.length, 1)
 })
 
-const large = (bytes: number): BatchMember => ({ type: 'custom', kind: 'k', data: new Uint8Array(bytes - 128) })
+const large = (bytes: number): BatchMember => ({
+  type: 'custom',
+  kind: 'k',
+  data: new Uint8Array(bytes - 128),
+})
 
 test('entries of open transactions are held up to 16 MiB; a transaction that goes beyond is read again at its commit', async () => {
   const held = await unitsOf(recordsOf([begin, 0], [large(16 * MIB), 0], [commit, 0]))
@@ -184,10 +192,15 @@ test('the size of an entry is that of its vector, its id and its data, those of 
   for (const entry of cases) {
     const two = await unitsOf(recordsOf([begin, 0], [entry, 0], [large(8 * MIB - 1000), 0], [commit, 0]))
     assert.deepEqual(two.readAgain, [], `${entry.type} is not taken for more than it is`)
-    const three = await unitsOf(recordsOf([begin, 0], [entry, 0], [entry, 0], [remove('one more'), 0], [commit, 0]))
+    const three = await unitsOf(
+      recordsOf([begin, 0], [entry, 0], [entry, 0], [remove('one more'), 0], [commit, 0]),
+    )
     assert.deepEqual(three.readAgain, [[0, 4]], `${entry.type} is not taken for less than it is`)
   }
-  const none = Array.from({ length: 1000 }, (): [WalEntry, number] => [{ type: 'update', id: 'a', metadata: null }, 0])
+  const none = Array.from({ length: 1000 }, (): [WalEntry, number] => [
+    { type: 'update', id: 'a', metadata: null },
+    0,
+  ])
   assert.deepEqual((await unitsOf(recordsOf([begin, 0], ...none, [commit, 0]))).readAgain, [])
 })
 
@@ -246,7 +259,10 @@ test('a transaction that was open where records are lost has no effect: they may
 test('a gap that says what is lost, and the record behind it, are no further loss', async () => {
   const records = [
     ...recordsOf({ type: 'gap', throughSeq: 4 }),
-    ...recordsOf([begin, 5], [remove('a'), 5], [commit, 5]).map((record) => ({ ...record, seq: record.seq + 5 })),
+    ...recordsOf([begin, 5], [remove('a'), 5], [commit, 5]).map((record) => ({
+      ...record,
+      seq: record.seq + 5,
+    })),
   ]
   assert.deepEqual(
     (await unitsOf(records)).units.map(({ seq }) => seq),

@@ -59,7 +59,9 @@ const withoutHeader = (disk: SimulatedDisk, number: number): Promise<void> =>
 
 /** What is wrong, in one line each, but for the headers. */
 const wrong = ({ damage }: Analysis): string[] =>
-  damage.filter(({ kind }) => kind !== 'segment-header').map((each) => `${each.file.slice(16, 18)} ${brief(each)}`)
+  damage
+    .filter(({ kind }) => kind !== 'segment-header')
+    .map((each) => `${each.file.slice(16, 18)} ${brief(each)}`)
 
 test('of a whole log everything is told', async () => {
   const disk = await diskOf(
@@ -127,7 +129,8 @@ test('an empty directory is an empty log', async () => {
   const disk = new SimulatedDisk()
   await disk.makeDirectory('/data')
   await disk.makeDirectory(DIRECTORY)
-  const { logId, segments, unusedSegments, firstSeq, endSeq, durableBefore, closed, damage } = await surveyOf(disk)
+  const { logId, segments, unusedSegments, firstSeq, endSeq, durableBefore, closed, damage } =
+    await surveyOf(disk)
   assert.deepEqual(
     { logId, segments, unusedSegments, firstSeq, endSeq, durableBefore, closed, damage },
     {
@@ -297,7 +300,11 @@ test('a place at the end that may hold the promised records is told once', async
 })
 
 test('a place that lost nothing ends no log', async () => {
-  const disk = await diskOf({ number: 1, firstSeq: 0, behind: (seed) => [Buffer.alloc(64, 1), record(3, seed)] })
+  const disk = await diskOf({
+    number: 1,
+    firstSeq: 0,
+    behind: (seed) => [Buffer.alloc(64, 1), record(3, seed)],
+  })
   const found = await surveyOf(disk)
   assert.deepEqual([found.endSeq, wrong(found)], [4, ['01 corrupt false']])
 })
@@ -321,7 +328,10 @@ test('what is missing before a segment is told at its place, and lost', async ()
   assert.deepEqual([found.endSeq, wrong(found)], [10, ['03 missing-segment 3..6 true']])
 })
 
-/** Records 0, one that is bad, and 2, which promises; what follows it in another segment is told apart by that. */
+/**
+ * Records 0, one that is bad, and 2, which promises; what follows it in another segment is told
+ * apart by that.
+ */
 const badSecond = async (promise: number, ...rest: readonly SegmentFields[]): Promise<SimulatedDisk> => {
   const behind = (seed: number): Buffer[] => [record(1, seed), record(2, seed, promise)]
   const disk = await diskOf({ number: 1, firstSeq: 0, count: 1, behind }, ...rest)
@@ -331,7 +341,11 @@ const badSecond = async (promise: number, ...rest: readonly SegmentFields[]): Pr
 
 test('where the next file has no header, a segment ends at the first place that nothing up to there promised', async () => {
   for (const promise of [0, 1]) {
-    const disk = await badSecond(promise, { number: 2, firstSeq: 1 }, { number: 3, firstSeq: 4, durableBefore: 4 })
+    const disk = await badSecond(
+      promise,
+      { number: 2, firstSeq: 1 },
+      { number: 3, firstSeq: 4, durableBefore: 4 },
+    )
     await withoutHeader(disk, 2)
     const found = await surveyOf(disk)
     assert.deepEqual([wrong(found), found.tally.entries, found.endSeq], [[], 7, 7])
@@ -352,7 +366,12 @@ test('where the next file has no header, a segment ends at the first place that 
 
 test('a place that lost nothing does not end a segment', async () => {
   const disk = await diskOf(
-    { number: 1, firstSeq: 0, count: 1, behind: (seed) => [Buffer.alloc(64, 1), record(1, seed), record(2, seed)] },
+    {
+      number: 1,
+      firstSeq: 0,
+      count: 1,
+      behind: (seed) => [Buffer.alloc(64, 1), record(1, seed), record(2, seed)],
+    },
     { number: 2, firstSeq: 3 },
     { number: 3, firstSeq: 6, durableBefore: 6 },
   )
@@ -466,7 +485,11 @@ test('a bad header of a last segment of which nothing is promised is that of one
 })
 
 test('a segment that another follows is none that was being begun', async () => {
-  const disk = await diskOf({ number: 1, firstSeq: 0 }, { number: 2, firstSeq: 3 }, { number: 3, firstSeq: 6 })
+  const disk = await diskOf(
+    { number: 1, firstSeq: 0 },
+    { number: 2, firstSeq: 3 },
+    { number: 3, firstSeq: 6 },
+  )
   for (const number of [1, 2, 3]) await alterOn(disk, segmentAt(number), (content) => content.fill(0, 0, 512))
   const { damage } = await surveyOf(disk)
   assert.deepEqual(
@@ -533,7 +556,13 @@ test('a file that is shorter than a header is told as cut, and only as that', as
   await cut(disk, 2, 500)
   const { damage } = await surveyOf(disk)
   assert.deepEqual(
-    damage.map(({ kind, offset, bytes, acknowledged, detail }) => ({ kind, offset, bytes, acknowledged, detail })),
+    damage.map(({ kind, offset, bytes, acknowledged, detail }) => ({
+      kind,
+      offset,
+      bytes,
+      acknowledged,
+      detail,
+    })),
     [
       {
         kind: 'truncated',
@@ -550,7 +579,10 @@ test('a file of just a header is not cut, and its header is looked at', async ()
   const content = segmentOf({ number: 2, firstSeq: 3, capacity: 1024 })
   const disk = await diskOf({ number: 1, firstSeq: 0 }, { number: 2, firstSeq: 3, content })
   assert.deepEqual((await surveyOf(disk)).damage, [])
-  const prepared = await diskOf({ number: 1, firstSeq: 0 }, { number: 2, firstSeq: 3, content: Buffer.alloc(1024) })
+  const prepared = await diskOf(
+    { number: 1, firstSeq: 0 },
+    { number: 2, firstSeq: 3, content: Buffer.alloc(1024) },
+  )
   const { damage: none, unusedSegments } = await surveyOf(prepared)
   assert.deepEqual([none, unusedSegments], [[], [segmentName(2)]])
   await alterOn(disk, segmentAt(2), (bytes) => bytes.fill(0, 0, 512))
@@ -564,7 +596,10 @@ test('a file of just a header is not cut, and its header is looked at', async ()
 /** A sector that the disk cannot read. */
 const breakSector = (disk: SimulatedDisk, number: number, sector: number): void => {
   disk.onOperation = ({ kind, path, position, bytes }) =>
-    kind === 'read' && path === segmentAt(number) && position! < sector * 512 + 512 && position! + bytes! > sector * 512
+    kind === 'read' &&
+    path === segmentAt(number) &&
+    position! < sector * 512 + 512 &&
+    position! + bytes! > sector * 512
       ? { code: 'EIO' }
       : undefined
 }
@@ -656,7 +691,10 @@ test('a log that lost its first header begins where its first record does', asyn
 })
 
 test('progress is told after each segment, in bytes', async () => {
-  const disk = await diskOf({ number: 1, firstSeq: 0 }, { number: 2, firstSeq: 3, content: Buffer.alloc(5000) })
+  const disk = await diskOf(
+    { number: 1, firstSeq: 0 },
+    { number: 2, firstSeq: 3, content: Buffer.alloc(5000) },
+  )
   const told: [number, number][] = []
   await surveyOf(disk, { onProgress: (done, total) => told.push([done, total]) })
   assert.deepEqual(told, [

@@ -10,7 +10,10 @@ import { openOn, putFile, segmentAt } from '../../support/simulated-log.ts'
 const deletion = (seq: number, seed: number, durableBefore = 0): Buffer =>
   frameOfEntry({ type: 'delete', id: `id-${seq}` }, { seq, durableBefore }, seed)
 
-/** Record 1 is gone, with a record in its place that was written for another; behind record 2 stands an old promise. */
+/**
+ * Record 1 is gone, with a record in its place that was written for another; behind record 2 stands
+ * an old promise.
+ */
 async function log(): Promise<SimulatedDisk> {
   const disk = new SimulatedDisk()
   const content = segmentOf({}, (seed) => [
@@ -39,7 +42,10 @@ test('records that are missing between two that verify are told where the second
   await putFile(disk, segmentAt(1), content)
   const wal = await openOn(disk, { readOnly: true, recovery: 'salvage' })
   const [damage, ...others] = wal.recovery.damage
-  assert.deepEqual([brief(damage!), damage!.offset, damage!.bytes, damage!.ids], ['corrupt 1..2 true', 1080, 0, []])
+  assert.deepEqual(
+    [brief(damage!), damage!.offset, damage!.bytes, damage!.ids],
+    ['corrupt 1..2 true', 1080, 0, []],
+  )
   assert.match(damage!.detail, /records are missing before this place/)
   assert.deepEqual(others, [])
 })
@@ -64,11 +70,18 @@ test('zeros that lead up to a promise are no damage, wherever a window ends', as
       while (frameBytes(9 + length) > bytes) length--
       return frameOfEntry({ type: 'custom', kind: 'k', data: Buffer.alloc(length, 1) }, { seq }, seed)
     }
-    // The second window of 1 MiB begins with record 1, and ends just behind the place of the promise.
+    // The second window of 1 MiB begins with record 1, and ends just behind the place of the
+    // promise.
     const content = segmentOf({}, (seed) => {
       const records = [custom(0, before, seed), custom(1, 1024 * 1024 - 64, seed)]
       const used = 1024 + Buffer.concat(records).length
-      return [...records, Buffer.alloc(512 - (used % 512)), promiseOf(2, seed), Buffer.alloc(472), promiseOf(2, seed)]
+      return [
+        ...records,
+        Buffer.alloc(512 - (used % 512)),
+        promiseOf(2, seed),
+        Buffer.alloc(472),
+        promiseOf(2, seed),
+      ]
     })
     await putFile(disk, segmentAt(1), content)
     const wal = await openOn(disk, { readOnly: true })

@@ -43,7 +43,13 @@ test('those behind 10,000 are told together, by file and by whether they were ac
   assert.deepEqual(all.slice(0, 10_000), many(10_000))
   const together = all
     .slice(10_000)
-    .map(({ file, offset, bytes, acknowledged, seqs, ids }) => [file, [offset, bytes], acknowledged, seqs, ids])
+    .map(({ file, offset, bytes, acknowledged, seqs, ids }) => [
+      file,
+      [offset, bytes],
+      acknowledged,
+      seqs,
+      ids,
+    ])
   assert.deepEqual(together, [
     ['one', [1e6, 199_950], true, [{ from: 10_000, through: 11_999 }], []],
     ['two', [100, 150], true, [], []],
@@ -54,7 +60,10 @@ test('those behind 10,000 are told together, by file and by whether they were ac
     all[10_000]!.detail,
     'one at offset 1000000: 2000 more places in the 199950 bytes from here on are damaged too. Not every record between the first and the last of those that are named need be lost.',
   )
-  assert.equal(all[10_001]!.detail, 'two at offset 100: 2 more places in the 150 bytes from here on are damaged too.')
+  assert.equal(
+    all[10_001]!.detail,
+    'two at offset 100: 2 more places in the 150 bytes from here on are damaged too.',
+  )
 })
 
 test('numbers of format v1 are as large as they are', () => {

@@ -23,7 +23,8 @@ const anomaly = (fields: Partial<Anomaly>): Anomaly => ({
 
 const PLACE = 'segment-0000000001.walv at offset 4096'
 const BASE = { file: 'segment-0000000001.walv', offset: 4096, bytes: 512, ids: [] }
-const TRY_AGAIN = 'It may be readable later: open again, and copy the directory to another disk, before anything else.'
+const TRY_AGAIN =
+  'It may be readable later: open again, and copy the directory to another disk, before anything else.'
 
 test('promised records that are gone are a loss, named one by one or as a range, no further than the log goes', () => {
   for (const [lostThrough, endSeq, through, what] of [
@@ -45,7 +46,10 @@ test('promised records that are gone are a loss, named one by one or as a range,
 test('ids that can still be read are told with the loss', () => {
   const { ids, detail } = damageOf(anomaly({ ids: ['a', 'b"'] }), 6, 20)
   assert.deepEqual(ids, ['a', 'b"'])
-  assert.equal(detail, `${PLACE}: it is bad; acknowledged records 5 to 7 are lost (as far as readable: "a", "b\\"").`)
+  assert.equal(
+    detail,
+    `${PLACE}: it is bad; acknowledged records 5 to 7 are lost (as far as readable: "a", "b\\"").`,
+  )
 })
 
 test('a place that lost no record is told as that', () => {
@@ -135,8 +139,14 @@ test('the id is read where the lengths of its record still fit together, in a tr
 })
 
 test('other records have no id, nor has one that is too short for it, or empty', () => {
-  assert.deepEqual(idIn(frameOfEntry({ type: 'custom', kind: 'k', data: new Uint8Array(20) }, { seq: 0 })), [])
-  assert.deepEqual(idIn(frameOfEntry({ type: 'batch', entries: [{ type: 'delete', id: 'a' }] }, { seq: 0 })), [])
+  assert.deepEqual(
+    idIn(frameOfEntry({ type: 'custom', kind: 'k', data: new Uint8Array(20) }, { seq: 0 })),
+    [],
+  )
+  assert.deepEqual(
+    idIn(frameOfEntry({ type: 'batch', entries: [{ type: 'delete', id: 'a' }] }, { seq: 0 })),
+    [],
+  )
   const fields = { type: FRAME_TYPES.delete, seq: 0 }
   assert.deepEqual(idIn(frameOfPayload(Buffer.alloc(0), fields)), [])
   assert.deepEqual(idIn(frameOfPayload(Buffer.alloc(11), fields)), [])

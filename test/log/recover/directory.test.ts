@@ -59,7 +59,8 @@ test('an empty directory holds no segment, and the first will have the number 1'
 })
 
 test('how far the log reached is told by the snapshot that reaches furthest, whatever became of it', async () => {
-  const names = (...found: string[]) => Object.fromEntries(found.map((name) => [`${name}/file`, Buffer.from('x')]))
+  const names = (...found: string[]) =>
+    Object.fromEntries(found.map((name) => [`${name}/file`, Buffer.from('x')]))
   const snapshot = 'snapshots/snapshot-0000000000000012'
   const reaches: readonly (readonly [string[], string | undefined, number | undefined])[] = [
     [[], undefined, undefined],
@@ -125,7 +126,11 @@ test('without a valid copy there is no header, whatever is left of the file', as
   }
   const disk = await directoryOf({ [segmentName(1)]: segmentOf({}).subarray(0, 512) })
   const [segment] = (await readDirectory(disk, DIRECTORY)).segments
-  assert.deepEqual([segment!.header?.number, segment!.badCopies], [1, [1]], 'the first copy alone is a header')
+  assert.deepEqual(
+    [segment!.header?.number, segment!.badCopies],
+    [1, [1]],
+    'the first copy alone is a header',
+  )
 })
 
 test('a copy with the number of the name goes before one with another', async () => {
@@ -180,7 +185,8 @@ test('a version or a feature that is not known refuses the whole log, and names 
   await assert.rejects(readDirectory(feature, DIRECTORY), {
     code: 'WALV_UNSUPPORTED_FEATURE',
     file: segmentName(2),
-    message: 'segment-0000000002.walv needs features that this walv does not know (bits 0x80000010). Use a newer walv.',
+    message:
+      'segment-0000000002.walv needs features that this walv does not know (bits 0x80000010). Use a newer walv.',
   })
 })
 
@@ -189,7 +195,8 @@ test('a log of format v1 is refused with what to do, unless there are segments b
   await assert.rejects(readDirectory(await directoryOf({ [v1]: Buffer.from('WALV') }), DIRECTORY), {
     code: 'WALV_V1_DIRECTORY',
     file: DIRECTORY,
-    message: '/data/log holds a log of format v1. Convert it first: npx walv convert /data/log NEW_DIRECTORY.',
+    message:
+      '/data/log holds a log of format v1. Convert it first: npx walv convert /data/log NEW_DIRECTORY.',
   })
   for (const name of ['my-wal-1.log', 'wal-1.log.bak', 'wal.log']) {
     const { segments } = await readDirectory(await directoryOf({ [name]: Buffer.from('WALV') }), DIRECTORY)
@@ -205,10 +212,13 @@ test('a log of format v1 is refused with what to do, unless there are segments b
 test('a header that the disk cannot read is a bad copy; if no header is left, that is an error and not a loss', async () => {
   const disk = await threeSegments()
   disk.onOperation = ({ kind, path, position, bytes }) =>
-    kind === 'read' && path === segmentAt(2) && position! < 512 && position! + bytes! > 0 ? { code: 'EIO' } : undefined
+    kind === 'read' && path === segmentAt(2) && position! < 512 && position! + bytes! > 0
+      ? { code: 'EIO' }
+      : undefined
   const segment = (await readDirectory(disk, DIRECTORY)).segments[1]!
   assert.deepEqual([segment.header?.number, segment.badCopies, segment.unreadable], [2, [0], true])
-  disk.onOperation = ({ kind, path }) => (kind === 'read' && path === segmentAt(2) ? { code: 'EIO' } : undefined)
+  disk.onOperation = ({ kind, path }) =>
+    kind === 'read' && path === segmentAt(2) ? { code: 'EIO' } : undefined
   const lost = (await readDirectory(disk, DIRECTORY)).segments[1]!
   assert.deepEqual([lost.header, lost.badCopies, lost.unreadable], [undefined, [0, 1], true])
   disk.onOperation = ({ kind }) => (kind === 'read' ? { code: 'EIO' } : undefined)
@@ -234,10 +244,12 @@ test('segments are opened for reading', async () => {
 
 test('a segment that vanished since the directory was listed is passed over; one that cannot be opened is an error', async () => {
   const disk = await threeSegments()
-  disk.onOperation = ({ kind, path }) => (kind === 'open' && path === segmentAt(2) ? { code: 'ENOENT' } : undefined)
+  disk.onOperation = ({ kind, path }) =>
+    kind === 'open' && path === segmentAt(2) ? { code: 'ENOENT' } : undefined
   const { segments, lastNumber } = await readDirectory(disk, DIRECTORY)
   assert.deepEqual([segments.map(({ number }) => number), lastNumber], [[1, 3], 3])
-  disk.onOperation = ({ kind, path }) => (kind === 'open' && path === segmentAt(2) ? { code: 'EMFILE' } : undefined)
+  disk.onOperation = ({ kind, path }) =>
+    kind === 'open' && path === segmentAt(2) ? { code: 'EMFILE' } : undefined
   await assert.rejects(readDirectory(disk, DIRECTORY), {
     code: 'WALV_IO',
     file: segmentAt(2),
@@ -254,8 +266,16 @@ test('a file whose header is being read is closed, also when that fails', async 
 
 for (const [code, expected, message] of [
   ['ENOENT', 'WALV_NO_DIRECTORY', 'There is no directory /here. Check the path.'],
-  ['ENOTDIR', 'WALV_NOT_A_DIRECTORY', '/here is a file, not a directory. Give the log a directory of its own.'],
-  ['EEXIST', 'WALV_NOT_A_DIRECTORY', '/here is a file, not a directory. Give the log a directory of its own.'],
+  [
+    'ENOTDIR',
+    'WALV_NOT_A_DIRECTORY',
+    '/here is a file, not a directory. Give the log a directory of its own.',
+  ],
+  [
+    'EEXIST',
+    'WALV_NOT_A_DIRECTORY',
+    '/here is a file, not a directory. Give the log a directory of its own.',
+  ],
   [
     'EACCES',
     'WALV_PERMISSION',

@@ -58,13 +58,17 @@ async function filesIn(disk: SimulatedDisk): Promise<string[]> {
   return found
 }
 
-/** The records whose effect can be had from what is on the disk, wherever it is: from a frame that verifies, or from a snapshot. */
+/**
+ * The records whose effect can be had from what is on the disk, wherever it is: from a frame that
+ * verifies, or from a snapshot.
+ */
 async function restorable(disk: SimulatedDisk, logId: Buffer): Promise<Set<number>> {
   const seqs = new Set<number>()
   for (const name of await filesIn(disk)) {
     const path = `${DIRECTORY}/${name}`
     const number = Number(/segment-(\d{10})\.walv/.exec(name)?.[1] ?? Number.NaN)
-    if (!Number.isNaN(number)) for (const seq of recordsIn(await contentOf(disk, path), logId, number)) seqs.add(seq)
+    if (!Number.isNaN(number))
+      for (const seq of recordsIn(await contentOf(disk, path), logId, number)) seqs.add(seq)
     const through = Number(/snapshot-(\d{16})/.exec(name)?.[1] ?? Number.NaN)
     const state = Number.isNaN(through) ? '' : await contentOf(disk, `${path}/state`).then(String, () => '')
     if (state === stateOf(through)) for (let seq = 0; seq <= through; seq++) seqs.add(seq)
@@ -79,12 +83,16 @@ function recordsIn(content: Buffer, logId: Buffer, number: number): number[] {
   for (let at = 1024; at + 40 <= content.length; at += 8) {
     if (content[at] !== 0xf5) continue
     const header = readFrameHeader(memory, at, segmentSeed(logId, number), at)
-    if (header?.type === FRAME_TYPES.custom && isWholeFrame(content, at, header.payloadBytes)) seqs.push(header.seq)
+    if (header?.type === FRAME_TYPES.custom && isWholeFrame(content, at, header.payloadBytes))
+      seqs.push(header.seq)
   }
   return seqs
 }
 
-/** The content of every record here is the same byte many times; its sum is not looked at, to save time. */
+/**
+ * The content of every record here is the same byte many times; its sum is not looked at, to save
+ * time.
+ */
 const isWholeFrame = (content: Buffer, at: number, bytes: number): boolean =>
   content.subarray(at + 80, at + 80 + CONTENT.length).equals(CONTENT.subarray(0, bytes))
 

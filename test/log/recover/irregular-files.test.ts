@@ -1,4 +1,7 @@
-/** What stands under a name of walv's and is no regular file: nobody waits for it, follows it or writes to it, and its name is told. */
+/**
+ * What stands under a name of walv's and is no regular file: nobody waits for it, follows it or
+ * writes to it, and its name is told.
+ */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { closeSync, constants, openSync } from 'node:fs'
@@ -25,7 +28,9 @@ const skip = process.platform === 'win32' && 'Windows has neither pipes nor devi
 /** Whoever reads a pipe waits until the end of the test. */
 const SOON = { skip, timeout: 5000 }
 
-/** Puts something in the place of a file. A pipe has a writer that says nothing until the test ends. */
+/**
+ * Puts something in the place of a file. A pipe has a writer that says nothing until the test ends.
+ */
 const KINDS = {
   pipe: (t: TestContext, path: string) => {
     execFileSync('mkfifo', [path])
@@ -48,7 +53,8 @@ async function replace(t: TestContext, path: string, kind: Kind): Promise<void> 
   await KINDS[kind](t, path)
 }
 
-const openFlat = (directory: string) => DurableIndex.open({ directory, index: flat({ dimensions: 3, metric: 'l2' }) })
+const openFlat = (directory: string) =>
+  DurableIndex.open({ directory, index: flat({ dimensions: 3, metric: 'l2' }) })
 
 /** An index of two vectors, the second behind its checkpoint. */
 async function writeIndex(directory: string): Promise<void> {
@@ -101,18 +107,25 @@ for (const kind of Object.keys(KINDS) as Kind[]) {
 }
 
 for (const kind of ['pipe', 'socket', 'directory'] as const)
-  test(`a ${kind} under the name of a segment: told, and left alone by open, rotation and repair`, SOON, async (t) => {
-    const directory = await temporaryDirectory(t)
-    await writeLog(directory, names('id', 2))
-    const stray = join(directory, 'segment-0000000003.walv')
-    await replace(t, stray, kind)
-    const { verdict, damage, remedy } = await diagnose({ directory })
-    assert.deepEqual([verdict, damage[0]?.file, remedy.kind], ['damaged', 'segment-0000000003.walv', 'move-file'])
-    const wal = await openWal(t, { directory, recovery: 'repair', segmentMaxBytes: 64 * 1024 })
-    for (const id of names('more', 3)) await wal.append({ ...insert(id), metadata: 'x'.repeat(200_000) })
-    assert.deepEqual(await idsIn(wal), [...names('id', 2), ...names('more', 3)])
-    assert.equal((await lstat(stray)).isFile(), false)
-  })
+  test(
+    `a ${kind} under the name of a segment: told, and left alone by open, rotation and repair`,
+    SOON,
+    async (t) => {
+      const directory = await temporaryDirectory(t)
+      await writeLog(directory, names('id', 2))
+      const stray = join(directory, 'segment-0000000003.walv')
+      await replace(t, stray, kind)
+      const { verdict, damage, remedy } = await diagnose({ directory })
+      assert.deepEqual(
+        [verdict, damage[0]?.file, remedy.kind],
+        ['damaged', 'segment-0000000003.walv', 'move-file'],
+      )
+      const wal = await openWal(t, { directory, recovery: 'repair', segmentMaxBytes: 64 * 1024 })
+      for (const id of names('more', 3)) await wal.append({ ...insert(id), metadata: 'x'.repeat(200_000) })
+      assert.deepEqual(await idsIn(wal), [...names('id', 2), ...names('more', 3)])
+      assert.equal((await lstat(stray)).isFile(), false)
+    },
+  )
 
 test('a LOCK that is a link: what it leads to keeps its content', SOON, async (t) => {
   const directory = await temporaryDirectory(t)
@@ -161,7 +174,10 @@ test(
     await rename(last, moved)
     await symlink(moved, last)
     const { verdict, remedy, damage } = await diagnose({ directory })
-    assert.deepEqual([verdict, remedy.kind, remedy.files], ['possible-loss', 'replace-link', [basename(last)]])
+    assert.deepEqual(
+      [verdict, remedy.kind, remedy.files],
+      ['possible-loss', 'replace-link', [basename(last)]],
+    )
     assert.match(damage[0]!.detail, /Put the file that it leads to in its place\.$/)
     await assert.rejects(Wal.open({ directory }), refusal('WALV_DAMAGED'))
     await assert.rejects(Wal.open({ directory, recovery: 'repair' }), refusal('WALV_FOREIGN_LOG'))
@@ -178,13 +194,17 @@ test('a folder with the largest number in its name does not use up the numbers o
   assert.deepEqual(await idsIn(await openWal(t, { directory })), [...names('id', 2), ...names('more', 2)])
 })
 
-test('a pipe among the copies in quarantine/ is not read, and the repair makes a copy of its own', SOON, async (t) => {
-  const directory = await temporaryDirectory(t)
-  await writeLog(directory, names('id', 3))
-  const [segment] = await segmentsIn(directory)
-  await alter(segment!, (content) => content.fill(1, 1024 + 80, 1024 + 90))
-  await mkdir(join(directory, 'quarantine'))
-  await KINDS.pipe(t, join(directory, 'quarantine', basename(segment!)))
-  const wal = await openWal(t, { directory, recovery: 'repair' })
-  assert.deepEqual(wal.recovery.quarantined, [join(directory, 'quarantine', `${basename(segment!)}.1`)])
-})
+test(
+  'a pipe among the copies in quarantine/ is not read, and the repair makes a copy of its own',
+  SOON,
+  async (t) => {
+    const directory = await temporaryDirectory(t)
+    await writeLog(directory, names('id', 3))
+    const [segment] = await segmentsIn(directory)
+    await alter(segment!, (content) => content.fill(1, 1024 + 80, 1024 + 90))
+    await mkdir(join(directory, 'quarantine'))
+    await KINDS.pipe(t, join(directory, 'quarantine', basename(segment!)))
+    const wal = await openWal(t, { directory, recovery: 'repair' })
+    assert.deepEqual(wal.recovery.quarantined, [join(directory, 'quarantine', `${basename(segment!)}.1`)])
+  },
+)

@@ -30,7 +30,9 @@ const checkpoint = (wal: Wal, seq: number): Promise<unknown> =>
     },
   })
 
-/** Records 0 to 3 in segment 1, 4 to 7 in segment 2, where the checkpoint through 7 stands as well. */
+/**
+ * Records 0 to 3 in segment 1, 4 to 7 in segment 2, where the checkpoint through 7 stands as well.
+ */
 async function twoSegments({ tellsOfItself = true } = {}): Promise<SimulatedDisk> {
   const disk = await emptyDirectory()
   const wal = await openOn(disk)
@@ -57,7 +59,10 @@ test('where a snapshot reaches beyond the end of the log, what is between is los
     return true
   })
   const { verdict, refusal, damage } = await diagnose({ directory: DIRECTORY, disk })
-  assert.deepEqual([verdict, refusal?.code, damage.map(brief)], ['loss', 'WALV_DAMAGED', ['corrupt 4..7 true']])
+  assert.deepEqual(
+    [verdict, refusal?.code, damage.map(brief)],
+    ['loss', 'WALV_DAMAGED', ['corrupt 4..7 true']],
+  )
   assert.deepEqual(
     (await pictureOf(disk)).filter(([path]) => !path.endsWith('LOCK')),
     before.filter(([path]) => !path.endsWith('LOCK')),
@@ -67,7 +72,12 @@ test('where a snapshot reaches beyond the end of the log, what is between is los
 test('an index whose last segment is gone does not open with fewer vectors', async () => {
   const disk = await emptyDirectory()
   const open = () =>
-    DurableIndex.open({ directory: DIRECTORY, disk, clock: countingClock(), index: flat({ dimensions: 60_000 }) })
+    DurableIndex.open({
+      directory: DIRECTORY,
+      disk,
+      clock: countingClock(),
+      index: flat({ dimensions: 60_000 }),
+    })
   const index = await open()
   for (const id of ['a', 'b', 'c']) await index.insert(id, new Float32Array(60_000).fill(1))
   await index.checkpoint()
@@ -82,7 +92,13 @@ test('an index whose last segment is gone does not open with fewer vectors', asy
 test('an index whose log is gone has every vector of its snapshot again after a repair', async () => {
   const disk = await emptyDirectory()
   const open = (recovery: 'strict' | 'repair' = 'strict') =>
-    DurableIndex.open({ directory: DIRECTORY, disk, recovery, clock: countingClock(), index: flat({ dimensions: 3 }) })
+    DurableIndex.open({
+      directory: DIRECTORY,
+      disk,
+      recovery,
+      clock: countingClock(),
+      index: flat({ dimensions: 3 }),
+    })
   const index = await open()
   for (const id of ['a', 'b', 'c']) await index.insert(id, [1, 2, 3], { id })
   await index.checkpoint()
@@ -121,7 +137,10 @@ test('a loss that is passed over takes no number twice, and no snapshot that tel
     assert.equal(await wal.append(insert('next')), 8, 'record 7 was another')
     for (const seq of [7, 8, 9]) await checkpoint(wal, seq)
     await wal.close()
-    const kept = [...(await pictureOf(disk, SNAPSHOTS)), ...(await pictureOf(disk, `${DIRECTORY}/quarantine`))]
+    const kept = [
+      ...(await pictureOf(disk, SNAPSHOTS)),
+      ...(await pictureOf(disk, `${DIRECTORY}/quarantine`)),
+    ]
     const original = Buffer.from('through 7').toString('base64')
     assert.ok(
       kept.some(([path, content]) => path.includes(SNAPSHOT) && content === original),
@@ -187,7 +206,8 @@ for (const [what, lost] of [
       'the snapshot holds it',
     )
     assert.match(refusal!.message, /open it with recovery: .*'repair'\.$/)
-    if (lost.length === 2) await assert.rejects(openOn(disk, { recovery: 'salvage' }), { code: 'WALV_DAMAGED' })
+    if (lost.length === 2)
+      await assert.rejects(openOn(disk, { recovery: 'salvage' }), { code: 'WALV_DAMAGED' })
     const wal = await openOn(disk, { recovery: 'repair' })
     assert.deepEqual([wal.lastCheckpoint?.sequenceNumber, wal.recovery.snapshotSeq, wal.lastSeq], [7, 7, 8])
     assert.equal(await contentIn(wal), 'through 7')
@@ -196,7 +216,10 @@ for (const [what, lost] of [
     const left = disk.crash('nothing')
     assert.equal((await diagnose({ directory: DIRECTORY, disk: left })).verdict, 'healthy')
     const again = await openOn(left)
-    assert.deepEqual([again.recovery.damage, again.recovery.snapshotSeq, await contentIn(again)], [[], 7, 'through 7'])
+    assert.deepEqual(
+      [again.recovery.damage, again.recovery.snapshotSeq, await contentIn(again)],
+      [[], 7, 'through 7'],
+    )
     await again.close()
     const kept = lost.length === 2 ? [] : ['segment-0000000001.walv']
     assert.deepEqual(await namesOn(left, `${DIRECTORY}/quarantine`).catch(() => []), kept)

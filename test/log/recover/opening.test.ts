@@ -125,7 +125,8 @@ test('a root that is not there is refused, not sought for ever', async () => {
 test('a directory whose name cannot be made durable is removed again', async () => {
   const disk = new SimulatedDisk()
   await disk.makeDirectory('/data')
-  disk.onOperation = ({ kind, path }) => (kind === 'syncDirectory' && path === '/data' ? { code: 'EIO' } : undefined)
+  disk.onOperation = ({ kind, path }) =>
+    kind === 'syncDirectory' && path === '/data' ? { code: 'EIO' } : undefined
   await assert.rejects(openOn(disk), refusal('WALV_IO'))
   assert.deepEqual(await namesOn(disk, '/data'), [])
 })
@@ -139,7 +140,8 @@ test('a directory whose name cannot be made durable is left if somebody put some
     const theirs = await disk.open(`${path}/theirs`, 'create')
     await theirs.close()
   }
-  disk.onOperation = ({ kind, path }) => (kind === 'syncDirectory' && path === '/data' ? { code: 'EIO' } : undefined)
+  disk.onOperation = ({ kind, path }) =>
+    kind === 'syncDirectory' && path === '/data' ? { code: 'EIO' } : undefined
   await assert.rejects(openOn(disk), refusal('WALV_IO'))
   assert.deepEqual(await namesOn(disk), ['theirs'])
 })
@@ -206,7 +208,8 @@ test('an error without a code, of the directories above, is none that is passed 
 
 test('a sync of the last file that fails refuses to open, and the file is closed', async () => {
   const disk = await crafted((seed) => [deletion(0, seed)])
-  disk.onOperation = ({ kind, path }) => (kind === 'sync' && path === segmentAt(1) ? { code: 'EIO' } : undefined)
+  disk.onOperation = ({ kind, path }) =>
+    kind === 'sync' && path === segmentAt(1) ? { code: 'EIO' } : undefined
   const before = await segmentsOn(disk)
   await assert.rejects(openOn(disk), {
     code: 'WALV_IO',
@@ -257,7 +260,11 @@ test('a small last segment is carried over whole into the new one, and removed',
 test('a last segment of 64 KiB or more is kept, and only what nothing promises is written again', async () => {
   // Frames of 8 KiB: seven of them, with the header and one more to the byte.
   const fill = (bytes: number, seq: number, seed: number): Buffer =>
-    frameOfEntry({ type: 'custom', kind: 'k', data: new Uint8Array(bytes - 40 - 9) }, { seq, durableBefore: seq }, seed)
+    frameOfEntry(
+      { type: 'custom', kind: 'k', data: new Uint8Array(bytes - 40 - 9) },
+      { seq, durableBefore: seq },
+      seed,
+    )
   for (const [used, kept] of [
     [64 * KIB - 8, false],
     [64 * KIB, true],
@@ -464,7 +471,9 @@ test('what earlier processes left unfinished is removed: temporary files, supers
 
 test('transactions that were open are aborted in the log, a prepared one is not', async () => {
   const disk = await crafted((seed) => [
-    ...[0, 1, 2, 3].map((id) => frameOfEntry({ type: 'beginTransaction' }, { seq: id, transactionId: id }, seed)),
+    ...[0, 1, 2, 3].map((id) =>
+      frameOfEntry({ type: 'beginTransaction' }, { seq: id, transactionId: id }, seed),
+    ),
     frameOfEntry({ type: 'abortTransaction' }, { seq: 4, transactionId: 2 }, seed),
     frameOfEntry({ type: 'prepareTransaction' }, { seq: 5, transactionId: 0 }, seed),
   ])
@@ -478,7 +487,10 @@ test('transactions that were open are aborted in the log, a prepared one is not'
       ['abortTransaction', 3],
     ],
   )
-  assert.deepEqual([wal.durableSeq, wal.inDoubt.map(({ id }) => id), wal.stats().openTransactions], [7, [0], 1])
+  assert.deepEqual(
+    [wal.durableSeq, wal.inDoubt.map(({ id }) => id), wal.stats().openTransactions],
+    [7, [0], 1],
+  )
   await wal.close()
 })
 
@@ -539,7 +551,11 @@ test('a gap that says what none can say is damage', async () => {
 })
 
 test('what is written again is counted, and a reader writes nothing again', async () => {
-  const disk = await crafted((seed) => [deletion(0, seed), deletion(1, seed, { durableBefore: 1 }), deletion(2, seed)])
+  const disk = await crafted((seed) => [
+    deletion(0, seed),
+    deletion(1, seed, { durableBefore: 1 }),
+    deletion(2, seed),
+  ])
   assert.equal((await openOn(disk, { readOnly: true })).recovery.reproved, 0)
   const wal = await openOn(disk)
   assert.equal(wal.recovery.reproved, 2)
@@ -829,7 +845,11 @@ test('a header says which segment it goes on from, also behind one that was open
 })
 
 test('what is carried over is records, without the promises between them', async () => {
-  const disk = await crafted((seed) => [deletion(0, seed), promiseOf(1, seed), deletion(1, seed, { durableBefore: 1 })])
+  const disk = await crafted((seed) => [
+    deletion(0, seed),
+    promiseOf(1, seed),
+    deletion(1, seed, { durableBefore: 1 }),
+  ])
   const wal = await openOn(disk)
   const frames = await framesOn(disk, 2)
   assert.deepEqual(
@@ -845,7 +865,8 @@ test('an opening that fails late has stopped before it gives the lock back: no f
   await wal.begin().insert('open', [1])
   await wal.flush()
   const left = disk.kill()
-  left.onOperation = ({ kind, path }) => (kind === 'list' && path.endsWith('/snapshots') ? { code: 'EIO' } : undefined)
+  left.onOperation = ({ kind, path }) =>
+    kind === 'list' && path.endsWith('/snapshots') ? { code: 'EIO' } : undefined
   await assert.rejects(openOn(left), { code: 'WALV_IO' })
   const kinds = left.ops.map(({ kind }) => kind)
   const count = (...of: string[]): number => kinds.filter((kind) => of.includes(kind)).length

@@ -7,7 +7,14 @@ import { ensureDirectory } from '../../../src/disk/directories.ts'
 import type { Wal } from '../../../src/mod.ts'
 import { FailingDisk } from '../../support/failing-disk.ts'
 import { insert, openWal, temporaryDirectory } from '../../support/logs.ts'
-import { contentOf, DIRECTORY, emptyDirectory, namesOn, openOn, putFile } from '../../support/simulated-log.ts'
+import {
+  contentOf,
+  DIRECTORY,
+  emptyDirectory,
+  namesOn,
+  openOn,
+  putFile,
+} from '../../support/simulated-log.ts'
 
 const FOLDER = `${DIRECTORY}/snapshots`
 const SNAPSHOT = 'snapshot-0000000000000000'

@@ -34,11 +34,15 @@ async function threeSegments(): Promise<SimulatedDisk> {
 }
 
 const HARMS = {
-  'a damaged record': (disk: SimulatedDisk) => alterOn(disk, segmentAt(2), (content) => content.fill(9, 2_000, 2_008)),
+  'a damaged record': (disk: SimulatedDisk) =>
+    alterOn(disk, segmentAt(2), (content) => content.fill(9, 2_000, 2_008)),
   'a missing segment': (disk: SimulatedDisk) => disk.remove(segmentAt(2)),
 } as const
 
-const LOST = { 'a damaged record': 'corrupt 2..2 true', 'a missing segment': 'missing-segment 2..3 true' } as const
+const LOST = {
+  'a damaged record': 'corrupt 2..2 true',
+  'a missing segment': 'missing-segment 2..3 true',
+} as const
 
 /** Opened with 'salvage', and used until retention has let go of everything that stood there. */
 async function salvagedAndTrimmed(harm: keyof typeof HARMS): Promise<SimulatedDisk> {
@@ -83,7 +87,9 @@ for (const harm of ['a damaged record', 'a missing segment'] as const) {
     await (await openOn(disk, { recovery: 'repair' })).close()
     await (await openOn(disk)).close()
     assert.equal((await diagnose({ directory: DIRECTORY, disk })).verdict, 'healthy')
-    assert.ok((await namesOn(disk.crash('nothing'), QUARANTINE)).includes('loss-0000000000000006.accepted.json'))
+    assert.ok(
+      (await namesOn(disk.crash('nothing'), QUARANTINE)).includes('loss-0000000000000006.accepted.json'),
+    )
   })
 }
 
@@ -115,7 +121,9 @@ test('while the loss is still in the log it is told once, and a snapshot that wa
   const { damage, losses } = await diagnose({ directory: DIRECTORY, disk })
   assert.deepEqual(damage.map(brief), ['corrupt 2..2 true'])
   assert.deepEqual(losses[0]!.gone, [{ from: 2, through: 2 }])
-  const [lost] = (await collect((await openOn(disk, { recovery: 'salvage', readOnly: true })).read())).slice(2)
+  const [lost] = (await collect((await openOn(disk, { recovery: 'salvage', readOnly: true })).read())).slice(
+    2,
+  )
   assert.notEqual(lost?.seq, 2)
 })
 
@@ -128,7 +136,9 @@ test('a possible loss that was passed over is told as that, although its place l
   await (await openOn(cut, { recovery: 'salvage' })).close()
   await assert.rejects(openOn(cut), (error: WalError) => {
     assert.ok(
-      (error.detail as Damage[]).some(({ kind, acknowledged }) => kind === 'passed-over' && acknowledged === null),
+      (error.detail as Damage[]).some(
+        ({ kind, acknowledged }) => kind === 'passed-over' && acknowledged === null,
+      ),
     )
     return true
   })
@@ -137,7 +147,14 @@ test('a possible loss that was passed over is told as that, although its place l
 })
 
 test('a note that cannot be read still tells that something was passed over', async () => {
-  for (const content of ['', 'x', '{}', '{"losses":[{}]}', '{"losses":[{"acknowledged":false}]}', '{"losses":null}']) {
+  for (const content of [
+    '',
+    'x',
+    '{}',
+    '{"losses":[{}]}',
+    '{"losses":[{"acknowledged":false}]}',
+    '{"losses":null}',
+  ]) {
     const disk = await threeSegments()
     await putFile(disk, `${QUARANTINE}/${NOTE}`, Buffer.from(content))
     await assert.rejects(openOn(disk), (error: WalError) => {
@@ -150,7 +167,11 @@ test('a note that cannot be read still tells that something was passed over', as
 test('a second loss at the same place of the log gets a note of its own', async () => {
   const disk = await threeSegments()
   await HARMS['a damaged record'](disk)
-  await putFile(disk, `${QUARANTINE}/${NOTE.replace('.json', '.accepted.json')}`, Buffer.from('{"losses":[]}'))
+  await putFile(
+    disk,
+    `${QUARANTINE}/${NOTE.replace('.json', '.accepted.json')}`,
+    Buffer.from('{"losses":[]}'),
+  )
   await (await openOn(disk, { recovery: 'salvage' })).close()
   const notes = (await namesOn(disk.crash('nothing'), QUARANTINE)).filter((name) => name.startsWith('loss'))
   assert.deepEqual(notes, ['loss-0000000000000006.1.json', 'loss-0000000000000006.accepted.json'])

@@ -209,7 +209,11 @@ test('two places in one segment and one in another are named and repaired at onc
     await flip(path, (content) => frameOf(content, id, 20_000) + 500)
   }
   const wal = await openWal(t, { directory, recovery: 'repair' })
-  assert.deepEqual(wal.recovery.damage.map(brief), ['corrupt 0..0 true', 'corrupt 2..2 true', 'corrupt 7..7 true'])
+  assert.deepEqual(wal.recovery.damage.map(brief), [
+    'corrupt 0..0 true',
+    'corrupt 2..2 true',
+    'corrupt 7..7 true',
+  ])
   assert.deepEqual(
     wal.recovery.damage.map(({ ids }) => ids),
     [['id-0'], ['id-2'], ['id-7']],
@@ -300,7 +304,10 @@ test('a signal ends opening; the directory is as it was, and free', async (t) =>
   await assert.rejects(Wal.open({ directory, signal: AbortSignal.abort() }), refusal('WALV_ABORTED'))
   const controller = new AbortController()
   const onProgress = (): void => controller.abort()
-  await assert.rejects(Wal.open({ directory, signal: controller.signal, onProgress }), refusal('WALV_ABORTED'))
+  await assert.rejects(
+    Wal.open({ directory, signal: controller.signal, onProgress }),
+    refusal('WALV_ABORTED'),
+  )
   assert.deepEqual(await readdir(directory), before)
   const wal = await openWal(t, { directory, signal: new AbortController().signal })
   assert.equal((await collect(wal.read())).length, 9)

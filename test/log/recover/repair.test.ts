@@ -75,11 +75,22 @@ test('a damaged segment is written anew with all that verifies, a gap in the pla
   assert.deepEqual(wal.recovery.quarantined, [`${QUARANTINE}/${segmentName(2)}`])
   assert.deepEqual(await contentOf(disk, `${QUARANTINE}/${segmentName(2)}`), damaged)
   assert.deepEqual(await contentOf(disk, segmentAt(1)), first, 'what is not damaged is left as it is')
-  assert.equal((await namesOn(disk)).includes(segmentName(3)), false, 'the last one is small, and carried over')
+  assert.equal(
+    (await namesOn(disk)).includes(segmentName(3)),
+    false,
+    'the last one is small, and carried over',
+  )
   assert.ok(third.length > 0)
   const { logId, ...header } = await headerOn(disk, 2)
   assert.equal(logId.toString(), 'crafted by tests')
-  assert.deepEqual(header, { number: 2, firstSeq: 3, durableBefore: 9, createdAt: 0, capacity: 80 * KIB, previous: 1 })
+  assert.deepEqual(header, {
+    number: 2,
+    firstSeq: 3,
+    durableBefore: 9,
+    createdAt: 0,
+    capacity: 80 * KIB,
+    previous: 1,
+  })
   assert.equal((await contentOf(disk, segmentAt(2))).length, 80 * KIB)
   const frames = await framesOn(disk, 2)
   assert.deepEqual(
@@ -136,7 +147,11 @@ test('a loss at the beginning and at the end of a segment, and in several, are a
   const disk = await threeSegments()
   for (const seq of [0, 5, 6]) await spoil(disk, seq)
   const wal = await repair(disk)
-  assert.deepEqual(wal.recovery.damage.map(brief), ['corrupt 0..0 true', 'corrupt 5..5 true', 'corrupt 6..6 true'])
+  assert.deepEqual(wal.recovery.damage.map(brief), [
+    'corrupt 0..0 true',
+    'corrupt 5..5 true',
+    'corrupt 6..6 true',
+  ])
   assert.deepEqual(
     wal.recovery.quarantined,
     [1, 2, 3].map((number) => `${QUARANTINE}/${segmentName(number)}`),
@@ -192,7 +207,11 @@ test('a header that does not verify is written anew, and its records with it', a
   await alterOn(disk, segmentAt(2), (content) => content.fill(0, 0, 1024))
   const wal = await repair(disk)
   assert.deepEqual(wal.recovery.damage.map(brief), ['segment-header false', 'segment-header false'])
-  assert.deepEqual(wal.recovery.quarantined, [`${QUARANTINE}/${segmentName(2)}`], 'once, whatever is wrong with it')
+  assert.deepEqual(
+    wal.recovery.quarantined,
+    [`${QUARANTINE}/${segmentName(2)}`],
+    'once, whatever is wrong with it',
+  )
   assert.equal((await headerOn(disk, 2)).firstSeq, 3)
   assert.deepEqual(await recordsIn(wal), ['0', '1', '2', '3', '4', '5', '6', '7', '8'])
   await wal.close()
@@ -229,7 +248,8 @@ test('a torn tail is cut, and needs no repair; a foreign directory neither', asy
 test("a log that has nothing to repair, or a torn tail, is opened by 'repair' as by 'strict'", async () => {
   for (const torn of [false, true]) {
     const disk = await threeSegments()
-    if (torn) await alterOn(disk, segmentAt(3), (content) => content.fill(1, 1024 + 3 * 152, 1024 + 3 * 152 + 80))
+    if (torn)
+      await alterOn(disk, segmentAt(3), (content) => content.fill(1, 1024 + 3 * 152, 1024 + 3 * 152 + 80))
     const strict = disk.kill()
     const opened = [await repair(disk), await openOn(strict)]
     assert.deepEqual(opened[0]!.recovery.damage.map(brief), torn ? ['torn-tail false'] : [])
@@ -272,7 +292,12 @@ test('a copy that an earlier attempt left is the copy, if it is the same to the 
     const wal = await repair(disk)
     const name = `${segmentName(2)}.${isCopy ? 1 : 2}`
     assert.deepEqual(wal.recovery.quarantined, [`${QUARANTINE}/${name}`])
-    const names = [segmentName(2), `${segmentName(2)}.1`, ...(isCopy ? [] : [`${segmentName(2)}.2`]), segmentName(22)]
+    const names = [
+      segmentName(2),
+      `${segmentName(2)}.1`,
+      ...(isCopy ? [] : [`${segmentName(2)}.2`]),
+      segmentName(22),
+    ]
     assert.deepEqual(await namesOn(disk, QUARANTINE), names)
     assert.deepEqual(await contentOf(disk, `${QUARANTINE}/${name}`), damaged)
     await wal.close()
@@ -315,14 +340,21 @@ test('every file is closed again, and what is only read is opened for reading', 
   const disk = new FailingDisk(below)
   const wal = await openOn(below, { disk, recovery: 'repair' })
   await wal.close()
-  const of = (...kinds: string[]): number => below.ops.slice(from).filter(({ kind }) => kinds.includes(kind)).length
+  const of = (...kinds: string[]): number =>
+    below.ops.slice(from).filter(({ kind }) => kinds.includes(kind)).length
   assert.equal(of('open', 'create'), of('close'))
   const modes = disk.calls.flatMap(({ operation, path, mode }) =>
     operation === 'open' && path.startsWith(QUARANTINE) ? [`${mode} ${path.split('/').at(-1)}`] : [],
   )
-  assert.deepEqual(modes, [`read ${segmentName(2)}`, `read ${segmentName(2)}.1`, `create ${segmentName(2)}.tmp`])
+  assert.deepEqual(modes, [
+    `read ${segmentName(2)}`,
+    `read ${segmentName(2)}.1`,
+    `create ${segmentName(2)}.tmp`,
+  ])
   assert.ok(
-    disk.calls.every(({ operation, path, mode }) => operation !== 'open' || path !== segmentAt(2) || mode === 'read'),
+    disk.calls.every(
+      ({ operation, path, mode }) => operation !== 'open' || path !== segmentAt(2) || mode === 'read',
+    ),
   )
 })
 
@@ -392,7 +424,11 @@ test('a repair that fails, at whatever operation, loses nothing, and the next on
     )
     disk.onOperation = undefined
     const wal = await repair(disk)
-    assert.deepEqual(await recordsIn(wal), ['0', '1', '2', '3', '4-4', '5', '6', '7-7', '8'], `${kind} ${path}`)
+    assert.deepEqual(
+      await recordsIn(wal),
+      ['0', '1', '2', '3', '4-4', '5', '6', '7-7', '8'],
+      `${kind} ${path}`,
+    )
     await wal.close()
   }
 })
@@ -419,7 +455,8 @@ test('a place that is whole when a log is looked at, and not when it is copied, 
   disk.flipBit(segmentAt(2), 1024 + 100)
   disk.onOperation = undefined
   const after = await pictureOf(disk)
-  const isOurs = ([path]: readonly [string, string]): boolean => path.endsWith('LOCK') || path.startsWith(QUARANTINE)
+  const isOurs = ([path]: readonly [string, string]): boolean =>
+    path.endsWith('LOCK') || path.startsWith(QUARANTINE)
   assert.deepEqual(
     after.filter((each) => !isOurs(each)),
     before.filter((each) => !isOurs(each)),

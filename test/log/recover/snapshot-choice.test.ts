@@ -33,7 +33,9 @@ const fileOf = (through: number): string => `${DIRECTORY}/snapshots/${nameOf(thr
 const putSnapshot = (disk: SimulatedDisk, through: number): Promise<void> =>
   putFile(disk, fileOf(through), Buffer.from(`state ${through}`))
 
-/** Two records, a checkpoint through each of them, and one more record: 0, 1, 2 (of 0), 3 (of 1), 4. */
+/**
+ * Two records, a checkpoint through each of them, and one more record: 0, 1, 2 (of 0), 3 (of 1), 4.
+ */
 async function logOfTwoCheckpoints(firstSeq = 0): Promise<SimulatedDisk> {
   const disk = new SimulatedDisk()
   const at = (offset: number): number => firstSeq + offset
@@ -66,7 +68,10 @@ const spoilSnapshot = (disk: SimulatedDisk, through: number): Promise<void> =>
 test('the newest checkpoint whose snapshot verifies is the one to start from', async () => {
   const disk = await logOfTwoCheckpoints()
   const wal = await reader(disk)
-  assert.deepEqual([wal.lastCheckpoint, wal.recovery.snapshotSeq, wal.recovery.damage], [checkpointOf(1), 1, []])
+  assert.deepEqual(
+    [wal.lastCheckpoint, wal.recovery.snapshotSeq, wal.recovery.damage],
+    [checkpointOf(1), 1, []],
+  )
   assert.deepEqual([wal.recovery.checkpoints, wal.stats().checkpoints], [2, 2])
   assert.equal(Buffer.concat(await collect(wal.snapshot!.read('state'))).toString(), 'state 1')
 })
@@ -103,7 +108,11 @@ test('a snapshot that does not verify is told, and the one before it is used', a
   assert.deepEqual(await namesOn(disk, `${DIRECTORY}/snapshots`), [nameOf(0)])
   await writer.close()
   const again = await openOn(disk)
-  assert.deepEqual([again.recovery.damage, again.recovery.quarantined], [[], []], 'what was put aside was told then')
+  assert.deepEqual(
+    [again.recovery.damage, again.recovery.quarantined],
+    [[], []],
+    'what was put aside was told then',
+  )
   await again.close()
 })
 
@@ -147,7 +156,10 @@ test('with no snapshot that verifies everything is replayed from the log, if it 
   const disk = await logOfTwoCheckpoints()
   for (const through of [0, 1]) await spoilSnapshot(disk, through)
   const wal = await reader(disk)
-  assert.deepEqual([wal.lastCheckpoint, wal.recovery.snapshotSeq, wal.stats().checkpoints], [undefined, undefined, 0])
+  assert.deepEqual(
+    [wal.lastCheckpoint, wal.recovery.snapshotSeq, wal.stats().checkpoints],
+    [undefined, undefined, 0],
+  )
   assert.deepEqual(
     wal.recovery.damage.map(({ file }) => file),
     [`snapshots/${nameOf(1)}`, `snapshots/${nameOf(0)}`],
@@ -209,7 +221,8 @@ test('a log that begins later than with record 0 needs a snapshot that reaches t
 
 test('a beginning that only an unreadable snapshot holds is told as that', async () => {
   const disk = await logOfTwoCheckpoints(7)
-  disk.onOperation = ({ kind, path }) => (kind === 'read' && path.includes('snapshots') ? { code: 'EIO' } : undefined)
+  disk.onOperation = ({ kind, path }) =>
+    kind === 'read' && path.includes('snapshots') ? { code: 'EIO' } : undefined
   const lostIn = async (): Promise<string> =>
     (await damageOf(disk)).find(({ kind }) => kind === 'missing-segment')!.detail
   const reason = /begins with record 7, and the snapshot that holds what came before cannot be read now;/
@@ -263,7 +276,11 @@ test('checkpoints that a retention no longer reaches are not counted among those
   )
   for (const through of [2, 4, 6]) await putSnapshot(disk, through)
   const wal = await reader(disk)
-  assert.deepEqual([wal.stats().checkpoints, wal.recovery.checkpoints], [2, 3], 'replay from 5 is just in reach')
+  assert.deepEqual(
+    [wal.stats().checkpoints, wal.recovery.checkpoints],
+    [2, 3],
+    'replay from 5 is just in reach',
+  )
 })
 
 /** Three segments: records 0 and 1; 2 and 3; and 4, a checkpoint through record 3, record 6. */
@@ -368,7 +385,11 @@ test('a missing first segment is told without naming what is left before it, as 
   await disk.remove(segmentAt(1))
   await disk.remove(segmentAt(2))
   const wal = await reader(disk)
-  assert.deepEqual([wal.recovery.damage, wal.stats().firstSeq], [[], 4], 'that is a log as retention leaves it')
+  assert.deepEqual(
+    [wal.recovery.damage, wal.stats().firstSeq],
+    [[], 4],
+    'that is a log as retention leaves it',
+  )
 })
 
 test('damage in what lies before the hole does not matter any more; damage behind it does', async () => {
@@ -473,7 +494,9 @@ async function looks(disk: SimulatedDisk, readOnly = true): Promise<number> {
     assert.ok(error instanceof WalError)
     return undefined
   })
-  const looked = disk.ops.slice(from).filter(({ kind, path }) => kind === 'size' && path === segmentAt(1)).length
+  const looked = disk.ops
+    .slice(from)
+    .filter(({ kind, path }) => kind === 'size' && path === segmentAt(1)).length
   await wal?.close()
   return looked
 }
@@ -526,7 +549,8 @@ test('a reader that misses a file looks again, twenty times at most; a writer do
     kind === 'read' && path === segmentAt(2) && left-- > 0 ? { code: 'ENOENT' } : undefined
   assert.deepEqual((await reader(disk)).recovery.damage, [])
   const gone = await threeSegments()
-  gone.onOperation = ({ kind, path }) => (kind === 'read' && path === segmentAt(2) ? { code: 'ENOENT' } : undefined)
+  gone.onOperation = ({ kind, path }) =>
+    kind === 'read' && path === segmentAt(2) ? { code: 'ENOENT' } : undefined
   assert.equal(await looks(gone), 20)
   await assert.rejects(reader(gone), refusal('WALV_IO'))
   assert.equal(await looks(gone, false), 1)
@@ -534,6 +558,7 @@ test('a reader that misses a file looks again, twenty times at most; a writer do
 
 test('any other error ends the first look', async () => {
   const disk = await threeSegments()
-  disk.onOperation = ({ kind, path }) => (kind === 'read' && path === segmentAt(2) ? { code: 'EMFILE' } : undefined)
+  disk.onOperation = ({ kind, path }) =>
+    kind === 'read' && path === segmentAt(2) ? { code: 'EMFILE' } : undefined
   assert.equal(await looks(disk), 1)
 })

@@ -33,7 +33,9 @@ const CHECKPOINT = {
 } as const
 
 test('records and their bytes are counted, and the latest timestamp is kept', () => {
-  const frames = [5, 9, 7].map((timestamp, seq) => frameOfEntry({ type: 'delete', id: 'a' }, { seq, timestamp }))
+  const frames = [5, 9, 7].map((timestamp, seq) =>
+    frameOfEntry({ type: 'delete', id: 'a' }, { seq, timestamp }),
+  )
   const tally = tallyOf(...frames)
   assert.deepEqual([tally.entries, tally.bytes, tally.lastTimestamp], [3, 3 * 56, 9])
   assert.deepEqual(
@@ -100,7 +102,10 @@ test('the transaction of a frame is the one that its payload begins with, if its
 
 const gap = (seq: number, throughSeq: number): Buffer => frameOfEntry({ type: 'gap', throughSeq }, { seq })
 const deletion = (seq: number, transactionId?: number): Buffer =>
-  frameOfEntry({ type: 'delete', id: 'a' }, { seq, ...(transactionId === undefined ? {} : { transactionId }) })
+  frameOfEntry(
+    { type: 'delete', id: 'a' },
+    { seq, ...(transactionId === undefined ? {} : { transactionId }) },
+  )
 
 test('a transaction that was open where records are lost is no longer open; if it commits or is prepared, it is incomplete', () => {
   for (const lost of [[gap(3, 4)], []]) {
@@ -143,7 +148,10 @@ test('a transaction whose begin is lost is incomplete if it commits or is prepar
       [deletion(2), gap(3, 5), deletion(6)],
       [deletion(2), deletion(6)],
     ]) {
-      assert.deepEqual(tallyOf(...lost, marker('commitTransaction', 7, id)).transactions.incomplete, incomplete)
+      assert.deepEqual(
+        tallyOf(...lost, marker('commitTransaction', 7, id)).transactions.incomplete,
+        incomplete,
+      )
       const prepared = tallyOf(...lost, marker('prepareTransaction', 7, id))
       assert.deepEqual([prepared.transactions.incomplete, prepared.transactions.open.size], [incomplete, 0])
     }
@@ -165,7 +173,12 @@ test('of several losses one is enough to have lost a begin', () => {
 })
 
 test('what was prepared before records were lost stays prepared, and is incomplete', () => {
-  const tally = tallyOf(marker('beginTransaction', 0), marker('prepareTransaction', 1, 0), gap(2, 2), deletion(3))
+  const tally = tallyOf(
+    marker('beginTransaction', 0),
+    marker('prepareTransaction', 1, 0),
+    gap(2, 2),
+    deletion(3),
+  )
   assert.deepEqual([tally.transactions.incomplete, [...tally.transactions.open]], [[0], []])
 })
 
@@ -173,5 +186,8 @@ test('nothing is lost before the first record, nor between records in order', ()
   const tally = tallyOf(marker('beginTransaction', 7), deletion(8, 7), marker('commitTransaction', 9, 7))
   assert.deepEqual([tally.transactions.incomplete, tally.committed], [[], 1])
   const behind = tallyOf(gap(2, 5), marker('beginTransaction', 6), marker('commitTransaction', 7, 6))
-  assert.deepEqual([behind.transactions.incomplete, behind.committed, behind.gaps], [[], 1, [{ from: 2, through: 5 }]])
+  assert.deepEqual(
+    [behind.transactions.incomplete, behind.committed, behind.gaps],
+    [[], 1, [{ from: 2, through: 5 }]],
+  )
 })

@@ -23,7 +23,10 @@ import {
 const RECORD_BYTES = 72
 const FIRST_RECORD = 1024
 
-/** A log that was killed right after its five appends, in one group, were written: nothing in it promises that they are durable. */
+/**
+ * A log that was killed right after its five appends, in one group, were written: nothing in it
+ * promises that they are durable.
+ */
 async function unpromisedLog(t: TestContext): Promise<{ directory: string; path: string; content: Buffer }> {
   const live = await temporaryDirectory(t)
   const disk = new FailingDisk()
@@ -39,7 +42,10 @@ async function unpromisedLog(t: TestContext): Promise<{ directory: string; path:
   return { directory, path: path!, content: await readFile(path!) }
 }
 
-/** Opens, appends one, and opens again: everything before the cut and the new record are there, for good. */
+/**
+ * Opens, appends one, and opens again: everything before the cut and the new record are there, for
+ * good.
+ */
 async function survives(directory: string, whole: number, damaged: boolean): Promise<void> {
   const wal = await Wal.open({ directory })
   assert.deepEqual(await idsIn(wal), names('id', whole))
@@ -60,7 +66,8 @@ test('a group that was cut short anywhere leaves the records before the cut; the
     const copy = await temporaryDirectory(t)
     await cp(directory, copy, { recursive: true })
     await writeFile(path.replace(directory, copy), torn)
-    // Zeros at the end of a record are part of it: its padding may be missing and is there all the same.
+    // Zeros at the end of a record are part of it: its padding may be missing and is there all the
+    // same.
     const whole = Math.floor((bytes + (RECORD_BYTES - lastByteOfRecord(content))) / RECORD_BYTES)
     const left = torn.subarray(FIRST_RECORD + whole * RECORD_BYTES).some((byte) => byte !== 0)
     await survives(copy, whole, left)
@@ -101,8 +108,13 @@ test('the tail is proved anew before it counts: written to a new file and synced
   const wal = await openWal(t, { directory, disk })
   assert.equal(wal.recovery.reproved, 5)
   const steps = disk.calls
-    .filter(({ operation, path: at }) => at.includes('segment-') || (operation === 'syncDirectory' && at === directory))
-    .map(({ operation, path: at }) => `${operation} ${at.replace(`${directory}/`, '').replace(directory, '.')}`)
+    .filter(
+      ({ operation, path: at }) =>
+        at.includes('segment-') || (operation === 'syncDirectory' && at === directory),
+    )
+    .map(
+      ({ operation, path: at }) => `${operation} ${at.replace(`${directory}/`, '').replace(directory, '.')}`,
+    )
   const order = (step: string): number => {
     assert.ok(steps.includes(step), `${step} in ${steps.join(', ')}`)
     return steps.lastIndexOf(step)
@@ -130,7 +142,10 @@ test('an open that fails while the tail is proved changes nothing, and can be tr
     for (const code of ['EIO', 'ENOSPC']) {
       const disk = new FailingDisk()
       disk.fail({ ...fault, code })
-      await assert.rejects(Wal.open({ directory, disk }), refusal(code === 'EIO' ? 'WALV_IO' : 'WALV_DISK_FULL'))
+      await assert.rejects(
+        Wal.open({ directory, disk }),
+        refusal(code === 'EIO' ? 'WALV_IO' : 'WALV_DISK_FULL'),
+      )
     }
   }
   const wal = await openWal(t, { directory })

@@ -140,7 +140,12 @@ test('a file that a live log cannot read is an error of the disk, not damage', a
 })
 
 const openIndex = (disk: SimulatedDisk): Promise<DurableIndex> =>
-  DurableIndex.open({ directory: DIRECTORY, disk, index: flat({ dimensions: 2 }), checkpointIntervalEntries: false })
+  DurableIndex.open({
+    directory: DIRECTORY,
+    disk,
+    index: flat({ dimensions: 2 }),
+    checkpointIntervalEntries: false,
+  })
 
 async function checkpointed(): Promise<SimulatedDisk> {
   const disk = new SimulatedDisk({ seed: 1 })
@@ -153,7 +158,8 @@ async function checkpointed(): Promise<SimulatedDisk> {
 
 test('a snapshot that cannot be read now is passed over and left where it is', async () => {
   const disk = await checkpointed()
-  disk.onOperation = ({ kind, path }) => (kind === 'read' && path.includes('snapshot-') ? { code: 'EIO' } : undefined)
+  disk.onOperation = ({ kind, path }) =>
+    kind === 'read' && path.includes('snapshot-') ? { code: 'EIO' } : undefined
   const index = await openIndex(disk)
   assert.deepEqual(index.recovery.damage.map(brief), ['unreadable false'])
   assert.equal(index.size, 1)
@@ -212,7 +218,8 @@ test('nor where a sector that nothing needs could not be read before, and the re
   let passes = 0
   disk.onOperation = ({ kind, path, position = 0, bytes = 0 }) => {
     if (kind === 'open' && path === SEGMENT) passes++
-    // First of the headers, then of the survey: the last sector. In the pass that carries over: the second record too.
+    // First of the headers, then of the survey: the last sector. In the pass that carries over: the
+    // second record too.
     const [from, to] = passes < 3 ? [511, 512] : [6, 512]
     return kind === 'read' && path === SEGMENT && position < to * SECTOR && position + bytes > from * SECTOR
       ? { code: 'EIO' }
@@ -223,7 +230,8 @@ test('nor where a sector that nothing needs could not be read before, and the re
     return refusal('WALV_IO')(error)
   })
   disk.onOperation = undefined
-  // It was on its way to go on without what it could not read: that stays on record, though all can be read again.
+  // It was on its way to go on without what it could not read: that stays on record, though all can
+  // be read again.
   await assert.rejects(open(disk, 'strict'), refusal('WALV_DAMAGED'))
   const wal = await open(disk, 'repair')
   assert.deepEqual(await idsIn(wal), ['a', 'b', 'c'])

@@ -98,7 +98,10 @@ interface CopyOptions {
   readonly known?: (anomaly: Anomaly) => Anomaly | undefined
 }
 
-/** Copies a segment of these frames; returns what is written, and how often its file was opened and closed. */
+/**
+ * Copies a segment of these frames; returns what is written, and how often its file was opened and
+ * closed.
+ */
 async function copyOf(
   content: (seed: number) => readonly Buffer[],
   { fromSeq = 0, scanEnd = Number.POSITIVE_INFINITY, known = (anomaly) => anomaly }: CopyOptions = {},
@@ -121,7 +124,10 @@ async function copyOf(
 
 test('records are copied from a number on and up to another, and promises are not', async () => {
   const { copy } = await copyOf(
-    (seed) => [0, 1].map((seq) => deletion(seq, seed)).concat(promiseOf(2, seed), deletion(2, seed), deletion(3, seed)),
+    (seed) =>
+      [0, 1]
+        .map((seq) => deletion(seq, seed))
+        .concat(promiseOf(2, seed), deletion(2, seed), deletion(3, seed)),
     { fromSeq: 1, scanEnd: 3 },
   )
   assert.deepEqual(await copy, placed([copied(1), copied(2)], 0))

@@ -9,8 +9,13 @@ import { frameOfEntry, move, placed, promiseOf } from '../../support/frames.ts'
 const MIB = 1024 * 1024
 const SEED = 7
 
-/** A file of this content, which notes what is read of it; reads of the sectors that are told fail. */
-function fileOf(content: Buffer, unreadable: readonly number[] = []): { file: DiskFile; reads: [number, number][] } {
+/**
+ * A file of this content, which notes what is read of it; reads of the sectors that are told fail.
+ */
+function fileOf(
+  content: Buffer,
+  unreadable: readonly number[] = [],
+): { file: DiskFile; reads: [number, number][] } {
   const reads: [number, number][] = []
   const file = {
     read: async (buffer: Uint8Array, position: number) => {
@@ -175,7 +180,10 @@ test('a frame that straddles two pieces is put together, however much of it is i
     const window = windowOn(content)
     for (let seq = 0; seq < 4; seq++) {
       const step = await stepOf(window)
-      assert.ok(step.kind === 'frame' && step.header.seq === seq, `${first} bytes, frame ${seq}: ${step.kind}`)
+      assert.ok(
+        step.kind === 'frame' && step.header.seq === seq,
+        `${first} bytes, frame ${seq}: ${step.kind}`,
+      )
       window.advance(step.bytes)
     }
     assert.deepEqual(await stepOf(window), { kind: 'end' })
@@ -244,7 +252,14 @@ test('it finds a header that ends where the file does', async () => {
 
 test('it looks behind the position, at multiples of 8, for a header that is accepted and a frame that fits', async () => {
   const odd = together([Buffer.alloc(12, 1), frame(1, 64), Buffer.alloc(12, 1)])
-  const parts = [frame(0, 64), odd, frame(2, 64), frame(3, 64), frame(4, 64), frame(5, 4096).subarray(0, 2048)]
+  const parts = [
+    frame(0, 64),
+    odd,
+    frame(2, 64),
+    frame(3, 64),
+    frame(4, 64),
+    frame(5, 4096).subarray(0, 2048),
+  ]
   const content = together(parts)
   const window = windowOn(content)
   const seen: number[] = []
@@ -298,7 +313,12 @@ test('a range of bytes is zero if every byte of it is', () => {
   for (const at of [10, 65_545, 65_546, 131_081, 199_999]) {
     bytes[at] = 1
     assert.deepEqual(
-      [isZero(bytes, 10, 200_000), isZero(bytes, at, at + 1), isZero(bytes, at + 1, 200_000), isZero(bytes, 0, at)],
+      [
+        isZero(bytes, 10, 200_000),
+        isZero(bytes, at, at + 1),
+        isZero(bytes, at + 1, 200_000),
+        isZero(bytes, 0, at),
+      ],
       [false, false, true, true],
       String(at),
     )
@@ -309,7 +329,9 @@ test('a range of bytes is zero if every byte of it is', () => {
 
 test('sectors that cannot be read are an error, or are passed and remembered', async () => {
   const content = Buffer.alloc(8192)
-  await assert.rejects(new FrameReader(fileOf(content, [3]).file, SEED, 0, 8192, false).fill(), { code: 'EIO' })
+  await assert.rejects(new FrameReader(fileOf(content, [3]).file, SEED, 0, 8192, false).fill(), {
+    code: 'EIO',
+  })
   const window = new FrameReader(fileOf(content, [3, 9]).file, SEED, 0, 8192, true)
   assert.equal(window.metUnreadable, false)
   await window.fill()

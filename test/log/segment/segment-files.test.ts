@@ -22,7 +22,8 @@ const MIB = 1024 * 1024
 const LOG_ID = Buffer.alloc(16, 5)
 const held = new DirectoryLock({ isStillHeld: async () => true, release: async () => {} }, DIRECTORY)
 
-const kinds = (disk: SimulatedDisk, from = 0): Operation['kind'][] => disk.ops.slice(from).map(({ kind }) => kind)
+const kinds = (disk: SimulatedDisk, from = 0): Operation['kind'][] =>
+  disk.ops.slice(from).map(({ kind }) => kind)
 
 test('a segment is made under a temporary name, in its full size and synced, before it has its own, durably', async () => {
   const disk = await emptyDirectory()
@@ -265,7 +266,8 @@ test('a last segment is never dropped, whatever is asked for', async () => {
 test('a segment that is gone already is dropped from the list; one that cannot be removed stays in it', async () => {
   const { disk, list } = await threeSegments()
   await disk.remove(segmentAt(1))
-  disk.onOperation = ({ kind, path }) => (kind === 'remove' && path === segmentAt(2) ? { code: 'EIO' } : undefined)
+  disk.onOperation = ({ kind, path }) =>
+    kind === 'remove' && path === segmentAt(2) ? { code: 'EIO' } : undefined
   await assert.rejects(list.dropBefore(20), { code: 'EIO' })
   assert.deepEqual([list.count, list.firstSeq], [2, 10])
   disk.onOperation = undefined

@@ -179,7 +179,9 @@ test('files go oldest first, so that a crash in between leaves no hole', async (
   await wal.append(insertOf('fills-the-first', 240 * KIB))
   for (const id of names('id', 6)) await wal.append(insertOf(id, 60 * KIB))
   await takeCheckpoint(wal)
-  const removed = disk.calls.filter(({ operation, path }) => operation === 'remove' && /segment-\d+\.walv$/.test(path))
+  const removed = disk.calls.filter(
+    ({ operation, path }) => operation === 'remove' && /segment-\d+\.walv$/.test(path),
+  )
   const paths = removed.map(({ path }) => path)
   assert.ok(paths.length >= 3)
   assert.deepEqual(paths, paths.toSorted())
@@ -194,7 +196,8 @@ test('the checkpoint is durable before anything is let go of', async (t) => {
   const hold = disk.hold('remove', /segment-\d+\.walv$/)
   const checkpoint = takeCheckpoint(wal)
   await hold.reached
-  // What a process that is killed now leaves behind: the files, and a reader beside it sees the same.
+  // What a process that is killed now leaves behind: the files, and a reader beside it sees the
+  // same.
   const reader = await openWal(t, { directory, readOnly: true })
   assert.equal(reader.lastCheckpoint?.sequenceNumber, 4)
   hold.release()

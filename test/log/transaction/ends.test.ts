@@ -153,7 +153,10 @@ test('health tells of the oldest transaction that has not ended', async () => {
   now++
   const { level, message } = await check(wal)
   assert.equal(level, 'warn')
-  assert.match(message, /^Transaction 0, the oldest of 2 that have not ended, is open for 1\.0 h\. The log is kept/)
+  assert.match(
+    message,
+    /^Transaction 0, the oldest of 2 that have not ended, is open for 1\.0 h\. The log is kept/,
+  )
   await first.abort()
   assert.deepEqual([(await check(wal)).level, (await check(wal)).value], ['ok', 1])
   await second.prepare()
@@ -162,6 +165,9 @@ test('health tells of the oldest transaction that has not ended', async () => {
   await wal.close()
   const again = await openOn(below, { clock: () => now })
   now += HOUR_MS + 1
-  assert.match((await check(again)).message, /the oldest of 1 that have not ended, is prepared for 1\.0 h\..*inDoubt/)
+  assert.match(
+    (await check(again)).message,
+    /the oldest of 1 that have not ended, is prepared for 1\.0 h\..*inDoubt/,
+  )
   await again.close()
 })

@@ -5,9 +5,14 @@ import { alter, collect, insert, openWal, segmentsIn, temporaryDirectory } from 
 import { flipRecordOf } from '../../support/sick-logs.ts'
 
 const unitsOf = async (wal: Wal): Promise<string[][]> =>
-  (await collect(wal.replay())).map(({ entries }) => entries.map((entry) => ('id' in entry ? entry.id : entry.type)))
+  (await collect(wal.replay())).map(({ entries }) =>
+    entries.map((entry) => ('id' in entry ? entry.id : entry.type)),
+  )
 
-/** The units of a damaged log and its incomplete transactions, salvaged; and repaired, which must be the same, also when it is opened once more. */
+/**
+ * The units of a damaged log and its incomplete transactions, salvaged; and repaired, which must be
+ * the same, also when it is opened once more.
+ */
 async function leftOf(
   directory: string,
   options: Partial<WalOptions> = {},
@@ -76,10 +81,14 @@ for (const [name, at] of [
   })
 }
 
-/** Where the marker's frame has its transaction id. Frames begin with their magic; the first record stands before the transaction. */
+/**
+ * Where the marker's frame has its transaction id. Frames begin with their magic; the first record
+ * stands before the transaction.
+ */
 function offsetOf(content: Buffer, member: number): number {
   let at = 1024 - 8
-  for (let frame = 0; frame <= member + 1; frame++) at = content.indexOf(Buffer.from([0xf5, 0x57, 0x56, 0xfe]), at + 8)
+  for (let frame = 0; frame <= member + 1; frame++)
+    at = content.indexOf(Buffer.from([0xf5, 0x57, 0x56, 0xfe]), at + 8)
   return at + 40
 }
 

@@ -3,7 +3,16 @@ import { cp } from 'node:fs/promises'
 import { test } from 'node:test'
 import { type BatchMember, MAX_OPEN_TRANSACTIONS, type Wal } from '../../../src/mod.ts'
 import { FailingDisk } from '../../support/failing-disk.ts'
-import { collect, idsIn, insert, insertOf, names, openWal, refusal, temporaryDirectory } from '../../support/logs.ts'
+import {
+  collect,
+  idsIn,
+  insert,
+  insertOf,
+  names,
+  openWal,
+  refusal,
+  temporaryDirectory,
+} from '../../support/logs.ts'
 
 const SEGMENT = /segment-\d+\.walv$/
 
@@ -166,7 +175,10 @@ test('an entry that cannot be logged is refused at once, and the transaction goe
   transaction.insert('good', [1])
   assert.throws(() => transaction.insert('', [1]), refusal('WALV_INVALID_ID'))
   assert.throws(() => transaction.insert('bad', ['x' as never]), refusal('WALV_INVALID_VECTOR'))
-  assert.throws(() => transaction.append({ type: 'commitTransaction' } as never), refusal('WALV_INVALID_ENTRY'))
+  assert.throws(
+    () => transaction.append({ type: 'commitTransaction' } as never),
+    refusal('WALV_INVALID_ENTRY'),
+  )
   transaction.delete('good')
   await transaction.commit()
   assert.deepEqual(await unitsIn(wal), [['good', 'good']])

@@ -112,7 +112,11 @@ test('a full disk refuses all that waits, also further groups, and a flush that 
   disk.fail({ operation: 'write', code: 'ENOSPC' })
   const inGroup = [wal.append(insert('a', [])), wal.append(insert('b', []))]
   await hold.reached
-  const behind = [wal.append(customOf(1000 * KIB)), wal.append(customOf(1000 * KIB)), wal.append(insert('c', []))]
+  const behind = [
+    wal.append(customOf(1000 * KIB)),
+    wal.append(customOf(1000 * KIB)),
+    wal.append(insert('c', [])),
+  ]
   const flushed = wal.flush()
   hold.release()
   for (const append of [...inGroup, ...behind]) {
@@ -397,7 +401,9 @@ test('a segment whose records are all synced is not synced again when the next o
   const { wal, disk } = await logWithOne()
   const from = disk.calls.length
   await wal.append(customOf(400 * KIB))
-  const calls = disk.calls.slice(from).filter(({ operation, path }) => operation === 'sync' && path === segmentAt(1))
+  const calls = disk.calls
+    .slice(from)
+    .filter(({ operation, path }) => operation === 'sync' && path === segmentAt(1))
   assert.deepEqual(calls, [])
   await wal.close()
 })

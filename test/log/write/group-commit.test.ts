@@ -264,7 +264,10 @@ test('beyond maxPendingBytes an append is refused and not logged, until what wai
   const hold = disk.hold('sync', SEGMENT)
   const data = new Uint8Array(3000)
   const accepted = [1, 2, 3].map(() => wal.append({ type: 'custom', kind: 'k', data }))
-  await assert.rejects(wal.append({ type: 'custom', kind: 'k', data }), refusal('WALV_BACKPRESSURE', 'not-logged'))
+  await assert.rejects(
+    wal.append({ type: 'custom', kind: 'k', data }),
+    refusal('WALV_BACKPRESSURE', 'not-logged'),
+  )
   assert.ok(wal.stats().pendingBytes > 9000 && wal.stats().pendingBytes <= 10_000)
   const small = wal.append(insert('small'))
   hold.release()

@@ -18,7 +18,10 @@ interface Load {
   stop(): Promise<void>
 }
 
-/** Callers that append one record after another, each as soon as the one before is acknowledged, as long as the test runs. */
+/**
+ * Callers that append one record after another, each as soon as the one before is acknowledged, as
+ * long as the test runs.
+ */
 function loadOn(t: TestContext, wal: Wal): Load {
   let stopped = false
   let count = 0
@@ -38,7 +41,10 @@ function loadOn(t: TestContext, wal: Wal): Load {
   return { count: () => count, stop }
 }
 
-/** A log with a record that is durable, one that is not, and no frame that says so of the first: it would, once it is idle. */
+/**
+ * A log with a record that is durable, one that is not, and no frame that says so of the first: it
+ * would, once it is idle.
+ */
 async function logBehind(): Promise<{ wal: Wal; disk: FailingDisk }> {
   const { wal, disk } = await failingLog({ durability: 'os' })
   await wal.append(insert('a'))
@@ -284,7 +290,11 @@ for (const code of [undefined, 'EIO']) {
     const refused = wal.append(insert('c'))
     const outcome = assert.rejects(refused, code ? refusal('WALV_IO', 'unknown') : refusal('WALV_DISK_FULL'))
     await settled()
-    assert.deepEqual([disk.count('sync', SEGMENT), await isSettled(refused)], [1, false], 'one sync at a time')
+    assert.deepEqual(
+      [disk.count('sync', SEGMENT), await isSettled(refused)],
+      [1, false],
+      'one sync at a time',
+    )
     const undoing = disk.hold('sync', SEGMENT)
     sync.release()
     await settled()

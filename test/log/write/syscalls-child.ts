@@ -1,4 +1,7 @@
-/** What is traced: `node syscalls-child.js write|read DIRECTORY`. A look at a path that is not there marks a place in the trace. */
+/**
+ * What is traced: `node syscalls-child.js write|read DIRECTORY`. A look at a path that is not there
+ * marks a place in the trace.
+ */
 import { existsSync } from 'node:fs'
 import { Wal } from '../../../src/mod.ts'
 
@@ -10,7 +13,9 @@ async function write(): Promise<void> {
   mark('groups')
   for (let group = 0; group < 20; group++) {
     await Promise.all(
-      Array.from({ length: 50 }, (_, index) => wal.append({ type: 'insert', id: `${group}-${index}`, vector: [1] })),
+      Array.from({ length: 50 }, (_, index) =>
+        wal.append({ type: 'insert', id: `${group}-${index}`, vector: [1] }),
+      ),
     )
   }
   mark('rotations')

@@ -25,7 +25,10 @@ interface SystemCall {
   readonly text: string
 }
 
-/** The calls of a process and its threads that concern the folder of the log, and the marks, in order. */
+/**
+ * The calls of a process and its threads that concern the folder of the log, and the marks, in
+ * order.
+ */
 async function trace(work: 'write' | 'read', folder: string): Promise<SystemCall[]> {
   const options = ['-f', '-y', '-s', '0', '-e', `trace=${TRACED}`, '-o', join(folder, 'trace')]
   const environment = { ...process.env, UV_USE_IO_URING: '0' }
@@ -46,10 +49,12 @@ function parse(line: string): SystemCall | undefined {
   const match = /^\d+ +(\w+)\((.*)$/.exec(line)
   if (!match) return undefined
   const [, name, text] = match
-  if (/ = -1 E/.test(text!)) return name!.includes('stat') || name!.includes('access') ? markOf(text!) : undefined
+  if (/ = -1 E/.test(text!))
+    return name!.includes('stat') || name!.includes('access') ? markOf(text!) : undefined
   // Quoted paths are arguments, those in angle brackets belong to descriptors; AT_FDCWD's is none.
   const paths = [...text!.replace(/AT_FDCWD<[^>]*>/g, '').matchAll(/"([^"]*)"|\d<([^>]*)>/g)].map(
-    // A file that got its name by a link is known to its descriptors by the name that was taken from it.
+    // A file that got its name by a link is known to its descriptors by the name that was taken
+    // from it.
     ([, quoted, of]) => quoted ?? of!.replace(name === 'pwrite64' ? /\.tmp$/ : /^$/, ''),
   )
   return { name: name!, path: paths[0] ?? '', target: paths.at(-1) ?? '', text: text! }
@@ -97,7 +102,8 @@ test('every directory is synced after a name in it was created, renamed or unlin
   for (const { name, path, target, text } of calls) {
     const note = (of: string, what: keyof typeof seen): void => {
       seen[what]++
-      // What is written under a temporary name counts once it has another; nobody relies on the lock's name.
+      // What is written under a temporary name counts once it has another; nobody relies on the
+      // lock's name.
       if (!of.includes('.tmp') && !of.endsWith('/LOCK')) unsynced.push(of)
     }
     if (name === 'fsync') {
@@ -106,10 +112,14 @@ test('every directory is synced after a name in it was created, renamed or unlin
     } else if (/^(mkdir|creat)/.test(name) || text.includes('O_CREAT')) note(path, 'created')
     else if (/^(rename|link)/.test(name)) note(target, 'renamed')
     else if (/^(unlink|rmdir)/.test(name)) note(path, 'unlinked')
-    else if (name === 'pwrite64') assert.ok(!unsynced.includes(path), `${path} is written before its name is durable`)
+    else if (name === 'pwrite64')
+      assert.ok(!unsynced.includes(path), `${path} is written before its name is durable`)
   }
   assert.deepEqual(unsynced, [], 'at the end')
-  assert.ok(seen.created > 10 && seen.renamed > 5 && seen.unlinked > 5 && seen.synced > 10, JSON.stringify(seen))
+  assert.ok(
+    seen.created > 10 && seen.renamed > 5 && seen.unlinked > 5 && seen.synced > 10,
+    JSON.stringify(seen),
+  )
 })
 
 test('a read-only open opens nothing for writing and changes nothing', async (t) => {

@@ -16,7 +16,10 @@ const LARGE = customOf(300 * KIB)
 /** A frame of `LARGE`'s kind that takes 4 KiB in all. */
 const PAGE = customOf(4 * KIB - 40 - 8 - 'large'.length)
 
-/** A log whose active segment has room for what follows, and how often segments were written and synced since. */
+/**
+ * A log whose active segment has room for what follows, and how often segments were written and
+ * synced since.
+ */
 async function roomyLog(options: Parameters<typeof openOn>[1] = {}): Promise<{
   wal: Wal
   disk: FailingDisk

@@ -25,7 +25,10 @@ import {
 const KIB = 1024
 /** Kept free behind the last record of a segment: two promises, each at the start of a sector. */
 const PROMISE_ROOM = 2 * (512 + 40)
-/** A frame of the kind `large` takes so many bytes more than its data, up to one piece of the checksum. */
+/**
+ * A frame of the kind `large` takes so many bytes more than its data, up to one piece of the
+ * checksum.
+ */
 const CUSTOM_OVERHEAD = 40 + 8 + 'large'.length
 
 /** What is written in a segment, frame by frame: number, promise and place. */
@@ -39,7 +42,10 @@ const operationsOf = (disk: SimulatedDisk, from: number): string[] =>
 /** Data of a custom entry whose frame has so many bytes: at most one piece of the checksum. */
 const customFrame = (bytes: number): ReturnType<typeof customOf> => customOf(bytes - CUSTOM_OVERHEAD)
 
-/** Fills the active segment, byte for byte, with frames of `data`, until so many bytes are free behind the last. */
+/**
+ * Fills the active segment, byte for byte, with frames of `data`, until so many bytes are free
+ * behind the last.
+ */
 async function fillUntil(wal: Wal, disk: SimulatedDisk, free: number): Promise<void> {
   const number = wal.stats().segments
   const { capacity } = await headerOn(disk, number)
@@ -211,7 +217,14 @@ test('the header of the next segment promises all that came before, and its grou
   await wal.append(insert('next', []))
   const { logId } = await headerOn(disk, 1)
   const { createdAt, ...header } = await headerOn(disk, 2)
-  assert.deepEqual(header, { logId, number: 2, firstSeq: next, durableBefore: next, capacity: 512 * KIB, previous: 1 })
+  assert.deepEqual(header, {
+    logId,
+    number: 2,
+    firstSeq: next,
+    durableBefore: next,
+    capacity: 512 * KIB,
+    previous: 1,
+  })
   assert.equal(createdAt, (await framesOn(disk, 2))[0]!.timestamp)
   assert.deepEqual(layout(await framesOn(disk, 2)), [[next, next, 1024]])
   const copies = (await contentOf(disk, segmentAt(2))).subarray(0, 1024)
@@ -233,7 +246,11 @@ test('a segment for a large record has the bytes that it, the header and two pro
   await wal.append(insert('b'))
   assert.equal((await headerOn(disk, 2)).capacity, capacity)
   await wal.append(customOf(64 * KIB))
-  assert.equal((await headerOn(disk, 3)).capacity, 68 * KIB, 'as much as the record needs: more than the limit')
+  assert.equal(
+    (await headerOn(disk, 3)).capacity,
+    68 * KIB,
+    'as much as the record needs: more than the limit',
+  )
   await wal.append(customOf(20 * KIB))
   assert.equal((await headerOn(disk, 4)).capacity, 64 * KIB, 'the limit')
   await wal.close()
@@ -313,7 +330,10 @@ test('the records of a transaction are not written before its end, unless there 
   assert.equal(disk.ops.length, from)
   for (let count = 0; count < 6; count++) transaction.append(customOf(200 * KIB))
   await settled()
-  assert.ok(wal.stats().groups > 0 && wal.stats().pendingBytes === 0, 'what is too much for a group is on disk')
+  assert.ok(
+    wal.stats().groups > 0 && wal.stats().pendingBytes === 0,
+    'what is too much for a group is on disk',
+  )
   await transaction.commit()
   const found = await collect(wal.read())
   assert.deepEqual(
@@ -396,7 +416,11 @@ test('a group takes records up to 1 MiB, and the further ones of a turn go into 
   await wal.append(customOf(KIB * KIB))
   const { groups, rotations } = wal.stats()
   await Promise.all(Array.from({ length: 20 }, () => wal.append(customOf(100 * KIB))))
-  assert.deepEqual([wal.stats().groups - groups, wal.stats().rotations - rotations], [3, 0], 'six, ten, and four')
+  assert.deepEqual(
+    [wal.stats().groups - groups, wal.stats().rotations - rotations],
+    [3, 0],
+    'six, ten, and four',
+  )
   await wal.close()
 })
 
@@ -525,7 +549,10 @@ test('a write that fails at the start of a new segment poisons, and the segment 
   assert.ok(refusal('WALV_IO', 'unknown')(failed))
   assert.match((failed as WalError).message, /Writing to segment-0000000002\.walv failed \(EIO\)/)
   assert.equal((failed as WalError).seq, wal.lastSeq)
-  assert.ok(operationsOf(disk, from).includes('close segment-0000000002.walv'), operationsOf(disk, from).join('\n'))
+  assert.ok(
+    operationsOf(disk, from).includes('close segment-0000000002.walv'),
+    operationsOf(disk, from).join('\n'),
+  )
   disk.onOperation = undefined
   await wal.close()
   const again = await openOn(disk)
@@ -548,7 +575,10 @@ test('all sequence numbers used up, the next append is refused and says so', asy
   assert.throws(
     () => wal.submit(insert('more')),
     (error: WalError) => {
-      assert.match(error.message, new RegExp(`up to ${MAX_SEQUENCE}\\. Start a new log\\. Nothing was logged\\.$`))
+      assert.match(
+        error.message,
+        new RegExp(`up to ${MAX_SEQUENCE}\\. Start a new log\\. Nothing was logged\\.$`),
+      )
       return refusal('WALV_SEQUENCE_EXHAUSTED', 'not-logged')(error)
     },
   )

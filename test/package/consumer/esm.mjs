@@ -1,4 +1,5 @@
-// Imports everything that the package exports, and makes an index survive its closing. Prints what it found.
+// Imports everything that the package exports, and makes an index survive its closing. Prints what
+// it found.
 import { rm } from 'node:fs/promises'
 import manifest from 'walv/package.json' with { type: 'json' }
 

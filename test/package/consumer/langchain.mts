@@ -7,7 +7,10 @@ import { type WalvFilter, WalvVectorStore } from 'walv/langchain'
 
 export const asLangChains = (store: WalvVectorStore): VectorStore => store
 
-export async function found(embeddings: EmbeddingsInterface, filter: WalvFilter): Promise<DocumentInterface[]> {
+export async function found(
+  embeddings: EmbeddingsInterface,
+  filter: WalvFilter,
+): Promise<DocumentInterface[]> {
   const store = await WalvVectorStore.open(embeddings, { directory: './data', durability: 'commit' })
   const size: number = store.index.size
   // @ts-expect-error There is no such option.

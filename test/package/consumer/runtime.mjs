@@ -1,4 +1,5 @@
-// An index as a program of any runtime uses it: `runtime.mjs walk|engine|hold|count|read DIRECTORY`. Prints one line of JSON a step.
+// An index as a program of any runtime uses it:
+// `runtime.mjs walk|engine|hold|count|read DIRECTORY`. Prints one line of JSON a step.
 import { DurableIndex, flat } from 'walv'
 
 const [what, directory] = process.argv.slice(2)

@@ -5,9 +5,15 @@ import { SimulatedDisk, vectorIndexConformance } from 'walv/testing'
 import { readV1Directory } from 'walv/v1'
 
 export async function nearest(query: Float32Array): Promise<readonly Hit[]> {
-  await using index = await DurableIndex.open({ directory: './data', index: flat({ dimensions: 3, metric: 'l2' }) })
+  await using index = await DurableIndex.open({
+    directory: './data',
+    index: flat({ dimensions: 3, metric: 'l2' }),
+  })
   await index.insert('a', [1, 2, 3], { title: 'x', tags: ['y'] })
-  return index.search(query, { k: 3, filter: (metadata: JsonValue, id: string) => metadata !== null && id !== 'b' })
+  return index.search(query, {
+    k: 3,
+    filter: (metadata: JsonValue, id: string) => metadata !== null && id !== 'b',
+  })
 }
 
 export async function codes(): Promise<WalErrorCode | undefined> {

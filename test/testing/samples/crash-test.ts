@@ -5,7 +5,10 @@ type Save = (path: string, text: string, fs: SimulatedFs) => Promise<void>
 
 const textOf = (version: number): string => `This is version ${version}. `.repeat(100)
 
-/** Version 1 is there. Version 2 is saved, and the power fails: one of them must be there, and version 2 once it was saved. */
+/**
+ * Version 1 is there. Version 2 is saved, and the power fails: one of them must be there, and
+ * version 2 once it was saved.
+ */
 export function crashTest(save: Save): Promise<Exploration> {
   return explore<number>({
     seed: 1,

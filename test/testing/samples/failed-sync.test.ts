@@ -5,7 +5,8 @@ import { SimulatedDisk } from '../../../src/testing/mod.ts'
 
 test('what was acknowledged survives a sync that failed, and the power cut after it', async () => {
   const disk = new SimulatedDisk()
-  const open = (disk: SimulatedDisk) => DurableIndex.open({ directory: '/data', disk, index: flat({ dimensions: 2 }) })
+  const open = (disk: SimulatedDisk) =>
+    DurableIndex.open({ directory: '/data', disk, index: flat({ dimensions: 2 }) })
   const index = await open(disk)
   await index.insert('a', [1, 0])
   disk.onOperation = ({ kind }) => (kind === 'sync' ? { code: 'EIO' } : undefined)

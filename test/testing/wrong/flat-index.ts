@@ -1,5 +1,14 @@
-/** What indexes are made of that break their contract on purpose: an index that keeps it, with something changed. */
-import { type FrozenIndex, flat, type Neighbour, type SnapshotReader, type VectorIndex } from '../../../src/mod.ts'
+/**
+ * What indexes are made of that break their contract on purpose: an index that keeps it, with
+ * something changed.
+ */
+import {
+  type FrozenIndex,
+  flat,
+  type Neighbour,
+  type SnapshotReader,
+  type VectorIndex,
+} from '../../../src/mod.ts'
 
 export const DIMENSIONS = 6
 

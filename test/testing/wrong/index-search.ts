@@ -35,7 +35,10 @@ export const WRONG_SEARCH: Record<string, WrongIndex> = {
     caughtBy: 'a search finds the nearest, nearest first, at the distances of the metric',
     type: class extends Flat {
       override search(query: Float32Array, k: number, accept?: Accept): Neighbour[] {
-        return this.found(query, k, accept).map(({ label, distance }) => ({ label, distance: Math.sqrt(distance) }))
+        return this.found(query, k, accept).map(({ label, distance }) => ({
+          label,
+          distance: Math.sqrt(distance),
+        }))
       }
     },
   },

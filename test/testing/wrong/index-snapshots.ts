@@ -23,7 +23,8 @@ export const WRONG_SNAPSHOTS: Record<string, WrongIndex> = {
         return super.load(
           changing(files, (content) => {
             if (content.length <= HEADER_BYTES) return content
-            for (let at = 0; at < count(content); at++) content.writeBigUInt64LE(BigInt(at), HEADER_BYTES + 8 * at)
+            for (let at = 0; at < count(content); at++)
+              content.writeBigUInt64LE(BigInt(at), HEADER_BYTES + 8 * at)
             return content
           }),
         )
@@ -80,7 +81,8 @@ export const WRONG_SNAPSHOTS: Record<string, WrongIndex> = {
           }
         }
         return {
-          save: (files) => frozen.save({ ...files, write: (name, pieces) => files.write(name, releasing(pieces)) }),
+          save: (files) =>
+            frozen.save({ ...files, write: (name, pieces) => files.write(name, releasing(pieces)) }),
           release: () => {},
         }
       }

@@ -1,5 +1,12 @@
 import type { CheckpointEntry, CheckpointRequest, CommittedUnit, WalRecord } from '../../../src/mod.ts'
-import { ignore, mapped, type ReadOptions, type ReplayOptions, Straight, type WrongLog } from './straight-log.ts'
+import {
+  ignore,
+  mapped,
+  type ReadOptions,
+  type ReplayOptions,
+  Straight,
+  type WrongLog,
+} from './straight-log.ts'
 
 /** What is wrong with how a log treats checkpoints. */
 export const WRONG_CHECKPOINTS: Record<string, WrongLog> = {

@@ -26,7 +26,9 @@ export const WRONG_LIFETIME: Record<string, WrongLog> = {
     caughtBy: 'everything is found again after reopening, number for number',
     type: class extends Straight {
       override replay(options?: ReplayOptions): AsyncIterable<CommittedUnit> {
-        return arranged(super.replay(options), (units) => (this.memory.opened > 1 ? units.slice(0, -1) : units))
+        return arranged(super.replay(options), (units) =>
+          this.memory.opened > 1 ? units.slice(0, -1) : units,
+        )
       }
     },
   },
@@ -58,7 +60,8 @@ export const WRONG_LIFETIME: Record<string, WrongLog> = {
     type: class extends Straight {
       constructor(wal: Wal, memory: Memory) {
         super(wal, memory)
-        if (memory.opened > 1) wal.submit({ type: 'custom', kind: 'opened', data: new Uint8Array(0) }).catch(() => {})
+        if (memory.opened > 1)
+          wal.submit({ type: 'custom', kind: 'opened', data: new Uint8Array(0) }).catch(() => {})
       }
     },
   },

@@ -61,7 +61,8 @@ export const WRONG_TRANSACTIONS: Record<string, WrongLog> = {
         return transaction
       }
       override async close(): Promise<void> {
-        for (const transaction of this.#transactions) if (transaction.state === 'open') await transaction.commit()
+        for (const transaction of this.#transactions)
+          if (transaction.state === 'open') await transaction.commit()
         await super.close()
       }
     },
@@ -130,7 +131,8 @@ export const WRONG_TRANSACTIONS: Record<string, WrongLog> = {
         return transaction
       }
       override async close(): Promise<void> {
-        for (const transaction of this.#transactions) if (transaction.state === 'prepared') await transaction.abort()
+        for (const transaction of this.#transactions)
+          if (transaction.state === 'prepared') await transaction.abort()
         await super.close()
       }
     },

@@ -1,4 +1,7 @@
-/** What logs are made of that break their contract on purpose: a log that keeps it, with something changed. */
+/**
+ * What logs are made of that break their contract on purpose: a log that keeps it, with something
+ * changed.
+ */
 import type {
   CheckpointEntry,
   CheckpointRequest,
@@ -85,14 +88,20 @@ export const altered = (transaction: Transaction, changes: Partial<Pick<Transact
     },
   })
 
-export async function* mapped<T>(source: AsyncIterable<T>, change: (item: T) => T | undefined): AsyncGenerator<T> {
+export async function* mapped<T>(
+  source: AsyncIterable<T>,
+  change: (item: T) => T | undefined,
+): AsyncGenerator<T> {
   for await (const item of source) {
     const other = change(item)
     if (other !== undefined) yield other
   }
 }
 
-export async function* arranged<T>(source: AsyncIterable<T>, arrange: (items: T[]) => T[]): AsyncGenerator<T> {
+export async function* arranged<T>(
+  source: AsyncIterable<T>,
+  arrange: (items: T[]) => T[],
+): AsyncGenerator<T> {
   const items: T[] = []
   for await (const item of source) items.push(item)
   yield* arrange(items)

@@ -67,7 +67,12 @@ const marker = (
 test('inserts, updates, deletes and batches become what does the same in v2, with their times, and nothing beside', async () => {
   const all: V1Entry[] = [
     insert('a', 1, 2),
-    { ...insert('a', 3), type: 'update', metadata: new Map([['k', 'v']]), timestamp: SECONDS + 5n } as V1Entry,
+    {
+      ...insert('a', 3),
+      type: 'update',
+      metadata: new Map([['k', 'v']]),
+      timestamp: SECONDS + 5n,
+    } as V1Entry,
     { type: 'delete', id: 'a', timestamp: SECONDS + 5n },
     {
       type: 'batch',
@@ -107,7 +112,12 @@ test('inserts, updates, deletes and batches become what does the same in v2, wit
 test('records come back byte for byte, whatever their numbers, times and files', async () => {
   const disk = await v1Log(
     segment(frame(0), frame(1), frame(7), frame(7), Buffer.from(header()), frame(0), frame(1)),
-    segment(frame(2), frame(3, { ...insert('early', 1), timestamp: 5n }), frame(4, { ...insert('', 1) }), frame(5)),
+    segment(
+      frame(2),
+      frame(3, { ...insert('early', 1), timestamp: 5n }),
+      frame(4, { ...insert('', 1) }),
+      frame(5),
+    ),
   )
   const expected = await payloadsOf(disk, V1)
   assert.deepEqual(await toV2(disk, { policy: 'salvage' }), { records: 10, withoutCounterpart: 1, damage: 2 })
@@ -116,9 +126,12 @@ test('records come back byte for byte, whatever their numbers, times and files',
 })
 
 test('any records of v1 come back byte for byte', async () => {
-  const log = fc.array(fc.tuple(fc.option(fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), { freq: 4 }), anyV1Entry), {
-    maxLength: 12,
-  })
+  const log = fc.array(
+    fc.tuple(fc.option(fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), { freq: 4 }), anyV1Entry),
+    {
+      maxLength: 12,
+    },
+  )
   await fc.assert(
     fc.asyncProperty(log, async (records) => {
       const disk = await v1Log(segment(...records.map(([seq, entry], index) => frame(seq ?? index, entry))))
@@ -252,7 +265,12 @@ test('behind a transaction that was left behind, records stand alone again', asy
 
 test('an end without a begin is kept as it was, beside the log', async () => {
   const disk = await v1Log(
-    segment(frame(0), frame(1, marker('commitTransaction', 9n)), frame(2, marker('abortTransaction', 9n)), frame(3)),
+    segment(
+      frame(0),
+      frame(1, marker('commitTransaction', 9n)),
+      frame(2, marker('abortTransaction', 9n)),
+      frame(3),
+    ),
   )
   const expected = await payloadsOf(disk, V1)
   assert.deepEqual(await toV2(disk), { records: 4, withoutCounterpart: 2, damage: 0 })
@@ -336,7 +354,10 @@ test('a target that holds anything is refused and left as it is; an empty one is
   const before = await pictureOf(disk, '/data')
   for (const work of [toV2(disk), toV1(disk, { from: V1, to: V2 })])
     await assert.rejects(work, (error: WalError) => {
-      assert.deepEqual([error.file, error.message], [V2, '/data/v2 is not empty. Convert into a new directory.'])
+      assert.deepEqual(
+        [error.file, error.message],
+        [V2, '/data/v2 is not empty. Convert into a new directory.'],
+      )
       return refusal('WALV_INVALID_OPTION')(error)
     })
   assert.deepEqual(await pictureOf(disk, '/data'), before)
@@ -355,7 +376,8 @@ test('a target that is a file, or cannot be looked into, is refused', async () =
 test('a directory that was there before a conversion that fails is there after it, empty', async () => {
   const disk = await v1Log(segment(frame(0)))
   await disk.makeDirectory(V2)
-  disk.onOperation = ({ kind, path }) => (kind === 'sync' && path.startsWith(V2) ? { code: 'EIO' } : undefined)
+  disk.onOperation = ({ kind, path }) =>
+    kind === 'sync' && path.startsWith(V2) ? { code: 'EIO' } : undefined
   await assert.rejects(toV2(disk))
   assert.deepEqual(await namesOn(disk, V2), [])
 })
@@ -563,7 +585,8 @@ test('a log that would not come back as it was is refused, and nothing of it is 
   // Between writing and proving, another log takes the place of the one that was written.
   disk.onOperation = ({ kind, path }) => {
     const name = 'segment-0000000001.walv'
-    if (kind === 'unlock' && path.startsWith(V2)) void disk.rename(`/data/changed/${name}`, join(dirname(path), name))
+    if (kind === 'unlock' && path.startsWith(V2))
+      void disk.rename(`/data/changed/${name}`, join(dirname(path), name))
     return undefined
   }
   await assert.rejects(toV2(disk), (error: WalError) => {
