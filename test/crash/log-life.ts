@@ -97,7 +97,10 @@ export class LogLife {
       }
       await this.reopen()
     } else if (this.trouble.isFull) {
-      for await (const _ of wal.read());
+      // What was about to fail may do so only now.
+      await this.session.bear(async () => {
+        for await (const _ of wal.read());
+      })
     }
     this.trouble.calm()
   }
