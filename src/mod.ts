@@ -42,6 +42,8 @@ export type {
   DurableIndexOptions,
   Hit,
   IndexEntry,
+  IndexOptions,
+  LogIndexOptions,
   SearchOptions,
   StoredVector,
   UpsertEntry,
@@ -55,9 +57,12 @@ export type {
   CheckpointRequest,
   CommittedUnit,
   Log,
+  LogStats,
   ReadOptions,
   RecoveryReport,
   ReplayOptions,
+  SharedLog,
+  SharedUnit,
   Snapshot,
   SnapshotWriter,
   Transaction,
@@ -66,4 +71,4 @@ export type {
 export type { Durability, RecoveryPolicy, WalOptions } from './log/options.ts'
 export type { LogItem } from './log/read/record-reader.ts'
 export { type ScanOptions, scanLog } from './log/read/scan.ts'
-export { Wal, type WalStats } from './log/wal.ts'
+export { Wal } from './log/wal.ts'

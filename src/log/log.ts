@@ -10,6 +10,7 @@ import type {
   WalRecord,
 } from '../entry.ts'
 import type { OptionNames } from '../option-names.ts'
+import type { Health, HealthOptions } from './health.ts'
 
 /** A checkpoint to be taken. */
 export interface CheckpointRequest {
@@ -48,6 +49,12 @@ export const REPLAY_OPTIONS: OptionNames<ReplayOptions> = { ...READ_OPTIONS, aft
  * state.
  */
 export interface Log {
+  /** Where it lies, or what else tells it from others: for messages. */
+  readonly directory: string
+  /** It takes nothing; only what is there is read. */
+  readonly readOnly: boolean
+  /** Others append to it as well: it is a `SharedLog`. */
+  readonly shared?: boolean
   /** −1 for an empty log. */
   readonly lastSeq: number
   readonly recovery: RecoveryReport
@@ -70,8 +77,38 @@ export interface Log {
   read(options?: ReadOptions): AsyncIterable<WalRecord>
   replay(options?: ReplayOptions): AsyncIterable<CommittedUnit>
   checkpoint(request: CheckpointRequest): Promise<CheckpointEntry>
+  /** Resolves when everything appended so far is on stable storage, whatever the durability level. */
+  flush(): Promise<void>
+  stats(): LogStats
+  /** Whether the log is well, check by check, each with what to do where it is not. */
+  health(options?: HealthOptions): Promise<Health>
   close(): Promise<void>
 }
+
+/** Entries that take effect together at one place of a log that several append to. */
+export interface SharedUnit extends CommittedUnit {
+  /** Handed over by this very log object. */
+  readonly own: boolean
+}
+
+/**
+ * A log that others append to as well, in other processes or on other machines. What is possible is
+ * decided at a change's place in the order, where every reader comes to the same answer: an index
+ * over it logs a change first, and admits it there. What is not possible there has no effect, on
+ * any of them.
+ */
+export interface SharedLog extends Log {
+  readonly shared: true
+  /**
+   * Calls `apply` with everything that takes effect behind the number `after`, this log's own and
+   * the others', in the log's order, each once: what is there, and then all that follows until the
+   * log is closed. Resolves when what was there is applied. May be called once. An append or a
+   * commit of this log resolves when its unit was applied.
+   */
+  follow(after: number, apply: (unit: SharedUnit) => void): Promise<void>
+}
+
+export const isShared = (log: Log): log is SharedLog => log.shared === true
 
 /** What opening found and did. */
 export interface RecoveryReport {
@@ -176,4 +213,39 @@ export interface Transaction {
    * @throws WALV_TRANSACTION_ENDED; of one that is prepared, what `commit` rejects with
    */
   abort(): Promise<void>
+}
+
+/**
+ * Figures of an open log. Counters run from opening. A log that keeps no files of its own says 0
+ * of what is about files.
+ */
+export interface LogStats {
+  readonly firstSeq: number
+  readonly lastSeq: number
+  readonly durableSeq: number
+  readonly segments: number
+  /** Bytes of the segment files, whatever of them is in use. */
+  readonly bytes: number
+  readonly pendingBytes: number
+  readonly groups: number
+  readonly syncs: number
+  readonly bytesWritten: number
+  readonly rotations: number
+  readonly lastSyncMs: number
+  /** Median of the last 128 syncs; undefined before the first. */
+  readonly medianSyncMs: number | undefined
+  readonly openTransactions: number
+  readonly checkpoints: number
+  /** When the last checkpoint was taken, in milliseconds since the epoch; undefined without one. */
+  readonly lastCheckpointAt: number | undefined
+  /**
+   * Milliseconds since the last checkpoint; undefined without one. Setting the clock does not
+   * change it. Of a checkpoint from before opening it is the clock that tells, if that says more
+   * than how long the log has been open.
+   */
+  readonly checkpointAgeMs: number | undefined
+  readonly poisoned: boolean
+  /** Clean-up that failed after the work itself was durable; tried again at the next checkpoint. */
+  readonly upkeepFailures: number
+  readonly lastUpkeepError: string | undefined
 }

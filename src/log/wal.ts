@@ -7,17 +7,19 @@ import { encodableInput } from '../format/encode.ts'
 import { checkOptions } from '../option-names.ts'
 import { SnapshotStore } from './checkpoint/snapshot-store.ts'
 import { type Health, type HealthOptions, judgeHealth, roomOf, thresholdsOf } from './health.ts'
-import type { CommittedUnit, Transaction } from './log.ts'
 import {
   CHECKPOINT_REQUEST,
   type CheckpointRequest,
+  type CommittedUnit,
   type Log,
+  type LogStats,
   READ_OPTIONS,
   REPLAY_OPTIONS,
   type ReadOptions,
   type RecoveryReport,
   type ReplayOptions,
   type Snapshot,
+  type Transaction,
 } from './log.ts'
 import { type OpenLog, openForWriting } from './open.ts'
 import { type ContentRules, settingsOf, type WalOptions, type WalSettings, wholeNumber } from './options.ts'
@@ -27,38 +29,6 @@ import { replayUnits } from './read/replay.ts'
 import { type Recovered, recover, refuseAborted } from './recover/recover.ts'
 import type { SegmentExtent } from './segment/segment-scan.ts'
 import { closedError } from './write/append-error.ts'
-
-/** Figures of an open log. Counters run from opening. */
-export interface WalStats {
-  readonly firstSeq: number
-  readonly lastSeq: number
-  readonly durableSeq: number
-  readonly segments: number
-  /** Bytes of the segment files, whatever of them is in use. */
-  readonly bytes: number
-  readonly pendingBytes: number
-  readonly groups: number
-  readonly syncs: number
-  readonly bytesWritten: number
-  readonly rotations: number
-  readonly lastSyncMs: number
-  /** Median of the last 128 syncs; undefined before the first. */
-  readonly medianSyncMs: number | undefined
-  readonly openTransactions: number
-  readonly checkpoints: number
-  /** When the last checkpoint was taken, in milliseconds since the epoch; undefined without one. */
-  readonly lastCheckpointAt: number | undefined
-  /**
-   * Milliseconds since the last checkpoint; undefined without one. Setting the clock does not
-   * change it. Of a checkpoint from before opening it is the clock that tells, if that says more
-   * than how long the log has been open.
-   */
-  readonly checkpointAgeMs: number | undefined
-  readonly poisoned: boolean
-  /** Clean-up that failed after the work itself was durable; tried again at the next checkpoint. */
-  readonly upkeepFailures: number
-  readonly lastUpkeepError: string | undefined
-}
 
 const READ_AGAIN =
   'Read again, from the oldest record that is kept (without `from`), or replay from the last snapshot.'
@@ -139,6 +109,10 @@ export class Wal implements Log {
         settings.directory,
       )
     }
+  }
+
+  get readOnly(): boolean {
+    return this.#settings.readOnly
   }
 
   get lastSeq(): number {
@@ -293,7 +267,7 @@ export class Wal implements Log {
     return this.#writable().writer.flush()
   }
 
-  stats(): WalStats {
+  stats(): LogStats {
     const { analysis } = this.#recovered
     const writing = this.#writing
     const counters = writing?.writer.counters

@@ -1,7 +1,7 @@
 /** walv/testing: what walv is tested with, for testing what is built on it, or beside it. */
 
 export type { ConformanceCase } from './conformance/case.ts'
-export { logConformance } from './conformance/log.ts'
+export { type LogCapabilities, logConformance } from './conformance/log.ts'
 export type { LogPlace } from './conformance/log-subject.ts'
 export { type VectorIndexConformanceOptions, vectorIndexConformance } from './conformance/vector-index.ts'
 export type { Choose, CrashChoice, UnsyncedChange } from './disk/crash-choice.ts'

@@ -6,12 +6,12 @@ import {
   openTracing,
 } from '../../diagnostics.ts'
 import type { DurableIndexStats } from '../../index/durable/durable-index.ts'
-import type { WalStats } from '../../log/wal.ts'
+import type { LogStats } from '../../log/log.ts'
 import type { Subscriptions } from './subscriptions.ts'
 
 /** A log or an index that is open for writing. */
 export interface Observed {
-  stats(): WalStats | DurableIndexStats
+  stats(): LogStats | DurableIndexStats
 }
 
 /** The writers of this process, by directory: of an index and its log, the index. */

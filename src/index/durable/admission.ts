@@ -1,6 +1,6 @@
 import type { WalError } from '../../errors.ts'
 import type { Log } from '../../log/log.ts'
-import type { ApplyQueue } from './apply-queue.ts'
+import type { ApplyOrder } from './apply-order.ts'
 import { Fifo } from './fifo.ts'
 
 interface Waiting {
@@ -25,11 +25,11 @@ interface Waiting {
  */
 export class Admission {
   readonly #log: Log
-  readonly #queue: ApplyQueue
+  readonly #queue: ApplyOrder
   readonly #waiting = new Fifo<Waiting>()
   #letting: Promise<void> | undefined
 
-  constructor(log: Log, queue: ApplyQueue) {
+  constructor(log: Log, queue: ApplyOrder) {
     this.#log = log
     this.#queue = queue
   }

@@ -1,7 +1,7 @@
 import { nextTurn } from '../../clock.ts'
-import { poisonChannel } from '../../diagnostics.ts'
 import type { BatchMember } from '../../entry.ts'
 import { assert, WalError } from '../../errors.ts'
+import { type ApplyOrder, failedToApply } from './apply-order.ts'
 import { Fifo } from './fifo.ts'
 import type { IndexState } from './index-state.ts'
 
@@ -11,7 +11,7 @@ interface Waiting {
   answer?: { readonly seq: number } | { readonly error: unknown }
   /** Called when the change is applied or refused, before its caller learns of it. */
   readonly leave: () => void
-  readonly resolve: () => void
+  readonly resolve: (existed: undefined) => void
   readonly reject: (error: unknown) => void
 }
 
@@ -19,8 +19,7 @@ interface Waiting {
  * Applies changes in the order in which they were handed to the log, which is the log's, each only
  * once it is durable, whatever the order in which the answers come in.
  */
-export class ApplyQueue {
-  /** Everything up to this sequence number that takes effect is applied. */
+export class ApplyQueue implements ApplyOrder {
   appliedSeq: number
   readonly #state: IndexState
   readonly #directory: string
@@ -33,12 +32,8 @@ export class ApplyQueue {
     this.appliedSeq = appliedSeq
   }
 
-  /**
-   * Resolves when the change is durable and applied. `logged` must have been handed to the log just
-   * now. `leave` is called when it is applied or refused, before the caller learns of it.
-   */
-  add(logged: Promise<number>, entries: readonly BatchMember[], leave: () => void): Promise<void> {
-    return new Promise((resolve, reject) => {
+  add(logged: Promise<number>, entries: readonly BatchMember[], leave: () => void): Promise<undefined> {
+    return new Promise<undefined>((resolve, reject) => {
       const item: Waiting = { entries, leave, resolve, reject }
       this.#waiting.push(item)
       const answered = (answer: NonNullable<Waiting['answer']>): void => {
@@ -58,7 +53,7 @@ export class ApplyQueue {
       this.#waiting.shift()
       const error = 'error' in answer ? answer.error : this.#apply(answer.seq, entries)
       leave()
-      if (error === undefined) resolve()
+      if (error === undefined) resolve(undefined)
       else reject(error)
     }
   }
@@ -68,34 +63,27 @@ export class ApplyQueue {
     if (this.#broken) return this.#broken
     assert(seq > this.appliedSeq, `record ${seq} is applied after ${this.appliedSeq}`)
     try {
-      const isApplied = this.#state.apply(entries)
+      const impossible = this.#state.apply(entries)
       this.appliedSeq = seq
-      return isApplied ? undefined : builtOnRefused(seq)
+      return impossible && builtOnRefused(seq)
     } catch (cause) {
-      const message = `Record ${seq} is durable but the index failed to take it: ${(cause as Error).message}. The index is not used any more; open it again to rebuild it from the log.`
-      this.#broken = new WalError('WALV_POISONED', message, { seq, fate: 'unknown', cause })
-      if (poisonChannel.hasSubscribers)
-        poisonChannel.publish({ directory: this.#directory, error: this.#broken })
+      this.#broken = failedToApply(this.#directory, seq, cause)
       return this.#broken
     }
   }
 
-  /** Why nothing more is applied. */
   get broken(): WalError | undefined {
     return this.#broken
   }
 
-  /** @throws WALV_POISONED if the engine has failed and no longer agrees with the log */
   needWhole(): void {
     if (this.#broken) throw this.#broken
   }
 
-  /** Whether nothing waits. */
   get isSettled(): boolean {
     return this.#waiting.size === 0
   }
 
-  /** Resolves when nothing waits. */
   async settled(): Promise<void> {
     while (!this.isSettled) await nextTurn()
   }

@@ -1,8 +1,8 @@
 import type { BatchMember, JsonValue } from '../../entry.ts'
 import type { WalError } from '../../errors.ts'
-import type { Log, Transaction } from '../../log/log.ts'
+import { isShared, type Log, type Transaction } from '../../log/log.ts'
 import { Admission } from './admission.ts'
-import type { ApplyQueue } from './apply-queue.ts'
+import type { ApplyOrder } from './apply-order.ts'
 import { type ChangeInput, type ChangeRules, checkedEntry, checkedItem } from './checked-change.ts'
 import type { Checkpointing } from './checkpointing.ts'
 import { InFlight } from './in-flight.ts'
@@ -20,7 +20,7 @@ import type { MetadataSchema } from './metadata-schema.ts'
 export interface ChangeWay {
   readonly log: Log
   readonly state: IndexState
-  readonly queue: ApplyQueue
+  readonly queue: ApplyOrder
   readonly checkpointing: Checkpointing
   readonly metadataSchema: MetadataSchema | undefined
   /** @throws WALV_CLOSED, WALV_POISONED */
@@ -41,7 +41,7 @@ export class Changes<Input = JsonValue> {
     const { log, state, queue, metadataSchema } = way
     this.#way = way
     this.#rules = { index: state.index, metadataSchema }
-    this.#inFlight = new InFlight(state.catalog)
+    this.#inFlight = new InFlight(state.catalog, isShared(log))
     this.#admission = new Admission(log, queue)
   }
 
@@ -75,7 +75,7 @@ export class Changes<Input = JsonValue> {
       // Another call in flight may be what removes it. The answer holds if that one succeeds; if it
       // is refused, so is what is logged behind it.
       if (!existed && !this.#inFlight.decides(id)) return false
-      return this.#append(entry).then(() => existed)
+      return this.#append(entry).then((found) => found ?? existed)
     })
   }
 
@@ -101,7 +101,7 @@ export class Changes<Input = JsonValue> {
    * Everything from here to the append is synchronous: what validation sees is what the log's order
    * will be. What is refused is thrown.
    */
-  #append(entry: BatchMember): Promise<void> {
+  #append(entry: BatchMember): Promise<boolean | undefined> {
     const { log, queue, checkpointing } = this.#way
     queue.needWhole()
     const outcome = new Map<string, boolean>()
@@ -112,10 +112,13 @@ export class Changes<Input = JsonValue> {
     }
     const logged = log.submit(entry)
     const leave = this.#inFlight.enter(outcome)
-    return queue.add(logged, [entry], leave).then(() => checkpointing.takeIfDue())
+    return queue.add(logged, [entry], leave).then((existed) => {
+      checkpointing.takeIfDue()
+      return existed
+    })
   }
 
-  #appendDeletes(ids: readonly string[]): Promise<void> {
+  #appendDeletes(ids: readonly string[]): Promise<unknown> {
     try {
       return this.#append({ type: 'batch', entries: ids.map((id) => ({ type: 'delete', id })) })
     } catch (error) {

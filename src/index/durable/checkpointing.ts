@@ -1,7 +1,7 @@
 import type { CheckpointEntry } from '../../entry.ts'
 import type { SnapshotWatch } from '../../log/checkpoint/snapshot-watch.ts'
 import type { Log } from '../../log/log.ts'
-import type { ApplyQueue } from './apply-queue.ts'
+import type { ApplyOrder } from './apply-order.ts'
 import type { IndexState } from './index-state.ts'
 import type { Amount } from './logged-amount.ts'
 import { RetryDelay } from './retry-delay.ts'
@@ -44,7 +44,7 @@ export interface CheckpointFigures {
 export class Checkpointing {
   readonly #log: Log
   readonly #state: IndexState
-  readonly #queue: ApplyQueue
+  readonly #queue: ApplyOrder
   readonly #interval: number | 'auto' | false
   readonly #watch: SnapshotWatch
   /** The checkpoint under way, and the one that waits for its end. */
@@ -64,7 +64,7 @@ export class Checkpointing {
   constructor(
     log: Log,
     state: IndexState,
-    queue: ApplyQueue,
+    queue: ApplyOrder,
     interval: number | 'auto' | false,
     watch: SnapshotWatch,
     retryDelay: RetryDelay = new RetryDelay(),

@@ -4,14 +4,13 @@ import type { CheckpointEntry, EntryInput, JsonValue, UpdateEntry, VectorInput }
 import { WalError } from '../../errors.ts'
 import { SnapshotWatch } from '../../log/checkpoint/snapshot-watch.ts'
 import { type Health, type HealthCheck, type HealthOptions, healthOf, poisonCheck } from '../../log/health.ts'
-import type { Log } from '../../log/log.ts'
-import { DEFAULT_CLOSE_WAIT_MS, wholeNumber } from '../../log/options.ts'
-import type { Wal, WalStats } from '../../log/wal.ts'
+import type { Log, LogStats } from '../../log/log.ts'
+import { DEFAULT_CLOSE_WAIT_MS, type WalOptions, wholeNumber } from '../../log/options.ts'
 import { checkOptions } from '../../option-names.ts'
 import { acceptorOf } from '../filter/accept.ts'
 import type { Filter, FilterFunction } from '../filter/filter.ts'
 import type { VectorIndex } from '../vector-index.ts'
-import { ApplyQueue } from './apply-queue.ts'
+import type { ApplyOrder } from './apply-order.ts'
 import { Changes } from './changes.ts'
 import { checkUpdate } from './checked-change.ts'
 import { type CheckpointFigures, Checkpointing } from './checkpointing.ts'
@@ -20,10 +19,17 @@ import type { IndexState } from './index-state.ts'
 import type { IndexTransaction, MetadataArgument } from './index-transaction.ts'
 import type { InsertManyItem, InsertManyOptions, InsertManyProgress } from './insert-many.ts'
 import { checkSchema, type MetadataSchema } from './metadata-schema.ts'
-import { type IndexRecoveryReport, openRestored } from './restore.ts'
-import { DURABLE_INDEX_OPTIONS, type DurableIndexOptions, type IndexEntry } from './types.ts'
+import { type IndexRecoveryReport, openRestored, type Restored, restoreOver } from './restore.ts'
+import {
+  DURABLE_INDEX_OPTIONS,
+  type DurableIndexOptions,
+  type IndexEntry,
+  type IndexOptions,
+  LOG_INDEX_OPTIONS,
+  type LogIndexOptions,
+} from './types.ts'
 
-export interface DurableIndexStats extends WalStats, CheckpointFigures {
+export interface DurableIndexStats extends LogStats, CheckpointFigures {
   readonly size: number
 }
 
@@ -42,6 +48,39 @@ function checkModel(model: unknown): void {
     'WALV_INVALID_OPTION',
     `The option model must be the name of an embedding model, a text of 1 to ${MAX_MODEL_LENGTH} characters.`,
   )
+}
+
+/** @throws WALV_INVALID_OPTION */
+function checkLog(log: Log): Log {
+  if (typeof log?.submit === 'function' && typeof log.replay === 'function') return log
+  throw new WalError('WALV_INVALID_OPTION', 'The option log must be an open log, for example a Wal.')
+}
+
+/**
+ * Returns how often to take a checkpoint by itself.
+ * @throws WALV_INVALID_OPTION
+ */
+function checkIndexOptions<Metadata, Input>({
+  index,
+  model,
+  metadataSchema,
+  checkpointIntervalEntries: interval = 'auto',
+}: IndexOptions<Metadata, Input>): number | 'auto' | false {
+  checkSchema(metadataSchema)
+  if (typeof index?.set !== 'function')
+    throw new WalError(
+      'WALV_INVALID_OPTION',
+      'The option index must be a vector index, for example flat({ dimensions: 100 }).',
+    )
+  if (index.size !== 0)
+    throw new WalError(
+      'WALV_INVALID_OPTION',
+      'The option index must be an empty index: what it is to hold comes from the directory.',
+    )
+  if (model !== undefined) checkModel(model)
+  return interval === 'auto' || interval === false
+    ? interval
+    : wholeNumber('checkpointIntervalEntries', interval, 1)
 }
 
 /** @throws WALV_INVALID_OPTION */
@@ -65,22 +104,16 @@ function take(index: VectorIndex): void {
  */
 export class DurableIndex<Metadata = JsonValue, Input = Metadata> extends IndexReader<Metadata> {
   readonly recovery: IndexRecoveryReport
-  readonly #log: Log & {
-    stats(): WalStats
-    health(options: HealthOptions): Promise<Health>
-    flush(): Promise<void>
-  }
+  readonly #log: Log
   readonly #state: IndexState
   readonly #changes: Changes<Input>
-  readonly #queue: ApplyQueue
+  readonly #queue: ApplyOrder
   readonly #checkpointing: Checkpointing
   #closed = false
 
   private constructor(
-    log: Wal,
-    state: IndexState,
+    { log, state, order: queue, recovery }: Restored,
     metadataSchema: MetadataSchema | undefined,
-    recovery: IndexRecoveryReport,
     interval: number | 'auto' | false,
     closeWaitMs: number,
   ) {
@@ -88,7 +121,6 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> extends IndexR
     this.#log = log
     this.#state = state
     this.recovery = recovery
-    const queue = new ApplyQueue(state, log.directory, log.lastSeq)
     this.#queue = queue
     const watch = new SnapshotWatch(log.directory, closeWaitMs)
     const checkpointing = new Checkpointing(log, state, queue, interval, watch)
@@ -99,60 +131,51 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> extends IndexR
 
   /**
    * Opens an index, which is recovering it: loads the newest snapshot that verifies and replays
-   * what was logged since.
-   * @throws WALV_INDEX_MISMATCH if the directory holds vectors of other dimensions, another metric
-   * or another embedding model, and what `Wal.open` throws
+   * what was logged since. With `directory` its log is a `Wal` there; with `log` it is any log that
+   * keeps the contract, open already.
+   * @throws WALV_INDEX_MISMATCH if the log holds vectors of other dimensions, another metric or
+   * another embedding model, and what `Wal.open` throws
    */
   static async open<Metadata = JsonValue, Input = Metadata>(
-    options: DurableIndexOptions<Metadata, Input>,
+    options: DurableIndexOptions<Metadata, Input> | LogIndexOptions<Metadata, Input>,
   ): Promise<DurableIndex<Metadata, Input>> {
+    if (options != null && 'log' in options) {
+      checkOptions('DurableIndex.open', options, LOG_INDEX_OPTIONS)
+      const { directory, readOnly } = checkLog(options.log)
+      return DurableIndex.#open(options, { directory, readOnly }, () =>
+        restoreOver(options.log, options, options.index, options.model),
+      )
+    }
     checkOptions('DurableIndex.open', options, DURABLE_INDEX_OPTIONS)
-    return traced(
-      indexOpenTracing,
-      () => ({ directory: resolve(String(options.directory)), readOnly: options.readOnly ?? false }),
-      () => DurableIndex.#open(options),
-    )
+    const { index, model, checkpointIntervalEntries, metadataSchema, ...walOptions } = options
+    const place = { directory: resolve(String(options.directory)), readOnly: options.readOnly ?? false }
+    return DurableIndex.#open(options, place, () => openRestored(walOptions, index, model))
   }
 
-  static async #open<Metadata, Input>(
-    options: DurableIndexOptions<Metadata, Input>,
+  static #open<Metadata, Input>(
+    options: IndexOptions<Metadata, Input> & Pick<WalOptions, 'closeWaitMs'>,
+    place: { readonly directory: string; readonly readOnly: boolean },
+    restore: () => Promise<Restored>,
   ): Promise<DurableIndex<Metadata, Input>> {
-    const { index, model, checkpointIntervalEntries = 'auto', metadataSchema, ...walOptions } = options
-    checkSchema(metadataSchema)
-    if (typeof index?.set !== 'function')
-      throw new WalError(
-        'WALV_INVALID_OPTION',
-        'The option index must be a vector index, for example flat({ dimensions: 100 }).',
-      )
-    if (index.size !== 0)
-      throw new WalError(
-        'WALV_INVALID_OPTION',
-        'The option index must be an empty index: what it is to hold comes from the directory.',
-      )
-    if (model !== undefined) checkModel(model)
-    const named = checkpointIntervalEntries === 'auto' || checkpointIntervalEntries === false
-    const interval = named
-      ? checkpointIntervalEntries
-      : wholeNumber('checkpointIntervalEntries', checkpointIntervalEntries, 1)
-    take(index)
-    try {
-      const { log, state, recovery } = await openRestored(walOptions, index, model)
-      const { closeWaitMs = DEFAULT_CLOSE_WAIT_MS } = walOptions
-      const checkpoints = options.readOnly ? false : interval
-      const opened = new DurableIndex<Metadata, Input>(
-        log,
-        state,
-        metadataSchema,
-        recovery,
-        checkpoints,
-        closeWaitMs,
-      )
-      opened.#checkpointing.opened()
-      return opened
-    } catch (error) {
-      TAKEN.delete(index)
-      throw error
-    }
+    return traced(
+      indexOpenTracing,
+      () => place,
+      async () => {
+        const { index, metadataSchema, closeWaitMs = DEFAULT_CLOSE_WAIT_MS } = options
+        const interval = checkIndexOptions(options)
+        take(index)
+        try {
+          const restored = await restore()
+          const checkpoints = place.readOnly ? false : interval
+          const opened = new DurableIndex<Metadata, Input>(restored, metadataSchema, checkpoints, closeWaitMs)
+          opened.#checkpointing.opened()
+          return opened
+        } catch (error) {
+          TAKEN.delete(index)
+          throw error
+        }
+      },
+    )
   }
 
   /** The embedding model that the vectors are of; undefined where nobody said. */

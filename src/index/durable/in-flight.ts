@@ -19,9 +19,15 @@ export class InFlight {
   readonly #expected = new Map<string, Expected>()
   readonly #reserved = new Map<string, object>()
   readonly #catalog: Catalog
+  readonly #isShared: boolean
 
-  constructor(catalog: Catalog) {
+  /**
+   * `isShared`: others change the log as well, so that only a change's place in it tells whether
+   * its id exists; nothing is refused for that here.
+   */
+  constructor(catalog: Catalog, isShared: boolean) {
     this.#catalog = catalog
+    this.#isShared = isShared
   }
 
   /** Whether an id will exist once everything that is in flight is applied. */
@@ -29,9 +35,9 @@ export class InFlight {
     return this.#expected.get(id)?.exists ?? this.#catalog.get(id) !== undefined
   }
 
-  /** Whether something in flight decides whether an id exists. */
+  /** Whether something that is not applied yet decides whether an id exists. */
   decides(id: string): boolean {
-    return this.#expected.has(id)
+    return this.#isShared || this.#expected.has(id)
   }
 
   /**
@@ -39,6 +45,7 @@ export class InFlight {
    * @throws WALV_DUPLICATE_ID, WALV_NOT_FOUND, WALV_LIMIT
    */
   checkPossible(change: DataEntry, exists: boolean): void {
+    if (this.#isShared) return
     const { type, id } = change
     if (type === 'update' && !exists) {
       throw new WalError(

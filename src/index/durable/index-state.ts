@@ -13,6 +13,12 @@ import { SetFingerprint } from './fingerprint.ts'
 import { LoggedAmount } from './logged-amount.ts'
 import { type SavedIndex, savedIndex } from './snapshot-proof.ts'
 
+/** Why entries that take effect together do not: one of them cannot be, as this id stands. */
+export interface Impossible {
+  readonly code: 'WALV_DUPLICATE_ID' | 'WALV_NOT_FOUND'
+  readonly id: string
+}
+
 /** Catalog, vectors and fingerprint, which always agree. */
 export class IndexState {
   readonly index: VectorIndex
@@ -44,7 +50,7 @@ export class IndexState {
    */
   async coalesce<T>(
     turn: (held: number) => Promise<void> | undefined,
-    work: (apply: (entries: readonly BatchMember[]) => Promise<boolean>) => Promise<T>,
+    work: (apply: (entries: readonly BatchMember[]) => Promise<Impossible | undefined>) => Promise<T>,
   ): Promise<T> {
     const held = new CoalescingVectors(this.index, this.catalog.nextLabel)
     const flush = (): Promise<void> => held.flush(() => turn(held.count))
@@ -64,45 +70,43 @@ export class IndexState {
     held: CoalescingVectors,
     flush: () => Promise<void>,
     turn: (held: number) => Promise<void> | undefined,
-  ): Promise<boolean> {
-    const changes = this.#admitted(entries)
-    for (const change of changes ?? []) {
+  ): Promise<Impossible | undefined> {
+    const changes = [...dataEntries(entries)]
+    const impossible = this.#impossible(entries, changes)
+    if (impossible) return impossible
+    for (const change of changes) {
       this.#applyOne(change)
       if (held.isFull) await flush()
       const waiting = turn(held.count)
       if (waiting) await waiting
     }
-    return changes !== undefined
+    return undefined
   }
 
   /**
    * Applies entries that take effect together: all of them, or, where one cannot be (an id that is
    * to be inserted exists, one that is to be updated does not), none. A function of the state and
-   * the entries alone, so that every reader of a log comes to the same state. Returns whether they
-   * were applied.
+   * the entries alone, so that every reader of a log comes to the same state. Returns why they were
+   * not applied, if they were not.
    */
-  apply(entries: readonly BatchMember[]): boolean {
-    const changes = this.#admitted(entries)
-    for (const change of changes ?? []) this.#applyOne(change)
-    return changes !== undefined
-  }
-
-  /** The changes among entries; undefined if one of them cannot be. */
-  #admitted(entries: readonly BatchMember[]): DataEntry[] | undefined {
-    this.logged.add(entries)
+  apply(entries: readonly BatchMember[]): Impossible | undefined {
     const changes = [...dataEntries(entries)]
-    return this.#possible(changes) ? changes : undefined
+    const impossible = this.#impossible(entries, changes)
+    if (impossible === undefined) for (const change of changes) this.#applyOne(change)
+    return impossible
   }
 
-  #possible(changes: readonly DataEntry[]): boolean {
+  #impossible(entries: readonly BatchMember[], changes: readonly DataEntry[]): Impossible | undefined {
+    this.logged.add(entries)
     const exists = new Map<string, boolean>()
     for (const change of changes) {
-      const there = exists.get(change.id) ?? this.catalog.get(change.id) !== undefined
-      if (change.type === 'insert' && there && !change.replace) return false
-      if (change.type === 'update' && !there) return false
-      exists.set(change.id, change.type !== 'delete')
+      const { id } = change
+      const there = exists.get(id) ?? this.catalog.get(id) !== undefined
+      if (change.type === 'insert' && there && !change.replace) return { code: 'WALV_DUPLICATE_ID', id }
+      if (change.type === 'update' && !there) return { code: 'WALV_NOT_FOUND', id }
+      exists.set(id, change.type !== 'delete')
     }
-    return true
+    return undefined
   }
 
   #applyOne(change: DataEntry): void {

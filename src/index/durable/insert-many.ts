@@ -48,7 +48,7 @@ export interface InsertTarget {
   /** Checks an item and copies what it holds. */
   checked(item: InsertManyItem<unknown>, replace: boolean): BatchMember & { readonly id: string }
   /** Hands it to the log. Throws what can be refused at once. */
-  append(entry: BatchMember): Promise<void>
+  append(entry: BatchMember): Promise<unknown>
 }
 
 type Items = Iterable<InsertManyItem<unknown>> | AsyncIterable<InsertManyItem<unknown>>
@@ -155,7 +155,7 @@ class Insertion {
   }
 
   /** A refusal is noted before anything behind it can be handed to the log. */
-  #append(entry: BatchMember, position: number): Promise<void> {
+  #append(entry: BatchMember, position: number): Promise<unknown> {
     if (this.#failure) throw this.#failure.error
     try {
       return this.#target.append(entry)

@@ -4,13 +4,16 @@ import { cut, echo } from '../../echo.ts'
 import type { IndexIdentity } from '../../entry.ts'
 import { WalError, type WalErrorCode } from '../../errors.ts'
 import { indexIdentity, indexRecord } from '../../format/index-record.ts'
-import type { RecoveryReport, Snapshot } from '../../log/log.ts'
+import { isShared, type Log, type RecoveryReport, type SharedLog, type Snapshot } from '../../log/log.ts'
 import type { ContentRules, WalOptions } from '../../log/options.ts'
 import { refuseAborted } from '../../log/recover/recover.ts'
 import { Wal } from '../../log/wal.ts'
 import { OpeningWork } from '../opening-work.ts'
 import type { VectorIndex } from '../vector-index.ts'
+import type { ApplyOrder } from './apply-order.ts'
+import { ApplyQueue } from './apply-queue.ts'
 import { IndexState } from './index-state.ts'
+import { SharedOrder } from './shared-order.ts'
 import { cannotLoad, contentProblem, isProvable, savedIndex } from './snapshot-proof.ts'
 
 /** What opening found, replayed and loaded. */
@@ -26,8 +29,9 @@ export interface IndexRecoveryReport extends RecoveryReport {
 }
 
 export interface Restored {
-  readonly log: Wal
+  readonly log: Log
   readonly state: IndexState
+  readonly order: ApplyOrder
   readonly recovery: IndexRecoveryReport
 }
 
@@ -61,18 +65,45 @@ export async function openRestored(
   }
 }
 
+/**
+ * The same over a log that is open already, with the snapshot that it says is right. If that fails,
+ * the log is left open.
+ */
+export async function restoreOver(
+  log: Log,
+  options: Pick<WalOptions, 'onProgress' | 'signal'>,
+  index: VectorIndex,
+  model: string | undefined,
+): Promise<Restored> {
+  const startedAt = monotonicMs()
+  const work = new OpeningWork(options.onProgress, options.signal)
+  const loading = new SnapshotLoading(log.directory, index, model, work)
+  try {
+    loading.accept(log.recovery.index)
+    const outcome = log.snapshot && (await loading.tryOut(log.snapshot))
+    if (typeof outcome === 'object') throw wrongSnapshot(log, outcome.problem)
+    const { recovery, ...restored } = await fill(log, loading.state, options.signal, work)
+    return { ...restored, recovery: { ...recovery, durationMs: monotonicMs() - startedAt } }
+  } catch (error) {
+    loading.state.empty()
+    throw error
+  }
+}
+
+const wrongSnapshot = ({ directory }: Log, problem: string): WalError =>
+  new WalError(
+    'WALV_DAMAGED',
+    `The snapshot of the log in ${directory} cannot be used: ${problem}. Open the index with the directory instead of the log: it then goes on from the snapshot before.`,
+    { file: directory },
+  )
+
 async function openOnce(options: WalOptions, loading: SnapshotLoading, work: OpeningWork): Promise<Restored> {
   const log = await Wal.openWith(
     { ...options, ...(options.onProgress && { onProgress: work.logRead }) },
     loading,
   )
   try {
-    const { state } = loading
-    const fromSnapshot = state.catalog.size
-    const counts = await restore(log, state, options, work)
-    if (!options.readOnly) await sayWhatItHolds(log, state.identity)
-    work.end()
-    return { log, state, recovery: { ...log.recovery, ...counts, fromSnapshot } }
+    return await fill(log, loading.state, options.signal, work)
   } catch (error) {
     // What failed is what is told.
     await log.close().catch(() => {})
@@ -81,8 +112,32 @@ async function openOnce(options: WalOptions, loading: SnapshotLoading, work: Ope
   }
 }
 
+async function fill(
+  log: Log,
+  state: IndexState,
+  signal: AbortSignal | undefined,
+  work: OpeningWork,
+): Promise<Restored> {
+  const fromSnapshot = state.catalog.size
+  const shared = isShared(log) ? await follow(log, state) : undefined
+  const counts = shared?.counts ?? (await replay(log, state, signal, work))
+  if (!log.readOnly) await sayWhatItHolds(log, state.identity)
+  work.end()
+  const order = shared ?? new ApplyQueue(state, log.directory, log.lastSeq)
+  return { log, state, order, recovery: { ...log.recovery, ...counts, fromSnapshot } }
+}
+
+/** From here on the log tells of all that follows. */
+async function follow(log: SharedLog, state: IndexState): Promise<SharedOrder> {
+  const after = log.lastCheckpoint?.sequenceNumber ?? -1
+  const order = new SharedOrder(state, log.directory, after)
+  await log.follow(after, (unit) => order.take(unit))
+  order.needWhole()
+  return order
+}
+
 /** The first opening for writing says it, and one that knows the model where it was not known. */
-async function sayWhatItHolds(log: Wal, identity: IndexIdentity): Promise<void> {
+async function sayWhatItHolds(log: Log, identity: IndexIdentity): Promise<void> {
   const found = log.recovery.index
   if (found === undefined || found.model !== identity.model) await log.append(indexRecord(identity))
 }
@@ -181,8 +236,12 @@ async function problemOf(snapshot: Snapshot, error: WalError): Promise<string | 
 
 type Counts = Pick<IndexRecoveryReport, 'replayed' | 'voided'>
 
-async function restore(log: Wal, state: IndexState, options: WalOptions, work: OpeningWork): Promise<Counts> {
-  const { signal } = options
+async function replay(
+  log: Log,
+  state: IndexState,
+  signal: AbortSignal | undefined,
+  work: OpeningWork,
+): Promise<Counts> {
   const { lastCheckpoint: checkpoint, lastSeq } = log
   // Without a snapshot, from the oldest record that is left: where the beginning is lost, the
   // policy has decided.
@@ -199,8 +258,8 @@ async function restore(log: Wal, state: IndexState, options: WalOptions, work: O
       for await (const { seq, entries } of log.replay({ after, borrow: true, ...(signal && { signal }) })) {
         reached = seq
         if (entries.length === 1 && indexIdentity(entries[0]!)) continue
-        if (await apply(entries).catch((error) => refuseUnfit(seq, error))) counts.replayed++
-        else counts.voided++
+        const impossible = await apply(entries).catch((error) => refuseUnfit(seq, error))
+        counts[impossible ? 'voided' : 'replayed']++
       }
     },
   )

@@ -6,13 +6,15 @@ import type {
   UpdateEntry,
   VectorInput,
 } from '../../entry.ts'
+import type { Log } from '../../log/log.ts'
 import { WAL_OPTIONS, type WalOptions } from '../../log/options.ts'
 import type { OptionNames } from '../../option-names.ts'
 import type { Filter, FilterFunction } from '../filter/filter.ts'
 import type { VectorIndex } from '../vector-index.ts'
 import type { MetadataSchema } from './metadata-schema.ts'
 
-export interface DurableIndexOptions<Metadata = JsonValue, Input = Metadata> extends WalOptions {
+/** What an index is, whatever log it is kept in. */
+export interface IndexOptions<Metadata = JsonValue, Input = Metadata> {
   /**
    * An empty index, for example `flat({ dimensions: 100 })`. The durable index owns it from now on,
    * and no other opening takes it; where opening fails, it may be given to another.
@@ -42,12 +44,39 @@ export interface DurableIndexOptions<Metadata = JsonValue, Input = Metadata> ext
   readonly metadataSchema?: MetadataSchema<Input, Metadata>
 }
 
-export const DURABLE_INDEX_OPTIONS: OptionNames<DurableIndexOptions> = {
-  ...WAL_OPTIONS,
+/** An index in a directory, which is opened as a `Wal`. */
+export interface DurableIndexOptions<Metadata = JsonValue, Input = Metadata>
+  extends WalOptions,
+    IndexOptions<Metadata, Input> {}
+
+/** An index over a log that is open already. */
+export interface LogIndexOptions<Metadata = JsonValue, Input = Metadata>
+  extends IndexOptions<Metadata, Input>,
+    Pick<WalOptions, 'onProgress' | 'signal' | 'closeWaitMs'> {
+  /**
+   * The index owns it from now on, and closes it with itself; where opening fails, it is yours
+   * still. Nobody else appends to it but, if it is a `SharedLog`, through log objects of their own.
+   * Its snapshot is taken as it is: where that holds something else than it says, opening fails,
+   * while an index that opens a directory itself uses the one before.
+   */
+  readonly log: Log
+}
+
+const INDEX_OPTIONS: OptionNames<IndexOptions> = {
   index: true,
   model: true,
   checkpointIntervalEntries: true,
   metadataSchema: true,
+}
+
+export const DURABLE_INDEX_OPTIONS: OptionNames<DurableIndexOptions> = { ...WAL_OPTIONS, ...INDEX_OPTIONS }
+
+export const LOG_INDEX_OPTIONS: OptionNames<LogIndexOptions> = {
+  ...INDEX_OPTIONS,
+  log: true,
+  onProgress: true,
+  signal: true,
+  closeWaitMs: true,
 }
 
 /** Sets vector and metadata of an id, new or not. In the log it is an insert with `replace`. */

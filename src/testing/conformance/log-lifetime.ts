@@ -112,29 +112,4 @@ export const logLifetime: Checks<LogSubject> = {
     assert.throws(() => void log.submit(insert('b')).catch(() => {}), { code: 'WALV_CLOSED' })
     assert.deepEqual(await effectsIn(await subject.open()), ['a'])
   },
-
-  async 'a transaction of a closed log takes nothing more, and has no effect'(subject) {
-    const log = await subject.open()
-    const [open, prepared] = [log.begin(), log.begin()]
-    open.insert('never', [1])
-    await prepared.prepare()
-    const again = await subject.reopen(log)
-    await again.append(insert('a'))
-    await refuses('WALV_CLOSED', () =>
-      open.append({ type: 'custom', kind: 'large', data: new Uint8Array(500_000) }),
-    )
-    for (const call of [
-      () => open.prepare(),
-      () => open.commit(),
-      () => prepared.commit(),
-      () => prepared.abort(),
-    ]) {
-      await refuses('WALV_CLOSED', call)
-    }
-    // What has no end in the log has no effect: aborting it succeeds.
-    await open.abort()
-    assert.equal(open.state, 'aborted')
-    await again.append(insert('b'))
-    assert.deepEqual(await effectsIn(await subject.reopen(again)), ['a', 'b'])
-  },
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import type { Checks } from './case.ts'
-import { effectsIn, insert, type LogSubject, meaning, recordsIn, refuses, unitsIn } from './log-subject.ts'
+import { effectsIn, insert, type LogSubject, meaning, refuses, unitsIn } from './log-subject.ts'
 
 /** Entries that take effect together, or not at all. */
 export const logTransactions: Checks<LogSubject> = {
@@ -58,29 +58,6 @@ export const logTransactions: Checks<LogSubject> = {
     assert.deepEqual(await effectsIn(await subject.reopen(again)), ['a', 'b'])
   },
 
-  async 'the records of a transaction stand where they were logged, and name it'(subject) {
-    const log = await subject.open()
-    await log.append(insert('a'))
-    const transaction = log.begin()
-    transaction.insert('in', [1])
-    const between = log.append(insert('between'))
-    transaction.delete('in')
-    await Promise.all([between, transaction.commit()])
-    const { id } = transaction
-    assert.deepEqual(
-      (await recordsIn(log)).map(({ seq, entry, transactionId }) => [seq, entry.type, transactionId]),
-      [
-        [0, 'insert', undefined],
-        [1, 'beginTransaction', id],
-        [2, 'insert', id],
-        [3, 'insert', undefined],
-        [4, 'delete', id],
-        [5, 'commitTransaction', id],
-      ],
-    )
-    assert.equal(id, 1, 'the id is the number of the begin')
-  },
-
   async 'insert, upsert, update, delete and append log what they say'(subject) {
     const log = await subject.open()
     const transaction = log.begin()
@@ -130,48 +107,5 @@ export const logTransactions: Checks<LogSubject> = {
       }
     }
     assert.deepEqual(await effectsIn(log), ['a'])
-  },
-
-  async 'a prepared transaction takes no more entries, and waits for its commit or abort'(subject) {
-    const log = await subject.open()
-    const [committed, aborted] = [log.begin(), log.begin()]
-    committed.insert('a', [1])
-    aborted.insert('never', [1])
-    await Promise.all([committed.prepare(), aborted.prepare()])
-    assert.equal(committed.state, 'prepared')
-    await refuses('WALV_TRANSACTION_ENDED', () => committed.insert('b', [1]))
-    assert.deepEqual(await effectsIn(log), [])
-    await Promise.all([aborted.abort(), committed.commit()])
-    assert.deepEqual(await effectsIn(log), ['a'])
-  },
-
-  async 'a prepared transaction without a decision has no effect, and opening tells of it'(subject) {
-    const log = await subject.open()
-    const [prepared, open] = [log.begin(), log.begin()]
-    prepared.insert('undecided', [1])
-    open.insert('never', [1])
-    await prepared.prepare()
-    let again = await subject.reopen(log)
-    for (let round = 0; round < 2; round++) {
-      assert.deepEqual(again.recovery.transactions.inDoubt, [prepared.id])
-      assert.deepEqual(await effectsIn(again), [])
-      again = await subject.reopen(again)
-    }
-  },
-
-  async 'replay that reads from the begin of a transaction gives it whole, unless it committed earlier'(
-    subject,
-  ) {
-    const log = await subject.open()
-    const transaction = log.begin()
-    transaction.insert('in 1', [1])
-    const between = await log.append(insert('between'))
-    transaction.insert('in 2', [1])
-    const seq = await transaction.commit()
-    await log.append(insert('behind'))
-    const from = transaction.id
-    assert.deepEqual(await effectsIn(log, { after: between, from }), ['in 1 in 2', 'behind'])
-    assert.deepEqual(await effectsIn(log, { after: seq - 1, from }), ['in 1 in 2', 'behind'])
-    assert.deepEqual(await effectsIn(log, { after: seq, from }), ['behind'])
   },
 }

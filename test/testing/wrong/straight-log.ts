@@ -7,7 +7,10 @@ import type {
   CheckpointRequest,
   CommittedUnit,
   EntryInput,
+  Health,
+  HealthOptions,
   Log,
+  LogStats,
   RecoveryReport,
   Snapshot,
   Transaction,
@@ -34,6 +37,12 @@ export class Straight implements Log {
     this.wal = wal
     this.memory = memory
     memory.opened++
+  }
+  get directory(): string {
+    return this.wal.directory
+  }
+  get readOnly(): boolean {
+    return this.wal.readOnly
   }
   get lastSeq(): number {
     return this.wal.lastSeq
@@ -70,6 +79,15 @@ export class Straight implements Log {
   }
   checkpoint(request: CheckpointRequest): Promise<CheckpointEntry> {
     return this.wal.checkpoint(request)
+  }
+  flush(): Promise<void> {
+    return this.wal.flush()
+  }
+  stats(): LogStats {
+    return this.wal.stats()
+  }
+  health(options?: HealthOptions): Promise<Health> {
+    return this.wal.health(options)
   }
   close(): Promise<void> {
     return this.wal.close()

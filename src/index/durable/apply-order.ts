@@ -1,0 +1,36 @@
+import { poisonChannel } from '../../diagnostics.ts'
+import type { BatchMember } from '../../entry.ts'
+import { WalError } from '../../errors.ts'
+
+/** How changes that were handed to the log take effect in the index, in the log's order. */
+export interface ApplyOrder {
+  /** Everything up to this sequence number that takes effect is applied. */
+  readonly appliedSeq: number
+  /** Why nothing more is applied. */
+  readonly broken: WalError | undefined
+  /** Whether nothing waits. */
+  readonly isSettled: boolean
+  /**
+   * Resolves when the change is durable and applied; to whether the id of a deletion that stands
+   * alone existed at its place, where only that place tells. `logged` must have been handed to the
+   * log just now. `leave` is called when the change is applied or refused, before the caller learns
+   * of it.
+   */
+  add(
+    logged: Promise<number>,
+    entries: readonly BatchMember[],
+    leave: () => void,
+  ): Promise<boolean | undefined>
+  /** @throws WALV_POISONED if the engine has failed and no longer agrees with the log */
+  needWhole(): void
+  /** Resolves when nothing waits. */
+  settled(): Promise<void>
+}
+
+/** Says, and tells whoever listens, that an index failed to take what is durable. */
+export function failedToApply(directory: string, seq: number, cause: unknown): WalError {
+  const message = `Record ${seq} is durable but the index failed to take it: ${(cause as Error).message}. The index is not used any more; open it again to rebuild it from the log.`
+  const error = new WalError('WALV_POISONED', message, { seq, fate: 'unknown', cause })
+  if (poisonChannel.hasSubscribers) poisonChannel.publish({ directory, error })
+  return error
+}
