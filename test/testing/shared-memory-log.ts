@@ -4,6 +4,7 @@
  * whose turn it is, a seed decides.
  */
 import { createHash } from 'node:crypto'
+import { setImmediate } from 'node:timers/promises'
 import {
   type BatchMember,
   type CheckpointEntry,
@@ -37,6 +38,12 @@ interface Stored {
   readonly snapshot: Snapshot
 }
 
+/** A log that is told of everything, others' units some time after they have got their place. */
+interface Follower {
+  readonly apply: (unit: SharedUnit) => void
+  readonly behind: SharedUnit[]
+}
+
 /** What all the logs of one place share. */
 export class SharedMemory {
   readonly records: WalRecord[] = []
@@ -45,7 +52,7 @@ export class SharedMemory {
   transactions = 0
   readonly #random: Random
   readonly #waiting = new Map<MemoryLog, (() => void)[]>()
-  readonly #followers = new Map<MemoryLog, (unit: SharedUnit) => void>()
+  readonly #followers = new Map<MemoryLog, Follower>()
 
   constructor(seed = 1) {
     this.#random = new Random(seed)
@@ -56,14 +63,20 @@ export class SharedMemory {
   }
 
   follow(log: MemoryLog, apply: (unit: SharedUnit) => void): void {
-    this.#followers.set(log, apply)
+    this.#followers.set(log, { apply, behind: [] })
   }
 
   leave(log: MemoryLog): void {
     this.#followers.delete(log)
   }
 
-  /** Resolves when `entry` has its place, to its number; every follower was told of it by then. */
+  /** Resolves when every follower was told of everything. */
+  async caughtUp(): Promise<void> {
+    const isBehind = ({ behind }: Follower): boolean => behind.length > 0
+    while (this.#waiting.size > 0 || [...this.#followers.values()].some(isBehind)) await setImmediate()
+  }
+
+  /** Resolves when `entry` has its place, to its number; its writer was told of it by then. */
   order(
     log: MemoryLog,
     entry: WalRecord['entry'],
@@ -72,7 +85,7 @@ export class SharedMemory {
   ): Promise<number> {
     return new Promise((resolve) => {
       const queue = this.#waiting.get(log) ?? []
-      if (this.#waiting.size === 0) setImmediate(() => this.#turn())
+      if (this.#waiting.size === 0) void setImmediate().then(() => this.#turn())
       this.#waiting.set(log, queue)
       queue.push(() => resolve(this.#place(log, entry, transaction, members)))
     })
@@ -86,7 +99,7 @@ export class SharedMemory {
       queue.shift()!()
       if (queue.length === 0) this.#waiting.delete(log)
     }
-    if (this.#waiting.size > 0) setImmediate(() => this.#turn())
+    if (this.#waiting.size > 0) void setImmediate().then(() => this.#turn())
   }
 
   #place(
@@ -102,8 +115,21 @@ export class SharedMemory {
     if (entry.type === 'checkpoint') return seq
     const unit = { seq, timestamp, entries: members ?? [entry as BatchMember], ...named }
     this.units.push(unit)
-    for (const [log, apply] of this.#followers) apply({ ...unit, own: log === writer })
+    for (const [log, follower] of this.#followers) {
+      follower.behind.push({ ...unit, own: log === writer })
+      if (log === writer) this.#catchUp(follower)
+      else void this.#catchUpLater(follower)
+    }
     return seq
+  }
+
+  async #catchUpLater(follower: Follower): Promise<void> {
+    for (let turns = this.#random.below(20); turns > 0; turns--) await setImmediate()
+    this.#catchUp(follower)
+  }
+
+  #catchUp({ apply, behind }: Follower): void {
+    for (let unit = behind.shift(); unit !== undefined; unit = behind.shift()) apply(unit)
   }
 }
 
