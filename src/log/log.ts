@@ -77,7 +77,9 @@ export interface Log {
   read(options?: ReadOptions): AsyncIterable<WalRecord>
   replay(options?: ReplayOptions): AsyncIterable<CommittedUnit>
   checkpoint(request: CheckpointRequest): Promise<CheckpointEntry>
-  /** Resolves when everything appended so far is on stable storage, whatever the durability level. */
+  /**
+   * Resolves when everything appended so far is on stable storage, whatever the durability level.
+   */
   flush(): Promise<void>
   stats(): LogStats
   /** Whether the log is well, check by check, each with what to do where it is not. */

@@ -84,6 +84,17 @@ export const logLifetime: Checks<LogSubject> = {
     assert.deepEqual((await subject.open()).lastCheckpoint, entry)
   },
 
+  async 'an open log flushes, and tells its figures and its health'(subject) {
+    const log = await subject.open()
+    for (const id of ['a', 'b']) await log.append(insert(id))
+    await log.flush()
+    const { lastSeq, durableSeq, poisoned } = log.stats()
+    assert.deepEqual({ lastSeq, durableSeq, poisoned }, { lastSeq: 1, durableSeq: 1, poisoned: false })
+    assert.ok(['ok', 'warn'].includes((await log.health()).level))
+    assert.equal(log.readOnly, false)
+    assert.notEqual(log.directory, '')
+  },
+
   async 'closing again is harmless'(subject) {
     const log = await subject.open()
     await log.append(insert('a'))

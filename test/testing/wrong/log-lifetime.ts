@@ -4,6 +4,7 @@ import type {
   CheckpointRequest,
   CommittedUnit,
   EntryInput,
+  LogStats,
   Transaction,
   Wal,
   WalRecord,
@@ -29,6 +30,14 @@ export const WRONG_LIFETIME: Record<string, WrongLog> = {
         return arranged(super.replay(options), (units) =>
           this.memory.opened > 1 ? units.slice(0, -1) : units,
         )
+      }
+    },
+  },
+  'tells figures of nothing': {
+    caughtBy: 'an open log flushes, and tells its figures and its health',
+    type: class extends Straight {
+      override stats(): LogStats {
+        return { ...super.stats(), lastSeq: -1 }
       }
     },
   },
