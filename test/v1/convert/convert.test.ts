@@ -6,7 +6,9 @@ import { setTimeout as delay } from 'node:timers/promises'
 import fc from 'fast-check'
 import type { BatchMember, Wal, WalError, WalRecord } from '../../../src/mod.ts'
 import { SimulatedDisk } from '../../../src/testing/disk/simulated-disk.ts'
-import { type ConvertOptions, convertToV1, convertToV2 } from '../../../src/v1/convert/convert.ts'
+import type { ConvertOptions } from '../../../src/v1/convert/options.ts'
+import { convertToV1 } from '../../../src/v1/convert/to-v1.ts'
+import { convertToV2 } from '../../../src/v1/convert/to-v2.ts'
 import {
   decodeNote,
   encodeNote,
