@@ -26,8 +26,8 @@ import { type ContentRules, settingsOf, type WalOptions, type WalSettings, whole
 import { OpenReaders } from './read/open-readers.ts'
 import { RecordReader, readItems } from './read/record-reader.ts'
 import { replayUnits } from './read/replay.ts'
-import { type Recovered, recover, refuseAborted } from './recover/recover.ts'
-import type { SegmentExtent } from './segment/segment-scan.ts'
+import { recover, refuseAborted } from './recover/recover.ts'
+import { FoundState, type WalState, WritingState } from './wal-state.ts'
 import { closedError } from './write/append-error.ts'
 
 const READ_AGAIN =
@@ -45,25 +45,23 @@ export class Wal implements Log {
   readonly recovery: RecoveryReport
   readonly directory: string
   readonly #settings: WalSettings
-  readonly #recovered: Recovered
   readonly #snapshots: SnapshotStore
-  readonly #writing: OpenLog | undefined
+  readonly #state: WalState
   readonly #readers = new OpenReaders()
   readonly #openedAt: number
   #closing: Promise<void> | undefined
 
   private constructor(
     settings: WalSettings,
-    recovered: Recovered,
+    recovery: RecoveryReport,
     snapshots: SnapshotStore,
-    writing: OpenLog | undefined,
+    state: WalState,
   ) {
     this.#settings = settings
-    this.#recovered = recovered
     this.#snapshots = snapshots
-    this.#writing = writing
+    this.#state = state
     this.#openedAt = settings.ageClock()
-    this.recovery = recovered.report
+    this.recovery = recovery
     this.directory = settings.directory
   }
 
@@ -97,10 +95,12 @@ export class Wal implements Log {
     const snapshots = new SnapshotStore(settings.disk, settings.directory)
     try {
       settings.signal?.throwIfAborted()
-      if (settings.readOnly)
-        return new Wal(settings, await recover(settings, snapshots), snapshots, undefined)
+      if (settings.readOnly) {
+        const found = await recover(settings, snapshots)
+        return new Wal(settings, found.report, snapshots, new FoundState(found, settings.directory))
+      }
       const { recovered, writing } = await openForWriting(settings, snapshots)
-      return new Wal(settings, recovered, snapshots, writing)
+      return new Wal(settings, recovered.report, snapshots, new WritingState(writing))
     } catch (error) {
       refuseAborted(error, settings.signal)
       throw ioError(
@@ -116,7 +116,7 @@ export class Wal implements Log {
   }
 
   get lastSeq(): number {
-    return (this.#writing?.writer.nextSeq ?? this.#recovered.analysis.endSeq) - 1
+    return this.#state.lastSeq
   }
 
   /**
@@ -124,12 +124,12 @@ export class Wal implements Log {
    * last that a watermark in the log covers.
    */
   get durableSeq(): number {
-    return (this.#writing?.writer.durableBefore ?? this.#recovered.analysis.durableBefore) - 1
+    return this.#state.durableSeq
   }
 
   /** The newest checkpoint whose snapshot is durable and verified. */
   get lastCheckpoint(): CheckpointEntry | undefined {
-    return this.#writing ? this.#writing.checkpoints.last : this.#recovered.checkpoint
+    return this.#state.lastCheckpoint
   }
 
   /** The snapshot of `lastCheckpoint`. */
@@ -140,7 +140,7 @@ export class Wal implements Log {
 
   /** Transactions prepared before the log was opened, which wait for `commit` or `abort`. */
   get inDoubt(): Transaction[] {
-    return this.#writing?.transactions.inDoubt() ?? []
+    return this.#state.inDoubt
   }
 
   /**
@@ -188,7 +188,7 @@ export class Wal implements Log {
   read(options: ReadOptions = {}): AsyncGenerator<WalRecord, void, void> {
     this.#needOpen()
     checkOptions('read', options, READ_OPTIONS)
-    const { extents, before } = this.#extent()
+    const { extents, before } = this.#state.extent
     const first = extents[0]?.firstSeq ?? 0
     const from = options.from === undefined ? first : wholeNumber('from', options.from, 0)
     if (from < first) {
@@ -200,7 +200,7 @@ export class Wal implements Log {
     }
     const durableBefore = this.durableSeq + 1
     const { signal, borrow = false } = options
-    const again = this.#writing ? READ_AGAIN : OPEN_AGAIN
+    const again = this.#state.followsRetention ? READ_AGAIN : OPEN_AGAIN
     const items = readItems(this.#settings.disk, extents, {
       from,
       before,
@@ -268,30 +268,8 @@ export class Wal implements Log {
   }
 
   stats(): LogStats {
-    const { analysis } = this.#recovered
-    const writing = this.#writing
-    const counters = writing?.writer.counters
-    return {
-      firstSeq: writing?.segments.firstSeq ?? analysis.firstSeq,
-      lastSeq: this.lastSeq,
-      durableSeq: this.durableSeq,
-      segments: writing?.segments.count ?? analysis.segments.length,
-      bytes: writing?.segments.bytes ?? analysis.segments.reduce((sum, { bytes }) => sum + bytes, 0),
-      pendingBytes: writing?.writer.pendingBytes ?? 0,
-      groups: counters?.groups ?? 0,
-      syncs: counters?.syncs ?? 0,
-      bytesWritten: counters?.bytesWritten ?? 0,
-      rotations: counters?.rotations ?? 0,
-      lastSyncMs: counters?.lastSyncMs ?? 0,
-      medianSyncMs: counters?.medianSyncMs,
-      openTransactions: writing?.transactions.openCount ?? this.recovery.transactions.inDoubt.length,
-      checkpoints: writing?.checkpoints.count ?? this.#recovered.checkpoints.length,
-      lastCheckpointAt: this.#lastCheckpointAt,
-      checkpointAgeMs: this.#checkpointAgeMs,
-      poisoned: writing?.writer.poison !== undefined,
-      upkeepFailures: writing?.checkpoints.upkeepFailures ?? 0,
-      lastUpkeepError: writing?.checkpoints.lastUpkeepError,
-    }
+    const { lastSeq, durableSeq } = this
+    return { lastSeq, durableSeq, ...this.#state.figures, checkpointAgeMs: this.#checkpointAgeMs }
   }
 
   /**
@@ -305,14 +283,13 @@ export class Wal implements Log {
     const { bytes, medianSyncMs, checkpointAgeMs, firstSeq, lastSeq } = this.stats()
     const vitals = {
       directory: this.directory,
-      poison: this.#writing?.writer.poison,
       bytes,
       medianSyncMs,
       checkpointAgeMs,
       openForMs: this.#openForMs,
       entriesSinceCheckpoint: lastSeq - (this.lastCheckpoint?.sequenceNumber ?? firstSeq - 1),
       ...(await roomOf(this.#settings.disk, this.directory)),
-      oldestTransaction: this.#writing?.transactions.oldest,
+      ...this.#state.vitals,
     }
     return judgeHealth(vitals, thresholds)
   }
@@ -321,14 +298,10 @@ export class Wal implements Log {
     return this.#settings.ageClock() - this.#openedAt
   }
 
-  get #lastCheckpointAt(): number | undefined {
-    return this.#writing ? this.#writing.checkpoints.lastAt : this.#recovered.checkpoints.at(-1)?.timestamp
-  }
-
   get #checkpointAgeMs(): number | undefined {
-    const at = this.#lastCheckpointAt
+    const at = this.#state.figures.lastCheckpointAt
     if (at === undefined) return undefined
-    return this.#writing?.checkpoints.takenAgoMs ?? Math.max(this.#openForMs, this.#settings.clock() - at)
+    return this.#state.takenAgoMs ?? Math.max(this.#openForMs, this.#settings.clock() - at)
   }
 
   /**
@@ -347,31 +320,14 @@ export class Wal implements Log {
   async #close(): Promise<void> {
     const ended = this.#readers.close()
     try {
-      await this.#closeWriting()
+      await this.#state.close()
     } finally {
       await ended
     }
   }
 
-  async #closeWriting(): Promise<void> {
-    if (!this.#writing) return
-    try {
-      await this.#writing.checkpoints.close()
-      await this.#writing.writer.close()
-    } finally {
-      // The lock goes with the descriptor whatever closing that answers.
-      await this.#writing.lock.release().catch(() => {})
-    }
-  }
-
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
-  }
-
-  #extent(): { extents: SegmentExtent[]; before: number } {
-    if (this.#writing)
-      return { extents: this.#writing.segments.extents(), before: this.#writing.writer.acknowledgedBefore }
-    return { extents: [...this.#recovered.analysis.segments], before: this.#recovered.analysis.endSeq }
   }
 
   #needOpen(): void {
@@ -380,12 +336,7 @@ export class Wal implements Log {
 
   #writable(): OpenLog {
     this.#needOpen()
-    if (this.#writing) return this.#writing
-    throw new WalError(
-      'WALV_READ_ONLY',
-      `The log in ${this.directory} is open read-only. Open it without readOnly to change it. Nothing was logged.`,
-      { fate: 'not-logged' },
-    )
+    return this.#state.writable()
   }
 }
 

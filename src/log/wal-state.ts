@@ -1,0 +1,173 @@
+/** What a `Wal` is to itself: found and only read, or open for writing. */
+import type { CheckpointEntry } from '../entry.ts'
+import { WalError } from '../errors.ts'
+import type { Vitals } from './health.ts'
+import type { LogStats, Transaction } from './log.ts'
+import type { OpenLog } from './open.ts'
+import type { Recovered } from './recover/recover.ts'
+import type { SegmentExtent } from './segment/segment-scan.ts'
+
+/** What can be read: these parts of files, up to before this sequence number. */
+export interface Extent {
+  readonly extents: SegmentExtent[]
+  readonly before: number
+}
+
+export interface WalState {
+  readonly lastSeq: number
+  readonly durableSeq: number
+  readonly lastCheckpoint: CheckpointEntry | undefined
+  /** How long ago the last checkpoint since opening was taken. */
+  readonly takenAgoMs: number | undefined
+  readonly inDoubt: Transaction[]
+  readonly extent: Extent
+  readonly figures: Omit<LogStats, 'lastSeq' | 'durableSeq' | 'checkpointAgeMs'>
+  readonly vitals: Pick<Vitals, 'poison' | 'oldestTransaction'>
+  /** Whether what is let go of meanwhile is known here. */
+  readonly followsRetention: boolean
+  /** @throws WALV_READ_ONLY */
+  writable(): OpenLog
+  close(): Promise<void>
+}
+
+/** A log as opening found it, which is all that a reader ever sees of it. */
+export class FoundState implements WalState {
+  readonly takenAgoMs: undefined = undefined
+  readonly inDoubt: Transaction[] = []
+  readonly vitals: WalState['vitals'] = { poison: undefined, oldestTransaction: undefined }
+  readonly followsRetention: boolean = false
+  readonly #recovered: Recovered
+  readonly #directory: string
+
+  constructor(recovered: Recovered, directory: string) {
+    this.#recovered = recovered
+    this.#directory = directory
+  }
+
+  get lastSeq(): number {
+    return this.#recovered.analysis.endSeq - 1
+  }
+
+  get durableSeq(): number {
+    return this.#recovered.analysis.durableBefore - 1
+  }
+
+  get lastCheckpoint(): CheckpointEntry | undefined {
+    return this.#recovered.checkpoint
+  }
+
+  get extent(): Extent {
+    const { segments, endSeq } = this.#recovered.analysis
+    return { extents: [...segments], before: endSeq }
+  }
+
+  get figures(): WalState['figures'] {
+    const { analysis, checkpoints, report } = this.#recovered
+    return {
+      firstSeq: analysis.firstSeq,
+      segments: analysis.segments.length,
+      bytes: analysis.segments.reduce((sum, { bytes }) => sum + bytes, 0),
+      pendingBytes: 0,
+      groups: 0,
+      syncs: 0,
+      bytesWritten: 0,
+      rotations: 0,
+      lastSyncMs: 0,
+      medianSyncMs: undefined,
+      openTransactions: report.transactions.inDoubt.length,
+      checkpoints: checkpoints.length,
+      lastCheckpointAt: checkpoints.at(-1)?.timestamp,
+      poisoned: false,
+      upkeepFailures: 0,
+      lastUpkeepError: undefined,
+    }
+  }
+
+  writable(): never {
+    throw new WalError(
+      'WALV_READ_ONLY',
+      `The log in ${this.#directory} is open read-only. Open it without readOnly to change it. Nothing was logged.`,
+      { fate: 'not-logged' },
+    )
+  }
+
+  async close(): Promise<void> {}
+}
+
+/** A log that this process writes. */
+export class WritingState implements WalState {
+  readonly followsRetention: boolean = true
+  readonly #log: OpenLog
+
+  constructor(log: OpenLog) {
+    this.#log = log
+  }
+
+  get lastSeq(): number {
+    return this.#log.writer.nextSeq - 1
+  }
+
+  get durableSeq(): number {
+    return this.#log.writer.durableBefore - 1
+  }
+
+  get lastCheckpoint(): CheckpointEntry | undefined {
+    return this.#log.checkpoints.last
+  }
+
+  get takenAgoMs(): number | undefined {
+    return this.#log.checkpoints.takenAgoMs
+  }
+
+  get inDoubt(): Transaction[] {
+    return this.#log.transactions.inDoubt()
+  }
+
+  get extent(): Extent {
+    const { segments, writer } = this.#log
+    return { extents: segments.extents(), before: writer.acknowledgedBefore }
+  }
+
+  get figures(): WalState['figures'] {
+    const { writer, segments, transactions, checkpoints } = this.#log
+    const { groups, syncs, bytesWritten, rotations, lastSyncMs, medianSyncMs } = writer.counters
+    return {
+      firstSeq: segments.firstSeq,
+      segments: segments.count,
+      bytes: segments.bytes,
+      pendingBytes: writer.pendingBytes,
+      groups,
+      syncs,
+      bytesWritten,
+      rotations,
+      lastSyncMs,
+      medianSyncMs,
+      openTransactions: transactions.openCount,
+      checkpoints: checkpoints.count,
+      lastCheckpointAt: checkpoints.lastAt,
+      poisoned: writer.poison !== undefined,
+      upkeepFailures: checkpoints.upkeepFailures,
+      lastUpkeepError: checkpoints.lastUpkeepError,
+    }
+  }
+
+  get vitals(): WalState['vitals'] {
+    const { writer, transactions } = this.#log
+    return { poison: writer.poison, oldestTransaction: transactions.oldest }
+  }
+
+  writable(): OpenLog {
+    return this.#log
+  }
+
+  async close(): Promise<void> {
+    const { checkpoints, writer, lock } = this.#log
+    try {
+      await checkpoints.close()
+      await writer.close()
+    } finally {
+      // The lock goes with the descriptor whatever closing that answers.
+      await lock.release().catch(() => {})
+    }
+  }
+}
