@@ -35,7 +35,7 @@ export class DirectoryLock {
    * Looks whether the lock is still the one that was taken; rejects with the system's error where
    * that cannot be told.
    */
-  async examineLog(): Promise<WalError | undefined> {
+  async look(): Promise<WalError | undefined> {
     if (this.#lost === undefined && !(await this.#lock.isStillHeld())) {
       const found = `The lock of the log in ${this.#directory} is not the one that was taken: its file LOCK was removed or replaced, or the directory was renamed, removed or restored.`
       this.#lost = lockLost(this.#directory, found)

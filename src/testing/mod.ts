@@ -6,7 +6,8 @@ export type { LogPlace } from './conformance/log-subject.ts'
 export { type VectorIndexConformanceOptions, vectorIndexConformance } from './conformance/vector-index.ts'
 export type { Choose, CrashChoice, UnsyncedChange } from './disk/crash-choice.ts'
 export type { Fault, Operation, OperationHook } from './disk/operations.ts'
-export { type CrashState, SimulatedDisk, type SimulatedDiskOptions } from './disk/simulated-disk.ts'
+export { type CrashState, SimulatedDisk } from './disk/simulated-disk.ts'
+export type { SimulatedDiskOptions } from './disk/simulated-disk-options.ts'
 export { type SimulatedFs, simulatedFs } from './disk/simulated-fs.ts'
 export {
   type Exploration,

@@ -3,7 +3,8 @@
  * power cut leaves of it.
  */
 import type { OperationHook } from '../../src/testing/disk/operations.ts'
-import type { SimulatedDisk, SimulatedDiskOptions } from '../../src/testing/disk/simulated-disk.ts'
+import type { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
+import type { SimulatedDiskOptions } from '../../src/testing/disk/simulated-disk-options.ts'
 
 export interface Workload {
   readonly name: string

@@ -1,7 +1,8 @@
 /** A simulated disk as text, for tests that compare what is on it. */
 import assert from 'node:assert/strict'
 import { type DiskFile, readFully, writeFully } from '../../src/disk/disk.ts'
-import { SimulatedDisk, type SimulatedDiskOptions } from '../../src/testing/disk/simulated-disk.ts'
+import { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
+import type { SimulatedDiskOptions } from '../../src/testing/disk/simulated-disk-options.ts'
 
 export const SECTOR = 512
 

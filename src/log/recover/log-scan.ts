@@ -82,15 +82,18 @@ export async function scanSegments(
     done += segment.bytes
     options.onProgress?.(done, total)
   }
-  const told = reach && reach.through >= durableBefore ? reach : undefined
-  if (told) durableBefore = told.through + 1
-  const last = logScan.live.at(-1)
-  if (last && durableBefore > nextSeq && logScan.anomalies.at(-1)?.lostThrough !== null) {
-    logScan.anomalies.push(
-      lostAtEnd(last, logScan.usedBytes.get(last.number)!, nextSeq, durableBefore - 1, told),
-    )
-  }
-  return { ...logScan, tally, durableBefore, nextSeq, closedAt }
+  return withLostEnd({ ...logScan, tally, durableBefore, nextSeq, closedAt }, reach)
+}
+
+/** What is known to have been durable, by a frame or by the name of a snapshot, may be missing. */
+function withLostEnd(scan: LogScan, reach: Reach | undefined): LogScan {
+  const { nextSeq, live, anomalies, usedBytes } = scan
+  const told = reach && reach.through >= scan.durableBefore ? reach : undefined
+  const durableBefore = told ? told.through + 1 : scan.durableBefore
+  const last = live.at(-1)
+  if (last && durableBefore > nextSeq && anomalies.at(-1)?.lostThrough !== null)
+    anomalies.push(lostAtEnd(last, usedBytes.get(last.number)!, nextSeq, durableBefore - 1, told))
+  return { ...scan, durableBefore }
 }
 
 /**

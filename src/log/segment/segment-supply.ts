@@ -45,7 +45,7 @@ export class SegmentSupply {
 
   /** Into a directory that is another writer's by now, nothing is put. */
   async #prepare(number: number, capacity: number, zeroed: boolean): Promise<OpenSegment | undefined> {
-    if (await this.#lock.examineLog()) return undefined
+    if (await this.#lock.look()) return undefined
     return this.#make(number, capacity, zeroed)
   }
 
@@ -83,7 +83,7 @@ export class SegmentSupply {
     if (prepared) {
       this.#remains = prepared.number
       await prepared.file.close()
-      if (!(await this.#lock.examineLog())) await this.#removeRemains(prepared.number)
+      if (!(await this.#lock.look())) await this.#removeRemains(prepared.number)
     }
     // Not before it is gone: as long as it is there, none of its number can be made.
     this.#prepared = undefined

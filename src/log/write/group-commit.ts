@@ -1,4 +1,4 @@
-import { clearInterval, clearTimeout, setImmediate, setInterval, setTimeout } from '../../clock.ts'
+import { clearInterval, setImmediate, setInterval } from '../../clock.ts'
 import { groupChannel, poisonChannel } from '../../diagnostics.ts'
 import { ioError, refusal } from '../../disk/io-error.ts'
 import type { WalError } from '../../errors.ts'
@@ -9,19 +9,15 @@ import type { DirectoryLock } from '../directory-lock.ts'
 import type { WalSettings } from '../options.ts'
 import type { SegmentList } from '../segment/segments.ts'
 import { backpressure, closedError, exhausted, fateUnknown, poisonOf, refusedBy } from './append-error.ts'
+import { Backlog } from './backlog.ts'
 import { CommitPipeline } from './commit-pipeline.ts'
 import { Flushes } from './flushes.ts'
 import type { FrameFields, Group } from './group.ts'
 import { GroupQueue } from './group-queue.ts'
+import { IdleTimer } from './idle-timer.ts'
 import type { Pipeline, PipelineOwner } from './pipeline.ts'
 import { type ActiveSegment, SegmentWriter, type WriteFailure } from './segment-writer.ts'
 import { WritePipeline } from './write-pipeline.ts'
-
-/**
- * How long the log must be idle before it writes what nobody waits for, and then down that all of
- * it is durable.
- */
-const IDLE_MS = 100
 
 /** What a writer starts from: the log as recovery left it, all of it durable. */
 export interface WriterStart extends ActiveSegment {
@@ -83,7 +79,6 @@ type Urgency = 'usual' | 'lazy' | 'exempt'
  *   of an idle writer, and those not for long.
  */
 export class GroupCommit implements PipelineOwner {
-  pendingBytes = 0
   readonly #settings: WalSettings
   readonly #writer: SegmentWriter
   readonly #lock: DirectoryLock
@@ -94,7 +89,7 @@ export class GroupCommit implements PipelineOwner {
   #nextSeq: number
   #lastTimestamp: number
   /** Those who wait until less is pending. */
-  #drained: (() => void)[] = []
+  readonly #backlog: Backlog
   #groups = 0
   #closed = false
   #scheduled = false
@@ -102,7 +97,7 @@ export class GroupCommit implements PipelineOwner {
   /** The last piece of work on the files, done or not. */
   #underWay: Promise<void> | undefined
   #poison: WalError | undefined
-  #idleTimer: NodeJS.Timeout | undefined
+  readonly #idleTimer = new IdleTimer(() => this.#idled())
   #syncTimer: NodeJS.Timeout | undefined
 
   /**
@@ -117,6 +112,7 @@ export class GroupCommit implements PipelineOwner {
   ) {
     const { durability } = settings
     this.#settings = settings
+    this.#backlog = new Backlog(settings.maxPendingBytes)
     this.#writer = new SegmentWriter(settings, segments, start)
     this.#lock = start.lock
     this.#refusedFrom = refusedFrom
@@ -130,14 +126,13 @@ export class GroupCommit implements PipelineOwner {
   }
 
   get counters(): WriterCounters {
-    const { count, lastMs, medianMs } = this.#writer.syncTimes
-    return {
-      groups: this.#groups,
-      ...this.#writer.counters,
-      syncs: count,
-      lastSyncMs: lastMs,
-      medianSyncMs: medianMs,
-    }
+    const { count: syncs, lastMs: lastSyncMs, medianMs: medianSyncMs } = this.#writer.syncTimes
+    return { groups: this.#groups, ...this.#writer.counters, syncs, lastSyncMs, medianSyncMs }
+  }
+
+  /** Bytes that were appended and are not acknowledged yet. */
+  get pendingBytes(): number {
+    return this.#backlog.bytes
   }
 
   get nextSeq(): number {
@@ -174,7 +169,7 @@ export class GroupCommit implements PipelineOwner {
     const group = this.#queue.groupFor(bytes, this.#nextSeq)
     const done = group.add(payload, this.#fields(flagsOf(transactionId)))
     this.#nextSeq++
-    this.pendingBytes += bytes
+    this.#backlog.bytes += bytes
     if (urgency !== 'lazy' || this.#isFilling) this.#schedule()
     else this.#armIdleTimer()
     return done
@@ -196,7 +191,7 @@ export class GroupCommit implements PipelineOwner {
   drained(): Promise<void> {
     if (this.pendingBytes === 0) return Promise.resolve()
     this.#schedule()
-    return new Promise((resolve) => this.#drained.push(resolve))
+    return this.#backlog.drained()
   }
 
   /**
@@ -222,7 +217,7 @@ export class GroupCommit implements PipelineOwner {
       if (!poisonedBefore) await this.flush()
       await this.#underWay
       await this.#pipeline.settled()
-      this.#disarmIdleTimer()
+      this.#idleTimer.disarm()
       if (!this.poison) await this.#pipeline.writeWatermark(this.#fields(FLAG_CLOSED))
       await this.#pipeline.settled()
     } finally {
@@ -234,11 +229,7 @@ export class GroupCommit implements PipelineOwner {
   #admit(bytes: number, urgency: Urgency): void {
     if (this.#closed) throw closedError(this.#settings.directory)
     if (this.poison) throw refusedBy(this.poison, this.poison)
-    if (
-      this.pendingBytes > 0 &&
-      this.pendingBytes + bytes > this.#settings.maxPendingBytes &&
-      urgency !== 'exempt'
-    ) {
+    if (urgency !== 'exempt' && !this.#backlog.hasRoomFor(bytes)) {
       // What is in the way may be records that nobody waits for.
       this.#schedule()
       throw backpressure(this.pendingBytes, this.#settings.maxPendingBytes)
@@ -267,7 +258,7 @@ export class GroupCommit implements PipelineOwner {
     else if (this.#pipeline.isEager) this.#run()
     else if (!this.#scheduled) {
       this.#scheduled = true
-      this.#disarmIdleTimer()
+      this.#idleTimer.disarm()
       setImmediate(() => {
         this.#scheduled = false
         if (!this.#isRunning && this.#hasWork()) this.#run()
@@ -276,7 +267,7 @@ export class GroupCommit implements PipelineOwner {
   }
 
   #run(): void {
-    this.#disarmIdleTimer()
+    this.#idleTimer.disarm()
     this.#isRunning = true
     this.#underWay = this.#commitAll()
   }
@@ -302,14 +293,14 @@ export class GroupCommit implements PipelineOwner {
   }
 
   #acknowledge(group: Group): void {
-    this.pendingBytes -= group.bytes
+    this.#backlog.bytes -= group.bytes
     this.#pipeline.lastGroupBytes = group.bytes
     this.#groups++
     this.#queue.release(group)
     this.#writer.prepareAhead(group.bytes)
     if (groupChannel.hasSubscribers) this.#tellOf(group)
     group.resolve()
-    this.#tellDrained()
+    this.#backlog.tell()
   }
 
   #tellOf({ firstSeq, nextSeq, bytes }: Group): void {
@@ -330,12 +321,12 @@ export class GroupCommit implements PipelineOwner {
     this.#refusedFrom(group.firstSeq)
     this.#queue.goOnBehindWritten()
     for (const each of [group, ...behind]) each.reject(errorOf)
-    this.#tellDrained()
+    this.#backlog.tell()
     this.#settleFlushes()
   }
 
   #takeAll(): Group[] {
-    this.pendingBytes = 0
+    this.#backlog.bytes = 0
     return this.#queue.takeAll()
   }
 
@@ -354,7 +345,7 @@ export class GroupCommit implements PipelineOwner {
     for (const each of written)
       each?.reject((seq) => (isRefused ? refusedBy(lost, lost) : fateUnknown(poison, seq)))
     for (const each of behind) each.reject(() => refusedBy(poison, cause))
-    this.#tellDrained()
+    this.#backlog.tell()
     this.#flushes.fail(poison)
   }
 
@@ -363,20 +354,13 @@ export class GroupCommit implements PipelineOwner {
     if (!this.#isRunning && !this.#hasWork()) this.#markWhenIdle()
   }
 
-  #tellDrained(): void {
-    if (this.#drained.length === 0) return
-    const waiting = this.#drained
-    this.#drained = []
-    for (const resolve of waiting) resolve()
-  }
-
   #settleFlushes(): void {
     this.#flushes.settle(this.durableBefore, this.#nextSeq)
   }
 
   /** A whole group waits, or half of what may. */
   get #isFilling(): boolean {
-    return this.#queue.hasWaiting || this.pendingBytes > this.#settings.maxPendingBytes / 2
+    return this.#queue.hasWaiting || this.#backlog.isHalfFull
   }
 
   get #lacksWatermark(): boolean {
@@ -390,12 +374,7 @@ export class GroupCommit implements PipelineOwner {
   #armIdleTimer(): void {
     // What runs, or is about to, looks itself at what is left.
     if (this.#isRunning || this.#scheduled) return
-    this.#idleTimer ??= setTimeout(() => this.#idled(), IDLE_MS).unref()
-  }
-
-  #disarmIdleTimer(): void {
-    clearTimeout(this.#idleTimer)
-    this.#idleTimer = undefined
+    this.#idleTimer.arm()
   }
 
   /**
@@ -403,7 +382,6 @@ export class GroupCommit implements PipelineOwner {
    * The end of a sync tells again that the log is idle.
    */
   #idled(): void {
-    this.#idleTimer = undefined
     if (this.#hasWork()) this.#schedule()
     else if (this.#lacksWatermark && !this.#pipeline.isSyncing) {
       this.#isRunning = true

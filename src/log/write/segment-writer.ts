@@ -149,7 +149,7 @@ export class SegmentWriter {
   /** Whether the directory is still this writer's. */
   async lookAtLock(): Promise<WriteFailure | undefined> {
     try {
-      const lost = await this.#lock.examineLog()
+      const lost = await this.#lock.look()
       return lost && troubleOf(lost)
     } catch (error) {
       const what = `The lock of ${this.#settings.directory} cannot be looked at`

@@ -1,3 +1,6 @@
+import { ownerIn, setText } from './lock-owner.ts'
+import { namesOf } from './paths.ts'
+import { SIMULATED_DISK_OPTIONS, type SimulatedDiskOptions } from './simulated-disk-options.ts'
 /**
  * A disk in memory that does what a real one may do, and the same again for the same seed.
  *
@@ -15,9 +18,8 @@
  * taken effect when it was called, and nothing that was still under way.
  */
 
-import { sep } from 'node:path'
 import type { Disk, DiskEntry, DiskFile, DiskLock } from '../../disk/disk.ts'
-import { checkOptions, type OptionNames } from '../../option-names.ts'
+import { checkOptions } from '../../option-names.ts'
 import { Random } from '../random.ts'
 import { type Choose, type CrashChoice, chooser, everyChoice } from './crash-choice.ts'
 import { type Operation, type OperationHook, Operations, systemError } from './operations.ts'
@@ -30,25 +32,6 @@ import {
   SimulatedNames,
   type SimulatedNode,
 } from './simulated-names.ts'
-
-/** How a simulated disk is made. */
-export interface SimulatedDiskOptions {
-  /**
-   * Decides all that is left to chance: the order of directory listings, latencies, the samples of
-   * `crashStates`. Default 1.
-   */
-  readonly seed?: number
-  /** See `SimulatedDisk.quotaBytes`. */
-  readonly quotaBytes?: number
-  /** See `SimulatedDisk.maxLatencyTurns`. */
-  readonly maxLatencyTurns?: number
-}
-
-const SIMULATED_DISK_OPTIONS: OptionNames<SimulatedDiskOptions> = {
-  seed: true,
-  quotaBytes: true,
-  maxLatencyTurns: true,
-}
 
 /**
  * A disk as the machine may find it after a power cut, and the choice that leads there:
@@ -412,27 +395,4 @@ export class SimulatedDisk implements Disk {
     }
     return { file, bytes: file.sector(sector) }
   }
-}
-
-/** Windows has two separators, and a drive where others have nothing before the first. */
-const SEPARATORS = sep === '/' ? '/' : /[\\/]/
-
-function namesOf(path: string): string[] {
-  return path.split(SEPARATORS).slice(1).filter(Boolean)
-}
-
-/**
- * At once on the disk: what a lock file says matters to nobody after a power cut, and would only
- * multiply the crash states.
- */
-function setText(file: SimulatedFile, text: string, operation: number): void {
-  file.truncate(0, operation)
-  file.write(Buffer.from(text), 0, operation)
-  file.sync(operation)
-}
-
-function ownerIn(file: SimulatedFile): string {
-  const text = Buffer.alloc(file.size)
-  file.read(text, 0)
-  return text.toString().replace(/\n$/, '')
 }

@@ -1,6 +1,7 @@
 import { checkOptions, type OptionNames } from '../../option-names.ts'
 import type { Operation, OperationHook } from '../disk/operations.ts'
-import { SimulatedDisk, type SimulatedDiskOptions } from '../disk/simulated-disk.ts'
+import { SimulatedDisk } from '../disk/simulated-disk.ts'
+import type { SimulatedDiskOptions } from '../disk/simulated-disk-options.ts'
 import { Random } from '../random.ts'
 import { crashStates, crashWith, type Landed, type LookedAt } from './crash-states.ts'
 import { shrink } from './shrink.ts'

@@ -24,7 +24,7 @@ const threeSegments = (): Promise<SimulatedDisk> =>
 
 test('segments are listed in the order of their numbers, each with its size and its header', async () => {
   const disk = await threeSegments()
-  for (let examineLog = 0; examineLog < 8; examineLog++) {
+  for (let look = 0; look < 8; look++) {
     const { path, segments, lastNumber, damage, reach } = await readDirectory(disk, DIRECTORY)
     assert.deepEqual([path, lastNumber, damage, reach], [DIRECTORY, 3, [], undefined])
     assert.deepEqual(

@@ -17,13 +17,13 @@ async function leftOf(
   directory: string,
   options: Partial<WalOptions> = {},
 ): Promise<{ units: string[][]; incomplete: readonly number[] }> {
-  const examineLog = async (recovery: RecoveryPolicy, readOnly: boolean) => {
+  const look = async (recovery: RecoveryPolicy, readOnly: boolean) => {
     await using wal = await Wal.open({ directory, recovery, readOnly, ...options })
     return { units: await unitsOf(wal), incomplete: wal.recovery.incompleteTransactions }
   }
-  const salvaged = await examineLog('salvage', true)
-  await examineLog('repair', false)
-  assert.deepEqual(await examineLog('strict', false), salvaged)
+  const salvaged = await look('salvage', true)
+  await look('repair', false)
+  assert.deepEqual(await look('strict', false), salvaged)
   return salvaged
 }
 
