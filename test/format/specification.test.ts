@@ -134,7 +134,7 @@ test("the page's example of a promise is what is written and read", () => {
     flags: FLAG_CLOSED,
   }
   const memory = frameOf(Buffer.alloc(0), header, SEED)
-  assertIsExample(memory.bytes.subarray(AT, -AT), 'Promise')
+  assertIsExample(memory.bytes.subarray(AT, -AT), 'Watermark')
   assertUntouched(memory, 40)
   assert.deepEqual(readFrameHeader(memory, AT, SEED, OFFSET), header)
   assert.ok(verifyPayload(memory, AT, 0, SEED))
