@@ -23,7 +23,7 @@ const BUDGET = {
 const KINDS: Record<string, RegExp> = {
   declarations: /^dist\/.+\.d\.c?ts$/,
   code: /^dist\/.+\.js$/,
-  docs: /^(docs\/.+|README|CHANGELOG)\.md$/,
+  docs: /^((docs\/.+|README|CHANGELOG)\.md|docs\/images\/.+\.svg)$/,
   data: /^data\/(README\.md|words-10k\.bin)$/,
   other: /^(LICENSE|package\.json)$/,
 }
