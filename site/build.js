@@ -25,6 +25,7 @@ cpSync(join(root, 'examples'), join(pages, 'public/examples'), {
   recursive: true,
   filter: (path) => !/\.md$|node_modules/.test(path),
 })
+cpSync(join(root, 'docs/images'), join(pages, 'docs/images'), { recursive: true })
 const names = listed.split('\0').filter((name) => shown.test(name))
 for (const name of names) {
   const page = join(pages, asPage(name))

@@ -47,6 +47,7 @@ export default defineConfig({
           { text: 'Limits', link: '/docs/limits' },
           { text: 'Errors', link: '/docs/errors' },
           { text: 'Format', link: '/docs/format' },
+          { text: 'Architecture', link: '/docs/architecture' },
           { text: 'Testing', link: '/docs/testing' },
           { text: 'Track record', link: '/docs/track-record' },
           { text: 'Upgrading', link: '/docs/upgrading' },
