@@ -50,7 +50,7 @@ const FIRST = '9356237'
 const SUBJECT = /^[a-z][a-z0-9-]*(?:, [a-z][a-z0-9-]*)*: \S.*[^.]$/
 const SUBJECT_CHARACTERS = 72
 
-/** Undefined where git does not know the first of them: an archive, or a copy without its history. */
+/** Undefined where git does not know the first of them: an archive, or a shallow copy. */
 function subjects(): readonly string[] | undefined {
   try {
     const log = ['log', '--no-merges', '--format=%s', `${FIRST}..HEAD`]
