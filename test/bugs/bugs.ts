@@ -50,7 +50,7 @@ export const BUGS: readonly Bug[] = [
     caughtBy: explorer('log'),
   },
   {
-    name: 'promise too early',
+    name: 'watermark too early',
     edits: [
       {
         file: 'src/log/write/segment-writer.ts',
