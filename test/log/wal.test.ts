@@ -3,10 +3,11 @@ import { test } from 'node:test'
 import type { Wal } from '../../src/mod.ts'
 import { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
 import { FailingDisk } from '../support/failing-disk.ts'
-import { frameOfEntry, promiseOf, segmentOf } from '../support/frames.ts'
+import { frameOfEntry, promiseOf } from '../support/frames.ts'
 import { brief, collect, insert, refusal } from '../support/logs.ts'
 import {
   alterOn,
+  crafted,
   DIRECTORY,
   framesOn,
   namesOn,
@@ -17,12 +18,6 @@ import {
 
 const deletion = (seq: number, seed: number, durableBefore = 0): Buffer =>
   frameOfEntry({ type: 'delete', id: `id-${seq}` }, { seq, durableBefore }, seed)
-
-async function crafted(content: (seed: number) => readonly Buffer[]): Promise<SimulatedDisk> {
-  const disk = new SimulatedDisk()
-  await putFile(disk, segmentAt(1), segmentOf({}, content))
-  return disk
-}
 
 test('a batch is one record', async () => {
   const wal = await openOn(new SimulatedDisk())

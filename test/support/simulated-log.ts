@@ -13,6 +13,7 @@ import {
 import { Wal, type WalOptions } from '../../src/mod.ts'
 import { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
 import { FailingDisk } from './failing-disk.ts'
+import { segmentOf } from './frames.ts'
 
 /**
  * Where the logs of these tests are: in a folder of their own, so that the names above it can be
@@ -85,6 +86,16 @@ export async function putFile(disk: SimulatedDisk, path: string, content: Uint8A
     await file.sync()
   })
   await disk.syncDirectory(dirname(path))
+}
+
+/** A log of one crafted segment. */
+export async function crafted(
+  content: (seed: number) => readonly Buffer[],
+  fields: Parameters<typeof segmentOf>[0] = {},
+): Promise<SimulatedDisk> {
+  const disk = new SimulatedDisk()
+  await putFile(disk, segmentAt(fields.number ?? 1), segmentOf(fields, content))
+  return disk
 }
 
 /** The whole content of a file. */

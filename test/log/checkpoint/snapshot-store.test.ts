@@ -3,40 +3,17 @@ import { createHash } from 'node:crypto'
 import { test } from 'node:test'
 import { echo } from '../../../src/echo.ts'
 import { SnapshotStore } from '../../../src/log/checkpoint/snapshot-store.ts'
-import type { SnapshotWriter } from '../../../src/log/log.ts'
-import { freeName } from '../../../src/log/quarantine.ts'
 import type { SnapshotReference } from '../../../src/mod.ts'
-import { SimulatedDisk } from '../../../src/testing/disk/simulated-disk.ts'
+import type { SimulatedDisk } from '../../../src/testing/disk/simulated-disk.ts'
 import { FailingDisk } from '../../support/failing-disk.ts'
 import { collect } from '../../support/logs.ts'
 import { alterOn, contentOf, DIRECTORY, namesOn, putFile } from '../../support/simulated-log.ts'
+import { emptyStore, storeWithSnapshot, twoFiles } from './stored-snapshot.ts'
 
 const FOLDER = `${DIRECTORY}/snapshots`
-const QUARANTINE = `${DIRECTORY}/quarantine`
 const NAME = 'snapshot-0000000000000007'
 const MIB = 1024 * 1024
-
-async function emptyStore(): Promise<{ disk: SimulatedDisk; store: SnapshotStore }> {
-  const disk = new SimulatedDisk()
-  await disk.makeDirectory('/data')
-  await disk.makeDirectory(DIRECTORY)
-  await disk.syncDirectory('/data')
-  await disk.syncDirectory('/')
-  return { disk, store: new SnapshotStore(disk, DIRECTORY) }
-}
-
 const sha256 = (content: string | Uint8Array): string => createHash('sha256').update(content).digest('hex')
-
-/** Writes a file from pieces and another one by its path. */
-const twoFiles =
-  (disk: SimulatedDisk, text = 'by path') =>
-  async (target: SnapshotWriter) => {
-    await target.write('pieces', [Buffer.from('one '), Buffer.from('two')])
-    const file = await disk.open(target.path('other'), 'create')
-    await file.write(Buffer.from(text), 0)
-    await file.close()
-    return { k: 1 }
-  }
 
 const TWO_FILES: SnapshotReference = {
   name: NAME,
@@ -45,12 +22,6 @@ const TWO_FILES: SnapshotReference = {
     { name: 'other', bytes: 7, sha256: sha256('by path') },
   ],
   info: { k: 1 },
-}
-
-async function storeWithSnapshot(): Promise<{ disk: SimulatedDisk; store: SnapshotStore }> {
-  const { disk, store } = await emptyStore()
-  await store.publish(7, twoFiles(disk))
-  return { disk, store }
 }
 
 test('a snapshot that is published has every file with its bytes and hash, and is durable under its name', async () => {
@@ -312,99 +283,6 @@ test('a file that cannot be read is an error that names it', async () => {
     file: `${FOLDER}/${NAME}/pieces`,
     message: /^The snapshot file .*pieces cannot be read \(EIO/,
   })
-})
-
-test('all snapshots but the named ones are removed, unfinished ones too, and what is named otherwise is left', async () => {
-  const { disk, store } = await storeWithSnapshot()
-  await store.publish(8, twoFiles(disk))
-  await store.publish(9, twoFiles(disk))
-  for (const name of [
-    'snapshot-0000000000000003.tmp/a',
-    `${NAME}.bak/a`,
-    'snapshot-x/a',
-    'other/snapshot-1',
-    'README',
-  ])
-    await putFile(disk, `${FOLDER}/${name}`, Buffer.from('x'))
-  await store.keepOnly(new Set([NAME, 'snapshot-0000000000000009']))
-  const left = ['README', 'other', NAME, `${NAME}.bak`, 'snapshot-0000000000000009', 'snapshot-x']
-  assert.deepEqual(await namesOn(disk.crash('nothing'), FOLDER), left)
-  const from = disk.ops.length
-  await store.keepOnly(new Set([NAME, 'snapshot-0000000000000009']))
-  assert.deepEqual(
-    disk.ops.slice(from).map(({ kind }) => kind),
-    ['list'],
-    'nothing to remove, nothing to sync',
-  )
-})
-
-test('of a snapshot that goes, what walv wrote is cut piece by piece, and what an engine wrote is not', async () => {
-  const { disk, store } = await storeWithSnapshot()
-  await store.publish(8, twoFiles(disk))
-  const from = disk.ops.length
-  await store.keepOnly(new Set(['snapshot-0000000000000008']))
-  const steps = disk.ops.slice(from).map(({ kind, path }) => `${kind} ${path.slice(FOLDER.length + 1)}`)
-  assert.deepEqual(steps, [
-    'list ',
-    `open ${NAME}/pieces`,
-    `remove ${NAME}/pieces`,
-    `syncDirectory ${NAME}`,
-    `truncate ${NAME}/pieces`,
-    `truncate ${NAME}/pieces`,
-    `close ${NAME}/pieces`,
-    `remove ${NAME}`,
-    'syncDirectory ',
-  ])
-  const later = new SnapshotStore(disk, DIRECTORY)
-  await later.keepOnly(new Set())
-  assert.equal(disk.ops.at(-1)?.kind, 'syncDirectory', 'of one that another process wrote that is not known')
-})
-
-test('where there are no snapshots there is nothing to remove, to find or to put aside', async () => {
-  const { store } = await emptyStore()
-  await store.keepOnly(new Set())
-  assert.equal(await store.isQuarantined(NAME), false)
-  assert.equal(await store.quarantine(NAME), undefined)
-})
-
-test('a folder of snapshots that cannot be listed is an error', async () => {
-  const { disk, store } = await storeWithSnapshot()
-  disk.onOperation = ({ kind }) => (kind === 'list' ? { code: 'EIO' } : undefined)
-  await assert.rejects(store.keepOnly(new Set()), { code: 'EIO' })
-  await assert.rejects(store.quarantine(NAME), { code: 'EIO' })
-})
-
-test('a snapshot that is put aside keeps its content, durably, and is known to have been', async () => {
-  const { disk, store } = await storeWithSnapshot()
-  await store.publish(8, twoFiles(disk))
-  assert.equal(await store.isQuarantined(NAME), false)
-  assert.equal(await store.quarantine(NAME), `${QUARANTINE}/${NAME}`)
-  const left = disk.crash('nothing')
-  assert.deepEqual(await namesOn(left, FOLDER), ['snapshot-0000000000000008'])
-  assert.deepEqual(await namesOn(left, QUARANTINE), [NAME])
-  assert.equal((await contentOf(left, `${QUARANTINE}/${NAME}/other`)).toString(), 'by path')
-  assert.equal(await store.isQuarantined(NAME), true)
-  assert.equal(await store.isQuarantined('snapshot-0000000000000008'), false)
-  assert.equal(await store.isQuarantined('snapshot-000000000000000'), false)
-  assert.equal(await store.quarantine(NAME), undefined, 'it is no longer there')
-})
-
-test('what is put aside twice is kept twice', async () => {
-  const { disk, store } = await storeWithSnapshot()
-  await store.quarantine(NAME)
-  for (const count of [1, 2]) {
-    await store.publish(7, twoFiles(disk, `again ${count}`))
-    assert.equal(await store.quarantine(NAME), `${QUARANTINE}/${NAME}.${count}`)
-  }
-  assert.deepEqual(await namesOn(disk.crash('nothing'), QUARANTINE), [NAME, `${NAME}.1`, `${NAME}.2`])
-  await disk.remove(`${QUARANTINE}/${NAME}`)
-  assert.equal(await store.isQuarantined(NAME), true, 'under another name too')
-})
-
-test('a free name is the name itself, or the first that is not taken with a number', () => {
-  assert.equal(freeName('a', new Set(['b'])), 'a')
-  assert.equal(freeName('a', new Set(['a'])), 'a.1')
-  assert.equal(freeName('a', new Set(['a', 'a.1', 'a.3'])), 'a.2')
 })
 
 test('what the writer of a snapshot throws is thrown as it is', async () => {
