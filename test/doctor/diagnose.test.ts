@@ -1,18 +1,10 @@
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
-import { hostname } from 'node:os'
+import { readdir, readFile, stat } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { test } from 'node:test'
-import { promisify } from 'node:util'
-import fc from 'fast-check'
-import { movesHome, type Placed, placesOf } from '../../src/doctor/misplaced.ts'
-import { encodeSegmentHeader, segmentName, segmentNumber } from '../../src/format/segment.ts'
 import { type Diagnosis, diagnose, Wal, type WalError, type WalErrorCode } from '../../src/mod.ts'
 import { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
-import { explore } from '../../src/testing/explore/explore.ts'
-import { LOG_ID } from '../support/crafted-log.ts'
 import { FailingDisk } from '../support/failing-disk.ts'
 import {
   appendAll,
@@ -26,11 +18,7 @@ import {
   temporaryDirectory,
   writeLog,
 } from '../support/logs.ts'
-import { kill, startWriter } from '../support/processes.ts'
 import { flipRecordOf, ILLNESSES, makeSick } from '../support/sick-logs.ts'
-import { putFile } from '../support/simulated-log.ts'
-
-const run = promisify(execFile)
 
 /** What opening by the default policy says: a code, or undefined. */
 async function refusalOf(directory: string, readOnly: boolean): Promise<WalErrorCode | undefined> {
@@ -175,59 +163,6 @@ test('A loss of many records is divided where the snapshot ends', async (t) => {
   )
 })
 
-test('Beside a living writer all is healthy, and the writer is named; one that was killed has left its name', async (t) => {
-  const directory = await temporaryDirectory(t)
-  const { child } = await startWriter(t, { directory, count: 20 })
-  const beside = await diagnose({ directory })
-  assert.deepEqual([beside.verdict, beside.recoverable?.records], ['healthy', 20])
-  const { startedAt, ...sign } = beside.writer!
-  assert.deepEqual(sign, { pid: child.pid, host: hostname(), alive: true })
-  assert.ok(Math.abs(Date.parse(startedAt) - Date.now()) < 600_000)
-  await kill(child)
-  const after = await diagnose({ directory })
-  assert.deepEqual([after.verdict, after.writer?.alive], ['healthy', false])
-  await writeLog(directory, ['z'])
-  assert.equal((await diagnose({ directory })).writer, undefined)
-})
-
-test('Of a writer that has signed it is told whether it lives, as far as can be seen from here', async (t) => {
-  const directory = await temporaryDirectory(t)
-  await writeLog(directory, ['a'])
-  const signed = async (text: string) => {
-    await writeFile(join(directory, 'LOCK'), text)
-    return (await diagnose({ directory })).writer
-  }
-  const now = new Date().toISOString()
-  const here = { pid: process.pid, host: hostname(), startedAt: now }
-  assert.deepEqual(await signed(`${JSON.stringify(here)}\n`), { ...here, alive: true })
-  // Its number belongs to another process by now: this machine has started since.
-  const before = { ...here, startedAt: new Date(0).toISOString() }
-  assert.deepEqual(await signed(`${JSON.stringify(before)}\n`), { ...before, alive: false })
-  const elsewhere = { ...here, host: 'elsewhere.example' }
-  assert.deepEqual(await signed(`${JSON.stringify(elsewhere)}\n`), { ...elsewhere, alive: null })
-  const undecodable = [
-    '{"pid":"1","host":"h","startedAt":"t"}',
-    '{"pid":1,"host":5,"startedAt":"t"}',
-    '{"pid":1,"host":"h","startedAt":5}',
-  ]
-  for (const text of ['', '{"pid":1', 'null', '[1,2,3]', ...undecodable])
-    assert.equal(await signed(text), undefined)
-  // A process of another user lives, although it takes no signal from here.
-  for (const [code, alive] of [
-    ['EPERM', true],
-    ['ESRCH', false],
-  ] as const) {
-    const { kill: original } = process
-    process.kill = () => {
-      throw Object.assign(new Error(code), { code })
-    }
-    const found = await signed(JSON.stringify(here)).finally(() => {
-      process.kill = original
-    })
-    assert.deepEqual(found, { ...here, alive })
-  }
-})
-
 test('Records in a sector that the disk cannot read are a loss, and the disk is to be looked into first', async () => {
   const disk = new SimulatedDisk({ seed: 1 })
   const wal = await Wal.open({ directory: '/log', disk })
@@ -290,162 +225,4 @@ test('Its progress is told, and reaches the whole', async (t) => {
   const told: number[][] = []
   await diagnose({ directory, onProgress: (...progress) => told.push(progress) })
   assert.deepEqual(told.at(-1), [262_144, 262_144])
-})
-
-test('Steps name the directory so that a shell takes it', async (t) => {
-  const directory = join(await temporaryDirectory(t), "it's a $HOME")
-  await writeLog(directory, ['doc-a', 'doc-b'])
-  await flipRecordOf('doc-a')(directory)
-  const { remedy } = await diagnose({ directory })
-  const quoted = `'${directory.replace("'", "'\\''")}'`
-  assert.ok(
-    remedy.steps.some((step) => step.endsWith(`\nnpx walv repair ${quoted}`)),
-    remedy.steps.join('\n'),
-  )
-})
-
-test('A step says what in the directory’s name cannot be seen, so that bash takes it all the same', async (t) => {
-  const directory = join(await temporaryDirectory(t), "it's\n\\a\u202e\u0007")
-  await writeLog(directory, ['doc-a', 'doc-b'])
-  await flipRecordOf('doc-a')(directory)
-  const { remedy } = await diagnose({ directory })
-  const parent = directory.slice(0, directory.lastIndexOf('/'))
-  const command = remedy.steps.find((step) => step.includes('\n'))!.split('\n')[1]!
-  assert.equal(command, `npx walv repair $'${parent}/it\\'s\\u000a\\\\a\\u202e\\u0007'`)
-  const { stdout } = await run('bash', ['-c', `printf %s ${command.slice('npx walv repair '.length)}`], {
-    env: { ...process.env, LC_ALL: 'C.UTF-8' },
-  })
-  assert.equal(stdout, directory)
-})
-
-test('Where a segment belongs is said by the copy of its header with the number of its name, else by the first that is whole', async () => {
-  const disk = new SimulatedDisk()
-  const names = [1, 2, 3, 4, 5, 6].map(segmentName)
-  const copy = (number: number): Buffer => {
-    const fields = { firstSeq: 0, durableBefore: 0, createdAt: 0, capacity: 4096, previous: 0 }
-    return encodeSegmentHeader({ logId: LOG_ID, number, ...fields }).subarray(0, 512)
-  }
-  const junk = Buffer.alloc(512, 7)
-  const headers = [
-    [copy(1), junk],
-    [junk, copy(2)],
-    [copy(9), copy(3)],
-    [copy(8), copy(7)],
-    [junk, junk],
-    [copy(6), copy(6)],
-  ]
-  for (const [place, header] of headers.entries())
-    await putFile(disk, `/log/${names[place]}`, Buffer.concat(header))
-  disk.breakSector(`/log/${names[5]}`, 0)
-  const logId = LOG_ID.toString('hex')
-  assert.deepEqual(await placesOf(disk, '/log', [...names, segmentName(77)]), [
-    { name: names[0], logId, number: 1 },
-    { name: names[1], logId, number: 2 },
-    { name: names[2], logId, number: 3 },
-    { name: names[3], logId, number: 8 },
-  ])
-})
-
-/** Carries the moves out on names alone. */
-function moved(present: readonly string[], misnamed: readonly Placed[]): Map<string, string> {
-  const at = new Map(present.map((name) => [name, name]))
-  for (const { from, to } of movesHome(misnamed, present)) {
-    assert.ok(at.has(from), `${from} is not there`)
-    assert.ok(!at.has(to), `${to} would be overwritten`)
-    at.set(to, at.get(from)!)
-    at.delete(from)
-  }
-  return at
-}
-
-test('Files that have one another’s names get their own, and none is ever overwritten', () => {
-  const permuted = fc
-    .uniqueArray(fc.integer({ min: 1, max: 30 }), { minLength: 1, maxLength: 12 })
-    .chain((numbers) =>
-      fc.tuple(fc.constant(numbers), fc.shuffledSubarray(numbers, { minLength: numbers.length })),
-    )
-  fc.assert(
-    fc.property(permuted, ([numbers, shuffled]) => {
-      const placed = numbers.map((number, at) => ({
-        name: segmentName(number),
-        logId: 'x',
-        number: shuffled[at]!,
-      }))
-      const misnamed = placed.filter(({ name, number }) => name !== segmentName(number))
-      const at = moved(
-        placed.map(({ name }) => name),
-        misnamed,
-      )
-      for (const { name, number } of placed) assert.equal(at.get(segmentName(number)), name)
-    }),
-  )
-})
-
-test('A second copy of a file gets a name that nobody reads', () => {
-  const present = [1, 2, 7, 8].map(segmentName)
-  const at = moved(present, [
-    { name: segmentName(7), logId: 'x', number: 2 },
-    { name: segmentName(8), logId: 'x', number: 3 },
-  ])
-  assert.equal(at.get(segmentName(3)), segmentName(8))
-  assert.deepEqual(
-    [...at.keys()].filter((name) => segmentNumber(name) === undefined),
-    [`${segmentName(7)}.copy`],
-  )
-})
-
-test('A repair that is cut short anywhere leaves a log that can be repaired again, and that has lost nothing more', async () => {
-  const directory = '/data/log'
-  const options = { directory, segmentMaxBytes: 65_536, clock: () => 1_700_000_000_000 }
-  const idsIn = async (disk: SimulatedDisk): Promise<string[]> => {
-    const wal = await Wal.open({ ...options, disk, readOnly: true, recovery: 'salvage' })
-    return (await collect(wal.read())).flatMap(({ entry }) => ('id' in entry ? [entry.id] : []))
-  }
-  const kept = names('doc', 10).filter((id) => id !== 'doc-2' && id !== 'doc-7')
-  const exploration = await explore<string>({
-    seed: 1,
-    statesPerCut: 3,
-    secondCutEvery: 30,
-    prepare: async (disk) => {
-      await disk.makeDirectory('/data')
-      const wal = await Wal.open({ ...options, disk })
-      for (const id of names('doc', 10)) await wal.append(insertOf(id, 40_000))
-      await wal.close()
-      await disk.syncDirectory('/')
-      // Records 2 and 7; the header of the fourth segment.
-      disk.flipBit(`${directory}/segment-0000000001.walv`, 100_000)
-      disk.flipBit(`${directory}/segment-0000000003.walv`, 20_000)
-      disk.flipBit(`${directory}/segment-0000000004.walv`, 100)
-    },
-    run: async (disk) => {
-      const wal = await Wal.open({ ...options, disk, recovery: 'repair' })
-      await wal.close()
-    },
-    verify: async (disk) => {
-      const found = await diagnose({ directory, disk })
-      assert.ok(['loss', 'damaged', 'healthy', 'torn-tail'].includes(found.verdict), found.verdict)
-      assert.deepEqual(await idsIn(disk), kept)
-      await (await Wal.open({ ...options, disk, recovery: 'repair' })).close()
-      const after = await diagnose({ directory, disk })
-      assert.deepEqual(
-        [after.verdict, after.recoverable?.gaps],
-        [
-          'healthy',
-          [
-            { from: 2, through: 2 },
-            { from: 7, through: 7 },
-          ],
-        ],
-      )
-      assert.deepEqual(await idsIn(disk), kept)
-    },
-  })
-  assert.deepEqual(
-    exploration.violations.map(({ error, story }) => [error.message, story]),
-    [],
-  )
-  assert.ok(
-    exploration.cuts > 20 && exploration.states > 40 && exploration.secondCuts > 20,
-    JSON.stringify(exploration),
-  )
 })
