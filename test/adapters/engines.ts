@@ -12,7 +12,7 @@ export interface Shape {
   readonly metric?: Metric
 }
 
-interface Engine {
+export interface Engine {
   readonly make: (shape: Shape) => VectorIndex
   /** The same with another option that a saved graph depends on. */
   readonly makeOther: (shape: Shape) => VectorIndex

@@ -79,6 +79,24 @@ for (const version of NODE_VERSIONS) {
   })
 }
 
+async function compile(
+  cwd: string,
+  compilerOptions: Record<string, unknown>,
+  files: string[],
+): Promise<void> {
+  const config = join(cwd, `tsconfig.${files.join('.')}.${compilerOptions.moduleResolution}.json`)
+  const strict = {
+    strict: true,
+    exactOptionalPropertyTypes: true,
+    skipLibCheck: false,
+    noEmit: true,
+    types: ['node'],
+  }
+  await writeFile(config, JSON.stringify({ compilerOptions: { ...strict, ...compilerOptions }, files }))
+  const tsc = run(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', config], { cwd })
+  await tsc.catch(({ stdout }) => assert.fail(stdout))
+}
+
 describe('TypeScript', () => {
   let cwd: string
   before(async () => {
@@ -94,22 +112,9 @@ describe('TypeScript', () => {
     }
   })
 
-  const compile = async (compilerOptions: Record<string, unknown>, files: string[]) => {
-    const config = join(cwd, `tsconfig.${files.join('.')}.${compilerOptions.moduleResolution}.json`)
-    const strict = {
-      strict: true,
-      exactOptionalPropertyTypes: true,
-      skipLibCheck: false,
-      noEmit: true,
-      types: ['node'],
-    }
-    await writeFile(config, JSON.stringify({ compilerOptions: { ...strict, ...compilerOptions }, files }))
-    const tsc = run(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', config], { cwd })
-    await tsc.catch(({ stdout }) => assert.fail(stdout))
-  }
-
   test('resolution NodeNext, from modules and from CommonJS', () =>
     compile(
+      cwd,
       {
         module: 'NodeNext',
         moduleResolution: 'NodeNext',
@@ -124,7 +129,7 @@ describe('TypeScript', () => {
   const compileStore = (module: string) => {
     const lib = ['ES2022', 'ESNext.Disposable', 'DOM']
     const options = { module, moduleResolution: module, target: 'ES2022', lib, skipLibCheck: true }
-    return compile(options, ['langchain.mts', 'langchain.cts'])
+    return compile(cwd, options, ['langchain.mts', 'langchain.cts'])
   }
 
   test('the store of walv/langchain is a VectorStore, imported and required', () => compileStore('NodeNext'))
@@ -133,6 +138,7 @@ describe('TypeScript', () => {
 
   test('resolution of bundlers', () =>
     compile(
+      cwd,
       {
         module: 'ESNext',
         moduleResolution: 'Bundler',

@@ -58,62 +58,72 @@ const codeOf = (work: Promise<unknown>): Promise<WalErrorCode | undefined> =>
     (error: WalError) => error.code,
   )
 
+/** All changes as one batch. */
+const batchOf = (index: DurableIndex, changes: readonly Change[]): Promise<unknown> =>
+  index.batch(
+    changes.map(({ do: what, id, value }) =>
+      what === 'delete'
+        ? ({ type: 'delete', id } as const)
+        : ({ type: what, id, vector: [value], metadata: value } as const),
+    ),
+  )
+
+const transactionOf = (index: DurableIndex, changes: readonly Change[]): Promise<unknown> =>
+  index.transaction((transaction) => {
+    for (const { do: what, id, value } of changes) {
+      if (what === 'delete') transaction.delete(id)
+      else if (what === 'update') transaction.update(id, { vector: [value], metadata: value })
+      else transaction[what](id, [value], value)
+    }
+  })
+
+const openIn = (directory: string): Promise<DurableIndex> =>
+  DurableIndex.open({
+    directory,
+    index: flat({ dimensions: 1 }),
+    checkpointIntervalEntries: 7,
+    checkpointRetention: 1,
+  })
+
+/** Does a step to index and model; returns the index, which may have been opened again. */
+async function take(
+  directory: string,
+  index: DurableIndex,
+  content: Content,
+  step: Step,
+): Promise<DurableIndex> {
+  switch (step.do) {
+    case 'together': {
+      const made = Promise.all(step.changes.map((change) => codeOf(make(index, change))))
+      assert.deepEqual(
+        await made,
+        step.changes.map((change) => apply(content, change)),
+      )
+      return index
+    }
+    case 'batch':
+      assert.equal(await codeOf(batchOf(index, step.changes)), applyAll(content, step.changes))
+      return index
+    case 'transaction':
+      assert.equal(await codeOf(transactionOf(index, step.changes)), applyAll(content, step.changes))
+      return index
+    case 'checkpoint':
+      await index.checkpoint()
+      return index
+    case 'reopen':
+      await index.close()
+      return openIn(directory)
+  }
+}
+
 async function run(directory: string, steps: readonly Step[]): Promise<void> {
-  const open = (): Promise<DurableIndex> =>
-    DurableIndex.open({
-      directory,
-      index: flat({ dimensions: 1 }),
-      checkpointIntervalEntries: 7,
-      checkpointRetention: 1,
-    })
   const content: Content = new Map()
-  let index = await open()
+  let index = await openIn(directory)
   try {
     for (const step of steps) {
-      switch (step.do) {
-        case 'together': {
-          const made = Promise.all(step.changes.map((change) => codeOf(make(index, change))))
-          assert.deepEqual(
-            await made,
-            step.changes.map((change) => apply(content, change)),
-          )
-          break
-        }
-        case 'batch': {
-          const entries = step.changes.map(({ do: what, id, value }) =>
-            what === 'delete'
-              ? ({ type: 'delete', id } as const)
-              : ({
-                  type: what,
-                  id,
-                  vector: [value],
-                  metadata: value,
-                } as const),
-          )
-          assert.equal(await codeOf(index.batch(entries)), applyAll(content, step.changes))
-          break
-        }
-        case 'transaction': {
-          const work = index.transaction((transaction) => {
-            for (const { do: what, id, value } of step.changes) {
-              if (what === 'delete') transaction.delete(id)
-              else if (what === 'update') transaction.update(id, { vector: [value], metadata: value })
-              else transaction[what](id, [value], value)
-            }
-          })
-          assert.equal(await codeOf(work), applyAll(content, step.changes))
-          break
-        }
-        case 'checkpoint':
-          await index.checkpoint()
-          break
-        case 'reopen': {
-          const fingerprint = index.fingerprint()
-          await index.close()
-          index = await open()
-          assert.equal(index.fingerprint(), fingerprint)
-        }
-      }
+      const before = index.fingerprint()
+      index = await take(directory, index, content, step)
+      if (step.do === 'reopen') assert.equal(index.fingerprint(), before)
       assert.deepEqual(
         new Map([...index.ids()].map((id) => [id, [index.get(id)!.vector[0], index.get(id)!.metadata]])),
         new Map([...content].map(([id, value]) => [id, [value, value]])),

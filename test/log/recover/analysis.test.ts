@@ -24,7 +24,11 @@ test('of a whole log everything is told', async () => {
     },
   )
   const { tally, ...found } = await analysisOf(disk)
-  const common = {
+  const whole = (number: number): object => ({
+    number,
+    name: segmentName(number),
+    path: segmentAt(number),
+    seed: segmentSeed(CRAFTED_LOG_ID, number),
     scanEnd: Number.POSITIVE_INFINITY,
     openEnded: false,
     tolerateUnreadable: false,
@@ -33,30 +37,12 @@ test('of a whole log everything is told', async () => {
     badCopies: [],
     bytes: 4096,
     capacity: 4096,
-  }
+  })
   assert.deepEqual(found, {
     logId: CRAFTED_LOG_ID,
     segments: [
-      {
-        ...common,
-        number: 1,
-        name: segmentName(1),
-        path: segmentAt(1),
-        seed: segmentSeed(CRAFTED_LOG_ID, 1),
-        firstSeq: 0,
-        supersededFrom: 3,
-        durableBefore: 0,
-      },
-      {
-        ...common,
-        number: 2,
-        name: segmentName(2),
-        path: segmentAt(2),
-        seed: segmentSeed(CRAFTED_LOG_ID, 2),
-        firstSeq: 3,
-        supersededFrom: Number.POSITIVE_INFINITY,
-        durableBefore: 2,
-      },
+      { ...whole(1), firstSeq: 0, supersededFrom: 3, durableBefore: 0 },
+      { ...whole(2), firstSeq: 3, supersededFrom: Number.POSITIVE_INFINITY, durableBefore: 2 },
     ],
     unusedSegments: [],
     supersededSegments: [],
