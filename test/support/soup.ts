@@ -7,7 +7,8 @@ import type { Damage } from '../../src/mod.ts'
 import { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
 import type { Random } from '../../src/testing/random.ts'
 import { CRAFTED_LOG_ID, frameOfEntry, frameOfPayload, promiseOf, segmentOf } from './frames.ts'
-import { type ReferenceFile, readReference } from './reference-reader.ts'
+import type { ReferenceFile } from './reference-chain.ts'
+import { readReference } from './reference-reader.ts'
 import { DIRECTORY, openOn, putFile } from './simulated-log.ts'
 
 /** Reads a log with the engine and with the reference, and compares all that both tell. */
