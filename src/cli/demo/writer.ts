@@ -7,10 +7,10 @@ import { DurableIndex, flat } from '../../mod.ts'
 import { UNWARNED } from '../opening.ts'
 import { ALL_WRITTEN, CHECKPOINT_BEGINS, CHECKPOINT_ENDS, IN_FLIGHT, type WriterTask } from './protocol.ts'
 import type { Word } from './word.ts'
-import { allWords, demoWords } from './words.ts'
+import { wordsOf } from './words.ts'
 
 const task: WriterTask = JSON.parse(process.argv[2]!)
-const words = await (task.full ? allWords() : demoWords())
+const words = await wordsOf(task.words)
 const index = await DurableIndex.open({
   directory: task.directory,
   index: flat({ dimensions: words.dimensions }),

