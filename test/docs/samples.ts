@@ -22,7 +22,7 @@ const markdownIn = (folder: string): string[] =>
 
 /** Every page that is part of the documentation. */
 export const pages = (): string[] =>
-  ['README.md', 'CONTRIBUTING.md', ...markdownIn('docs'), ...markdownIn('examples')].sort()
+  ['README.md', 'CONTRIBUTING.md', 'llms.txt', ...markdownIn('docs'), ...markdownIn('examples')].sort()
 
 const BLOCK = /(?:^`([\w-]+\.\w+)`\n\n)?^```(\w+)([^\n]*)\n(.*?)^```$/gms
 

@@ -22,7 +22,7 @@ const BUDGET = {
 const KINDS: Record<string, RegExp> = {
   declarations: /^dist\/.+\.d\.c?ts$/,
   code: /^dist\/.+\.js$/,
-  docs: /^((docs\/.+|README|CHANGELOG)\.md|docs\/images\/.+\.svg)$/,
+  docs: /^(docs\/.+\.md|docs\/images\/.+\.svg|README\.md|CHANGELOG\.md|llms\.txt)$/,
   other: /^(LICENSE|package\.json)$/,
 }
 
