@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { open, readdir } from 'node:fs/promises'
+import { open, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { stripVTControlCharacters } from 'node:util'
 import { check, newIndex } from '../../../src/cli/demo/check.ts'
 import { Findings } from '../../../src/cli/demo/findings.ts'
 import { IN_FLIGHT } from '../../../src/cli/demo/protocol.ts'
@@ -21,6 +22,8 @@ test('After three kills nothing acknowledged is lost, and nothing is left of the
   const { code, stdout, stderr } = await outcome(child)
   assert.deepEqual({ code, stderr }, { code: 0, stderr: '' }, stdout)
   assert.deepEqual(await readdir(temporary), [])
+  const [_command, ...pictured] = frameOfDemo(await readFile('docs/pictures/demo.txt', 'utf8'))
+  assert.deepEqual(pictured, frameOfDemo(stdout), 'draw docs/pictures/demo.svg again')
   const lines = stdout.split('\n').slice(0, -1)
   for (const kill of [1, 2, 3])
     assert.equal(lines.filter((line) => line.startsWith(`kill ${kill}  `)).length, 1)
@@ -58,6 +61,14 @@ test('After three kills nothing acknowledged is lost, and nothing is left of the
     ],
   )
 })
+
+/** What is the same in every run, of what the demo prints: the kills are not. */
+const frameOfDemo = (printed: string): string[] =>
+  stripVTControlCharacters(printed)
+    .trim()
+    .split('\n')
+    .filter((line) => !/^kill |^ +(recovery|found)/.test(line))
+    .map((line) => line.replaceAll(/\d[\d,.]*/g, 'N').replace(/ times?,/, ' times,'))
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   test(`The demo that is told to end by ${signal} ends, and its writer, and nothing is left of it`, async (t) => {
