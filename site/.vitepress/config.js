@@ -1,11 +1,14 @@
 import { defineConfig } from 'vitepress'
 
+const ICON = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="7" fill="#0072b2"/><path d="M5 10l5 13 6-13 6 13 5-13" fill="none" stroke="#fff" stroke-width="3.5" stroke-linejoin="round" stroke-linecap="round"/></svg>`
+
 /** `build.js` makes the pages. */
 export default defineConfig({
   srcDir: 'pages',
   title: 'walv',
-  description: 'A crash-safe write-ahead log for vector indexes.',
+  description: 'A crash-safe write-ahead log for vector indexes in Node.js.',
   base: process.env.SITE_BASE ?? '/',
+  head: [['link', { rel: 'icon', href: `data:image/svg+xml,${encodeURIComponent(ICON)}` }]],
   lastUpdated: false,
   // The largest piece is the index of the search, loaded when somebody searches.
   vite: { build: { chunkSizeWarningLimit: 1_000 } },
@@ -13,6 +16,7 @@ export default defineConfig({
     search: { provider: 'local' },
     outline: [2, 3],
     nav: [
+      { text: 'Overview', link: '/readme' },
       { text: 'Quick start', link: '/docs/guides/quick-start' },
       { text: 'Guides', link: '/docs/guides/' },
       { text: 'Reference', link: '/reference/' },
@@ -21,6 +25,7 @@ export default defineConfig({
       {
         text: 'Guides',
         items: [
+          { text: 'Overview', link: '/readme' },
           { text: 'Quick start', link: '/docs/guides/quick-start' },
           { text: 'Choosing a durability level', link: '/docs/guides/durability-levels' },
           { text: 'Checkpoints and retention', link: '/docs/guides/checkpoints' },
