@@ -22,6 +22,8 @@ const READ_ONLY_TRIES = 20
 /** What a log was found to be, with everything that is wrong with it. */
 export interface LogFindings {
   readonly analysis: Analysis
+  /** The segments by themselves, before it is asked what a snapshot holds of them. */
+  readonly scanned: Analysis
   readonly choice: SnapshotChoice
   readonly damage: readonly Damage[]
   /** What was passed over before. */
@@ -71,7 +73,7 @@ export async function examineOnce(
   const notes = await readLossNotes(disk, directory)
   damage.push(...notes.flatMap(({ losses }) => losses).filter((loss) => !isTold(loss, damage)))
   const rescue = await findRescue(damage, listed.reach, analysis, snapshots)
-  return { analysis, choice, damage, notes, rescue }
+  return { analysis, scanned: found, choice, damage, notes, rescue }
 }
 
 /** A segment that is prepared ahead has one before it that is in use. */
