@@ -5,6 +5,7 @@ import type { Damage, SequenceRange } from '../entry.ts'
 import { assert, WalError, type WalErrorCode } from '../errors.ts'
 import { decodeRecord } from '../format/decode.ts'
 import { SnapshotStore } from '../log/checkpoint/snapshot-store.ts'
+import { damageIn } from '../log/damage.ts'
 import { type ContentRules, type RecoveryPolicy, settingsOf, type WalSettings } from '../log/options.ts'
 import { type Analysis, refuseLoss } from '../log/recover/analysis.ts'
 import { DamageList } from '../log/recover/damage-list.ts'
@@ -237,16 +238,8 @@ async function senselessRecords(
           if ('record' in decoding) return false
           const detail = `Record ${seq} verifies but makes no sense: it has ${decoding.problem}.`
           const seqs = [{ from: seq, through: seq }]
-          list.add({
-            kind: 'corrupt',
-            file: segment.name,
-            offset,
-            bytes,
-            acknowledged: true,
-            seqs,
-            ids: [],
-            detail,
-          })
+          const { name: file } = segment
+          list.add(damageIn({ kind: 'corrupt', file, offset, bytes, acknowledged: true, seqs, detail }))
           return false
         },
       },

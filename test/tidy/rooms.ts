@@ -12,6 +12,7 @@ export const ROOMS: readonly (readonly string[])[] = [
     'src/log/health',
     'src/log/layout',
     'src/log/quarantine',
+    'src/log/damage.',
     'src/log/directory-lock',
   ],
   ['src/log/segment/'],

@@ -4,6 +4,7 @@ import { ioError } from '../../disk/io-error.ts'
 import type { Damage, WalRecord } from '../../entry.ts'
 import { WalError } from '../../errors.ts'
 import { decodeRecord } from '../../format/decode.ts'
+import { damageIn } from '../damage.ts'
 import { damageOf } from '../recover/damage.ts'
 import { type FrameVisitor, type SegmentExtent, SegmentScan } from '../segment/segment-scan.ts'
 
@@ -97,16 +98,16 @@ function refusal(
  * A frame that verifies and makes no sense was written by something else than walv, or by a defect
  * of it.
  */
-const undecodable = (file: string, offset: number, bytes: number, seq: number, problem: string): Damage => ({
-  kind: 'corrupt',
-  file,
-  offset,
-  bytes,
-  acknowledged: true,
-  seqs: [{ from: seq, through: seq }],
-  ids: [],
-  detail: `${file} at offset ${offset}: record ${seq} verifies but has ${problem}.`,
-})
+const undecodable = (file: string, offset: number, bytes: number, seq: number, problem: string): Damage =>
+  damageIn({
+    kind: 'corrupt',
+    file,
+    offset,
+    bytes,
+    acknowledged: true,
+    seqs: [{ from: seq, through: seq }],
+    detail: `${file} at offset ${offset}: record ${seq} verifies but has ${problem}.`,
+  })
 
 type Result = IteratorResult<WalRecord, void>
 

@@ -2,9 +2,10 @@ import type { Disk } from '../../disk/disk.ts'
 import type { Damage } from '../../entry.ts'
 import { WalError } from '../../errors.ts'
 import { SECTOR_BYTES, SEGMENT_HEADER_BYTES } from '../../format/segment.ts'
+import { damageIn } from '../damage.ts'
 import type { RecoveryPolicy } from '../options.ts'
 import type { Anomaly } from '../segment/segment-scan.ts'
-import { damageOf, fileDamage } from './damage.ts'
+import { damageOf } from './damage.ts'
 import { DamageList } from './damage-list.ts'
 import type { LogDirectory } from './directory.ts'
 import { type AnalysisOptions, type LogScan, scanSegments } from './log-scan.ts'
@@ -150,16 +151,14 @@ function cutFiles(live: readonly LiveSegment[], closed: boolean): Damage[] {
       const hidden = segment === live.at(-1) && !closed
       const made = Math.max(segment.capacity, SEGMENT_HEADER_BYTES)
       const detail = `${segment.name} was made with ${made === segment.capacity ? made : `at least ${made}`} bytes and has ${segment.bytes}.`
-      return {
-        ...fileDamage(
-          segment,
-          'truncated',
-          hidden ? null : false,
-          hidden ? `${detail} Records at its end may be lost without a trace.` : detail,
-        ),
+      return damageIn({
+        kind: 'truncated',
+        file: segment.name,
         offset: segment.bytes,
         bytes: made - segment.bytes,
-      }
+        acknowledged: hidden ? null : false,
+        detail: hidden ? `${detail} Records at its end may be lost without a trace.` : detail,
+      })
     })
 }
 
@@ -173,12 +172,13 @@ function badHeader(segment: LiveSegment, { live, durableBefore }: LogScan): Dama
   if (segment.bytes < SEGMENT_HEADER_BYTES) return []
   if (!identified) {
     return [
-      fileDamage(
-        segment,
-        'segment-header',
-        null,
-        `No segment has a valid header, so that nothing in ${name} can be verified.`,
-      ),
+      damageIn({
+        kind: 'segment-header',
+        file: name,
+        bytes: segment.bytes,
+        acknowledged: null,
+        detail: `No segment has a valid header, so that nothing in ${name} can be verified.`,
+      }),
     ]
   }
   const unfinished = segment === live.at(-1) && durableBefore <= firstSeq
@@ -186,11 +186,16 @@ function badHeader(segment: LiveSegment, { live, durableBefore }: LogScan): Dama
   const detail = unfinished
     ? `${name} was being begun: its header is not whole. Nothing promised to be durable is lost.`
     : `${what} of the header of ${name} ${badCopies.length === 2 ? 'verifies' : 'does not verify'}. No record is lost by this alone.`
-  return badCopies.map((copy) => ({
-    ...fileDamage(segment, unfinished ? 'torn-tail' : 'segment-header', false, detail),
-    offset: copy * SECTOR_BYTES,
-    bytes: SECTOR_BYTES,
-  }))
+  return badCopies.map((copy) =>
+    damageIn({
+      kind: unfinished ? 'torn-tail' : 'segment-header',
+      file: name,
+      offset: copy * SECTOR_BYTES,
+      bytes: SECTOR_BYTES,
+      acknowledged: false,
+      detail,
+    }),
+  )
 }
 
 /**

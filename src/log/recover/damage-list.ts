@@ -1,4 +1,5 @@
 import type { Damage, SequenceRange } from '../../entry.ts'
+import { damageIn } from '../damage.ts'
 
 /** As many places are told one by one. */
 const MAX_PLACES = 10_000
@@ -64,5 +65,5 @@ function damageOfAll({ first, last, count, seqs }: Merged): Damage {
       ? ''
       : ' Not every record between the first and the last of those that are named need be lost.'
   }`
-  return { kind, file, offset, bytes, acknowledged, seqs, ids: [], detail }
+  return damageIn({ kind, file, offset, bytes, acknowledged, seqs, detail })
 }

@@ -58,22 +58,3 @@ function idText(ids: readonly string[]): string {
   const more = ids.length > NAMED_IDS ? ` and ${ids.length - NAMED_IDS} more` : ''
   return ` (as far as readable: ${ids.slice(0, NAMED_IDS).map(echo).join(', ')}${more})`
 }
-
-/** Damage of a file as a whole. */
-export function fileDamage(
-  segment: { name: string; bytes: number },
-  kind: Damage['kind'],
-  acknowledged: boolean | null,
-  detail: string,
-): Damage {
-  return {
-    kind,
-    file: segment.name,
-    offset: 0,
-    bytes: segment.bytes,
-    acknowledged,
-    seqs: [],
-    ids: [],
-    detail,
-  }
-}

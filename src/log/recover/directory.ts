@@ -15,6 +15,7 @@ import {
   type SegmentHeader,
   segmentNumber,
 } from '../../format/segment.ts'
+import { damageIn } from '../damage.ts'
 import { QUARANTINE_FOLDER, refuseDirectory, SNAPSHOT_FOLDER, snapshotThrough } from '../layout.ts'
 
 /** A segment file as found, its header read but not one frame. */
@@ -193,11 +194,8 @@ const KIND_NAMES = { directory: 'a directory', link: 'a link', other: 'a pipe, a
 async function stray(disk: Disk, directory: string, { name, kind }: DiskEntry): Promise<Damage> {
   const what = `${name} is named like a segment but is ${KIND_NAMES[kind as keyof typeof KIND_NAMES]}`
   if (kind !== 'link' || (await cannotBeFile(disk, join(directory, name))))
-    return foreign(name, 0, `${what}; it is left alone.`)
-  return {
-    ...foreign(name, 0, `${what}; it is not read. Put the file that it leads to in its place.`),
-    acknowledged: null,
-  }
+    return foreign(name, 0, `${what}; it is left alone.`, false)
+  return foreign(name, 0, `${what}; it is not read. Put the file that it leads to in its place.`, null)
 }
 
 /** Of a link: whether it leads to a directory, or nowhere. */
@@ -212,22 +210,13 @@ export async function cannotBeFile(disk: Disk, path: string): Promise<boolean> {
  * Its header verifies and says that it is another segment: somebody gave it this name, and only
  * they know of which log it is.
  */
-const renamed = ({ name, bytes }: SegmentFile, number: number): Damage => ({
-  ...foreign(
+const renamed = ({ name, bytes }: SegmentFile, number: number): Damage =>
+  foreign(
     name,
     bytes,
     `${name} is segment ${number} of a log, under another name. Move it out of this directory, or give it its name back.`,
-  ),
-  acknowledged: null,
-})
+    null,
+  )
 
-const foreign = (file: string, bytes: number, detail: string): Damage => ({
-  kind: 'foreign',
-  file,
-  offset: 0,
-  bytes,
-  acknowledged: false,
-  seqs: [],
-  ids: [],
-  detail,
-})
+const foreign = (file: string, bytes: number, detail: string, acknowledged: false | null): Damage =>
+  damageIn({ kind: 'foreign', file, bytes, acknowledged, detail })

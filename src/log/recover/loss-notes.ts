@@ -3,6 +3,7 @@ import { ensureDirectory, ignoreMissing, listFolder } from '../../disk/directori
 import { type Disk, readFully, writeFully } from '../../disk/disk.ts'
 import { changeNames, TEMPORARY_SUFFIX } from '../../disk/names.ts'
 import type { Damage, SequenceRange } from '../../entry.ts'
+import { damageIn } from '../damage.ts'
 import { QUARANTINE_FOLDER } from '../layout.ts'
 import { freeName } from '../quarantine.ts'
 
@@ -52,7 +53,7 @@ const unreadable: Pick<Damage, 'acknowledged' | 'seqs' | 'ids' | 'detail'> = {
 
 function passedOver({ acknowledged, seqs, ids, detail }: typeof unreadable, file: string): Damage {
   const told = `An opening with 'salvage' passed over a loss that nobody has accepted yet: ${detail}`
-  return { kind: 'passed-over', file, offset: 0, bytes: 0, acknowledged, seqs, ids, detail: told }
+  return damageIn({ kind: 'passed-over', file, acknowledged, seqs, ids, detail: told })
 }
 
 async function readLosses(disk: Disk, path: string): Promise<Damage[] | undefined> {

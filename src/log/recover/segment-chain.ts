@@ -1,7 +1,7 @@
 import type { Damage } from '../../entry.ts'
 import { segmentSeed } from '../../format/segment.ts'
+import { damageIn } from '../damage.ts'
 import type { SegmentExtent } from '../segment/segment-scan.ts'
-import { fileDamage } from './damage.ts'
 import type { LogDirectory, SegmentFile } from './directory.ts'
 
 /** A segment that is part of the log. */
@@ -50,12 +50,13 @@ export function chain(directory: LogDirectory, logId: Buffer | undefined): Chain
     const { header } = segment
     if (header && logId && !header.logId.equals(logId)) {
       damage.push(
-        fileDamage(
-          segment,
-          'foreign',
-          null,
-          `${segment.name} belongs to another log. Move it out of this directory.`,
-        ),
+        damageIn({
+          kind: 'foreign',
+          file: segment.name,
+          bytes: segment.bytes,
+          acknowledged: null,
+          detail: `${segment.name} belongs to another log. Move it out of this directory.`,
+        }),
       )
     } else if (header && header.firstSeq >= supersededFrom) {
       unused.push(segment.name)

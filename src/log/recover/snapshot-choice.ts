@@ -4,6 +4,7 @@ import type { CheckpointEntry, Damage } from '../../entry.ts'
 import type { FoundCheckpoint } from '../checkpoint/found-checkpoint.ts'
 import type { SnapshotManifest } from '../checkpoint/snapshot-manifest.ts'
 import type { SnapshotProblem, SnapshotStore } from '../checkpoint/snapshot-store.ts'
+import { damageIn } from '../damage.ts'
 import type { ContentRules, WalSettings } from '../options.ts'
 import type { Anomaly } from '../segment/segment-scan.ts'
 import { type Analysis, analyze } from './analysis.ts'
@@ -77,28 +78,24 @@ export async function examineOnce(
 }
 
 /** A segment that is prepared ahead has one before it that is in use. */
-const noHeader = ({ name, bytes }: SegmentFile): Damage => ({
-  kind: 'segment-header',
-  file: name,
-  offset: 0,
-  bytes,
-  acknowledged: null,
-  seqs: [],
-  ids: [],
-  detail: `No segment has a valid header, and ${name} holds nothing but zeros: what was in it is gone.`,
-})
+const noHeader = ({ name, bytes }: SegmentFile): Damage =>
+  damageIn({
+    kind: 'segment-header',
+    file: name,
+    bytes,
+    acknowledged: null,
+    detail: `No segment has a valid header, and ${name} holds nothing but zeros: what was in it is gone.`,
+  })
 
 /** A log's first segment is there before its first snapshot, and a last one always. */
-const noSegment = ({ name, through }: Reach): Damage => ({
-  kind: 'missing-segment',
-  file: name,
-  offset: 0,
-  bytes: 0,
-  acknowledged: true,
-  seqs: [{ from: 0, through }],
-  ids: [],
-  detail: `There is not one segment: the log itself is gone. ${name} was made when it reached to record ${through}.`,
-})
+const noSegment = ({ name, through }: Reach): Damage =>
+  damageIn({
+    kind: 'missing-segment',
+    file: name,
+    acknowledged: true,
+    seqs: [{ from: 0, through }],
+    detail: `There is not one segment: the log itself is gone. ${name} was made when it reached to record ${through}.`,
+  })
 
 /**
  * What lies before a missing segment is not needed if a verified snapshot holds it: then nothing is
@@ -149,16 +146,12 @@ function withoutRetired(found: Analysis, file: string, firstSeq: number): Analys
   )
   const isBefore = (bad: { readonly file: string; readonly kind: string }): boolean =>
     needless.has(bad.file) || bad.kind === 'missing-segment'
-  const hole: Damage = {
+  const hole = damageIn({
     kind: 'missing-segment',
     file,
-    offset: 0,
-    bytes: 0,
     acknowledged: false,
-    seqs: [],
-    ids: [],
     detail: `A segment before record ${firstSeq} is missing. A snapshot that verifies holds what it held: no vector is lost, but ${[...needless].join(', ')} can no longer be read.`,
-  }
+  })
   return {
     ...found,
     firstSeq,
@@ -220,13 +213,11 @@ const HASHES_ALONE: ContentRules = { tryOut: async () => false }
 const badSnapshot = (
   { snapshot, sequenceNumber }: CheckpointEntry,
   { kind, what }: SnapshotProblem,
-): Damage => ({
-  kind: kind === 'unreadable' ? kind : 'snapshot',
-  file: `snapshots/${snapshot!.name}`,
-  offset: 0,
-  bytes: snapshot!.files.reduce((sum, { bytes }) => sum + bytes, 0),
-  acknowledged: false,
-  seqs: [],
-  ids: [],
-  detail: `The snapshot through record ${sequenceNumber} does not verify: ${what}. An earlier snapshot, or the log alone, is used instead.`,
-})
+): Damage =>
+  damageIn({
+    kind: kind === 'unreadable' ? kind : 'snapshot',
+    file: `snapshots/${snapshot!.name}`,
+    bytes: snapshot!.files.reduce((sum, { bytes }) => sum + bytes, 0),
+    acknowledged: false,
+    detail: `The snapshot through record ${sequenceNumber} does not verify: ${what}. An earlier snapshot, or the log alone, is used instead.`,
+  })

@@ -3,7 +3,8 @@ import { test } from 'node:test'
 import { byteBuffer } from '../../../src/format/byte-buffer.ts'
 import { FRAME_TYPES, readFrameHeader } from '../../../src/format/frame.ts'
 import { readableId } from '../../../src/format/readable-id.ts'
-import { damageOf, fileDamage } from '../../../src/log/recover/damage.ts'
+import { damageIn } from '../../../src/log/damage.ts'
+import { damageOf } from '../../../src/log/recover/damage.ts'
 import type { Anomaly } from '../../../src/log/segment/segment-scan.ts'
 import type { WalEntry } from '../../../src/mod.ts'
 import { frameOfEntry, frameOfPayload } from '../../support/frames.ts'
@@ -94,16 +95,19 @@ test('a place that cannot be read and held promised records is a loss, for now, 
 })
 
 test('damage of a file is that of all of it', () => {
-  assert.deepEqual(fileDamage({ name: 'f', bytes: 7 }, 'foreign', null, 'It is foreign.'), {
-    kind: 'foreign',
-    file: 'f',
-    offset: 0,
-    bytes: 7,
-    acknowledged: null,
-    seqs: [],
-    ids: [],
-    detail: 'It is foreign.',
-  })
+  assert.deepEqual(
+    damageIn({ kind: 'foreign', file: 'f', bytes: 7, acknowledged: null, detail: 'It is foreign.' }),
+    {
+      kind: 'foreign',
+      file: 'f',
+      offset: 0,
+      bytes: 7,
+      acknowledged: null,
+      seqs: [],
+      ids: [],
+      detail: 'It is foreign.',
+    },
+  )
 })
 
 /** What can be read of the id in a frame, whatever became of its payload. */
