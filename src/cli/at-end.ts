@@ -1,6 +1,7 @@
 /** What must be done also when the process is told to end, by Ctrl-C for example. */
 
-const SIGNALS = ['SIGINT', 'SIGTERM'] as const
+/** Ctrl-C, `kill`, and a terminal that is closed. */
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
 /**
  * Does `work`, which must be synchronous, once: when its scope ends, or when the process does, by

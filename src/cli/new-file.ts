@@ -1,18 +1,25 @@
-/** A file that is there whole or not at all, and takes the place of none. */
-import { type FileHandle, link, lstat, open, rm } from 'node:fs/promises'
+/**
+ * A file that is there whole or not at all, and takes the place of none. What was written of it
+ * goes when its scope ends, or the process does, also by a signal.
+ */
+import { rmSync } from 'node:fs'
+import { type FileHandle, link, lstat, open } from 'node:fs/promises'
 import { WalError } from '../mod.ts'
+import { atEnd } from './at-end.ts'
 
 const PIECE_BYTES = 1024 * 1024
 
 export class NewFile implements AsyncDisposable {
   readonly #path: string
   readonly #handle: FileHandle
+  readonly #removal: Disposable
   #pieces: Buffer[] = []
   #bytes = 0
 
-  private constructor(path: string, handle: FileHandle) {
+  private constructor(path: string, handle: FileHandle, removal: Disposable) {
     this.#path = path
     this.#handle = handle
+    this.#removal = removal
   }
 
   /** @throws WALV_USAGE if it exists; WALV_PERMISSION, WALV_IO */
@@ -21,10 +28,12 @@ export class NewFile implements AsyncDisposable {
       throw new WalError('WALV_USAGE', `${path} exists already. Name a new file, or remove that one.`, {
         file: path,
       })
+    const removal = atEnd(() => rmSync(temporaryOf(path), { force: true }))
     const handle = await open(temporaryOf(path), 'wx').catch((error: unknown) => {
+      removal[Symbol.dispose]()
       throw writeError(path, error)
     })
-    return new NewFile(path, handle)
+    return new NewFile(path, handle, removal)
   }
 
   async write(piece: string | Uint8Array): Promise<void> {
@@ -56,7 +65,7 @@ export class NewFile implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#handle.close()
-    await rm(temporaryOf(this.#path), { force: true })
+    this.#removal[Symbol.dispose]()
   }
 }
 

@@ -1,4 +1,4 @@
-import { dirname } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import { ignoreMissing } from '../../disk/directories.ts'
 import type { Disk } from '../../disk/disk.ts'
 import { ioError } from '../../disk/io-error.ts'
@@ -7,7 +7,7 @@ import { WalError } from '../../errors.ts'
 import { refuseDirectory } from '../../log/layout.ts'
 
 /** What is being converted stands beside its place under such a name, until it is whole. */
-const UNFINISHED_SUFFIX = '.walv-converting'
+export const unfinishedPath = (to: string): string => `${resolve(to)}.walv-converting`
 
 /**
  * Runs what fills a directory, which gets its name when it is whole and durable: a crash leaves
@@ -27,7 +27,7 @@ export async function intoNewDirectory<T>(
       file: path,
     })
   }
-  const unfinished = path + UNFINISHED_SUFFIX
+  const unfinished = unfinishedPath(path)
   let isNamed = false
   try {
     await disk.remove(unfinished).catch(ignoreMissing)

@@ -70,7 +70,7 @@ const frameOfDemo = (printed: string): string[] =>
     .filter((line) => !/^kill |^ +(recovery|found)/.test(line))
     .map((line) => line.replaceAll(/\d[\d,.]*/g, 'N').replace(/ times?,/, ' times,'))
 
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   test(`The demo that is told to end by ${signal} ends, and its writer, and nothing is left of it`, async (t) => {
     const temporary = await temporaryDirectory(t)
     const child = spawn(process.execPath, [MAIN, 'demo'], {
