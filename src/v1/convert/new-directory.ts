@@ -5,6 +5,7 @@ import { ioError } from '../../disk/io-error.ts'
 import { changeNames } from '../../disk/names.ts'
 import { WalError } from '../../errors.ts'
 import { refuseDirectory } from '../../log/layout.ts'
+import { ensureDirectoryPath } from '../../log/recover/recover.ts'
 
 /** What is being converted stands beside its place under such a name, until it is whole. */
 export const unfinishedPath = (to: string): string => `${resolve(to)}.walv-converting`
@@ -30,6 +31,7 @@ export async function intoNewDirectory<T>(
   const unfinished = unfinishedPath(path)
   let isNamed = false
   try {
+    await ensureDirectoryPath(disk, dirname(path))
     await disk.remove(unfinished).catch(ignoreMissing)
     const result = await work(unfinished)
     await disk.syncDirectory(unfinished)

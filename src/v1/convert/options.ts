@@ -3,7 +3,7 @@ import type { OptionNames } from '../../option-names.ts'
 
 export interface ConvertOptions {
   readonly from: string
-  /** Must be empty, or missing. It appears whole, or not at all. */
+  /** Must be empty, or missing, with its parents. It appears whole, or not at all. */
   readonly to: string
   /**
    * `'strict'` (default) refuses a damaged source; `'salvage'` converts what verifies or decodes.

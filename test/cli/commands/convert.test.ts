@@ -221,3 +221,12 @@ test('An empty directory is a target, and no source', async (t) => {
   await jsonLines(0, 'convert', loadFixture('basic_5_inserts').directory, empty)
   assert.ok((await contentOf(empty)).size > 0)
 })
+
+test('In either direction the folders above the new directory are made', async (t) => {
+  const folder = await temporaryDirectory(t)
+  const { directory } = loadFixture('basic_5_inserts')
+  const [v2, v1] = [join(folder, 'new', 'v2'), join(folder, 'other', 'new', 'v1')]
+  await jsonLines(0, 'convert', directory, v2)
+  await jsonLines(0, 'convert', v2, v1)
+  assert.deepEqual(await payloads(v1), await payloads(directory))
+})
