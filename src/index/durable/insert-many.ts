@@ -22,7 +22,9 @@ export interface InsertManyOptions {
   readonly replace?: boolean
   /** Told when more has become durable, at most once in a turn of the event loop. */
   readonly onProgress?: (progress: InsertManyProgress) => void
-  /** Ends it before the next item is taken. */
+  /**
+   * Ends it before the next item is taken, also where an async source keeps it waiting for that.
+   */
   readonly signal?: AbortSignal
 }
 
@@ -92,6 +94,7 @@ class Insertion {
   #lastId: string | undefined
   #toldCount = 0
   #telling = false
+  #source: AwaitedSource | undefined
   /** What ended it: of several, what concerns the first item. */
   #failure: { readonly position: number; readonly error: unknown } | undefined
 
@@ -106,9 +109,11 @@ class Insertion {
 
   async run(items: Items): Promise<InsertManyProgress> {
     const { signal } = this.#options
+    const aborted = (): void => this.#source?.giveUp()
+    signal?.addEventListener('abort', aborted)
     try {
       signal?.throwIfAborted()
-      for await (const item of items) {
+      for await (const item of this.#awaited(items)) {
         if (this.#failure) break
         signal?.throwIfAborted()
         this.#start(item)
@@ -116,14 +121,24 @@ class Insertion {
         if (this.#unsettled >= MAX_IN_FLIGHT || this.#target.admission.isFull)
           await this.#until(this.#unsettled >> 1)
       }
+      if (this.#source?.isGivenUp) signal?.throwIfAborted()
     } catch (error) {
       this.#fail(this.#started, error)
+    } finally {
+      signal?.removeEventListener('abort', aborted)
     }
     await this.#until(0)
     this.#tell()
     if (this.#failure)
       throw endedEarly({ ...this.#progress, position: this.#failure.position }, this.#failure.error)
     return this.#progress
+  }
+
+  /** A source that may keep us waiting is given up where something else ends the insertion. */
+  #awaited(items: Items): Items {
+    if (!(Symbol.asyncIterator in items)) return items
+    this.#source = new AwaitedSource(items)
+    return this.#source
   }
 
   #start(item: InsertManyItem<unknown>): void {
@@ -167,6 +182,7 @@ class Insertion {
 
   #fail(position: number, error: unknown): void {
     if (this.#failure === undefined || position < this.#failure.position) this.#failure = { position, error }
+    this.#source?.giveUp()
   }
 
   #advance(): void {
@@ -199,6 +215,55 @@ class Insertion {
       this.#waiting = { atMost, resolve }
     })
     this.#waiting = undefined
+  }
+}
+
+type ItemResult = IteratorResult<InsertManyItem<unknown>, undefined>
+
+const DONE: ItemResult = { done: true, value: undefined }
+
+/** The items of an async iterable, until somebody gives up waiting for the next. */
+class AwaitedSource implements AsyncIterableIterator<InsertManyItem<unknown>> {
+  isGivenUp = false
+  readonly #iterator: AsyncIterator<InsertManyItem<unknown>>
+  /** Ends the wait for an item, while there is one. */
+  #end: (() => void) | undefined
+
+  constructor(items: AsyncIterable<InsertManyItem<unknown>>) {
+    this.#iterator = items[Symbol.asyncIterator]()
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  async next(): Promise<ItemResult> {
+    if (this.isGivenUp) {
+      await this.return().catch(() => {})
+      return DONE
+    }
+    const ended = new Promise<undefined>((resolve) => {
+      this.#end = () => resolve(undefined)
+    })
+    try {
+      const result = await Promise.race([this.#iterator.next(), ended])
+      if (result) return result.done ? DONE : result
+    } finally {
+      this.#end = undefined
+    }
+    // It may heed this only when it goes on by itself.
+    this.return().catch(() => {})
+    return DONE
+  }
+
+  async return(): Promise<ItemResult> {
+    await this.#iterator.return?.()
+    return DONE
+  }
+
+  giveUp(): void {
+    this.isGivenUp = true
+    this.#end?.()
   }
 }
 

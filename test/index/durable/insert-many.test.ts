@@ -233,3 +233,75 @@ test('metadata is of the type of the index', async (t) => {
   await typed.insertMany([{ id: 'b', vector: [1, 1], metadata: { title: 1 } }])
   assert.deepEqual([...index.ids()], names('x', 0).concat('a', 'b'))
 })
+
+/** A source that yields so many items, and then keeps who asks waiting for ever. */
+class StalledSource implements AsyncIterableIterator<InsertManyItem> {
+  isTold = false
+  readonly #items: Iterator<InsertManyItem>
+
+  constructor(count: number) {
+    this.#items = items(count)
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  async next(): Promise<IteratorResult<InsertManyItem>> {
+    const next = this.#items.next()
+    return next.done ? new Promise(() => {}) : next
+  }
+
+  async return(): Promise<IteratorResult<InsertManyItem>> {
+    this.isTold = true
+    return { done: true, value: undefined }
+  }
+}
+
+test('a signal ends it while the source keeps it waiting, and the source is told', async (t) => {
+  const index = await open(t)
+  const source = new StalledSource(10)
+  const reason = new Error('long enough')
+  const abort = new AbortController()
+  const work = index.insertMany(source, { signal: abort.signal })
+  setTimeout(() => abort.abort(reason), 50)
+  const error = await failureOf(work)
+  assert.equal(error.code, 'WALV_ABORTED')
+  assert.equal(error.cause, reason)
+  assert.deepEqual(error.detail, { count: 10, lastId: 'id-9', position: 10 })
+  assert.deepEqual([index.size, source.isTold], [10, true])
+})
+
+test('what ends it otherwise does so, too, while the source keeps it waiting', async (t) => {
+  const reason = new Error('told too much')
+  const onProgress = (): void => {
+    throw reason
+  }
+  const index = await open(t)
+  const source = new StalledSource(10)
+  const error = await failureOf(index.insertMany(source, { onProgress }))
+  assert.deepEqual([error.code, error.cause, source.isTold], ['WALV_ABORTED', reason, true])
+
+  const disk = new FailingDisk()
+  const full = await open(t, { disk })
+  disk.fail({ operation: 'write', path: SEGMENT, code: 'ENOSPC', times: 2 })
+  const refused = await failureOf(full.insertMany(new StalledSource(10)))
+  assert.equal(refused.code, 'WALV_DISK_FULL')
+})
+
+test('a source that gives out items is closed before it has ended', async (t) => {
+  const index = await open(t)
+  let isClosed = false
+  const source = async function* (): AsyncGenerator<InsertManyItem> {
+    try {
+      yield* items(10)
+      yield { id: '', vector: [1, 2] }
+      yield* items(10, 10)
+    } finally {
+      await new Promise((resolve) => setTimeout(resolve, 20))
+      isClosed = true
+    }
+  }
+  const error = await failureOf(index.insertMany(source()))
+  assert.deepEqual([error.code, isClosed, index.size], ['WALV_INVALID_ID', true, 10])
+})
