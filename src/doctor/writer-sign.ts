@@ -1,7 +1,7 @@
-import { hostname, uptime } from 'node:os'
 import { epochMs } from '../clock.ts'
 import type { Disk } from '../disk/disk.ts'
 import { readFully } from '../disk/disk.ts'
+import { machineName, uptimeSeconds } from '../disk/machine.ts'
 import type { WalError } from '../errors.ts'
 import { LOCK_FILE, lockIsNoFile, lockPath } from '../log/layout.ts'
 
@@ -15,7 +15,7 @@ export interface WriterSign {
   readonly startedAt: string
   /**
    * Whether that process seems to live: there is one of this number here. `null`: it ran on another
-   * machine. Only taking the lock would prove it.
+   * machine, or the runtime does not let it be asked. Only taking the lock would prove it.
    */
   readonly alive: boolean | null
 }
@@ -51,7 +51,8 @@ function signOf(text: string): WriterSign | undefined {
     const { pid, host, startedAt } = JSON.parse(text)
     if (!Number.isSafeInteger(pid) || typeof host !== 'string' || typeof startedAt !== 'string')
       return undefined
-    return { pid, host, startedAt, alive: host === hostname() ? isAlive(pid, Date.parse(startedAt)) : null }
+    const isHere = host === machineName()
+    return { pid, host, startedAt, alive: isHere ? isAlive(pid, Date.parse(startedAt)) : null }
   } catch {
     return undefined
   }
@@ -61,12 +62,14 @@ function signOf(text: string): WriterSign | undefined {
  * Numbers of processes are used again: one from before this machine started is gone, whoever has
  * its number now.
  */
-function isAlive(pid: number, startedAt: number): boolean {
-  if (startedAt < epochMs() - uptime() * 1000) return false
+function isAlive(pid: number, startedAt: number): boolean | null {
+  const upMs = (uptimeSeconds() ?? Number.POSITIVE_INFINITY) * 1000
+  if (startedAt < epochMs() - upMs) return false
   try {
     process.kill(pid, 0)
     return true
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
+    const { code } = error as NodeJS.ErrnoException
+    return code === 'EPERM' ? true : code === 'ESRCH' ? false : null
   }
 }

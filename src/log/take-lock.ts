@@ -1,5 +1,5 @@
-import { hostname } from 'node:os'
 import { delay, isoTime, monotonicMs } from '../clock.ts'
+import { machineName } from '../disk/machine.ts'
 import { cut } from '../echo.ts'
 import { WalError } from '../errors.ts'
 import { DirectoryLock } from './directory-lock.ts'
@@ -11,6 +11,7 @@ import type { WalSettings } from './options.ts'
  * most.
  */
 const OWNER_CHARACTERS = 64
+const UNNAMED_MACHINE = 'a machine whose name may not be asked'
 /** How long to wait before asking again for a lock that somebody holds. */
 const RETRY_MS = 50
 
@@ -24,7 +25,7 @@ export async function takeLock(settings: WalSettings): Promise<DirectoryLock> {
   const end = monotonicMs() + lockWaitMs
   for (;;) {
     const startedAt = isoTime(settings.clock())
-    const owner = JSON.stringify({ pid: process.pid, host: hostname(), startedAt })
+    const owner = JSON.stringify({ pid: process.pid, host: machineName() ?? UNNAMED_MACHINE, startedAt })
     const result = await disk.lock(path, owner).catch((error) => refuseLock(directory, error))
     if (!result.held) return new DirectoryLock(result, directory)
     const leftMs = end - monotonicMs()
@@ -55,7 +56,7 @@ const SAME_PROCESS =
 function holderOf(owner: string): { readonly holder: string; readonly advice: string } {
   try {
     const { pid, host, startedAt } = JSON.parse(owner)
-    const isThisProcess = pid === process.pid && host === hostname()
+    const isThisProcess = pid === process.pid && host === machineName()
     // Whatever holds the lock has written them.
     const [number, name, time] = [pid, host, startedAt].map((value) => cut(String(value), OWNER_CHARACTERS))
     const holder = `process ${number} on ${name} since ${time}`

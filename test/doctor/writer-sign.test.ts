@@ -48,6 +48,7 @@ test('Of a writer that has signed it is told whether it lives, as far as can be 
   for (const [code, alive] of [
     ['EPERM', true],
     ['ESRCH', false],
+    ['NotCapable', null],
   ] as const) {
     const { kill: original } = process
     process.kill = () => {
