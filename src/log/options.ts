@@ -1,11 +1,9 @@
 import { epochMs, monotonicMs } from '../clock.ts'
 import type { Disk } from '../disk/disk.ts'
 import { nodeDisk } from '../disk/node-disk.ts'
-import { echo } from '../echo.ts'
 import type { IndexIdentity } from '../entry.ts'
-import { WalError } from '../errors.ts'
 import { DEFAULT_MAX_PENDING_BYTES } from '../limits.ts'
-import { checkOptions, type OptionNames } from '../option-names.ts'
+import { checkOptions, type OptionNames, wrongKind } from '../option-names.ts'
 import type { Snapshot } from './log.ts'
 
 /**
@@ -139,11 +137,11 @@ export function settingsOf(options: WalOptions): WalSettings {
   checkOptions('Wal.open', options, WAL_OPTIONS)
   const { directory, durability = 'commit', recovery = 'strict' } = options
   if (typeof directory !== 'string' || directory === '' || directory.includes('\0'))
-    throw refused('directory', directory, 'a path')
+    throw wrongKind('directory', directory, 'a path')
   if (!['strict', 'salvage', 'repair'].includes(recovery))
-    throw refused('recovery', recovery, "'strict', 'salvage' or 'repair'")
+    throw wrongKind('recovery', recovery, "'strict', 'salvage' or 'repair'")
   if (typeof (options.readOnly ?? false) !== 'boolean')
-    throw refused('readOnly', options.readOnly, 'true or false')
+    throw wrongKind('readOnly', options.readOnly, 'true or false')
   const MIB = 1024 * 1024
   return {
     directory,
@@ -192,7 +190,7 @@ function goingOn(clock: () => number): () => number {
 function durabilityOf(durability: Durability): Durability {
   if (durability === 'commit' || durability === 'os') return durability
   if (typeof durability !== 'object' || durability === null)
-    throw refused('durability', durability, "'commit', 'os' or { intervalMs }")
+    throw wrongKind('durability', durability, "'commit', 'os' or { intervalMs }")
   return { intervalMs: wholeNumber('durability.intervalMs', durability.intervalMs, 1, 3_600_000) }
 }
 
@@ -204,12 +202,9 @@ export function wholeNumber(
   max: number = Number.MAX_SAFE_INTEGER,
 ): number {
   const fits = typeof value === 'number' && Number.isSafeInteger(value) && value >= min && value <= max
-  if (!fits) throw refused(name, value, `a whole number from ${min} to ${max}`)
+  if (!fits) throw wrongKind(name, value, `a whole number from ${min} to ${max}`)
   return value
 }
-
-const refused = (name: string, value: unknown, accepted: string): WalError =>
-  new WalError('WALV_INVALID_OPTION', `The option ${name} must be ${accepted}, not ${echo(value)}.`)
 
 /** Of whoever opens a log and knows what is in its records and snapshots. */
 export interface ContentRules {

@@ -181,6 +181,58 @@ for (const [name, [names, call]] of Object.entries(CALLS)) {
   })
 }
 
+/** What an option must be in every call that has it. */
+const KINDS = { signal: 'an AbortSignal', onProgress: 'a function', clock: 'a function' }
+
+for (const [name, [names, call]] of Object.entries(CALLS))
+  for (const [option, what] of Object.entries(KINDS)) {
+    if (!names.split(', ').includes(option)) continue
+    test(`${name} refuses an option ${option} that is not ${what}`, async (t) => {
+      for (const value of [5, 'x', {}]) {
+        const directory = join(await temporaryDirectory(t), 'log')
+        const { code, message } = await errorOf(() => call(t, { [option]: value }, directory))
+        assert.equal(code, 'WALV_INVALID_OPTION')
+        assert.ok(message.startsWith(`The option ${option} must be ${what}, not `), message)
+      }
+    })
+  }
+
+test('a transaction, a checkpoint and a file of a snapshot say what they take instead of something else', async (t) => {
+  const index = await smallIndex(t)
+  const transaction = await errorOf(() => index.transaction(any(undefined)))
+  assert.equal(
+    transaction.message,
+    'transaction takes a function of the transaction, not undefined. Nothing was logged.',
+  )
+  const wal = await openWal(t, { directory: join(await temporaryDirectory(t), 'log') })
+  const seq = await wal.append({ type: 'delete', id: 'a' })
+  const checkpoint = await errorOf(() => wal.checkpoint(any({ seq })))
+  assert.equal(checkpoint.message, 'The option snapshot must be a function, not undefined.')
+  for (const pieces of ['text', Buffer.from('x'), [5]]) {
+    const piece = await errorOf(() =>
+      wal.checkpoint({
+        seq,
+        snapshot: async (files) => {
+          await files.write('state', any(pieces))
+          return null
+        },
+      }),
+    )
+    assert.match(piece.message, /^The file state of a snapshot is written of pieces of bytes: /)
+  }
+  for (const { code } of [transaction, checkpoint]) assert.equal(code, 'WALV_INVALID_OPTION')
+  assert.equal((await wal.checkpoint({ seq, snapshot: async () => null })).sequenceNumber, seq)
+})
+
+test('what is no id is in no index, and not to be searched by', async (t) => {
+  const index = await smallIndex(t)
+  await index.insert('a', [1, 2])
+  for (const id of [undefined, null, 5]) {
+    assert.deepEqual([index.has(any(id)), index.get(any(id))], [false, undefined])
+    assert.equal((await errorOf(() => index.searchById(any(id)))).code, 'WALV_INVALID_ID')
+  }
+})
+
 test('a batch takes upserts', async (t) => {
   const index = await smallIndex(t)
   await index.insert('a', [1, 2], 'old')

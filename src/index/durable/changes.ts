@@ -1,5 +1,6 @@
+import { echo } from '../../echo.ts'
 import type { BatchMember, JsonValue } from '../../entry.ts'
-import type { WalError } from '../../errors.ts'
+import { WalError } from '../../errors.ts'
 import { isShared, type Log, type Transaction } from '../../log/log.ts'
 import { Admission } from './admission.ts'
 import type { ApplyOrder } from './apply-order.ts'
@@ -89,6 +90,12 @@ export class Changes<Input = JsonValue> {
 
   async transaction<T>(work: (transaction: IndexTransaction<Input>) => Promise<T> | T): Promise<T> {
     this.#way.needOpen()
+    if (typeof work !== 'function')
+      throw new WalError(
+        'WALV_INVALID_OPTION',
+        `transaction takes a function of the transaction, not ${echo(work)}. Nothing was logged.`,
+        { fate: 'not-logged' },
+      )
     return this.#admission.enter(() => this.#transact(this.#way.log.begin(), work))
   }
 

@@ -49,13 +49,13 @@ export abstract class IndexReader<Metadata = JsonValue> {
   /** @throws WALV_CLOSED */
   has(id: string): boolean {
     this.needOpen()
-    return this.#catalog.get(id) !== undefined
+    return typeof id === 'string' && this.#catalog.get(id) !== undefined
   }
 
   /** @throws WALV_CLOSED */
   get(id: string): StoredVector<Metadata> | undefined {
     this.needOpen()
-    const entry = this.#catalog.get(id)
+    const entry = typeof id === 'string' ? this.#catalog.get(id) : undefined
     return entry && this.#stored(entry)
   }
 
@@ -114,11 +114,13 @@ export abstract class IndexReader<Metadata = JsonValue> {
 
   /**
    * What is nearest to the vector of an id, without that id itself.
-   * @throws WALV_NOT_FOUND, and what `search` throws
+   * @throws WALV_NOT_FOUND, WALV_INVALID_ID, and what `search` throws
    */
   async searchById(id: string, options: SearchOptions<Metadata> = {}): Promise<Hit<Metadata>[]> {
     this.needOpen()
     const request = requestOf('searchById', options)
+    if (typeof id !== 'string')
+      throw new WalError('WALV_INVALID_ID', `An id must be a string, not ${echo(id)}.`)
     const entry = this.#catalog.get(id)
     if (entry === undefined)
       throw new WalError('WALV_NOT_FOUND', `There is no ${echo(id)} to search by.`, { id })

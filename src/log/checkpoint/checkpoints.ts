@@ -2,6 +2,7 @@ import { ioError } from '../../disk/io-error.ts'
 import type { CheckpointEntry, SnapshotReference } from '../../entry.ts'
 import { WalError } from '../../errors.ts'
 import { encodable } from '../../format/encode.ts'
+import { wrongKind } from '../../option-names.ts'
 import type { CheckpointRequest } from '../log.ts'
 import type { WalSettings } from '../options.ts'
 import type { SegmentList } from '../segment/segments.ts'
@@ -71,6 +72,7 @@ export class Checkpoints {
 
   async take({ seq, snapshot }: CheckpointRequest): Promise<CheckpointEntry> {
     this.#check(seq)
+    if (typeof snapshot !== 'function') throw wrongKind('snapshot', snapshot, 'a function')
     // What is open now decides where a replay must begin, not what is open when the snapshot is
     // written.
     const replayFrom = this.#transactions.replayFrom(seq)

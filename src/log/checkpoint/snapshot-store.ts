@@ -111,6 +111,7 @@ export class SnapshotStore {
     let bytes = 0
     try {
       for await (const piece of pieces) {
+        if (!ArrayBuffer.isView(piece)) throw noBytes(name, piece)
         hash.update(piece)
         await writeFully(file, piece, bytes, how)
         bytes += piece.length
@@ -281,6 +282,12 @@ function plain(name: string): string {
     )
   return name
 }
+
+const noBytes = (name: string, piece: unknown): WalError =>
+  new WalError(
+    'WALV_INVALID_OPTION',
+    `The file ${name} of a snapshot is written of pieces of bytes: give write an iterable of Uint8Array, as [bytes]. It was given ${echo(piece)}. The checkpoints before are as they were.`,
+  )
 
 function unusable(name: string, path: string, error: NodeJS.ErrnoException): SnapshotProblem {
   if (error.code === 'EIO') return { kind: 'unreadable', what: `the disk cannot read ${name}` }
