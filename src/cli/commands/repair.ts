@@ -111,16 +111,34 @@ function outcomeToText(before: Diagnosis, after: Diagnosis, { damage, quarantine
   const lost = damage.filter(({ acknowledged }) => acknowledged === true)
   const ids = [...new Set(lost.flatMap((each) => each.ids))]
   const sentences = [after.refusal ? 'Repaired, but it is still refused.' : 'Repaired.']
-  if (before.remedy.snapshot !== undefined)
-    sentences.push(`The log begins anew from ${before.remedy.snapshot}.`)
+  const begun = begunAnew(before, after)
+  if (begun !== undefined)
+    sentences.push(
+      `The log begins anew from ${begun.snapshot}.`,
+      `What was logged after record ${begun.through} is given up.`,
+    )
   else if (lost.length > 0) sentences.push(`Given up: ${recordsToText(lost.flatMap(({ seqs }) => seqs))}.`)
   if (ids.length > 0)
     sentences.push(`${ids.length === 1 ? 'The id' : 'The ids'} that could be read: ${idsToText(ids)}.`)
+  // Beside a log that begins anew what was whole is put aside, too.
+  const what = begun === undefined ? 'damaged' : 'moved away'
   if (quarantined.length > 0)
-    sentences.push(`What was damaged is kept: ${listToText(inside(before, quarantined))}.`)
-  const steps = [...after.remedy.steps, 'Start your program as usual.', ...stepsAfter(before)]
+    sentences.push(`What was ${what} is kept: ${listToText(inside(before, quarantined))}.`)
+  const steps = [...after.remedy.steps, 'Start your program as usual.']
+  if (begun !== undefined)
+    steps.push(`Write again what came after record ${begun.through}, from where it came.`)
+  steps.push(...stepsAfter(before))
   if (quarantined.length > 0) steps.push('When all is well, you may empty quarantine/.')
   return `${paragraph(sentences.join(' '))}\n\n${stepsToText(steps)}`
+}
+
+/** From which snapshot the log was begun anew, and through which record that holds everything. */
+function begunAnew(
+  { remedy: { snapshot } }: Diagnosis,
+  { recoverable }: Diagnosis,
+): { readonly snapshot: string; readonly through: number } | undefined {
+  const through = recoverable?.snapshotSeq
+  return snapshot === undefined || through === undefined ? undefined : { snapshot, through }
 }
 
 function stepsAfter(before: Diagnosis): string[] {

@@ -2,13 +2,22 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { DurableIndex, diagnose, flat, Wal } from '../../../src/mod.ts'
-import { alter, collect, idsOf, insertOf, names, segmentsIn, temporaryDirectory } from '../../support/logs.ts'
+import {
+  alter,
+  collect,
+  idsOf,
+  insertOf,
+  names,
+  openIndex,
+  segmentsIn,
+  temporaryDirectory,
+} from '../../support/logs.ts'
 import { startWriter } from '../../support/processes.ts'
 import { flipRecordOf, ILLNESSES, makeSick } from '../../support/sick-logs.ts'
 import {
@@ -104,6 +113,27 @@ test('a log without a segment is begun anew from its snapshot, which is said bef
   assert.ok(!stdout.includes('Given up'), stdout)
   await using wal = await Wal.open({ directory, readOnly: true })
   assert.equal(wal.recovery.snapshotSeq, 8)
+})
+
+test('A log that is begun anew is told what it gave up, what to write again, and what was put aside', async (t) => {
+  const directory = await temporaryDirectory(t)
+  const index = await openIndex(t, { directory, index: flat({ dimensions: 2 }) })
+  for (const id of ['a', 'b']) {
+    await index.insert(id, [1, 2])
+    await index.checkpoint()
+  }
+  const through = index.stats().lastSeq - 1
+  await index.insert('c', [1, 2])
+  await index.close()
+  for (const segment of await segmentsIn(directory)) await rm(segment)
+  const lines = await textLines(0, 'repair', directory, '--yes')
+  const outcome = lines.slice(lines.findIndex((line) => line.startsWith('Repaired.'))).join(' ')
+  for (const sentence of [
+    `What was logged after record ${through} is given up.`,
+    'What was moved away is kept: quarantine/snapshot-0000000000000001.',
+    `Write again what came after record ${through}, from where it came.`,
+  ])
+    assert.ok(outcome.includes(sentence), outcome)
 })
 
 test('A repair says first what it will do and what is lost, then what is gone, what is kept, and what to do next', async (t) => {
