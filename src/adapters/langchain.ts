@@ -274,7 +274,7 @@ export class WalvVectorStore extends VectorStore {
   }
 
   #nearest(query: number[], k: number, filter: WalvFilter | undefined): Promise<Hit[]> {
-    return this.index.search(query, { k, ...(filter && { filter: acceptor(filter) }) })
+    return this.index.search(query, { k, ...(filter !== undefined && { filter: acceptor(filter) }) })
   }
 
   /** Waits for what is under way and gives the directory free. Calling it again is harmless. */

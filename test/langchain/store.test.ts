@@ -116,6 +116,19 @@ test('A filter leaves documents out before they count: a function, or what their
     await assert.rejects(found(wrong as never), refused('WALV_INVALID_OPTION'))
 })
 
+test('What is falsy and no filter is refused: it must not let every document through', async (t) => {
+  const store = await filledStore(t)
+  for (const wrong of [null, false, '', 0]) {
+    const filter = wrong as never
+    await assert.rejects(store.similaritySearch('The ship', 4, filter), refused('WALV_INVALID_OPTION'))
+    await assert.rejects(
+      store.maxMarginalRelevanceSearch('The ship', { k: 1, filter }),
+      refused('WALV_INVALID_OPTION'),
+    )
+  }
+  assert.equal((await store.similaritySearch('The ship', 4, undefined)).length, IDS.length)
+})
+
 test('What a search returns may be changed without changing the store', async (t) => {
   const store = await filledStore(t)
   const [found] = await store.similaritySearch(FOOD.pageContent, 1)
