@@ -14,7 +14,7 @@ const spec = defineCommand({
   summary: 'write a log of format v1 as v2, or one of v2 as v1',
   details:
     'The direction follows from what FROM holds. FROM is only read. A v1 log becomes a v2 log that converts back to exactly the same records; this is checked. ' +
-    'Exit code 1 if FROM is damaged.',
+    'Exit code 1 if records of FROM are lost or unreadable; damage that loses none is passed over, and counted.',
   positionals: {
     from: { description: 'the directory to read' },
     to: { description: 'a new directory, or an empty one' },

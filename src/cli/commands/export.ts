@@ -13,7 +13,7 @@ const spec = defineCommand({
   summary: 'write the vectors of a durable index to a file',
   details:
     'To .jsonl: a line {"id":…,"vector":[…],"metadata":…} for each vector, which walv import reads, bit for bit; - writes that to standard output. To .npy: the vectors as ' +
-    'float32, and beside it FILE.ids.jsonl with their ids and metadata in the same order. In the order in which they were inserted. A file that exists is not replaced. ' +
+    'float32, and beside it, as vectors.ids.jsonl to vectors.npy, their ids and metadata in the same order. In the order in which they were inserted. A file that exists is not replaced. ' +
     'Never writes to the directory, and may run beside a live writer. Holds the index in memory.',
   positionals: {
     directory: { description: 'the directory of the log' },

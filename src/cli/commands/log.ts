@@ -29,7 +29,7 @@ const spec = defineCommand({
     type: {
       type: 'string',
       placeholder: 'TYPE',
-      description: 'insert, update, delete, batch, checkpoint, …',
+      description: 'insert (of upserts too), update, delete, batch, checkpoint, …',
     },
     tail: {
       type: 'integer',
