@@ -1,4 +1,5 @@
 /** What must be done also when the process is told to end, by Ctrl-C for example. */
+import { rmSync } from 'node:fs'
 
 /** Ctrl-C, `kill`, and a terminal that is closed. */
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
@@ -23,6 +24,17 @@ export function atEnd(work: () => void): Disposable {
     },
   }
 }
+
+/**
+ * Removes a file or a folder then, if it is there. What is still at work may put one more file into
+ * it meanwhile; what cannot be removed stays.
+ */
+export const removeAtEnd = (path: string): Disposable =>
+  atEnd(() => {
+    try {
+      rmSync(path, { recursive: true, force: true, maxRetries: 3 })
+    } catch {}
+  })
 
 const pending: (() => void)[] = []
 

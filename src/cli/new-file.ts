@@ -2,10 +2,9 @@
  * A file that is there whole or not at all, and takes the place of none. What was written of it
  * goes when its scope ends, or the process does, also by a signal.
  */
-import { rmSync } from 'node:fs'
 import { type FileHandle, link, lstat, open } from 'node:fs/promises'
 import { WalError } from '../mod.ts'
-import { atEnd } from './at-end.ts'
+import { removeAtEnd } from './at-end.ts'
 
 const PIECE_BYTES = 1024 * 1024
 
@@ -28,7 +27,7 @@ export class NewFile implements AsyncDisposable {
       throw new WalError('WALV_USAGE', `${path} exists already. Name a new file, or remove that one.`, {
         file: path,
       })
-    const removal = atEnd(() => rmSync(temporaryOf(path), { force: true }))
+    const removal = removeAtEnd(temporaryOf(path))
     const handle = await open(temporaryOf(path), 'wx').catch((error: unknown) => {
       removal[Symbol.dispose]()
       throw writeError(path, error)

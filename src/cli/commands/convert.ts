@@ -1,8 +1,7 @@
-import { rmSync } from 'node:fs'
 import { WalError } from '../../mod.ts'
 import { unfinishedPath } from '../../v1/convert/new-directory.ts'
 import { type ConvertOptions, type ConvertReport, convertToV1, convertToV2 } from '../../v1/mod.ts'
-import { atEnd } from '../at-end.ts'
+import { removeAtEnd } from '../at-end.ts'
 import { type Command, command, type ExitCode, printJson, printLine } from '../command.ts'
 import { needEmpty, openToLook } from '../opening.ts'
 import { formatQuantity } from '../output.ts'
@@ -28,8 +27,7 @@ const spec = defineCommand({
 export const convert: Command = command(spec, async ({ salvage, json }, { from, to }): Promise<ExitCode> => {
   const isV1 = await holdsV1(from)
   await needEmpty(to)
-  // A writer that is still at work may put one more file there meanwhile.
-  using _ = atEnd(() => rmSync(unfinishedPath(to), { recursive: true, force: true, maxRetries: 3 }))
+  using _ = removeAtEnd(unfinishedPath(to))
   using progress = startProgress({ label: 'converting', unit: 'count' })
   const options: ConvertOptions = {
     from,

@@ -3,14 +3,14 @@
  * gzip), as a plain file that can be read again: everything is checked before anything is written.
  * Takes room in the temporary folder, not in memory.
  */
-import { createReadStream, createWriteStream, mkdtempSync, rmSync } from 'node:fs'
+import { createReadStream, createWriteStream, mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createGunzip } from 'node:zlib'
 import { WalError } from '../../mod.ts'
-import { atEnd } from '../at-end.ts'
+import { removeAtEnd } from '../at-end.ts'
 import { invalidFile, readError, readHead, sizeOf } from './file.ts'
 
 /**
@@ -26,7 +26,7 @@ export class TemporaryFolder implements Disposable {
     if (this.#path === undefined) {
       const path = mkdtempSync(join(tmpdir(), 'walv-import-'))
       this.#path = path
-      this.#removal = atEnd(() => rmSync(path, { recursive: true, force: true }))
+      this.#removal = removeAtEnd(path)
     }
     return join(this.#path, name)
   }
