@@ -1,10 +1,18 @@
 import { epochMs } from '../../clock.ts'
-import { type Damage, nodeDisk, scanLog, type WalEntry, WalError, type WalRecord } from '../../mod.ts'
+import {
+  type CommittedUnit,
+  type Damage,
+  nodeDisk,
+  scanLog,
+  type WalEntry,
+  WalError,
+  type WalRecord,
+} from '../../mod.ts'
 import { readV1Directory, recoverV1, type V1Record } from '../../v1/mod.ts'
 import { type Command, command, type ExitCode, printLine } from '../command.ts'
 import { damageToJson, recordToJson, v1RecordToJson } from '../json.ts'
 import { isSelected, type LogSelection, RECORD_TYPES, type Selectable, timeFrom } from '../log-selection.ts'
-import { openToLook } from '../opening.ts'
+import { lookAgain, openToLook } from '../opening.ts'
 import { defineCommand } from '../spec.ts'
 import { damageToText, quote, recordToText, v1RecordToText } from '../text.ts'
 
@@ -136,7 +144,7 @@ async function explainBeginning(directory: string, { seq }: Selectable): Promise
 
 async function* linesOf(directory: string, committed: boolean): AsyncGenerator<Line, void, void> {
   try {
-    yield* committed ? committedV2(directory) : everythingV2(directory)
+    yield* lookAgain(() => (committed ? committedV2(directory) : everythingV2(directory)))
   } catch (error) {
     if (!(error instanceof WalError) || error.code !== 'WALV_V1_DIRECTORY') throw error
     yield* linesV1(directory, committed)
@@ -154,11 +162,18 @@ async function* everythingV2(directory: string): AsyncGenerator<Line, void, void
 
 async function* committedV2(directory: string): AsyncGenerator<Line, void, void> {
   const wal = await openToLook(directory)
+  const units = wal.replay()
+  // Before anything is told: if this is gone already, it is looked again.
+  const first = await units.next()
   for (const damage of wal.recovery.damage) yield damageLine(damage)
-  for await (const { entries, transactionId, ...place } of wal.replay()) {
-    for (const entry of entries)
-      yield recordLine({ ...place, entry, ...(transactionId !== undefined && { transactionId }) })
-  }
+  if (first.done) return
+  yield* unitLines(first.value)
+  for await (const unit of units) yield* unitLines(unit)
+}
+
+function* unitLines({ entries, transactionId, ...place }: CommittedUnit): Generator<Line, void, void> {
+  for (const entry of entries)
+    yield recordLine({ ...place, entry, ...(transactionId !== undefined && { transactionId }) })
 }
 
 async function* linesV1(directory: string, committed: boolean): AsyncGenerator<Line, void, void> {

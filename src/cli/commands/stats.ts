@@ -2,7 +2,7 @@ import type { BatchMember, IndexIdentity, Wal, WalEntry } from '../../mod.ts'
 import { type Command, command, type ExitCode, printJson, printLine } from '../command.ts'
 import { seqOrNull } from '../json.ts'
 import { countVectors } from '../live-ids.ts'
-import { openToLook, type SnapshotFolders, snapshotsIn } from '../opening.ts'
+import { lookAgain, openToLook, type SnapshotFolders, snapshotsIn } from '../opening.ts'
 import { formatBytes, formatCount, formatQuantity, table } from '../output.ts'
 import { defineCommand } from '../spec.ts'
 import { cut, escapeControls, quote } from '../text.ts'
@@ -17,17 +17,20 @@ const spec = defineCommand({
 })
 
 export const stats: Command = command(spec, async ({ json }, { directory }): Promise<ExitCode> => {
-  const wal = await openToLook(directory)
-  const figures = {
-    wal,
-    ...(await countRecords(wal)),
-    vectors: await countVectors(wal),
-    snapshots: await snapshotsIn(directory),
+  let exitCode: ExitCode = 0
+  for await (const figures of lookAgain(() => figuresOf(directory))) {
+    if (json) await printJson(plain(figures))
+    else await printLine(table(rowsOf(figures)))
+    if (figures.wal.recovery.damage.some(({ kind }) => kind !== 'torn-tail')) exitCode = 1
   }
-  if (json) await printJson(plain(figures))
-  else await printLine(table(rowsOf(figures)))
-  return wal.recovery.damage.every(({ kind }) => kind === 'torn-tail') ? 0 : 1
+  return exitCode
 })
+
+async function* figuresOf(directory: string): AsyncGenerator<Figures, void, void> {
+  const wal = await openToLook(directory)
+  const counts = await countRecords(wal)
+  yield { wal, ...counts, vectors: await countVectors(wal), snapshots: await snapshotsIn(directory) }
+}
 
 interface Figures {
   readonly wal: Wal
