@@ -71,6 +71,12 @@ test('nothing is refused or answered for a state that another has changed, and t
   }
 })
 
+test('what the log says of its vectors is no change that was replayed', async () => {
+  await using both = await pair()
+  await both.memory.caughtUp()
+  assert.deepEqual([both.one.recovery.replayed, both.other.recovery.replayed], [0, 0])
+})
+
 test('of two that delete an id at once one is told that it was there', async () => {
   for (let seed = 1; seed <= 10; seed++) {
     await using both = await pair(seed)

@@ -2,6 +2,7 @@ import { nextTurn } from '../../clock.ts'
 import { echo } from '../../echo.ts'
 import type { BatchMember } from '../../entry.ts'
 import { WalError } from '../../errors.ts'
+import { indexIdentity } from '../../format/index-record.ts'
 import type { SharedUnit } from '../../log/log.ts'
 import { type ApplyOrder, failedToApply } from './apply-order.ts'
 import type { Impossible, IndexState } from './index-state.ts'
@@ -52,7 +53,7 @@ export class SharedOrder implements ApplyOrder {
       const existed = isDeletion ? this.#state.catalog.get(first.id) !== undefined : undefined
       const impossible = this.#state.apply(entries)
       this.appliedSeq = seq
-      this.counts[impossible ? 'voided' : 'replayed']++
+      if (first === undefined || !indexIdentity(first)) this.counts[impossible ? 'voided' : 'replayed']++
       if (own) this.#outcomes.set(seq, { impossible, existed })
     } catch (cause) {
       this.#broken = failedToApply(this.#directory, seq, cause)
