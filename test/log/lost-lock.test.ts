@@ -152,8 +152,11 @@ test('closing tells a writer that its lock is lost, gives up its own, and leaves
   await rm(join(directory, 'LOCK'))
   const second = await openWal(t, { directory })
   await second.append(customOf(150_000))
-  const prepared = async (): Promise<boolean> =>
-    (await readdir(directory)).includes('segment-0000000003.walv')
+  // Linked in place first, and then let go of under the name it was made by.
+  const prepared = async (): Promise<boolean> => {
+    const there = await readdir(directory)
+    return there.includes('segment-0000000003.walv') && !there.includes('segment-0000000003.walv.tmp')
+  }
   while (!(await prepared())) await new Promise(setImmediate)
   const before = await readdir(directory)
   await assert.rejects(first.close(), refusal('WALV_LOCK_LOST'))
