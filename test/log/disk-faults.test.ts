@@ -184,6 +184,17 @@ test('a full disk at the first write of a new segment refuses the append, and th
   assert.deepEqual(await idsOf(directory), [...names('before', 3), 'fills', 'small', 'large'])
 })
 
+test('a new segment that a full disk left without its first group goes, though closing it fails', async (t) => {
+  const { wal, disk, directory } = await logOn(t)
+  disk.fail({ operation: 'write', path: /segment-0000000002\.walv$/, code: 'ENOSPC' })
+  disk.fail({ operation: 'close', path: /segment-0000000002\.walv/, code: 'EIO' })
+  await assert.rejects(wal.append(customOf(1000 * KIB)), refusal('WALV_DISK_FULL', 'not-logged'))
+  assert.equal(wal.stats().poisoned, false)
+  await wal.append(insert('after'))
+  await wal.close()
+  assert.deepEqual(await idsOf(directory), [...names('before', 3), 'after'])
+})
+
 test('on a full disk a log cannot be opened for writing but for reading, and is whole when there is space', async (t) => {
   const { wal, directory } = await logOn(t)
   await wal.close()

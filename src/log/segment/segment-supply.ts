@@ -82,7 +82,8 @@ export class SegmentSupply {
     const prepared = await this.#prepared
     if (prepared) {
       this.#remains = prepared.number
-      await prepared.file.close()
+      // Nothing was written to it that matters: nor does what closing answers.
+      await prepared.file.close().catch(() => {})
       if (!(await this.#lock.look())) await this.#removeRemains(prepared.number)
     }
     // Not before it is gone: as long as it is there, none of its number can be made.

@@ -276,7 +276,8 @@ export class SegmentWriter {
 
   async #remove(segment: OpenSegment): Promise<void> {
     const { disk, directory } = this.#settings
-    await segment.file.close()
+    // It goes: what closing answers means nothing.
+    await segment.file.close().catch(() => {})
     await changeNames(disk, directory, () => disk.remove(segment.path))
   }
 

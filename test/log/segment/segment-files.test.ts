@@ -320,6 +320,16 @@ for (const [why, number, capacity] of [
   })
 }
 
+test('a prepared segment that does not fit goes, and another is made, though closing it fails', async () => {
+  const disk = await emptyDirectory()
+  const supply = new SegmentSupply(disk, DIRECTORY, held)
+  supply.prepare(2, 4096, true)
+  await settled()
+  disk.onOperation = ({ kind }) => (kind === 'close' ? { code: 'EIO' } : undefined)
+  assert.equal((await supply.take(2, 8192)).capacity, 8192)
+  assert.deepEqual(await namesOn(disk), [segmentName(2)])
+})
+
 test('a segment that could not be prepared is made when it is needed', async () => {
   const disk = await emptyDirectory()
   const supply = new SegmentSupply(disk, DIRECTORY, held)
