@@ -65,9 +65,9 @@ export const BUGS: readonly Bug[] = [
     name: 'checksum not covering the length',
     edits: [
       {
-        file: 'src/format/frame.ts',
-        find: 'crc32(view, at, at + 36, seed)',
-        replace: 'crc32(view, at + 8, at + 36, seed)',
+        file: 'src/format/segment-codec.ts',
+        find: 'crc32(view, at, at + 36, this.#seed)',
+        replace: 'crc32(view, at + 8, at + 36, this.#seed)',
       },
     ],
     caughtBy: {

@@ -2,13 +2,14 @@
 import assert from 'node:assert/strict'
 import { setTimeout as delay } from 'node:timers/promises'
 import { byteBuffer } from '../../src/format/byte-buffer.ts'
-import { frameBytes, readFrameHeader, sealFrame } from '../../src/format/frame.ts'
+import { frameBytes } from '../../src/format/frame.ts'
 import {
   decodeSegmentHeader,
   encodeSegmentHeader,
   type SegmentHeader,
   segmentSeed,
 } from '../../src/format/segment.ts'
+import { SegmentCodec } from '../../src/format/segment-codec.ts'
 import { type CheckpointEntry, type EntryInput, Wal, type WalOptions, type WalRecord } from '../../src/mod.ts'
 import { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
 import { type Frame, type Segment, segmentsOf } from './damage-anatomy.ts'
@@ -355,9 +356,9 @@ function sealFrames(
 ): void {
   const seedBefore = segmentSeed(logId, number)
   for (let at = 2 * SECTOR; at + SECTOR < target.bytes.length; at += 8) {
-    const header = readFrameHeader(target, at, seedBefore, at)
+    const header = new SegmentCodec(seedBefore).readHeader(target, at, at)
     if (!header) continue
-    sealFrame(target, at, header, seed, at)
+    new SegmentCodec(seed).sealFrame(target, at, header, at)
     at += frameBytes(header.payloadBytes) - 8
   }
 }

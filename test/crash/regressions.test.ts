@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { byteBuffer } from '../../src/format/byte-buffer.ts'
-import { FRAME_TYPES, readFrameHeader, sealFrame } from '../../src/format/frame.ts'
+import { FRAME_TYPES } from '../../src/format/frame.ts'
+import { SegmentCodec } from '../../src/format/segment-codec.ts'
 import { Wal, type WalError } from '../../src/mod.ts'
 import type { Operation } from '../../src/testing/disk/operations.ts'
 import { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
@@ -9,6 +10,7 @@ import { convertToV2, V1Writer } from '../../src/v1/mod.ts'
 import { DIRECTORY } from './workloads.ts'
 
 const SEED = 12_345
+const CODEC = new SegmentCodec(SEED)
 const insert = (id: string) => ({ type: 'insert', id, vector: new Float32Array(40) }) as const
 const open = (disk: SimulatedDisk): Promise<Wal> => Wal.open({ directory: DIRECTORY, disk })
 
@@ -156,11 +158,11 @@ test('a frame whose length was changed is no frame: the sum of its header covers
     timestamp: 1,
     flags: 0,
   }
-  sealFrame(memory, 0, header, SEED, 0)
-  assert.deepEqual(readFrameHeader(memory, 0, SEED, 0), header)
+  CODEC.sealFrame(memory, 0, header, 0)
+  assert.deepEqual(CODEC.readHeader(memory, 0, 0), header)
   for (let bit = 0; bit < 32; bit++) {
     memory.bytes[4 + (bit >> 3)]! ^= 1 << (bit & 7)
-    assert.equal(readFrameHeader(memory, 0, SEED, 0), undefined, `bit ${bit}`)
+    assert.equal(CODEC.readHeader(memory, 0, 0), undefined, `bit ${bit}`)
     memory.bytes[4 + (bit >> 3)]! ^= 1 << (bit & 7)
   }
 })

@@ -6,9 +6,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type ByteBuffer, byteBuffer } from '../../src/format/byte-buffer.ts'
 import { decodeRecord } from '../../src/format/decode.ts'
-import { FLAG_IN_TRANSACTION, FRAME_TYPES, type FrameType, readFrameHeader } from '../../src/format/frame.ts'
+import { FLAG_IN_TRANSACTION, FRAME_TYPES, type FrameType } from '../../src/format/frame.ts'
 import { MAX_BATCH_NESTING } from '../../src/limits.ts'
-import { AT, frameOf, frameOfEntry, hex, OFFSET, read, SEED } from './frames.ts'
+import { AT, CODEC, frameOf, frameOfEntry, hex, OFFSET, read } from './frames.ts'
 
 type TypeName = keyof typeof FRAME_TYPES
 
@@ -317,7 +317,7 @@ test('every marker is read as what it is', () => {
 
 test('a payload that is not all in memory is a mistake of the caller, and is not taken for damage', () => {
   const frame = frameOfEntry({ type: 'delete', id: 'a' })
-  const header = readFrameHeader(frame, AT, SEED, OFFSET)!
+  const header = CODEC.readHeader(frame, AT, OFFSET)!
   const short = byteBuffer(AT + 40)
   assert.throws(() => decodeRecord(short, AT, header), RangeError)
 })

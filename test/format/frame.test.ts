@@ -9,12 +9,10 @@ import {
   FRAME_TYPES,
   type FrameType,
   frameBytes,
-  readFrameHeader,
-  sealWatermark,
   takesSequence,
-  verifyPayload,
 } from '../../src/format/frame.ts'
-import { AT, assertUntouched, frameOf, OFFSET, SEED } from './frames.ts'
+import { SegmentCodec } from '../../src/format/segment-codec.ts'
+import { AT, assertUntouched, CODEC, frameOf, OFFSET, SEED } from './frames.ts'
 
 const PAYLOAD_AT = AT + 40
 
@@ -25,7 +23,7 @@ const resum = ({ bytes, view }: ByteBuffer): void =>
 const payload = (bytes: number): Uint8Array => new Uint8Array(bytes).fill(7)
 
 const verifies = (memory: ByteBuffer, bytes: number, seed = SEED): boolean =>
-  verifyPayload(memory, AT, bytes, seed)
+  new SegmentCodec(seed).verifyPayload(memory, AT, bytes)
 
 test('a frame takes its header, its payload and a sum for every piece behind the first, each in multiples of 8', () => {
   for (const [payloadBytes, bytes] of [
@@ -56,7 +54,7 @@ test('every field of a header comes back at its largest', () => {
     flags: FLAG_IN_TRANSACTION | FLAG_CLOSED,
   }
   const memory = frameOf(payload(3), header)
-  assert.deepEqual(readFrameHeader(memory, AT, SEED, OFFSET), header)
+  assert.deepEqual(CODEC.readHeader(memory, AT, OFFSET), header)
   assert.equal(memory.bytes.indexOf(FRAME_MAGIC), AT)
   assertUntouched(memory, 48)
 })
@@ -71,7 +69,7 @@ test('every byte of a field has its place', () => {
     flags: FLAG_CLOSED,
   }
   const memory = frameOf(payload(3), header)
-  assert.deepEqual(readFrameHeader(memory, AT, SEED, OFFSET), header)
+  assert.deepEqual(CODEC.readHeader(memory, AT, OFFSET), header)
   assert.equal(
     memory.bytes.toString('hex', AT, AT + 32),
     'f55756fe030000000c0b0a09080706000b0a0908070605000605040302010202',
@@ -86,7 +84,7 @@ test('a payload has at most 64 MiB and the id of its transaction', () => {
     const memory = frameOf(payload(0))
     memory.view.setUint32(AT + 4, bytes, true)
     resum(memory)
-    assert.equal(readFrameHeader(memory, AT, SEED, OFFSET)?.payloadBytes, isRead ? bytes : undefined)
+    assert.equal(CODEC.readHeader(memory, AT, OFFSET)?.payloadBytes, isRead ? bytes : undefined)
   }
 })
 
@@ -96,25 +94,25 @@ test('a frame begins with bytes that no text in UTF-8 holds', () => {
 
 test('a header is read with the sum and magic of its place only', () => {
   const memory = frameOf(payload(3))
-  assert.equal(readFrameHeader(memory, AT, SEED + 1, OFFSET), undefined)
-  assert.equal(readFrameHeader(memory, AT + 8, SEED, OFFSET), undefined)
+  assert.equal(new SegmentCodec(SEED + 1).readHeader(memory, AT, OFFSET), undefined)
+  assert.equal(CODEC.readHeader(memory, AT + 8, OFFSET), undefined)
   for (let byte = 0; byte < 40; byte++) {
     memory.bytes[AT + byte]! ^= 0x10
     // Byte 32 to 35, the payload's sum, are covered too.
-    assert.equal(readFrameHeader(memory, AT, SEED, OFFSET), undefined, `byte ${byte}`)
+    assert.equal(CODEC.readHeader(memory, AT, OFFSET), undefined, `byte ${byte}`)
     memory.bytes[AT + byte]! ^= 0x10
   }
   memory.bytes[AT] = 0xf4
   resum(memory)
-  assert.equal(readFrameHeader(memory, AT, SEED, OFFSET), undefined, 'another magic with a right sum')
+  assert.equal(CODEC.readHeader(memory, AT, OFFSET), undefined, 'another magic with a right sum')
 })
 
 test('a frame is read only where it was written, also far into a file', () => {
   for (const offset of [0, 8, OFFSET - 8, OFFSET + 8, OFFSET + 512, OFFSET + 2 ** 32])
-    assert.equal(readFrameHeader(frameOf(payload(3)), AT, SEED, offset), undefined, `at ${offset}`)
+    assert.equal(CODEC.readHeader(frameOf(payload(3)), AT, offset), undefined, `at ${offset}`)
   const memory = frameOf(payload(3))
-  sealWatermark(memory, AT, 0, SEED, 2 ** 34 + 8)
-  assert.ok(readFrameHeader(memory, AT, SEED, 2 ** 34 + 8))
+  CODEC.sealWatermark(memory, AT, 0, 2 ** 34 + 8)
+  assert.ok(CODEC.readHeader(memory, AT, 2 ** 34 + 8))
 })
 
 test('a header with a right sum that says what walv never writes is no header', () => {
@@ -129,16 +127,16 @@ test('a header with a right sum that says what walv never writes is no header', 
   ]
   for (const [name, change] of refused) {
     const memory = frameOf(payload(3), { seq: 5, durableBefore: 5 })
-    assert.equal(readFrameHeader(memory, AT, SEED, OFFSET)?.durableBefore, 5)
+    assert.equal(CODEC.readHeader(memory, AT, OFFSET)?.durableBefore, 5)
     change(memory)
     resum(memory)
-    assert.equal(readFrameHeader(memory, AT, SEED, OFFSET), undefined, name)
+    assert.equal(CODEC.readHeader(memory, AT, OFFSET), undefined, name)
   }
 })
 
 test('every type is read, and all but a promise take a sequence number', () => {
   for (const [name, type] of Object.entries(FRAME_TYPES) as [string, FrameType][]) {
-    assert.equal(readFrameHeader(frameOf(payload(3), { type }), AT, SEED, OFFSET)?.type, type)
+    assert.equal(CODEC.readHeader(frameOf(payload(3), { type }), AT, OFFSET)?.type, type)
     assert.equal(takesSequence(type), name !== 'watermark', name)
   }
 })
@@ -146,9 +144,9 @@ test('every type is read, and all but a promise take a sequence number', () => {
 test('a promise put into a sealed frame changes that and the sum, and nothing else', () => {
   const memory = frameOf(payload(3), { seq: 2 ** 40 + 5, durableBefore: 1 })
   const before = Buffer.from(memory.bytes)
-  sealWatermark(memory, AT, 2 ** 40 + 4, SEED, OFFSET)
-  assert.deepEqual(readFrameHeader(memory, AT, SEED, OFFSET), {
-    ...readFrameHeader(memory, AT, SEED, OFFSET),
+  CODEC.sealWatermark(memory, AT, 2 ** 40 + 4, OFFSET)
+  assert.deepEqual(CODEC.readHeader(memory, AT, OFFSET), {
+    ...CODEC.readHeader(memory, AT, OFFSET),
     seq: 2 ** 40 + 5,
     durableBefore: 2 ** 40 + 4,
   })

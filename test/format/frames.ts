@@ -2,19 +2,13 @@ import type { CheckpointEntry, EntryInput, GapEntry, TransactionMarker, WalRecor
 import { type ByteBuffer, byteBuffer } from '../../src/format/byte-buffer.ts'
 import { decodeRecord } from '../../src/format/decode.ts'
 import { type Encodable, encodable, flagsOf, inTransaction } from '../../src/format/encode.ts'
-import {
-  FRAME_HEADER_BYTES,
-  FRAME_TYPES,
-  type FrameHeader,
-  frameBytes,
-  readFrameHeader,
-  sealFrame,
-  verifyPayload,
-} from '../../src/format/frame.ts'
+import { FRAME_HEADER_BYTES, FRAME_TYPES, type FrameHeader, frameBytes } from '../../src/format/frame.ts'
+import { SegmentCodec } from '../../src/format/segment-codec.ts'
 
 export type Loggable = EntryInput | CheckpointEntry | TransactionMarker | GapEntry
 
 export const SEED = 0x1234_5678
+export const CODEC: SegmentCodec = new SegmentCodec(SEED)
 /** Where a frame stands in its memory: not at the beginning. */
 export const AT = 16
 /** Where it stands in its file: the first of its segment. */
@@ -35,7 +29,7 @@ export function frameOf(
   memory.bytes.fill(OTHER)
   memory.bytes.set(payload, AT + FRAME_HEADER_BYTES)
   const header = { type: FRAME_TYPES.custom, seq: 0, durableBefore: 0, timestamp: 0, flags: 0, ...fields }
-  sealFrame(memory, AT, { ...header, payloadBytes: payload.length }, seed, OFFSET)
+  new SegmentCodec(seed).sealFrame(memory, AT, { ...header, payloadBytes: payload.length }, OFFSET)
   return memory
 }
 
@@ -78,9 +72,9 @@ export function assertUntouched(memory: ByteBuffer, bytes: number): void {
 
 /** The record in a frame, or what is wrong with it. */
 export function read(memory: ByteBuffer, seed: number = SEED): WalRecord | string {
-  const header = readFrameHeader(memory, AT, seed, OFFSET)
+  const header = new SegmentCodec(seed).readHeader(memory, AT, OFFSET)
   if (!header) return 'no header'
-  if (!verifyPayload(memory, AT, header.payloadBytes, seed)) return 'no payload'
+  if (!new SegmentCodec(seed).verifyPayload(memory, AT, header.payloadBytes)) return 'no payload'
   const decoding = decodeRecord(memory, AT, header)
   return 'record' in decoding ? decoding.record : decoding.problem
 }

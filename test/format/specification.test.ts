@@ -6,20 +6,16 @@ import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { crc32 as zlibCrc32 } from 'node:zlib'
 import { crc32 } from '../../src/format/crc.ts'
-import {
-  FLAG_CLOSED,
-  FRAME_TYPES,
-  type FrameHeader,
-  readFrameHeader,
-  verifyPayload,
-} from '../../src/format/frame.ts'
+import { FLAG_CLOSED, FRAME_TYPES, type FrameHeader } from '../../src/format/frame.ts'
 import { indexRecord } from '../../src/format/index-record.ts'
 import { decodeSegmentHeader, encodeSegmentHeader, segmentSeed } from '../../src/format/segment.ts'
+import { SegmentCodec } from '../../src/format/segment-codec.ts'
 import { AT, assertUntouched, frameOf, frameOfEntry, hex, type Loggable, OFFSET, read } from './frames.ts'
 
 const PAGE: string = readFileSync(new URL('../../../docs/format.md', import.meta.url), 'utf8')
 const LOG_ID: Buffer = hex('000102030405060708090a0b0c0d0e0f')
 const SEED: number = segmentSeed(LOG_ID, 1)
+const CODEC = new SegmentCodec(SEED)
 const TIME = 1_700_000_000_000
 
 /** The bytes of an example. Some leave out lines in the middle, so they come in runs. */
@@ -136,8 +132,8 @@ test("the page's example of a promise is what is written and read", () => {
   const memory = frameOf(Buffer.alloc(0), header, SEED)
   assertIsExample(memory.bytes.subarray(AT, -AT), 'Watermark')
   assertUntouched(memory, 40)
-  assert.deepEqual(readFrameHeader(memory, AT, SEED, OFFSET), header)
-  assert.ok(verifyPayload(memory, AT, 0, SEED))
+  assert.deepEqual(CODEC.readHeader(memory, AT, OFFSET), header)
+  assert.ok(CODEC.verifyPayload(memory, AT, 0))
 })
 
 test("the page's example of a segment header is what is written, twice, and read", () => {

@@ -8,13 +8,14 @@ import fc from 'fast-check'
 import { byteBuffer } from '../../src/format/byte-buffer.ts'
 import { decodeRecord } from '../../src/format/decode.ts'
 import { encodableInput } from '../../src/format/encode.ts'
-import { FRAME_HEADER_BYTES, frameBytes, readFrameHeader, sealFrame } from '../../src/format/frame.ts'
+import { FRAME_HEADER_BYTES, frameBytes } from '../../src/format/frame.ts'
 import {
   decodeSegmentHeader,
   encodeSegmentHeader,
   SECTOR_BYTES,
   type SegmentHeader,
 } from '../../src/format/segment.ts'
+import { SegmentCodec } from '../../src/format/segment-codec.ts'
 import {
   type BatchMember,
   type JsonValue,
@@ -33,8 +34,13 @@ function found(entry: BatchMember): BatchMember {
   const { type, bytes, write } = encodableInput(entry)
   const memory = byteBuffer(frameBytes(bytes))
   write(memory, FRAME_HEADER_BYTES)
-  sealFrame(memory, 0, { type, payloadBytes: bytes, seq: 0, durableBefore: 0, timestamp: 0, flags: 0 }, 0, 0)
-  const decoding = decodeRecord(memory, 0, readFrameHeader(memory, 0, 0, 0)!)
+  new SegmentCodec(0).sealFrame(
+    memory,
+    0,
+    { type, payloadBytes: bytes, seq: 0, durableBefore: 0, timestamp: 0, flags: 0 },
+    0,
+  )
+  const decoding = decodeRecord(memory, 0, new SegmentCodec(0).readHeader(memory, 0, 0)!)
   assert.ok('record' in decoding, 'problem' in decoding ? decoding.problem : '')
   return decoding.record.entry as BatchMember
 }

@@ -1,6 +1,7 @@
 import { byteBuffer } from '../../src/format/byte-buffer.ts'
-import { FRAME_HEADER_BYTES, FRAME_TYPES, sealFrame } from '../../src/format/frame.ts'
+import { FRAME_HEADER_BYTES, FRAME_TYPES } from '../../src/format/frame.ts'
 import { encodeSegmentHeader, SEGMENT_HEADER_BYTES, segmentSeed } from '../../src/format/segment.ts'
+import { SegmentCodec } from '../../src/format/segment-codec.ts'
 import { LOG_ID } from '../support/crafted-log.ts'
 
 const PIECE_BYTES = 8192
@@ -38,7 +39,7 @@ export function forgedSegment(count: number, strideBytes = 24 * 1024): Buffer {
       timestamp: 0,
       flags: 0,
     }
-    sealFrame(memory, at, header, seed, at)
+    new SegmentCodec(seed).sealFrame(memory, at, header, at)
   }
   // A header's sum is of the first piece alone, in which no other header stands.
   places.forEach(seal)

@@ -8,13 +8,14 @@ import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { byteBuffer } from '../../src/format/byte-buffer.ts'
-import { FRAME_MAGIC, FRAME_TYPES, sealFrame } from '../../src/format/frame.ts'
+import { FRAME_MAGIC, FRAME_TYPES } from '../../src/format/frame.ts'
 import {
   encodeSegmentHeader,
   SEGMENT_HEADER_BYTES,
   segmentName,
   segmentSeed,
 } from '../../src/format/segment.ts'
+import { SegmentCodec } from '../../src/format/segment-codec.ts'
 import { analyze } from '../../src/log/recover/analysis.ts'
 import { readDirectory } from '../../src/log/recover/directory.ts'
 import { scanLog } from '../../src/mod.ts'
@@ -85,7 +86,7 @@ test('a segment with 130 000 damaged places is read to its end', async () => {
   const fields = { type: FRAME_TYPES.beginTransaction, payloadBytes: 0, timestamp: 0, flags: 0 }
   for (let seq = 0; seq < count; seq++) {
     const at = SEGMENT_HEADER_BYTES + seq * (frameBytes + junkBytes)
-    sealFrame(memory, at, { ...fields, seq, durableBefore: seq }, SEED, at)
+    new SegmentCodec(SEED).sealFrame(memory, at, { ...fields, seq, durableBefore: seq }, at)
     memory.bytes.fill(0xcc, at + frameBytes, at + frameBytes + junkBytes)
   }
   const disk = new MeteredDisk([[PATH, memory.bytes]])

@@ -1,14 +1,9 @@
 /** Segments of format v2: their sums made right, whatever they hold. */
 import { crc32 } from 'node:zlib'
 import type { ByteBuffer } from '../../src/format/byte-buffer.ts'
-import {
-  FRAME_ALIGNMENT,
-  FRAME_HEADER_BYTES,
-  FRAME_MAGIC,
-  frameBytes,
-  sealFrame,
-} from '../../src/format/frame.ts'
+import { FRAME_ALIGNMENT, FRAME_HEADER_BYTES, FRAME_MAGIC, frameBytes } from '../../src/format/frame.ts'
 import { SECTOR_BYTES, SEGMENT_HEADER_BYTES, segmentSeed } from '../../src/format/segment.ts'
+import { SegmentCodec } from '../../src/format/segment-codec.ts'
 
 /** Of a frame: what stands before its sums. */
 export const FIELDS_BYTES = 32
@@ -65,7 +60,7 @@ export function sealAt(bytes: Buffer, at: number, seed: number, leave = 0): void
   if ((leave & LEAVE_PAYLOAD) === 0 && at + frameBytes(payloadBytes) <= bytes.length) {
     const fields = Buffer.from(bytes.subarray(at, at + FIELDS_BYTES))
     const header = { type: 1, payloadBytes, seq: 0, durableBefore: 0, timestamp: 0, flags: 0 } as const
-    sealFrame(byteBufferOf(bytes), at, header, seed, at)
+    new SegmentCodec(seed).sealFrame(byteBufferOf(bytes), at, header, at)
     fields.copy(bytes, at)
   }
   if ((leave & LEAVE_HEADER) === 0)

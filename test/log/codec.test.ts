@@ -6,15 +6,7 @@ import { type ByteBuffer, byteBuffer } from '../../src/format/byte-buffer.ts'
 import { CRC_PIECE_BYTES } from '../../src/format/crc.ts'
 import { decodeRecord } from '../../src/format/decode.ts'
 import { encodable, flagsOf, inTransaction } from '../../src/format/encode.ts'
-import {
-  FRAME_ALIGNMENT,
-  FRAME_HEADER_BYTES,
-  FRAME_TYPES,
-  frameBytes,
-  readFrameHeader,
-  sealFrame,
-  verifyPayload,
-} from '../../src/format/frame.ts'
+import { FRAME_ALIGNMENT, FRAME_HEADER_BYTES, FRAME_TYPES, frameBytes } from '../../src/format/frame.ts'
 import {
   decodeSegmentHeader,
   encodeSegmentHeader,
@@ -23,12 +15,14 @@ import {
   segmentNumber,
   segmentSeed,
 } from '../../src/format/segment.ts'
+import { SegmentCodec } from '../../src/format/segment-codec.ts'
 import type { BatchMember } from '../../src/mod.ts'
 import { anyEntry, bits } from '../support/entries.ts'
 
 type Loggable = BatchMember | TransactionMarker | CheckpointEntry | GapEntry
 
 const SEED = 0x1234_5678
+const CODEC = new SegmentCodec(SEED)
 const sequence = fc.maxSafeNat()
 
 interface Sealed {
@@ -49,21 +43,20 @@ function seal(
   memory.bytes.fill(0xaa)
   payload.write(memory, FRAME_HEADER_BYTES)
   const flags = flagsOf(transactionId)
-  sealFrame(
+  new SegmentCodec(seed).sealFrame(
     memory,
     0,
     { type: payload.type, payloadBytes: payload.bytes, seq, durableBefore: seq, timestamp, flags },
-    seed,
     0,
   )
   return { memory, bytes }
 }
 
 function read({ memory, bytes }: Sealed, seed = SEED): WalRecord | string {
-  const header = readFrameHeader(memory, 0, seed, 0)
+  const header = new SegmentCodec(seed).readHeader(memory, 0, 0)
   if (!header) return 'no header'
   if (frameBytes(header.payloadBytes) !== bytes) return 'another length'
-  if (!verifyPayload(memory, 0, header.payloadBytes, seed)) return 'no payload'
+  if (!new SegmentCodec(seed).verifyPayload(memory, 0, header.payloadBytes)) return 'no payload'
   const decoding = decodeRecord(memory, 0, header)
   return 'record' in decoding ? decoding.record : decoding.problem
 }
@@ -195,8 +188,8 @@ test('any payload whose sums are right is a record or has a problem; nothing thr
       const memory = byteBuffer(frameBytes(payload.length))
       memory.bytes.set(payload, FRAME_HEADER_BYTES)
       const header = { type, payloadBytes: payload.length, seq: 1, durableBefore: 0, timestamp: 0, flags }
-      sealFrame(memory, 0, header, SEED, 0)
-      const decoding = decodeRecord(memory, 0, readFrameHeader(memory, 0, SEED, 0)!)
+      CODEC.sealFrame(memory, 0, header, 0)
+      const decoding = decodeRecord(memory, 0, CODEC.readHeader(memory, 0, 0)!)
       assert.ok('record' in decoding || decoding.problem.length > 0)
     }),
     { numRuns: 5000 },
@@ -210,11 +203,11 @@ test('a payload with a few bytes changed and its sums made right again is a reco
       fc.array(fc.tuple(fc.nat(), fc.nat(255)), { minLength: 1, maxLength: 4 }),
       (entry, changes) => {
         const sealed = seal(entry, { seq: 1, timestamp: 1 })
-        const header = readFrameHeader(sealed.memory, 0, SEED, 0)!
+        const header = CODEC.readHeader(sealed.memory, 0, 0)!
         if (header.payloadBytes === 0) return
         for (const [at, value] of changes)
           sealed.memory.bytes[FRAME_HEADER_BYTES + (at % header.payloadBytes)] = value
-        sealFrame(sealed.memory, 0, header, SEED, 0)
+        CODEC.sealFrame(sealed.memory, 0, header, 0)
         const decoding = decodeRecord(sealed.memory, 0, header)
         assert.ok('record' in decoding || decoding.problem.length > 0)
       },

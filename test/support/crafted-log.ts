@@ -1,20 +1,14 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { byteBuffer } from '../../src/format/byte-buffer.ts'
-import {
-  FRAME_HEADER_BYTES,
-  type FrameHeader,
-  type FrameType,
-  frameBytes,
-  sealFrame,
-} from '../../src/format/frame.ts'
+import { FRAME_HEADER_BYTES, type FrameHeader, type FrameType, frameBytes } from '../../src/format/frame.ts'
 import {
   encodeSegmentHeader,
   SEGMENT_HEADER_BYTES,
   type SegmentHeader,
   segmentName,
-  segmentSeed,
 } from '../../src/format/segment.ts'
+import { SegmentCodec } from '../../src/format/segment-codec.ts'
 
 export interface CraftedFrame extends Partial<FrameHeader> {
   readonly type: FrameType
@@ -56,7 +50,7 @@ export async function craftSegment(
   frames.forEach(({ payload = new Uint8Array(), ...header }, index) => {
     memory.bytes.set(payload, at + FRAME_HEADER_BYTES)
     const whole = { seq: firstSeq + index, durableBefore: 0, timestamp: 0, flags: 0, ...header }
-    sealFrame(memory, at, { ...whole, payloadBytes: payload.length }, segmentSeed(logId, number), at)
+    SegmentCodec.of(logId, number).sealFrame(memory, at, { ...whole, payloadBytes: payload.length }, at)
     at += frameBytes(payload.length)
   })
   await mkdir(directory, { recursive: true })

@@ -6,7 +6,6 @@ import {
   FRAME_TYPES,
   type FrameHeader,
   frameBytes,
-  sealFrame,
 } from '../../src/format/frame.ts'
 import {
   encodeSegmentHeader,
@@ -14,6 +13,7 @@ import {
   type SegmentHeader,
   segmentSeed,
 } from '../../src/format/segment.ts'
+import { SegmentCodec } from '../../src/format/segment-codec.ts'
 
 const HEADER_SUM_AT = 36
 
@@ -30,11 +30,10 @@ export function frameOfEntry(entry: Parameters<typeof encodable>[0], fields: Fra
   const memory = byteBuffer(frameBytes(payload.bytes))
   payload.write(memory, FRAME_HEADER_BYTES)
   const flags = flagsOf(transactionId)
-  sealFrame(
+  new SegmentCodec(seed).sealFrame(
     memory,
     0,
     { type: payload.type, payloadBytes: payload.bytes, durableBefore: 0, timestamp: 0, flags, ...header },
-    seed,
     0,
   )
   return memory.bytes
@@ -48,11 +47,10 @@ export function frameOfPayload(
 ): Buffer {
   const memory = byteBuffer(frameBytes(payload.length))
   memory.bytes.set(payload, FRAME_HEADER_BYTES)
-  sealFrame(
+  new SegmentCodec(seed).sealFrame(
     memory,
     0,
     { payloadBytes: payload.length, durableBefore: 0, timestamp: 0, flags: 0, ...fields },
-    seed,
     0,
   )
   return memory.bytes

@@ -1,15 +1,15 @@
 import { dirname, join } from 'node:path'
 import { type DiskFile, readFully, writeFully } from '../../src/disk/disk.ts'
 import { byteBuffer } from '../../src/format/byte-buffer.ts'
-import { FRAME_HEADER_BYTES, type FrameHeader, frameBytes, readFrameHeader } from '../../src/format/frame.ts'
+import { FRAME_HEADER_BYTES, type FrameHeader, frameBytes } from '../../src/format/frame.ts'
 import {
   decodeSegmentHeader,
   SECTOR_BYTES,
   SEGMENT_HEADER_BYTES,
   type SegmentHeader,
   segmentName,
-  segmentSeed,
 } from '../../src/format/segment.ts'
+import { SegmentCodec } from '../../src/format/segment-codec.ts'
 import { Wal, type WalOptions } from '../../src/mod.ts'
 import { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
 import { FailingDisk } from './failing-disk.ts'
@@ -152,7 +152,7 @@ export async function framesOn(disk: SimulatedDisk, number: number): Promise<Fou
   content.copy(memory.bytes)
   const frames: FoundFrame[] = []
   for (let at = SEGMENT_HEADER_BYTES; at + FRAME_HEADER_BYTES <= content.length; at += 8) {
-    const header = readFrameHeader(memory, at, segmentSeed(logId, number), at)
+    const header = SegmentCodec.of(logId, number).readHeader(memory, at, at)
     if (header) frames.push({ ...header, at, bytes: frameBytes(header.payloadBytes) })
   }
   return frames

@@ -14,8 +14,8 @@ import {
   SEGMENT_HEADER_BYTES,
   type SegmentHeader,
   segmentNumber,
-  segmentSeed,
 } from '../../format/segment.ts'
+import { SegmentCodec } from '../../format/segment-codec.ts'
 import type { FoundCheckpoint } from '../checkpoint/found-checkpoint.ts'
 import type { SnapshotManifest } from '../checkpoint/snapshot-manifest.ts'
 import type { SnapshotStore } from '../checkpoint/snapshot-store.ts'
@@ -245,7 +245,7 @@ export async function continueLog(
   }
   let offset = SEGMENT_HEADER_BYTES
   const write = async (file: DiskFile): Promise<void> => {
-    const sink = new FrameSink(file, segmentSeed(logId, number), SEGMENT_HEADER_BYTES)
+    const sink = new FrameSink(file, SegmentCodec.of(logId, number), SEGMENT_HEADER_BYTES)
     for (const source of sources) {
       await copyRecords(disk, { ...source, scanEnd: found.endSeq }, firstSeq, sink, found.anomalies)
     }

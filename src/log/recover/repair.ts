@@ -1,11 +1,7 @@
 import { type Disk, type DiskFile, writeFully } from '../../disk/disk.ts'
 import { alignUp } from '../../format/byte-buffer.ts'
-import {
-  encodeSegmentHeader,
-  SEGMENT_HEADER_BYTES,
-  type SegmentHeader,
-  segmentSeed,
-} from '../../format/segment.ts'
+import { encodeSegmentHeader, SEGMENT_HEADER_BYTES, type SegmentHeader } from '../../format/segment.ts'
+import { SegmentCodec } from '../../format/segment-codec.ts'
 import { copyToQuarantine } from '../quarantine.ts'
 import { copyRecords, FrameSink } from '../segment/frame-copy.ts'
 import { createSegment } from '../segment/segments.ts'
@@ -51,7 +47,7 @@ async function rewrite(
   const header: SegmentHeader = { logId, number, firstSeq, capacity, durableBefore, createdAt: 0, previous }
   const source = { ...segment, scanEnd: found.endSeq }
   const write = async (target: DiskFile): Promise<void> => {
-    const sink = new FrameSink(target, segmentSeed(logId, number), SEGMENT_HEADER_BYTES)
+    const sink = new FrameSink(target, SegmentCodec.of(logId, number), SEGMENT_HEADER_BYTES)
     if (missing?.lostThrough != null) sink.addGap(missing.lostFrom, missing.lostThrough, 0)
     await copyRecords(disk, source, segment.firstSeq, sink, found.anomalies)
     await writeFully(target, encodeSegmentHeader(header), 0)

@@ -2,13 +2,9 @@ import { type DiskFile, writeFully } from '../../disk/disk.ts'
 import type { Damage } from '../../entry.ts'
 import { alignUp, byteBuffer } from '../../format/byte-buffer.ts'
 import { encodable } from '../../format/encode.ts'
-import { FRAME_HEADER_BYTES, frameBytes, sealFrame } from '../../format/frame.ts'
-import {
-  encodeSegmentHeader,
-  SEGMENT_HEADER_BYTES,
-  type SegmentHeader,
-  segmentSeed,
-} from '../../format/segment.ts'
+import { FRAME_HEADER_BYTES, frameBytes } from '../../format/frame.ts'
+import { encodeSegmentHeader, SEGMENT_HEADER_BYTES, type SegmentHeader } from '../../format/segment.ts'
+import { SegmentCodec } from '../../format/segment-codec.ts'
 import type { SnapshotManifest } from '../checkpoint/snapshot-manifest.ts'
 import type { SnapshotStore } from '../checkpoint/snapshot-store.ts'
 import { snapshotThrough } from '../layout.ts'
@@ -84,7 +80,7 @@ export async function beginAnew(
       timestamp,
       flags: 0,
     }
-    sealFrame(memory, 0, frame, segmentSeed(logId, number), SEGMENT_HEADER_BYTES)
+    SegmentCodec.of(logId, number).sealFrame(memory, 0, frame, SEGMENT_HEADER_BYTES)
     await writeFully(file, memory.bytes.subarray(0, bytes), SEGMENT_HEADER_BYTES)
     await writeFully(file, encodeSegmentHeader(header), 0)
   }

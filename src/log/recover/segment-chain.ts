@@ -1,5 +1,5 @@
 import type { Damage } from '../../entry.ts'
-import { segmentSeed } from '../../format/segment.ts'
+import { SegmentCodec } from '../../format/segment-codec.ts'
 import { damageIn } from '../damage.ts'
 import type { SegmentExtent } from '../segment/segment-scan.ts'
 import type { LogDirectory, SegmentFile } from './directory.ts'
@@ -87,7 +87,7 @@ function liveSegment(
     openEnded,
     tolerateUnreadable: true,
     identified: logId !== undefined,
-    seed: logId ? segmentSeed(logId, number) : 0,
+    codec: logId ? SegmentCodec.of(logId, number) : new SegmentCodec(0),
     firstSeq: header?.firstSeq ?? Number.NaN,
     durableBefore: header?.durableBefore ?? 0,
     headerValid: header !== undefined,

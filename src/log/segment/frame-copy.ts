@@ -2,13 +2,8 @@ import { type Disk, type DiskFile, writeFully } from '../../disk/disk.ts'
 import { WalError } from '../../errors.ts'
 import type { ByteBuffer } from '../../format/byte-buffer.ts'
 import { byteBuffer, setUint64 } from '../../format/byte-buffer.ts'
-import {
-  FRAME_HEADER_BYTES,
-  FRAME_TYPES,
-  type FrameHeader,
-  frameBytes,
-  sealFrame,
-} from '../../format/frame.ts'
+import { FRAME_HEADER_BYTES, FRAME_TYPES, type FrameHeader, frameBytes } from '../../format/frame.ts'
+import type { SegmentCodec } from '../../format/segment-codec.ts'
 import { type Anomaly, type SegmentExtent, SegmentScan } from './segment-scan.ts'
 
 const SINK_BYTES = 1024 * 1024
@@ -20,13 +15,13 @@ export class FrameSink {
   /** Where the next piece goes. */
   offset: number
   readonly #file: DiskFile
-  readonly #seed: number
+  readonly #codec: SegmentCodec
   #memory: ByteBuffer = byteBuffer(FIRST_SINK_BYTES)
   #used = 0
 
-  constructor(file: DiskFile, seed: number, offset: number) {
+  constructor(file: DiskFile, codec: SegmentCodec, offset: number) {
     this.#file = file
-    this.#seed = seed
+    this.#codec = codec
     this.offset = offset
   }
 
@@ -39,7 +34,7 @@ export class FrameSink {
     const start = at + FRAME_HEADER_BYTES
     const target = this.#reserve(header)
     source.bytes.copy(this.#memory.bytes, target + FRAME_HEADER_BYTES, start, start + header.payloadBytes)
-    sealFrame(this.#memory, target, header, this.#seed, this.offset + target)
+    this.#codec.sealFrame(this.#memory, target, header, this.offset + target)
   }
 
   /** Says that a range of records is lost. */
@@ -54,7 +49,7 @@ export class FrameSink {
     }
     const target = this.#reserve(header)
     setUint64(this.#memory.view, target + FRAME_HEADER_BYTES, throughSeq)
-    sealFrame(this.#memory, target, header, this.#seed, this.offset + target)
+    this.#codec.sealFrame(this.#memory, target, header, this.offset + target)
   }
 
   async flush(): Promise<void> {

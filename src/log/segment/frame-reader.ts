@@ -7,9 +7,8 @@ import {
   FRAME_MAGIC,
   type FrameHeader,
   frameBytes,
-  readFrameHeader,
-  verifyPayload,
 } from '../../format/frame.ts'
+import type { SegmentCodec } from '../../format/segment-codec.ts'
 
 const WINDOW_BYTES = 1024 * 1024
 /** A frame that straddles two pieces of the file may have so much in the first. */
@@ -48,14 +47,26 @@ interface Ahead {
   readonly reading: Promise<number>
 }
 
+/** What of a file holds frames, and how they are read. */
+export interface FramesToRead {
+  readonly codec: SegmentCodec
+  /** Bytes of the file, or of the part to be read. */
+  readonly bytes: number
+  /**
+   * Sectors that cannot be read are taken for damage, instead of an error. For who looks for
+   * damage, and for what was found to have such sectors.
+   */
+  readonly tolerateUnreadable: boolean
+}
+
 /**
  * A window that slides over the frames of one segment file. `step` is synchronous as long as the
  * frame is in memory. Memory is three windows, or the largest frame beside two, which is never
  * larger than what the file holds.
  */
 export class FrameReader {
-  #file: DiskFile
-  #seed: number
+  readonly #file: DiskFile
+  readonly #codec: SegmentCodec
   /** Nothing at or behind this file offset is looked at. */
   #limit: number
   #memory: ByteBuffer
@@ -71,17 +82,15 @@ export class FrameReader {
   readonly #tolerateUnreadable: boolean
   readonly #unreadable: ByteRange[] = []
 
-  /**
-   * `tolerateUnreadable`: sectors that cannot be read are taken for damage, instead of an error.
-   */
-  constructor(file: DiskFile, seed: number, start: number, limit: number, tolerateUnreadable: boolean) {
+  /** `start`: the file offset of the first frame. */
+  constructor(file: DiskFile, { codec, bytes, tolerateUnreadable }: FramesToRead, start: number) {
     this.#file = file
-    this.#tolerateUnreadable = tolerateUnreadable
-    this.#seed = seed
-    this.#limit = limit
+    this.#codec = codec
+    this.#limit = bytes
     this.#base = start
-    this.#maxDoubted = MAX_DOUBTED_TIMES * (limit - start)
-    this.#memory = byteBuffer(Math.min(WINDOW_BYTES, Math.max(limit - start, FRAME_HEADER_BYTES)))
+    this.#tolerateUnreadable = tolerateUnreadable
+    this.#maxDoubted = MAX_DOUBTED_TIMES * (bytes - start)
+    this.#memory = byteBuffer(Math.min(WINDOW_BYTES, Math.max(bytes - start, FRAME_HEADER_BYTES)))
   }
 
   get memory(): ByteBuffer {
@@ -102,7 +111,7 @@ export class FrameReader {
     const bytes = frameBytes(header.payloadBytes)
     if (this.offset + bytes > this.#limit) return { kind: 'no-frame' }
     if (here < bytes) return undefined
-    const intact = verifyPayload(this.#memory, this.#at, header.payloadBytes, this.#seed)
+    const intact = this.#codec.verifyPayload(this.#memory, this.#at, header.payloadBytes)
     return { kind: intact ? 'frame' : 'bad-payload', header, at: this.#at, bytes }
   }
 
@@ -250,7 +259,7 @@ export class FrameReader {
   }
 
   #headerAt(at: number): FrameHeader | undefined {
-    return readFrameHeader(this.#memory, at, this.#seed, this.#base + at)
+    return this.#codec.readHeader(this.#memory, at, this.#base + at)
   }
 
   #complete(): boolean {

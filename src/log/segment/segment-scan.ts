@@ -5,7 +5,7 @@ import { FLAG_CLOSED, FRAME_TYPES, type FrameHeader, takesSequence } from '../..
 import { readableId } from '../../format/readable-id.ts'
 import { SEGMENT_HEADER_BYTES } from '../../format/segment.ts'
 import { MAX_SEQUENCE } from '../../limits.ts'
-import { FrameReader, type Step } from './frame-reader.ts'
+import { FrameReader, type FramesToRead, type Step } from './frame-reader.ts'
 
 /**
  * A place in a segment where a frame should stand and none verifies, or where records are missing.
@@ -43,13 +43,10 @@ export interface FrameVisitor {
 }
 
 /** Which file to walk, and which sequence numbers in it belong to the log. */
-export interface SegmentExtent {
+export interface SegmentExtent extends FramesToRead {
   readonly number: number
   readonly name: string
   readonly path: string
-  /** Bytes of the file, or of the part to be read. */
-  readonly bytes: number
-  readonly seed: number
   readonly firstSeq: number
   /** The records from this one on are held by a later segment; Infinity for the last. */
   readonly supersededFrom: number
@@ -63,11 +60,6 @@ export interface SegmentExtent {
    * missing, and nothing tells where the records of this one end.
    */
   readonly openEnded: boolean
-  /**
-   * Sectors that cannot be read are taken for damage, instead of an error. For who looks for
-   * damage, and for what was found to have such sectors.
-   */
-  readonly tolerateUnreadable: boolean
 }
 
 /**
@@ -91,13 +83,7 @@ export class SegmentScan {
     this.#segment = segment
     this.#visitor = visitor
     this.expected = segment.firstSeq
-    this.#window = new FrameReader(
-      file,
-      segment.seed,
-      SEGMENT_HEADER_BYTES,
-      segment.bytes,
-      segment.tolerateUnreadable,
-    )
+    this.#window = new FrameReader(file, segment, SEGMENT_HEADER_BYTES)
   }
 
   static async open(disk: Disk, segment: SegmentExtent, visitor: FrameVisitor): Promise<SegmentScan> {
@@ -271,13 +257,7 @@ function reasonOf(step: Exclude<Step, { kind: 'end' }>): string {
 export async function firstNumber(disk: Disk, segment: SegmentExtent): Promise<number | undefined> {
   const file = await disk.open(segment.path, 'read')
   try {
-    const window = new FrameReader(
-      file,
-      segment.seed,
-      SEGMENT_HEADER_BYTES,
-      segment.bytes,
-      segment.tolerateUnreadable,
-    )
+    const window = new FrameReader(file, segment, SEGMENT_HEADER_BYTES)
     for (;;) {
       const step = window.step()
       if (step === undefined) await window.fill()

@@ -5,7 +5,8 @@ import { type Disk, type DiskFile, writeFully } from '../../disk/disk.ts'
 import { changeNames, TEMPORARY_SUFFIX } from '../../disk/names.ts'
 import { removeAndReclaim } from '../../disk/reclaim.ts'
 import { WalError } from '../../errors.ts'
-import { MAX_SEGMENT_NUMBER, type SegmentHeader, segmentName, segmentSeed } from '../../format/segment.ts'
+import { MAX_SEGMENT_NUMBER, type SegmentHeader, segmentName } from '../../format/segment.ts'
+import { SegmentCodec } from '../../format/segment-codec.ts'
 import { lockLost } from '../directory-lock.ts'
 import { segmentPath } from '../layout.ts'
 import { moveToQuarantine } from '../quarantine.ts'
@@ -149,7 +150,7 @@ export class SegmentList {
       path,
       name: segmentName(number),
       bytes: capacity,
-      seed: segmentSeed(this.logId, number),
+      codec: SegmentCodec.of(this.logId, number),
       firstSeq: header.firstSeq,
       supersededFrom: Number.POSITIVE_INFINITY,
       scanEnd: Number.POSITIVE_INFINITY,

@@ -1,19 +1,13 @@
 import { alignUp, type ByteBuffer, byteBuffer } from '../../format/byte-buffer.ts'
 import type { Encodable } from '../../format/encode.ts'
-import {
-  FRAME_HEADER_BYTES,
-  FRAME_TYPES,
-  type FrameType,
-  frameBytes,
-  sealFrame,
-  sealWatermark,
-} from '../../format/frame.ts'
+import { FRAME_HEADER_BYTES, FRAME_TYPES, type FrameType, frameBytes } from '../../format/frame.ts'
 import {
   encodeSegmentHeader,
   SECTOR_BYTES,
   SEGMENT_HEADER_BYTES,
   type SegmentHeader,
 } from '../../format/segment.ts'
+import type { SegmentCodec } from '../../format/segment-codec.ts'
 
 /** Most bytes of one group, unless a single record needs more. */
 export const GROUP_BYTES: number = 1024 * 1024
@@ -25,7 +19,7 @@ const KEPT_GROUPS = 4
 export interface WritePosition {
   readonly segment: number
   readonly capacity: number
-  readonly seed: number
+  readonly codec: SegmentCodec
   readonly offset: number
 }
 
@@ -104,7 +98,8 @@ export class Group {
   }
 
   #seal(type: FrameType, payloadBytes: number, fields: FrameFields): void {
-    sealFrame(this.#memory, this.#used, { type, payloadBytes, ...fields }, this.position.seed, this.endOffset)
+    const header = { type, payloadBytes, ...fields }
+    this.position.codec.sealFrame(this.#memory, this.#used, header, this.endOffset)
     this.#lastFrameAt = this.#used
     this.#used += frameBytes(payloadBytes)
   }
@@ -112,7 +107,7 @@ export class Group {
   /** The last frame tells what is durable now that the group is about to be written. */
   setWatermark(durableBefore: number): void {
     const offset = this.position.offset + this.#lastFrameAt - SEGMENT_HEADER_BYTES
-    sealWatermark(this.#memory, this.#lastFrameAt, durableBefore, this.position.seed, offset)
+    this.position.codec.sealWatermark(this.#memory, this.#lastFrameAt, durableBefore, offset)
   }
 
   /** What to write at `position.offset`. */

@@ -6,7 +6,8 @@ import { isDiskFull } from '../../disk/io-error.ts'
 import { changeNames } from '../../disk/names.ts'
 import { WalError } from '../../errors.ts'
 import { FRAME_HEADER_BYTES } from '../../format/frame.ts'
-import { SEGMENT_HEADER_BYTES, segmentSeed } from '../../format/segment.ts'
+import { SEGMENT_HEADER_BYTES } from '../../format/segment.ts'
+import { SegmentCodec } from '../../format/segment-codec.ts'
 import type { DirectoryLock } from '../directory-lock.ts'
 import type { WalSettings } from '../options.ts'
 import { SegmentSupply } from '../segment/segment-supply.ts'
@@ -101,7 +102,7 @@ export class SegmentWriter {
   }
 
   positionIn(segment: number, capacity: number, offset: number): WritePosition {
-    return { segment, capacity, offset, seed: segmentSeed(this.#logId, segment) }
+    return { segment, capacity, offset, codec: SegmentCodec.of(this.#logId, segment) }
   }
 
   /** Whether the active segment has records and is older than segments may get. */

@@ -3,14 +3,8 @@ import type { WalEntry, WalRecord } from '../../../src/entry.ts'
 import { type ByteBuffer, byteBuffer } from '../../../src/format/byte-buffer.ts'
 import { decodeRecord } from '../../../src/format/decode.ts'
 import { encodable, flagsOf, inTransaction } from '../../../src/format/encode.ts'
-import {
-  FRAME_HEADER_BYTES,
-  FRAME_TYPES,
-  frameBytes,
-  readFrameHeader,
-  sealFrame,
-  verifyPayload,
-} from '../../../src/format/frame.ts'
+import { FRAME_HEADER_BYTES, FRAME_TYPES, frameBytes } from '../../../src/format/frame.ts'
+import { SegmentCodec } from '../../../src/format/segment-codec.ts'
 import { MAX_BATCH_NESTING } from '../../../src/limits.ts'
 import { unpack } from '../files.ts'
 import { bufferOf, edge, mutateBytes, writeInteger } from '../mutate-bytes.ts'
@@ -21,6 +15,7 @@ import { FIELDS_BYTES, sealAt } from '../segments.ts'
 import { orCode, type Target, Words } from '../target.ts'
 
 const SEED = 0x5eed
+const CODEC = new SegmentCodec(SEED)
 const PAYLOAD_BYTES_AT = 4
 const TYPE_AT = 30
 const FLAGS_AT = 31
@@ -55,9 +50,9 @@ export const v2Frame: Target = {
     payload.copy(memory.bytes, FRAME_HEADER_BYTES)
     memory.bytes.writeUInt32LE(payload.length, PAYLOAD_BYTES_AT)
     sealAt(memory.bytes, 0, SEED)
-    const header = readFrameHeader(memory, 0, SEED, 0)
+    const header = CODEC.readHeader(memory, 0, 0)
     if (header === undefined) return words
-    assert.ok(verifyPayload(memory, 0, header.payloadBytes, SEED), 'a sealed frame verifies')
+    assert.ok(CODEC.verifyPayload(memory, 0, header.payloadBytes), 'a sealed frame verifies')
     const decoding = decodeRecord(memory, 0, header)
     if ('problem' in decoding) words.add(header.type, decoding.problem)
     else {
@@ -122,7 +117,7 @@ async function checkStable(record: WalRecord, words: Words): Promise<void> {
   const first = await orCode(refusals, async () => encoded(record))
   words.add(entry.type, typeof first === 'string' ? first : record.transactionId === undefined)
   if (typeof first === 'string') return
-  const again = decodeRecord(first, 0, readFrameHeader(first, 0, SEED, 0)!)
+  const again = decodeRecord(first, 0, CODEC.readHeader(first, 0, 0)!)
   assert.ok('record' in again, 'what was encoded is decoded')
   assert.equal(textOf(again.record), textOf(record))
   assert.deepEqual(encoded(again.record).bytes, first.bytes)
@@ -135,6 +130,6 @@ function encoded(record: WalRecord): ByteBuffer {
   const memory = byteBuffer(frameBytes(payload.bytes))
   payload.write(memory, FRAME_HEADER_BYTES)
   const header = { type: payload.type, payloadBytes: payload.bytes, seq, durableBefore: seq, timestamp }
-  sealFrame(memory, 0, { ...header, flags: flagsOf(transactionId) }, SEED, 0)
+  CODEC.sealFrame(memory, 0, { ...header, flags: flagsOf(transactionId) }, 0)
   return memory
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { segmentName, segmentSeed } from '../../../src/format/segment.ts'
+import { segmentName } from '../../../src/format/segment.ts'
+import { SegmentCodec } from '../../../src/format/segment-codec.ts'
 import { analyze, refuseLoss } from '../../../src/log/recover/analysis.ts'
 import { readDirectory } from '../../../src/log/recover/directory.ts'
 import { identityOf } from '../../../src/log/recover/segment-chain.ts'
@@ -28,7 +29,7 @@ test('of a whole log everything is told', async () => {
     number,
     name: segmentName(number),
     path: segmentAt(number),
-    seed: segmentSeed(CRAFTED_LOG_ID, number),
+    codec: SegmentCodec.of(CRAFTED_LOG_ID, number),
     scanEnd: Number.POSITIVE_INFINITY,
     openEnded: false,
     tolerateUnreadable: false,

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { byteBuffer } from '../../../src/format/byte-buffer.ts'
-import { FRAME_TYPES, readFrameHeader } from '../../../src/format/frame.ts'
+import { FRAME_TYPES } from '../../../src/format/frame.ts'
 import { readableId } from '../../../src/format/readable-id.ts'
+import { SegmentCodec } from '../../../src/format/segment-codec.ts'
 import { damageIn } from '../../../src/log/damage.ts'
 import { damageOf } from '../../../src/log/recover/damage.ts'
 import type { Anomaly } from '../../../src/log/segment/segment-scan.ts'
@@ -114,7 +115,7 @@ test('damage of a file is that of all of it', () => {
 function idIn(frame: Buffer, change: (frame: Buffer) => unknown = () => {}): string[] {
   const memory = byteBuffer(64 + frame.length)
   frame.copy(memory.bytes, 64)
-  const header = readFrameHeader(memory, 64, 0, 0)!
+  const header = new SegmentCodec(0).readHeader(memory, 64, 0)!
   change(memory.bytes.subarray(64))
   return readableId(memory, 64, header)
 }

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { byteBuffer } from '../../../src/format/byte-buffer.ts'
-import { FRAME_TYPES, readFrameHeader } from '../../../src/format/frame.ts'
-import { segmentSeed } from '../../../src/format/segment.ts'
+import { FRAME_TYPES } from '../../../src/format/frame.ts'
+import { SegmentCodec } from '../../../src/format/segment-codec.ts'
 import type { Wal } from '../../../src/mod.ts'
 import type { SimulatedDisk } from '../../../src/testing/disk/simulated-disk.ts'
 import { Random } from '../../../src/testing/random.ts'
@@ -82,7 +82,7 @@ function recordsIn(content: Buffer, logId: Buffer, number: number): number[] {
   const seqs: number[] = []
   for (let at = 1024; at + 40 <= content.length; at += 8) {
     if (content[at] !== 0xf5) continue
-    const header = readFrameHeader(memory, at, segmentSeed(logId, number), at)
+    const header = SegmentCodec.of(logId, number).readHeader(memory, at, at)
     if (header?.type === FRAME_TYPES.custom && isWholeFrame(content, at, header.payloadBytes))
       seqs.push(header.seq)
   }

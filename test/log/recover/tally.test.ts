@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { byteBuffer } from '../../../src/format/byte-buffer.ts'
 import { gapThrough, transactionOf } from '../../../src/format/decode.ts'
-import { FLAG_IN_TRANSACTION, FRAME_TYPES, readFrameHeader } from '../../../src/format/frame.ts'
+import { FLAG_IN_TRANSACTION, FRAME_TYPES } from '../../../src/format/frame.ts'
+import { SegmentCodec } from '../../../src/format/segment-codec.ts'
 import { Tally } from '../../../src/log/recover/tally.ts'
 import { frameOfEntry, frameOfPayload } from '../../support/frames.ts'
 
@@ -10,7 +11,7 @@ import { frameOfEntry, frameOfPayload } from '../../support/frames.ts'
 function handed(frame: Buffer): Parameters<Tally['add']> {
   const memory = byteBuffer(64 + frame.length)
   frame.copy(memory.bytes, 64)
-  return [memory, 64, readFrameHeader(memory, 64, 0, 0)!, frame.length]
+  return [memory, 64, new SegmentCodec(0).readHeader(memory, 64, 0)!, frame.length]
 }
 
 function tallyOf(...frames: readonly Buffer[]): Tally {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { DiskFile } from '../../../src/disk/disk.ts'
 import { byteBuffer } from '../../../src/format/byte-buffer.ts'
-import { readFrameHeader } from '../../../src/format/frame.ts'
+import { SegmentCodec } from '../../../src/format/segment-codec.ts'
 import { analyze } from '../../../src/log/recover/analysis.ts'
 import { readDirectory } from '../../../src/log/recover/directory.ts'
 import { copyRecords, FrameSink } from '../../../src/log/segment/frame-copy.ts'
@@ -29,10 +29,10 @@ function memoryFile(): { file: DiskFile; content: () => Buffer; writes: number[]
 
 test('frames on their way into another segment are sealed for it, and written in pieces where the last ended', async () => {
   const { file, content, writes } = memoryFile()
-  const sink = new FrameSink(file, 99, 5000)
+  const sink = new FrameSink(file, new SegmentCodec(99), 5000)
   const source = byteBuffer(400)
   frameOfEntry({ type: 'delete', id: 'a' }, { seq: 1, timestamp: 5 }, 7).copy(source.bytes, 8)
-  const header = readFrameHeader(source, 8, 7, 0)!
+  const header = new SegmentCodec(7).readHeader(source, 8, 0)!
   sink.add(source, 8, header)
   sink.addGap(2, 2 ** 40, 6)
   await sink.flush()
@@ -55,12 +55,12 @@ test('frames on their way into another segment are sealed for it, and written in
 
 test('a sink is full at 512 KiB, and takes a frame of any size', async () => {
   const { file, content } = memoryFile()
-  const sink = new FrameSink(file, 99, 0)
+  const sink = new FrameSink(file, new SegmentCodec(99), 0)
   const add = (seq: number, bytes: number): void => {
     const frame = frameOfEntry({ type: 'custom', kind: 'k', data: Buffer.alloc(bytes - 49, seq) }, { seq }, 7)
     const source = byteBuffer(frame.length)
     frame.copy(source.bytes)
-    sink.add(source, 0, readFrameHeader(source, 0, 7, 0)!)
+    sink.add(source, 0, new SegmentCodec(7).readHeader(source, 0, 0)!)
   }
   assert.equal(sink.full, false)
   for (let seq = 0; seq < 63; seq++) add(seq, 8 * KIB)
@@ -75,7 +75,7 @@ test('a sink is full at 512 KiB, and takes a frame of any size', async () => {
   content().copy(written.bytes)
   let at = 0
   for (let seq = 0; seq <= 65; seq++) {
-    const header = readFrameHeader(written, at, 99, at)
+    const header = new SegmentCodec(99).readHeader(written, at, at)
     assert.equal(header?.seq, seq)
     at +=
       seq === 65
@@ -110,7 +110,7 @@ async function copyOf(
   await putFile(disk, segmentAt(1), segmentOf({}, content))
   const { segments, anomalies } = await analyze(disk, await readDirectory(disk, DIRECTORY))
   const { file, content: written } = memoryFile()
-  const sink = new FrameSink(file, 99, 0)
+  const sink = new FrameSink(file, new SegmentCodec(99), 0)
   const knownSpots = anomalies.flatMap((anomaly) => known(anomaly) ?? [])
   const from = disk.ops.length
   const copy = copyRecords(disk, { ...segments[0]!, scanEnd }, fromSeq, sink, knownSpots).then(written)

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { DiskFile } from '../../../src/disk/disk.ts'
 import { type FrameHeader, frameBytes } from '../../../src/format/frame.ts'
+import { SegmentCodec } from '../../../src/format/segment-codec.ts'
 import { FrameReader, isZero } from '../../../src/log/segment/frame-reader.ts'
 import { errno } from '../../support/failing-disk.ts'
 import { frameOfEntry, move, placed, promiseOf } from '../../support/frames.ts'
@@ -29,8 +30,11 @@ function fileOf(
   return { file, reads }
 }
 
+const reading = (file: DiskFile, start: number, bytes: number, tolerateUnreadable = false): FrameReader =>
+  new FrameReader(file, { codec: new SegmentCodec(SEED), bytes, tolerateUnreadable }, start)
+
 const windowOn = (content: Buffer, limit = content.length): FrameReader =>
-  new FrameReader(fileOf(content).file, SEED, 0, limit, false)
+  reading(fileOf(content).file, 0, limit)
 
 /** A frame of so many bytes in all. */
 function frame(seq: number, bytes: number): Buffer {
@@ -80,7 +84,7 @@ test('frames come one after the other, up to the end', async () => {
 test('a window begins where it is told to, and looks at nothing from its limit on', async () => {
   const content = together([Buffer.alloc(1024, 9), frame(0, 64), frame(1, 64)])
   const { file, reads } = fileOf(content)
-  const window = new FrameReader(file, SEED, 1024, 1024 + 64, false)
+  const window = reading(file, 1024, 1024 + 64)
   const step = await stepOf(window)
   assert.ok(step.kind === 'frame' && step.header.seq === 0 && window.offset === 1024)
   window.advance(step.bytes)
@@ -140,7 +144,7 @@ test('memory is that of the file, or 1 MiB, or the largest frame', async () => {
   assert.equal(windowOn(Buffer.alloc(8)).memory.bytes.length, 40)
   assert.equal(windowOn(Buffer.alloc(4096)).memory.bytes.length, 4096)
   const { file } = fileOf(Buffer.alloc(8192))
-  assert.equal(new FrameReader(file, SEED, 1024, 4096, false).memory.bytes.length, 3072)
+  assert.equal(reading(file, 1024, 4096).memory.bytes.length, 3072)
   const small = windowOn(together([frame(0, MIB), frame(1, MIB), frame(2, 64)]))
   for (let seq = 0; seq < 3; seq++) {
     const step = await stepOf(small)
@@ -161,7 +165,7 @@ test('memory is that of the file, or 1 MiB, or the largest frame', async () => {
 test('what follows is read while what is there is looked at; an error of that is told to who gets there', async () => {
   const content = together(Array.from({ length: 40 }, (_, seq) => frame(seq, 64 * 1024)))
   const { file, reads } = fileOf(content, [(MIB + 512) / 512])
-  const window = new FrameReader(file, SEED, 0, content.length, false)
+  const window = reading(file, 0, content.length)
   for (let seq = 0; seq < 16; seq++) {
     const step = await stepOf(window)
     assert.ok(step.kind === 'frame' && step.header.seq === seq)
@@ -193,7 +197,7 @@ test('a frame that straddles two pieces is put together, however much of it is i
 test('a file is read once, in pieces as large as the window', async () => {
   const content = together(Array.from({ length: 50 }, (_, seq) => frame(seq, 64 * 1024)))
   const { file, reads } = fileOf(content)
-  const window = new FrameReader(file, SEED, 0, content.length, false)
+  const window = reading(file, 0, content.length)
   const memories = new Set()
   for (let seq = 0; seq < 50; seq++) {
     const step = await stepOf(window)
@@ -214,7 +218,7 @@ test('a file is read once, in pieces as large as the window', async () => {
 test('a frame with 64 KiB in the first piece and all of the second is read once too', async () => {
   const content = together([frame(0, MIB - 64 * 1024), frame(1, MIB + 64 * 1024)])
   const { file, reads } = fileOf(content)
-  const window = new FrameReader(file, SEED, 0, content.length, false)
+  const window = reading(file, 0, content.length)
   for (let seq = 0; seq < 2; seq++) {
     const step = await stepOf(window)
     assert.ok(step.kind === 'frame' && step.header.seq === seq)
@@ -329,10 +333,10 @@ test('a range of bytes is zero if every byte of it is', () => {
 
 test('sectors that cannot be read are an error, or are passed and remembered', async () => {
   const content = Buffer.alloc(8192)
-  await assert.rejects(new FrameReader(fileOf(content, [3]).file, SEED, 0, 8192, false).fill(), {
+  await assert.rejects(reading(fileOf(content, [3]).file, 0, 8192).fill(), {
     code: 'EIO',
   })
-  const window = new FrameReader(fileOf(content, [3, 9]).file, SEED, 0, 8192, true)
+  const window = reading(fileOf(content, [3, 9]).file, 0, 8192, true)
   assert.equal(window.metUnreadable, false)
   await window.fill()
   assert.equal(window.metUnreadable, true)
@@ -346,7 +350,7 @@ test('sectors that cannot be read are an error, or are passed and remembered', a
     [5120, 8192, false],
   ] as const)
     assert.equal(window.isUnreadable(from, to), expected, `${from} to ${to}`)
-  const whole = new FrameReader(fileOf(content).file, SEED, 0, 8192, true)
+  const whole = reading(fileOf(content).file, 0, 8192, true)
   await whole.fill()
   assert.deepEqual([whole.metUnreadable, whole.isUnreadable(0, 8192)], [false, false])
 })

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type DiskFile, writeFully } from '../../../src/disk/disk.ts'
-import { MAX_SEGMENT_NUMBER, segmentName, segmentSeed } from '../../../src/format/segment.ts'
+import { MAX_SEGMENT_NUMBER, segmentName } from '../../../src/format/segment.ts'
+import { SegmentCodec } from '../../../src/format/segment-codec.ts'
 import { DirectoryLock } from '../../../src/log/directory-lock.ts'
 import type { SegmentExtent } from '../../../src/log/segment/segment-scan.ts'
 import { SegmentSupply } from '../../../src/log/segment/segment-supply.ts'
@@ -171,7 +172,7 @@ const extent = (number: number, firstSeq: number, supersededFrom: number): Segme
   name: segmentName(number),
   path: segmentAt(number),
   bytes: 100 * number,
-  seed: segmentSeed(LOG_ID, number),
+  codec: SegmentCodec.of(LOG_ID, number),
   firstSeq,
   supersededFrom,
   scanEnd: Number.POSITIVE_INFINITY,

@@ -3,9 +3,10 @@ import { test } from 'node:test'
 import { byteBuffer } from '../../../src/format/byte-buffer.ts'
 import { encodable } from '../../../src/format/encode.ts'
 import { SEGMENT_HEADER_BYTES } from '../../../src/format/segment.ts'
+import { SegmentCodec } from '../../../src/format/segment-codec.ts'
 import { GROUP_BYTES, Group, GroupMemory } from '../../../src/log/write/group.ts'
 
-const POSITION = { segment: 1, capacity: 262_144, seed: 7, offset: 1024 }
+const POSITION = { segment: 1, capacity: 262_144, codec: new SegmentCodec(7), offset: 1024 }
 
 test('a group takes frames until its memory is full, to the byte', () => {
   const group = new Group(byteBuffer(SEGMENT_HEADER_BYTES + 96), POSITION, false, 0)
