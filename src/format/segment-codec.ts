@@ -16,8 +16,8 @@ const MAGIC_WORD = FRAME_MAGIC.readUInt32LE(0)
 
 /**
  * Seals the frames of one segment and verifies them. Their sums start from the segment's seed: a
- * frame of another segment, wherever it turns up, does not verify. Each header's sum is bound to the
- * place in the file that it was written for as well.
+ * frame of another segment, wherever it turns up, does not verify. A header's sum is bound to the
+ * place in the file as well.
  */
 export class SegmentCodec {
   readonly #seed: number
