@@ -1,7 +1,7 @@
 /** What the commands ask of a directory before they use it. */
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { isMissing } from '../disk/io-error.ts'
+import { LOOKS_BESIDE_WRITER, lookBesideWriter } from '../log/recover/beside-writer.ts'
 import { type BatchMember, type JsonValue, type Metric, Wal, WalError } from '../mod.ts'
 import { type Engine, isEngine } from './engines.ts'
 
@@ -53,29 +53,18 @@ export async function openToLook(
 }
 
 /**
- * How often to begin again beside a live writer, which may let go of what was found a moment ago.
- */
-const LOOKS = 20
-
-const wasRetired = (error: unknown): boolean =>
-  error instanceof WalError && (error.code === 'WALV_SEQUENCE_TRIMMED' || isMissing(error))
-
-/**
  * What `begin` yields, begun again where a live writer has let go of what it was about to read. Not
  * once something was yielded.
  */
 export async function* lookAgain<T>(begin: () => AsyncIterable<T>): AsyncGenerator<T, void, void> {
-  for (let left = LOOKS; ; left--) {
-    let hasBegun = false
-    try {
-      for await (const item of begin()) {
-        hasBegun = true
-        yield item
-      }
-      return
-    } catch (error) {
-      if (hasBegun || left === 1 || !wasRetired(error)) throw error
-    }
+  const begun = await lookBesideWriter(LOOKS_BESIDE_WRITER, async () => {
+    const iterator = begin()[Symbol.asyncIterator]()
+    return { iterator, first: await iterator.next() }
+  })
+  try {
+    for (let next = begun.first; !next.done; next = await begun.iterator.next()) yield next.value
+  } finally {
+    await begun.iterator.return?.()
   }
 }
 

@@ -8,11 +8,12 @@ import { SnapshotStore } from '../log/checkpoint/snapshot-store.ts'
 import { damageIn } from '../log/damage.ts'
 import { type ContentRules, type RecoveryPolicy, settingsOf, type WalSettings } from '../log/options.ts'
 import { type Analysis, refuseLoss } from '../log/recover/analysis.ts'
+import { LOOKS_BESIDE_WRITER, lookBesideWriter, wasRetired } from '../log/recover/beside-writer.ts'
 import { DamageList } from '../log/recover/damage-list.ts'
 import { isTold, type LossNote } from '../log/recover/loss-notes.ts'
 import { policiesFor, refuseAborted } from '../log/recover/recover.ts'
 import { examineLog, type LogFindings } from '../log/recover/snapshot-choice.ts'
-import { SegmentScan } from '../log/segment/segment-scan.ts'
+import { type FrameVisitor, scanWhole } from '../log/segment/segment-scan.ts'
 import { checkOptions, type OptionNames } from '../option-names.ts'
 import { readV1Directory } from '../v1/read/reader.ts'
 import { moveLock, type Remedy, remedyFor, remedyForRefusal } from './remedy.ts'
@@ -104,9 +105,6 @@ export interface Diagnosis {
   readonly writer: WriterSign | undefined
   readonly remedy: Remedy
 }
-
-/** How often to look again where a file was retired by a writer while it was read. */
-const TRIES = 5
 
 /**
  * The log's part of `diagnose` in `index/proved.ts`, which says what it promises. `content` is what
@@ -206,17 +204,21 @@ function unusable(
   }
 }
 
-async function lookAtAll(
-  settings: WalSettings,
-  tries = TRIES,
-): Promise<{ found: LogFindings; undecodable: Damage[] }> {
-  const found = await examineLog(settings, new SnapshotStore(settings.disk, settings.directory))
-  try {
+interface Examined {
+  readonly found: LogFindings
+  readonly undecodable: Damage[]
+}
+
+function lookAtAll(settings: WalSettings): Promise<Examined> {
+  const snapshots = new SnapshotStore(settings.disk, settings.directory)
+  let found: LogFindings | undefined
+  const look = async (): Promise<Examined> => {
+    found = undefined
+    found = await examineLog(settings, snapshots)
     return { found, undecodable: await senselessRecords(settings, found.analysis) }
-  } catch (error) {
-    if (tries === 1 || (error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
-    return lookAtAll(settings, tries - 1)
   }
+  // What `examineLog` gives up on, it has looked at often enough.
+  return lookBesideWriter(LOOKS_BESIDE_WRITER, look, (error) => found !== undefined && wasRetired(error))
 }
 
 /**
@@ -228,27 +230,19 @@ async function senselessRecords(
 ): Promise<Damage[]> {
   const list = new DamageList()
   for (const segment of segments) {
-    const scan = await SegmentScan.open(
-      disk,
-      { ...segment, scanEnd: endSeq },
-      {
-        record({ memory, offset }, at, header, bytes) {
-          const { seq } = header
-          const decoding = decodeRecord(memory, at, header)
-          if ('record' in decoding) return false
-          const detail = `Record ${seq} verifies but makes no sense: it has ${decoding.problem}.`
-          const seqs = [{ from: seq, through: seq }]
-          const { name: file } = segment
-          list.add(damageIn({ kind: 'corrupt', file, offset, bytes, acknowledged: true, seqs, detail }))
-          return false
-        },
+    const visitor: FrameVisitor = {
+      record({ memory, offset }, at, header, bytes) {
+        const { seq } = header
+        const decoding = decodeRecord(memory, at, header)
+        if ('record' in decoding) return false
+        const detail = `Record ${seq} verifies but makes no sense: it has ${decoding.problem}.`
+        const seqs = [{ from: seq, through: seq }]
+        const { name: file } = segment
+        list.add(damageIn({ kind: 'corrupt', file, offset, bytes, acknowledged: true, seqs, detail }))
+        return false
       },
-    )
-    try {
-      while (!scan.done) await scan.run(signal)
-    } finally {
-      await scan.close()
     }
+    await scanWhole(disk, { ...segment, scanEnd: endSeq }, visitor, signal)
   }
   return list.all()
 }

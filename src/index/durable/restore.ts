@@ -1,11 +1,11 @@
 import { monotonicMs } from '../../clock.ts'
-import { isMissing } from '../../disk/io-error.ts'
 import { cut, echo } from '../../echo.ts'
 import type { IndexIdentity } from '../../entry.ts'
 import { WalError, type WalErrorCode } from '../../errors.ts'
 import { indexIdentity, indexRecord } from '../../format/index-record.ts'
 import { isShared, type Log, type RecoveryReport, type SharedLog, type Snapshot } from '../../log/log.ts'
 import type { ContentRules, WalOptions } from '../../log/options.ts'
+import { LOOKS_BESIDE_WRITER, lookBesideWriter, wasRetired } from '../../log/recover/beside-writer.ts'
 import { refuseAborted } from '../../log/recover/recover.ts'
 import { Wal } from '../../log/wal.ts'
 import { OpeningWork } from '../opening-work.ts'
@@ -36,13 +36,6 @@ export interface Restored {
 }
 
 /**
- * How often to begin again beside a live writer, which may let go of what was found a moment ago.
- */
-const READ_ONLY_TRIES = 20
-
-const wasRetired = (error: WalError): boolean => error.code === 'WALV_SEQUENCE_TRIMMED' || isMissing(error)
-
-/**
  * Opens a log and fills an empty index with what it holds. If that fails, the index is empty again
  * where it can be.
  */
@@ -53,16 +46,19 @@ export async function openRestored(
 ): Promise<Restored> {
   const startedAt = monotonicMs()
   const work = new OpeningWork(options.onProgress, options.signal)
-  for (let tries = options.readOnly ? READ_ONLY_TRIES : 1; ; tries--) {
+  let isEmpty = true
+  const look = async (): Promise<Restored> => {
     const loading = new SnapshotLoading(options.directory, index, model, work)
     try {
-      const { recovery, ...opened } = await openOnce(options, loading, work)
-      return { ...opened, recovery: { ...recovery, durationMs: monotonicMs() - startedAt } }
+      return await openOnce(options, loading, work)
     } catch (error) {
-      const isEmpty = loading.state.empty()
-      if (tries === 1 || !isEmpty || !wasRetired(error as WalError)) throw error
+      isEmpty = loading.state.empty()
+      throw error
     }
   }
+  const looks = options.readOnly ? LOOKS_BESIDE_WRITER : 1
+  const { recovery, ...opened } = await lookBesideWriter(looks, look, (error) => isEmpty && wasRetired(error))
+  return { ...opened, recovery: { ...recovery, durationMs: monotonicMs() - startedAt } }
 }
 
 /**

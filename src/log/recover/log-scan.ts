@@ -1,6 +1,6 @@
 import type { Disk } from '../../disk/disk.ts'
 import { SEGMENT_HEADER_BYTES } from '../../format/segment.ts'
-import { type Anomaly, closes, type FrameVisitor, firstNumber, SegmentScan } from '../segment/segment-scan.ts'
+import { type Anomaly, closes, type FrameVisitor, firstNumber, scanWhole } from '../segment/segment-scan.ts'
 import type { Reach } from './directory.ts'
 import type { LiveSegment } from './segment-chain.ts'
 import { Tally } from './tally.ts'
@@ -129,21 +129,6 @@ function lostAtEnd(
     lostThrough,
     ids: [],
     reason,
-  }
-}
-
-async function scanWhole(
-  disk: Disk,
-  segment: LiveSegment,
-  visitor: FrameVisitor,
-  signal?: AbortSignal,
-): Promise<SegmentScan> {
-  const scan = await SegmentScan.open(disk, segment, visitor)
-  try {
-    while (!scan.done) await scan.run(signal)
-    return scan
-  } finally {
-    await scan.close()
   }
 }
 

@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto'
-import { isMissing } from '../../disk/io-error.ts'
 import type { CheckpointEntry, Damage } from '../../entry.ts'
 import type { FoundCheckpoint } from '../checkpoint/found-checkpoint.ts'
 import type { SnapshotManifest } from '../checkpoint/snapshot-manifest.ts'
@@ -8,17 +7,12 @@ import { damageIn } from '../damage.ts'
 import type { ContentRules, WalSettings } from '../options.ts'
 import type { Anomaly } from '../segment/segment-scan.ts'
 import { type Analysis, analyze } from './analysis.ts'
+import { LOOKS_BESIDE_WRITER, lookBesideWriter } from './beside-writer.ts'
 import { damageOf } from './damage.ts'
 import { type Reach, readDirectory, type SegmentFile } from './directory.ts'
 import { isTold, type LossNote, readLossNotes } from './loss-notes.ts'
 import { findRescue } from './rescue.ts'
 import { identityOfLog } from './tally.ts'
-
-/**
- * How often to look again beside a live writer, where files and snapshots may be retired while we
- * read.
- */
-const READ_ONLY_TRIES = 20
 
 /** What a log was found to be, with everything that is wrong with it. */
 export interface LogFindings {
@@ -39,17 +33,14 @@ export interface LogFindings {
  */
 export async function examineLog(settings: WalSettings, snapshots: SnapshotStore): Promise<LogFindings> {
   let before: string | undefined
-  for (let tries = settings.readOnly ? READ_ONLY_TRIES : 1; ; tries--) {
-    try {
-      const found = await examineOnce(settings, snapshots)
-      const doubtful = found.damage.filter(({ kind }) => kind !== 'torn-tail')
-      const digest = digestOf(doubtful)
-      if (tries === 1 || doubtful.length === 0 || digest === before) return found
-      before = digest
-    } catch (error) {
-      if (tries === 1 || !isMissing(error as NodeJS.ErrnoException)) throw error
-    }
-  }
+  return lookBesideWriter(settings.readOnly ? LOOKS_BESIDE_WRITER : 1, async (isLast) => {
+    const found = await examineOnce(settings, snapshots)
+    const doubtful = found.damage.filter(({ kind }) => kind !== 'torn-tail')
+    const digest = digestOf(doubtful)
+    if (isLast || doubtful.length === 0 || digest === before) return found
+    before = digest
+    return undefined
+  })
 }
 
 /** One by one: the text of all of them may be longer than a string can be. */

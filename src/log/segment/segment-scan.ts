@@ -238,6 +238,22 @@ export class SegmentScan {
   }
 }
 
+/** Goes through all of a segment. The scan that it returns is closed, and knows what was found. */
+export async function scanWhole(
+  disk: Disk,
+  segment: SegmentExtent,
+  visitor: FrameVisitor,
+  signal?: AbortSignal,
+): Promise<SegmentScan> {
+  const scan = await SegmentScan.open(disk, segment, visitor)
+  try {
+    while (!scan.done) await scan.run(signal)
+    return scan
+  } finally {
+    await scan.close()
+  }
+}
+
 /** Of one bad place, no more ids are named. */
 const MAX_IDS = 1000
 
