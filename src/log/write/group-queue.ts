@@ -1,6 +1,5 @@
-import { alignUp } from '../../format/byte-buffer.ts'
 import { FRAME_HEADER_BYTES } from '../../format/frame.ts'
-import { SECTOR_BYTES, SEGMENT_HEADER_BYTES } from '../../format/segment.ts'
+import { SECTOR_BYTES } from '../../format/segment.ts'
 import { Group, GroupMemory, type WritePosition } from './group.ts'
 import type { SegmentWriter } from './segment-writer.ts'
 
@@ -9,7 +8,6 @@ import type { SegmentWriter } from './segment-writer.ts'
  * behind its last record.
  */
 const WATERMARK_ROOM_BYTES = 2 * (SECTOR_BYTES + FRAME_HEADER_BYTES)
-const PAGE_BYTES = 4096
 
 /**
  * The groups that are not yet handed to the writer, each planned to go behind the one before it:
@@ -20,8 +18,6 @@ export class GroupQueue {
   readonly #memory = new GroupMemory()
   /** Where the next group goes once everything planned before it is written. */
   #planned: WritePosition
-  /** The next frame opens a segment. */
-  #mustRotate = false
   #filling: Group | undefined
   #waiting: Group[] = []
 
@@ -50,12 +46,12 @@ export class GroupQueue {
 
   /** The group for a frame of so many bytes, whose record has this number. */
   groupFor(bytes: number, seq: number): Group {
-    const offset = this.#filling?.endOffset ?? this.#planned.offset
-    const opens =
-      this.#mustRotate || this.#isExpired() || offset + bytes > this.#planned.capacity - WATERMARK_ROOM_BYTES
+    const { segment, capacity } = this.#planned
+    const endOffset = (this.#filling?.endOffset ?? this.#planned.offset) + bytes
+    const opens = this.#writer.isOver(segment) || endOffset + WATERMARK_ROOM_BYTES > capacity
     if (this.#filling && !opens && this.#filling.fits(bytes)) return this.#filling
     if (this.#filling) this.#waiting.push(this.#endFilling(this.#filling))
-    if (opens) this.#planNextSegment(bytes)
+    if (opens) this.#planned = this.#writer.positionBehind(this.#planned, bytes + WATERMARK_ROOM_BYTES)
     this.#filling = new Group(this.#memory.take(bytes + WATERMARK_ROOM_BYTES), this.#planned, opens, seq)
     return this.#filling
   }
@@ -89,7 +85,6 @@ export class GroupQueue {
   /** What was planned behind the end of what is written does not come. */
   goOnBehindWritten(): void {
     this.#planned = this.#writer.position
-    this.#mustRotate = this.#writer.isTainted
   }
 
   /** The group is done, and its memory is free. */
@@ -101,17 +96,5 @@ export class GroupQueue {
     this.goOnBehind(group)
     this.#filling = undefined
     return group
-  }
-
-  #isExpired(): boolean {
-    return this.#planned.segment === this.#writer.active.number && this.#writer.isExpired
-  }
-
-  #planNextSegment(bytes: number): void {
-    const { segment, capacity } = this.#planned
-    const needed = alignUp(SEGMENT_HEADER_BYTES + bytes + WATERMARK_ROOM_BYTES, PAGE_BYTES)
-    const nextCapacity = Math.max(this.#writer.nextCapacity(capacity), needed)
-    this.#planned = this.#writer.positionIn(segment + 1, nextCapacity, SEGMENT_HEADER_BYTES)
-    this.#mustRotate = false
   }
 }

@@ -5,6 +5,7 @@ import { readFully, writeFully } from '../../disk/disk.ts'
 import { isDiskFull } from '../../disk/io-error.ts'
 import { changeNames } from '../../disk/names.ts'
 import { WalError } from '../../errors.ts'
+import { alignUp } from '../../format/byte-buffer.ts'
 import { FRAME_HEADER_BYTES } from '../../format/frame.ts'
 import { SEGMENT_HEADER_BYTES } from '../../format/segment.ts'
 import { SegmentCodec } from '../../format/segment-codec.ts'
@@ -42,6 +43,7 @@ export interface ActiveSegment {
   readonly offset: number
 }
 
+const PAGE_BYTES = 4096
 const NO_FRAME = Buffer.alloc(FRAME_HEADER_BYTES)
 /**
  * From groups of so many bytes on, what a sync costs to give a file its blocks is less than to
@@ -96,25 +98,35 @@ export class SegmentWriter {
     return this.#isTainted
   }
 
-  /** Where what is written ends. */
-  get position(): WritePosition {
-    return this.positionIn(this.#active.number, this.#active.capacity, this.#offset)
+  /** Whether a segment takes no more records: it is the active one, and tainted or too old. */
+  isOver(segment: number): boolean {
+    return segment === this.#active.number && (this.#isTainted || this.#isExpired)
   }
 
-  positionIn(segment: number, capacity: number, offset: number): WritePosition {
+  /** Where what is written ends. */
+  get position(): WritePosition {
+    return this.#positionIn(this.#active.number, this.#active.capacity, this.#offset)
+  }
+
+  /** The beginning of the segment behind another, with room for so many bytes at least. */
+  positionBehind({ segment, capacity }: WritePosition, bytes: number): WritePosition {
+    const needed = alignUp(SEGMENT_HEADER_BYTES + bytes, PAGE_BYTES)
+    return this.#positionIn(segment + 1, Math.max(this.#nextCapacity(capacity), needed), SEGMENT_HEADER_BYTES)
+  }
+
+  #positionIn(segment: number, capacity: number, offset: number): WritePosition {
     return { segment, capacity, offset, codec: SegmentCodec.of(this.#logId, segment) }
   }
 
   /** Whether the active segment has records and is older than segments may get. */
-  get isExpired(): boolean {
+  get #isExpired(): boolean {
     return (
       this.#offset > SEGMENT_HEADER_BYTES &&
       this.#settings.ageClock() - this.#activeSince >= this.#settings.segmentMaxAgeMs
     )
   }
 
-  /** The capacity of a segment that follows one of this capacity. */
-  nextCapacity(capacity: number): number {
+  #nextCapacity(capacity: number): number {
     return Math.min(2 * capacity, this.#settings.segmentMaxBytes)
   }
 
@@ -310,7 +322,7 @@ export class SegmentWriter {
   prepareAhead(groupBytes: number): void {
     const { number, capacity } = this.#active
     if (this.#offset >= capacity / 2)
-      this.#supply.prepare(number + 1, this.nextCapacity(capacity), groupBytes < SPARSE_FROM_BYTES)
+      this.#supply.prepare(number + 1, this.#nextCapacity(capacity), groupBytes < SPARSE_FROM_BYTES)
   }
 
   /** Lets go of the files. Everything is synced, or lost: what closing answers changes nothing. */
