@@ -11,21 +11,26 @@ import { openVectorFile } from '../src/cli/import/index.ts'
 import { defineCommand } from '../src/cli/spec.ts'
 import { nativeLock } from '../src/disk/native-lock.ts'
 import { FRAME_TYPES } from '../src/format/frame.ts'
-import { flat, MAX_SEQUENCE, Wal, WalError, type WalErrorCode, type WalOptions } from '../src/mod.ts'
-import { craftSegment } from './support/crafted-log.ts'
-import { FailingDisk } from './support/failing-disk.ts'
 import {
   alter,
+  craftSegment,
   customOf,
+  FailingDisk,
+  flat,
   frameOf,
   insert,
   insertOf,
+  MAX_SEQUENCE,
   openIndex,
   openWal,
   segmentsIn,
   temporaryDirectory,
+  Wal,
+  WalError,
+  type WalErrorCode,
+  type WalOptions,
   writeLog,
-} from './support/logs.ts'
+} from './support/kit.ts'
 import { files, segment } from './v1/helpers.ts'
 
 /** Does what ends in the error. */

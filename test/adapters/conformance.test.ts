@@ -1,7 +1,7 @@
 import { describe, test } from 'node:test'
 import { type HnswlibOptions, hnswlib } from '../../src/adapters/hnswlib.ts'
 import { type UsearchOptions, usearch } from '../../src/adapters/usearch.ts'
-import { vectorIndexConformance } from '../../src/testing/mod.ts'
+import { vectorIndexConformance } from '../support/kit.ts'
 
 const USEARCH: UsearchOptions[] = [
   { dimensions: 8 },

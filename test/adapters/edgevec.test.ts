@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { describe, test } from 'node:test'
-import { vectorIndexConformance } from '../../src/testing/mod.ts'
+import { vectorIndexConformance } from '../support/kit.ts'
 import { edgevec } from './samples/edgevec.ts'
 
 for (const options of [{ dimensions: 8 }, { dimensions: 3, metric: 'l2' }] as const) {

@@ -10,7 +10,7 @@ import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { hnswlib } from '../../src/adapters/hnswlib.ts'
 import { usearch } from '../../src/adapters/usearch.ts'
-import { temporaryDirectory } from '../support/logs.ts'
+import { temporaryDirectory } from '../support/kit.ts'
 
 const SOURCES = fileURLToPath(new URL('../../src/', import.meta.url))
 

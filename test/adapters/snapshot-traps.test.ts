@@ -3,9 +3,17 @@ import assert from 'node:assert/strict'
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { DurableIndex, flat, type SnapshotWriter, type VectorIndex } from '../../src/mod.ts'
 import { MemorySnapshot } from '../index/memory-snapshot.ts'
-import { alter, collect, openIndex, temporaryDirectory } from '../support/logs.ts'
+import {
+  alter,
+  collect,
+  DurableIndex,
+  flat,
+  openIndex,
+  type SnapshotWriter,
+  temporaryDirectory,
+  type VectorIndex,
+} from '../support/kit.ts'
 import { eachEngine, MANY } from './each-engine.ts'
 import { countCalls, type Engine, loaded, saved, Twins, vectorsOf, warningsOf } from './engines.ts'
 

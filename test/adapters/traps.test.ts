@@ -4,8 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { EntryInput } from '../../src/mod.ts'
-import { openIndex, temporaryDirectory } from '../support/logs.ts'
+import { type EntryInput, openIndex, temporaryDirectory } from '../support/kit.ts'
 import { eachEngine, MANY } from './each-engine.ts'
 import { loaded, saved, Twins, vectorsOf } from './engines.ts'
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { damageToJson, recordToJson, v1RecordToJson } from '../../src/cli/json.ts'
-import type { Damage, JsonValue, WalEntry, WalRecord } from '../../src/entry.ts'
 import type { V1Entry, V1Record } from '../../src/v1/format/entry.ts'
+import type { Damage, JsonValue, WalEntry, WalRecord } from '../support/kit.ts'
 
 const vector = new Float32Array([1, -2.5])
 const VECTOR = 'AACAPwAAIMA='

@@ -2,8 +2,7 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { countVectors } from '../../src/cli/live-ids.ts'
 import { lookAgain, openToLook } from '../../src/cli/opening.ts'
-import { type DurableIndex, flat } from '../../src/mod.ts'
-import { collect, openIndex, refusal, temporaryDirectory } from '../support/logs.ts'
+import { collect, type DurableIndex, flat, openIndex, refusal, temporaryDirectory } from '../support/kit.ts'
 
 /** An index whose every checkpoint removes the snapshot before. */
 async function indexWithOneSnapshot(t: TestContext): Promise<{ directory: string; index: DurableIndex }> {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { damageToText, recordToText, v1RecordToText } from '../../src/cli/text.ts'
-import type { Damage, WalEntry } from '../../src/entry.ts'
 import type { V1Entry } from '../../src/v1/format/entry.ts'
+import type { Damage, WalEntry } from '../support/kit.ts'
 
 const vector = new Float32Array(100)
 

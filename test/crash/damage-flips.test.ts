@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { decodeSegmentHeader } from '../../src/format/segment.ts'
-import { Random } from '../../src/testing/random.ts'
+import { Random } from '../support/kit.ts'
 import { SECTOR } from './damage-disk.ts'
 import { flips, sampled } from './damage-kinds.ts'
 import { closedLog, killedLog, largeLog, trimmedLog } from './damage-logs.ts'

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Random } from '../../src/testing/random.ts'
+import { Random } from '../support/kit.ts'
 import {
   sampled,
   staleSectors,

@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { readFully, writeFully } from '../../src/disk/disk.ts'
-import type { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
-import { type ExploreOptions, explore } from '../../src/testing/explore/explore.ts'
 import { shrink } from '../../src/testing/explore/shrink.ts'
+import { type ExploreOptions, explore, type SimulatedDisk } from '../support/kit.ts'
 
 const SECTOR_BYTES = 512
 

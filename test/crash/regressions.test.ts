@@ -3,10 +3,8 @@ import { test } from 'node:test'
 import { byteBuffer } from '../../src/format/byte-buffer.ts'
 import { FRAME_TYPES } from '../../src/format/frame.ts'
 import { SegmentCodec } from '../../src/format/segment-codec.ts'
-import { Wal, type WalError } from '../../src/mod.ts'
-import type { Operation } from '../../src/testing/disk/operations.ts'
-import { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
 import { convertToV2, V1Writer } from '../../src/v1/mod.ts'
+import { type Operation, SimulatedDisk, Wal, type WalError } from '../support/kit.ts'
 import { DIRECTORY } from './workloads.ts'
 
 const SEED = 12_345

@@ -5,11 +5,11 @@
 import assert from 'node:assert/strict'
 import { stat } from 'node:fs/promises'
 import { test } from 'node:test'
-import { flat } from '../../src/mod.ts'
-import { FailingDisk } from '../support/failing-disk.ts'
 import {
   appendAll,
   collect,
+  FailingDisk,
+  flat,
   idsIn,
   idsOf,
   insertOf,
@@ -18,7 +18,7 @@ import {
   openWal,
   segmentsIn,
   temporaryDirectory,
-} from '../support/logs.ts'
+} from '../support/kit.ts'
 
 test('defect 2: of 25 000 inserts none is lost to a checkpoint that nothing stores', async (t) => {
   const directory = await temporaryDirectory(t)

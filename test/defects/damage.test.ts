@@ -6,12 +6,12 @@ import { appendFile, readdir, readFile } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { test } from 'node:test'
 import { decodeSegmentHeader, encodeSegmentHeader } from '../../src/format/segment.ts'
-import { type Damage, Wal, type WalError } from '../../src/mod.ts'
 import { recoverV1 } from '../../src/v1/mod.ts'
 import {
   alter,
   brief,
   collect,
+  type Damage,
   frameOf,
   idsIn,
   idsOf,
@@ -22,8 +22,10 @@ import {
   refusal,
   segmentsIn,
   temporaryDirectory,
+  Wal,
+  type WalError,
   writeLog,
-} from '../support/logs.ts'
+} from '../support/kit.ts'
 import { memoryDisk } from '../support/memory-disk.ts'
 import { collect as collectV1, files, segment, seqs } from '../v1/helpers.ts'
 import { MemoryDisk } from '../v1/memory-disk.ts'

@@ -6,22 +6,24 @@ import assert from 'node:assert/strict'
 import { cp } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { test } from 'node:test'
-import { Wal } from '../../src/mod.ts'
-import { type Call, FailingDisk } from '../support/failing-disk.ts'
 import {
   appendAll,
+  type Call,
   collect,
+  FailingDisk,
   idsIn,
   idsOf,
   insert,
   insertOf,
+  kill,
   names,
   openWal,
   refusal,
+  startWriter,
   temporaryDirectory,
   until,
-} from '../support/logs.ts'
-import { kill, startWriter } from '../support/processes.ts'
+  Wal,
+} from '../support/kit.ts'
 
 const SEGMENT = /segment-\d+\.walv$/
 

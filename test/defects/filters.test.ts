@@ -2,9 +2,15 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { WalvVectorStore } from '../../src/adapters/langchain.ts'
-import { type DurableIndex, flat, type JsonValue } from '../../src/mod.ts'
 import { filledStore } from '../langchain/stores.ts'
-import { openIndex, refusal, temporaryDirectory } from '../support/logs.ts'
+import {
+  type DurableIndex,
+  flat,
+  type JsonValue,
+  openIndex,
+  refusal,
+  temporaryDirectory,
+} from '../support/kit.ts'
 
 const any = (value: unknown): never => value as never
 

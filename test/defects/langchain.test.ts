@@ -4,10 +4,9 @@ import { mkdir, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { WalvVectorStore, type WalvVectorStoreConfig } from '../../src/adapters/langchain.ts'
-import { DurableIndex, flat } from '../../src/mod.ts'
 import { document, embeddings, FOOD, idsIn, KING, openStore, refused, SEA } from '../langchain/stores.ts'
 import { WordEmbeddings } from '../langchain/word-embeddings.ts'
-import { temporaryDirectory } from '../support/logs.ts'
+import { DurableIndex, flat, temporaryDirectory } from '../support/kit.ts'
 
 const any = (value: unknown): never => value as never
 

@@ -3,10 +3,19 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { nodeDisk } from '../../src/disk/node-disk.ts'
 import { FRAME_TYPES } from '../../src/format/frame.ts'
-import { type EntryInput, MAX_BATCH_NESTING } from '../../src/mod.ts'
 import { recoverV1 } from '../../src/v1/mod.ts'
-import { craftSegment } from '../support/crafted-log.ts'
-import { collect, idsIn, idsOf, insert, openWal, refusal, temporaryDirectory } from '../support/logs.ts'
+import {
+  collect,
+  craftSegment,
+  type EntryInput,
+  idsIn,
+  idsOf,
+  insert,
+  MAX_BATCH_NESTING,
+  openWal,
+  refusal,
+  temporaryDirectory,
+} from '../support/kit.ts'
 import { collect as collectV1, loadFixture, seqs } from '../v1/helpers.ts'
 
 function nested(depth: number): EntryInput {

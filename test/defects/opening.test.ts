@@ -7,12 +7,13 @@ import { mkdir, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { nodeDisk } from '../../src/disk/node-disk.ts'
-import { type DurableIndex, flat, Wal } from '../../src/mod.ts'
 import { readV1Directory, recoverV1 } from '../../src/v1/mod.ts'
 import {
   appendAll,
   brief,
   collect,
+  type DurableIndex,
+  flat,
   idsIn,
   idsOf,
   insert,
@@ -21,8 +22,9 @@ import {
   openWal,
   segmentsIn,
   temporaryDirectory,
+  Wal,
   writeLog,
-} from '../support/logs.ts'
+} from '../support/kit.ts'
 import { brief as briefV1, collect as collectV1, loadFixture, segment, seqs } from '../v1/helpers.ts'
 import { MemoryDisk } from '../v1/memory-disk.ts'
 

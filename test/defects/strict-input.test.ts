@@ -9,22 +9,27 @@ import { hnswlib } from '../../src/adapters/hnswlib.ts'
 import { WalvVectorStore } from '../../src/adapters/langchain.ts'
 import { instrument } from '../../src/adapters/otel.ts'
 import { usearch } from '../../src/adapters/usearch.ts'
+import { convertToV1, convertToV2, readV1Directory, recoverV1, V1Writer } from '../../src/v1/mod.ts'
+import { embeddings } from '../langchain/stores.ts'
 import {
   DurableIndex,
   type DurableIndexOptions,
   diagnose,
+  explore,
   flat,
   type HealthOptions,
   nodeDisk,
+  openIndex,
+  openWal,
+  refusal,
+  SimulatedDisk,
   scanLog,
+  temporaryDirectory,
+  vectorIndexConformance,
   Wal,
   WalError,
   type WalOptions,
-} from '../../src/mod.ts'
-import { explore, SimulatedDisk, vectorIndexConformance } from '../../src/testing/mod.ts'
-import { convertToV1, convertToV2, readV1Directory, recoverV1, V1Writer } from '../../src/v1/mod.ts'
-import { embeddings } from '../langchain/stores.ts'
-import { openIndex, openWal, refusal, temporaryDirectory } from '../support/logs.ts'
+} from '../support/kit.ts'
 
 const any = (value: unknown): never => value as never
 

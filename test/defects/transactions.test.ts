@@ -7,19 +7,20 @@ import { once } from 'node:events'
 import { test } from 'node:test'
 import { Worker } from 'node:worker_threads'
 import { nodeDisk } from '../../src/disk/node-disk.ts'
-import { flat, type Wal } from '../../src/mod.ts'
 import { recoverV1, type V1Entry } from '../../src/v1/mod.ts'
 import {
   collect,
+  flat,
   idsOf,
   insert,
   names,
   openIndex,
   openWal,
   refusal,
+  startWriter,
   temporaryDirectory,
-} from '../support/logs.ts'
-import { startWriter } from '../support/processes.ts'
+  type Wal,
+} from '../support/kit.ts'
 import { collect as collectV1, files, frame, loadFixture, segment, seqs } from '../v1/helpers.ts'
 import { MemoryDisk } from '../v1/memory-disk.ts'
 

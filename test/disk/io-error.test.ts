@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ioError, isDiskFull, refusal } from '../../src/disk/io-error.ts'
-import { WalError } from '../../src/mod.ts'
-import { errno } from '../support/failing-disk.ts'
+import { errno, WalError } from '../support/kit.ts'
 
 const CODES = [
   ['ENOSPC', 'WALV_DISK_FULL', 'The thing failed: the disk is full (ENOSPC). Make space and try again.'],

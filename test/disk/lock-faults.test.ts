@@ -8,8 +8,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, test } from 'node:test'
 import { tryLock, unlock } from 'fs-native-extensions'
-import type { DiskLock } from '../../src/disk/disk.ts'
 import { lockFile } from '../../src/disk/lock.ts'
+import type { DiskLock } from '../support/kit.ts'
 import { failure, replaceFs, restoreFs } from './replaced-fs.ts'
 
 let directory: string

@@ -9,8 +9,8 @@ import { afterEach, beforeEach, test } from 'node:test'
 import { setImmediate, setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { tryLock } from 'fs-native-extensions'
-import type { DiskLock } from '../../src/disk/disk.ts'
 import { lockFile } from '../../src/disk/lock.ts'
+import type { DiskLock } from '../support/kit.ts'
 import type { Command, Reply } from './lock-child.ts'
 
 const CHILD = fileURLToPath(new URL('./lock-child.js', import.meta.url))

@@ -3,8 +3,7 @@ import assert from 'node:assert/strict'
 import { syncBuiltinESMExports } from 'node:module'
 import os from 'node:os'
 import { type TestContext, test } from 'node:test'
-import { diagnose, Wal } from '../../src/mod.ts'
-import { appendAll, idsIn, openWal, refusal, temporaryDirectory } from '../support/logs.ts'
+import { appendAll, diagnose, idsIn, openWal, refusal, temporaryDirectory, Wal } from '../support/kit.ts'
 
 function forbid(t: TestContext, ...names: readonly ('hostname' | 'uptime')[]): void {
   const before = { hostname: os.hostname, uptime: os.uptime }

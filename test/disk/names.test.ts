@@ -4,9 +4,16 @@ import { createDirectory, ensureDirectory } from '../../src/disk/directories.ts'
 import { changeNames } from '../../src/disk/names.ts'
 import { segmentName } from '../../src/format/segment.ts'
 import { createSegment } from '../../src/log/segment/segments.ts'
-import type { Fault, Operation } from '../../src/testing/disk/operations.ts'
-import type { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
-import { DIRECTORY, emptyDirectory, namesOn, putFile, segmentAt } from '../support/simulated-log.ts'
+import {
+  DIRECTORY,
+  emptyDirectory,
+  type Fault,
+  namesOn,
+  type Operation,
+  putFile,
+  type SimulatedDisk,
+  segmentAt,
+} from '../support/kit.ts'
 
 const FOLDER = `${DIRECTORY}/snapshots`
 

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { type BunFfi, type DenoFfi, libcLock, libcOfBun, libcOfDeno } from '../../src/disk/libc-lock.ts'
 import { nativeLock } from '../../src/disk/native-lock.ts'
-import { WalError } from '../../src/errors.ts'
+import { WalError } from '../support/kit.ts'
 
 const refusal = async (versions: Record<string, string>, platform: string, addon?: () => Promise<never>) => {
   const error = await nativeLock({ versions, platform, arch: 'x64' }, addon).catch((reason) => reason)

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { removeAndReclaim } from '../../src/disk/reclaim.ts'
-import type { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
-import { contentOf, DIRECTORY, emptyDirectory, namesOn, putFile } from '../support/simulated-log.ts'
+import { contentOf, DIRECTORY, emptyDirectory, namesOn, putFile, type SimulatedDisk } from '../support/kit.ts'
 
 const ONE = `${DIRECTORY}/one`
 const TWO = `${DIRECTORY}/two`

@@ -9,9 +9,8 @@ import { open } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { DurableIndex, flat, type WalError } from '../../src/mod.ts'
 import { ROOT } from '../package/nodes.ts'
-import { startWriter } from '../support/processes.ts'
+import { DurableIndex, flat, startWriter, type WalError } from '../support/kit.ts'
 
 const page = readFileSync(join(ROOT, 'docs/guides/disasters.md'), 'utf8')
 

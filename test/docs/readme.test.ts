@@ -6,8 +6,8 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { DurableIndex, flat } from '../../src/mod.ts'
 import { ROOT, run } from '../package/nodes.ts'
+import { DurableIndex, flat } from '../support/kit.ts'
 
 const page = readFileSync(join(ROOT, 'README.md'), 'utf8')
 

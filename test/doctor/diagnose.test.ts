@@ -3,21 +3,25 @@ import { createHash } from 'node:crypto'
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { test } from 'node:test'
-import { type Diagnosis, diagnose, Wal, type WalError, type WalErrorCode } from '../../src/mod.ts'
-import { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
-import { FailingDisk } from '../support/failing-disk.ts'
 import {
   appendAll,
   collect,
+  type Diagnosis,
+  diagnose,
+  FailingDisk,
   insert,
   insertOf,
   names,
   openWal,
   refusal,
+  SimulatedDisk,
   segmentsIn,
   temporaryDirectory,
+  Wal,
+  type WalError,
+  type WalErrorCode,
   writeLog,
-} from '../support/logs.ts'
+} from '../support/kit.ts'
 import { flipRecordOf, ILLNESSES, makeSick } from '../support/sick-logs.ts'
 
 /** What opening by the default policy says: a code, or undefined. */

@@ -1,9 +1,19 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type SnapshotWriter, Wal } from '../../src/mod.ts'
-import { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
-import { brief, idsIn, insertOf, refusal } from '../support/logs.ts'
-import { alterOn, DIRECTORY, framesOn, namesOn, segmentAt } from '../support/simulated-log.ts'
+import {
+  alterOn,
+  brief,
+  DIRECTORY,
+  framesOn,
+  idsIn,
+  insertOf,
+  namesOn,
+  refusal,
+  SimulatedDisk,
+  type SnapshotWriter,
+  segmentAt,
+  Wal,
+} from '../support/kit.ts'
 
 const FIRST: string = segmentAt(1)
 const SECOND: string = segmentAt(2)

@@ -3,16 +3,14 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { movesHome, type Placed, placesOf } from '../../src/doctor/misplaced.ts'
 import { encodeSegmentHeader, segmentName, segmentNumber } from '../../src/format/segment.ts'
-import { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
-import { LOG_ID } from '../support/crafted-log.ts'
-import { putFile } from '../support/simulated-log.ts'
+import { CRAFTED_LOG_ID, putFile, SimulatedDisk } from '../support/kit.ts'
 
 test('Where a segment belongs is said by the copy of its header with the number of its name, else by the first that is whole', async () => {
   const disk = new SimulatedDisk()
   const names = [1, 2, 3, 4, 5, 6].map(segmentName)
   const copy = (number: number): Buffer => {
     const fields = { firstSeq: 0, durableBefore: 0, createdAt: 0, capacity: 4096, previous: 0 }
-    return encodeSegmentHeader({ logId: LOG_ID, number, ...fields }).subarray(0, 512)
+    return encodeSegmentHeader({ logId: CRAFTED_LOG_ID, number, ...fields }).subarray(0, 512)
   }
   const junk = Buffer.alloc(512, 7)
   const headers = [
@@ -26,7 +24,7 @@ test('Where a segment belongs is said by the copy of its header with the number 
   for (const [place, header] of headers.entries())
     await putFile(disk, `/log/${names[place]}`, Buffer.concat(header))
   disk.breakSector(`/log/${names[5]}`, 0)
-  const logId = LOG_ID.toString('hex')
+  const logId = CRAFTED_LOG_ID.toString('hex')
   assert.deepEqual(await placesOf(disk, '/log', [...names, segmentName(77)]), [
     { name: names[0], logId, number: 1 },
     { name: names[1], logId, number: 2 },

@@ -3,8 +3,7 @@ import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
-import { diagnose } from '../../src/mod.ts'
-import { temporaryDirectory, writeLog } from '../support/logs.ts'
+import { diagnose, temporaryDirectory, writeLog } from '../support/kit.ts'
 import { flipRecordOf } from '../support/sick-logs.ts'
 
 const run = promisify(execFile)

@@ -3,15 +3,24 @@ import { cp } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { test } from 'node:test'
 import { remedyFor, remedyForRefusal } from '../../src/doctor/remedy.ts'
-import type { Damage } from '../../src/entry.ts'
 import type { Analysis } from '../../src/log/recover/analysis.ts'
-import { diagnose, Wal } from '../../src/mod.ts'
-import { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
-import { craftSegment } from '../support/crafted-log.ts'
-import { FailingDisk } from '../support/failing-disk.ts'
-import { alter, insertOf, names, refusal, segmentsIn, temporaryDirectory, writeLog } from '../support/logs.ts'
+import {
+  alter,
+  craftSegment,
+  type Damage,
+  diagnose,
+  FailingDisk,
+  insertOf,
+  names,
+  putFile,
+  refusal,
+  SimulatedDisk,
+  segmentsIn,
+  temporaryDirectory,
+  Wal,
+  writeLog,
+} from '../support/kit.ts'
 import { flipRecordOf, ILLNESSES, makeSick } from '../support/sick-logs.ts'
-import { putFile } from '../support/simulated-log.ts'
 import { BACKUP, GIVE_UP, REMEDIES, WRITE_AGAIN } from './remedies.ts'
 
 test('there are words for every illness, and no others', () => {

@@ -1,9 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { diagnose, Wal } from '../../src/mod.ts'
-import type { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
-import { explore } from '../../src/testing/explore/explore.ts'
-import { collect, insertOf, names } from '../support/logs.ts'
+import { collect, diagnose, explore, insertOf, names, type SimulatedDisk, Wal } from '../support/kit.ts'
 
 test('A repair that is cut short anywhere leaves a log that can be repaired again, and that has lost nothing more', async () => {
   const directory = '/data/log'

@@ -3,9 +3,7 @@ import { writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { diagnose } from '../../src/mod.ts'
-import { temporaryDirectory, writeLog } from '../support/logs.ts'
-import { kill, startWriter } from '../support/processes.ts'
+import { diagnose, kill, startWriter, temporaryDirectory, writeLog } from '../support/kit.ts'
 
 test('Beside a living writer all is healthy, and the writer is named; one that was killed has left its name', async (t) => {
   const directory = await temporaryDirectory(t)

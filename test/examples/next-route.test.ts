@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Hit } from '../../src/mod.ts'
+import type { Hit } from '../support/kit.ts'
 import { Example, send } from './started.ts'
 
 test('the route handler stores and finds, also after kill -9', async (t) => {

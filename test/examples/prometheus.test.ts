@@ -12,9 +12,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parser } from '@prometheus-io/lezer-promql'
 import { dashboard } from '../../examples/prometheus/dashboard.ts'
-import { type DurableIndexOptions, flat } from '../../src/mod.ts'
-import { FailingDisk } from '../support/failing-disk.ts'
-import { closing, temporaryDirectory } from '../support/logs.ts'
+import { closing, type DurableIndexOptions, FailingDisk, flat, temporaryDirectory } from '../support/kit.ts'
 
 const EXAMPLE = new URL('../../../examples/prometheus/', import.meta.url)
 const SEGMENT = /segment-\d+\.walv$/

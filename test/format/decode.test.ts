@@ -7,7 +7,7 @@ import { test } from 'node:test'
 import { type ByteBuffer, byteBuffer } from '../../src/format/byte-buffer.ts'
 import { decodeRecord } from '../../src/format/decode.ts'
 import { FLAG_IN_TRANSACTION, FRAME_TYPES, type FrameType } from '../../src/format/frame.ts'
-import { MAX_BATCH_NESTING } from '../../src/limits.ts'
+import { MAX_BATCH_NESTING } from '../support/kit.ts'
 import { AT, CODEC, frameOf, frameOfEntry, hex, OFFSET, read } from './frames.ts'
 
 type TypeName = keyof typeof FRAME_TYPES

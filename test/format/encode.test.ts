@@ -6,7 +6,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { echo } from '../../src/echo.ts'
-import type { BatchEntry, EntryInput } from '../../src/entry.ts'
 import {
   checkedIdBytes,
   encodable,
@@ -17,13 +16,15 @@ import {
 } from '../../src/format/encode.ts'
 import { FLAG_IN_TRANSACTION, FRAME_TYPES } from '../../src/format/frame.ts'
 import {
+  type BatchEntry,
+  type EntryInput,
   MAX_BATCH_ENTRIES,
   MAX_BATCH_NESTING,
   MAX_CUSTOM_KIND_BYTES,
   MAX_DIMENSIONS,
   MAX_ID_BYTES,
   MAX_RECORD_BYTES,
-} from '../../src/limits.ts'
+} from '../support/kit.ts'
 import { frameOfEntry, hex, payloadOf, read } from './frames.ts'
 import { assertRefused, type Refusal } from './refusal.ts'
 

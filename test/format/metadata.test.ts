@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import type { JsonValue } from '../../src/entry.ts'
 import { decodeMetadata, encodeMetadata } from '../../src/format/metadata.ts'
-import { MAX_METADATA_BYTES, MAX_METADATA_NESTING } from '../../src/limits.ts'
+import { type JsonValue, MAX_METADATA_BYTES, MAX_METADATA_NESTING } from '../support/kit.ts'
 import { assertRefused } from './refusal.ts'
 
 const encode = (value: unknown): string => encodeMetadata(value as JsonValue, 'x').toString('utf8')

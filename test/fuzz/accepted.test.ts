@@ -16,18 +16,18 @@ import {
   type SegmentHeader,
 } from '../../src/format/segment.ts'
 import { SegmentCodec } from '../../src/format/segment-codec.ts'
+import { bits } from '../support/entries.ts'
 import {
   type BatchMember,
   type JsonValue,
   MAX_BATCH_NESTING,
   MAX_ID_BYTES,
   MAX_METADATA_NESTING,
+  openOn,
+  refusal,
+  SimulatedDisk,
   WalError,
-} from '../../src/mod.ts'
-import { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
-import { bits } from '../support/entries.ts'
-import { refusal } from '../support/logs.ts'
-import { openOn } from '../support/simulated-log.ts'
+} from '../support/kit.ts'
 
 /** The entry as a reader finds it. */
 function found(entry: BatchMember): BatchMember {

@@ -2,7 +2,7 @@ import { byteBuffer } from '../../src/format/byte-buffer.ts'
 import { FRAME_HEADER_BYTES, FRAME_TYPES } from '../../src/format/frame.ts'
 import { encodeSegmentHeader, SEGMENT_HEADER_BYTES, segmentSeed } from '../../src/format/segment.ts'
 import { SegmentCodec } from '../../src/format/segment-codec.ts'
-import { LOG_ID } from '../support/crafted-log.ts'
+import { CRAFTED_LOG_ID } from '../support/frames.ts'
 
 const PIECE_BYTES = 8192
 
@@ -25,10 +25,10 @@ export function forgedSegment(count: number, strideBytes = 24 * 1024): Buffer {
     createdAt: 0,
     previous: 0,
     capacity,
-    logId: LOG_ID,
+    logId: CRAFTED_LOG_ID,
   }
   encodeSegmentHeader(fields).copy(bytes)
-  const seed = segmentSeed(LOG_ID, 1)
+  const seed = segmentSeed(CRAFTED_LOG_ID, 1)
   const places = Array.from({ length: count }, (_, index) => SEGMENT_HEADER_BYTES + index * strideBytes)
   const seal = (at: number, index: number): void => {
     const header = {

@@ -18,9 +18,7 @@ import {
 import { SegmentCodec } from '../../src/format/segment-codec.ts'
 import { analyze } from '../../src/log/recover/analysis.ts'
 import { readDirectory } from '../../src/log/recover/directory.ts'
-import { scanLog } from '../../src/mod.ts'
-import { craftSegment, LOG_ID } from '../support/crafted-log.ts'
-import { collect, temporaryDirectory } from '../support/logs.ts'
+import { CRAFTED_LOG_ID, collect, craftSegment, scanLog, temporaryDirectory } from '../support/kit.ts'
 import { MeteredDisk } from './metered-disk.ts'
 import { sealAt } from './segments.ts'
 
@@ -28,7 +26,7 @@ const MEMORY_CHILD = fileURLToPath(new URL('./large-child.js', import.meta.url))
 const MIB = 1024 * 1024
 const DIRECTORY = '/log'
 const PATH = join(DIRECTORY, segmentName(1))
-const SEED = segmentSeed(LOG_ID, 1)
+const SEED = segmentSeed(CRAFTED_LOG_ID, 1)
 
 const run = promisify(execFile)
 
@@ -46,7 +44,7 @@ async function costOf(directory: string): Promise<Cost> {
 
 const header = (capacity: number): Buffer =>
   encodeSegmentHeader({
-    logId: LOG_ID,
+    logId: CRAFTED_LOG_ID,
     number: 1,
     firstSeq: 0,
     durableBefore: 0,

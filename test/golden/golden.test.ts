@@ -10,15 +10,19 @@ import { join, relative, sep } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import {
+  collect,
   DurableIndex,
   flat,
   type Metric,
+  openIndex,
+  openWal,
   type RecoveryReport,
+  refusal,
+  temporaryDirectory,
   Wal,
   type WalEntry,
   type WalErrorCode,
-} from '../../src/mod.ts'
-import { collect, openIndex, openWal, refusal, temporaryDirectory } from '../support/logs.ts'
+} from '../support/kit.ts'
 
 const GOLDEN: string = fileURLToPath(new URL('../../../test/golden/', import.meta.url))
 /**

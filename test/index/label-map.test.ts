@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { LabelMap } from '../../src/index/label-map.ts'
-import { Random } from '../../src/testing/random.ts'
+import { Random } from '../support/kit.ts'
 
 const LARGEST = Number.MAX_SAFE_INTEGER
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Document } from '@langchain/core/documents'
-import { flat, type WalErrorCode } from '../../src/mod.ts'
+import { flat, type WalErrorCode } from '../support/kit.ts'
 import { document, embeddings, filledStore, idsIn, KING, openStore, refused, SEA } from './stores.ts'
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import type { DocumentInterface } from '@langchain/core/documents'
-import { temporaryDirectory } from '../support/logs.ts'
+import { temporaryDirectory } from '../support/kit.ts'
 import { type Acknowledged, killedWriter, textOf } from './store-process.ts'
 import { idsIn, openStore } from './stores.ts'
 

@@ -8,7 +8,7 @@ import { Document } from '@langchain/core/documents'
 import { index as indexDocuments, RecordManager } from '@langchain/core/indexing'
 import { VectorStore } from '@langchain/core/vectorstores'
 import type { WalvVectorStore } from '../../src/adapters/langchain.ts'
-import { flat, type Metric } from '../../src/mod.ts'
+import { flat, type Metric } from '../support/kit.ts'
 import {
   ALL,
   document,

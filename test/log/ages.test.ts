@@ -2,10 +2,7 @@
 import '../support/steerable-time.ts'
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import { type HealthCheck, Wal } from '../../src/mod.ts'
-import { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
-import { collect, insert } from '../support/logs.ts'
-import { DIRECTORY, START } from '../support/simulated-log.ts'
+import { collect, DIRECTORY, type HealthCheck, insert, SimulatedDisk, START, Wal } from '../support/kit.ts'
 
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS

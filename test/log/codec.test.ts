@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import type { CheckpointEntry, GapEntry, TransactionMarker, WalRecord } from '../../src/entry.ts'
 import { type ByteBuffer, byteBuffer } from '../../src/format/byte-buffer.ts'
 import { CRC_PIECE_BYTES } from '../../src/format/crc.ts'
 import { decodeRecord } from '../../src/format/decode.ts'
@@ -16,8 +15,8 @@ import {
   segmentSeed,
 } from '../../src/format/segment.ts'
 import { SegmentCodec } from '../../src/format/segment-codec.ts'
-import type { BatchMember } from '../../src/mod.ts'
 import { anyEntry, bits } from '../support/entries.ts'
+import type { BatchMember, CheckpointEntry, GapEntry, TransactionMarker, WalRecord } from '../support/kit.ts'
 
 type Loggable = BatchMember | TransactionMarker | CheckpointEntry | GapEntry
 

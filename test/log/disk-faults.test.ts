@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
-import { type Durability, Wal } from '../../src/mod.ts'
-import { FailingDisk } from '../support/failing-disk.ts'
 import {
   appendAll,
   customOf,
+  type Durability,
+  FailingDisk,
   idsIn,
   idsOf,
   insert,
@@ -15,7 +15,8 @@ import {
   refusal,
   temporaryDirectory,
   until,
-} from '../support/logs.ts'
+  Wal,
+} from '../support/kit.ts'
 
 const SEGMENT = /segment-\d+\.walv$/
 const KIB = 1024

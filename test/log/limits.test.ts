@@ -4,8 +4,11 @@
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { bits } from '../support/entries.ts'
 import {
+  collect,
   type EntryInput,
+  insert,
   type JsonValue,
   MAX_BATCH_ENTRIES,
   MAX_BATCH_NESTING,
@@ -15,10 +18,11 @@ import {
   MAX_METADATA_BYTES,
   MAX_METADATA_NESTING,
   MAX_RECORD_BYTES,
+  openWal,
+  refusal,
+  temporaryDirectory,
   Wal,
-} from '../../src/mod.ts'
-import { bits } from '../support/entries.ts'
-import { collect, insert, openWal, refusal, temporaryDirectory } from '../support/logs.ts'
+} from '../support/kit.ts'
 
 const withMetadata = (metadata: JsonValue): EntryInput => ({ type: 'update', id: 'a', metadata })
 

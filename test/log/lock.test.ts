@@ -4,21 +4,23 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { lockFile } from '../../src/disk/lock.ts'
-import { Wal, type WalError } from '../../src/mod.ts'
 import {
   alter,
   appendAll,
   closing,
   idsIn,
   insert,
+  kill,
   names,
   openWal,
   refusal,
   segmentsIn,
+  startWriter,
   temporaryDirectory,
+  Wal,
+  type WalError,
   writeLog,
-} from '../support/logs.ts'
-import { kill, startWriter } from '../support/processes.ts'
+} from '../support/kit.ts'
 
 /** The refusal of a second writer that names the first. */
 const namesHolder = (pid: number | undefined) => (error: WalError) => {

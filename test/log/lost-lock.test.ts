@@ -6,11 +6,11 @@ import assert from 'node:assert/strict'
 import { cp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { flat, type Wal, type WalError } from '../../src/mod.ts'
-import { FailingDisk } from '../support/failing-disk.ts'
 import {
   appendAll,
   customOf,
+  FailingDisk,
+  flat,
   idsIn,
   idsOf,
   insert,
@@ -19,7 +19,9 @@ import {
   openWal,
   refusal,
   temporaryDirectory,
-} from '../support/logs.ts'
+  type Wal,
+  type WalError,
+} from '../support/kit.ts'
 
 const stopped = refusal('WALV_LOCK_LOST', 'not-logged')
 

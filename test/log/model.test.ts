@@ -4,8 +4,6 @@
  */
 import { test } from 'node:test'
 import fc from 'fast-check'
-import type { BatchMember } from '../../src/mod.ts'
-import { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
 import {
   Add,
   Append,
@@ -20,6 +18,7 @@ import {
 } from '../fuzz/log-commands.ts'
 import type { Model } from '../fuzz/log-model.ts'
 import { anyEntry } from '../support/entries.ts'
+import { type BatchMember, SimulatedDisk } from '../support/kit.ts'
 
 /** A few of these fill a segment. */
 const large: fc.Arbitrary<BatchMember> = fc.nat(9_000).map((dimensions) => ({

@@ -2,8 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { nodeDisk } from '../../src/disk/node-disk.ts'
 import { settingsOf } from '../../src/log/options.ts'
-import { Wal, WalError, type WalOptions } from '../../src/mod.ts'
-import { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
+import { SimulatedDisk, Wal, WalError, type WalOptions } from '../support/kit.ts'
 
 const MIB = 1024 * 1024
 

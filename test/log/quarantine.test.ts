@@ -1,9 +1,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { moveToQuarantine } from '../../src/log/quarantine.ts'
-import type { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
-import { FailingDisk } from '../support/failing-disk.ts'
-import { contentOf, DIRECTORY, emptyDirectory, namesOn, putFile } from '../support/simulated-log.ts'
+import {
+  contentOf,
+  DIRECTORY,
+  emptyDirectory,
+  FailingDisk,
+  namesOn,
+  putFile,
+  type SimulatedDisk,
+} from '../support/kit.ts'
 
 const FOLDER = `${DIRECTORY}/snapshots`
 const SNAPSHOT = 'snapshot-0000000000000000'

@@ -1,5 +1,5 @@
 import { test } from 'node:test'
-import { Random } from '../../src/testing/random.ts'
+import { Random } from '../support/kit.ts'
 import { compareReaders, soupLog } from '../support/soup.ts'
 
 for (let seed = 0; seed < 12; seed += 4) {

@@ -1,8 +1,15 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import { type EntryInput, MAX_DIMENSIONS, MAX_ID_BYTES, type WalEntry } from '../../src/mod.ts'
 import { bits, vectorOfBits } from '../support/entries.ts'
-import { collect, openWal, temporaryDirectory } from '../support/logs.ts'
+import {
+  collect,
+  type EntryInput,
+  MAX_DIMENSIONS,
+  MAX_ID_BYTES,
+  openWal,
+  temporaryDirectory,
+  type WalEntry,
+} from '../support/kit.ts'
 
 /**
  * Appends each entry, reads it back from the open log and from one opened again, and compares bit

@@ -1,20 +1,24 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Wal } from '../../src/mod.ts'
-import { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
-import { FailingDisk } from '../support/failing-disk.ts'
-import { frameOfEntry, promiseOf } from '../support/frames.ts'
-import { brief, collect, insert, refusal } from '../support/logs.ts'
 import {
   alterOn,
+  brief,
+  collect,
   crafted,
   DIRECTORY,
+  FailingDisk,
+  frameOfEntry,
   framesOn,
+  insert,
   namesOn,
   openOn,
   putFile,
+  refusal,
+  SimulatedDisk,
   segmentAt,
-} from '../support/simulated-log.ts'
+  type Wal,
+  watermarkOf,
+} from '../support/kit.ts'
 
 const deletion = (seq: number, seed: number, durableBefore = 0): Buffer =>
   frameOfEntry({ type: 'delete', id: `id-${seq}` }, { seq, durableBefore }, seed)
@@ -57,7 +61,7 @@ test('damage to the last durable record that came after opening is an error, for
     deletion(0, seed),
     deletion(1, seed),
     deletion(2, seed),
-    promiseOf(3, seed),
+    watermarkOf(3, seed),
   ])
   const reader = await openOn(read, { readOnly: true })
   for (const [log, disk] of [
@@ -147,7 +151,7 @@ test('snapshots that no checkpoint names are removed, unless something is lost t
       deletion(0, seed),
       deletion(1, seed),
       deletion(2, seed, 2),
-      ...(unreadable ? [promiseOf(3, seed, 2)] : []),
+      ...(unreadable ? [watermarkOf(3, seed, 2)] : []),
     ])
     await putFile(disk, `${DIRECTORY}/snapshots/snapshot-0000000000000001/state`, Buffer.from('x'))
     await hurt(disk)

@@ -4,8 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { DurableIndex, flat, Wal } from '../../src/mod.ts'
-import { collect, openWal, temporaryDirectory } from '../support/logs.ts'
+import { collect, DurableIndex, flat, openWal, temporaryDirectory, Wal } from '../support/kit.ts'
 
 test('creation: a new log has used no sequence number', async (t) => {
   const wal = await openWal(t, { directory: await temporaryDirectory(t) })

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict'
 import { cp, mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { temporaryDirectory } from '../support/logs.ts'
+import { temporaryDirectory } from '../support/kit.ts'
 import { pack } from './installed.ts'
 import { npm, ROOT, run } from './nodes.ts'
 

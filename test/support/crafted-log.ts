@@ -9,13 +9,13 @@ import {
   segmentName,
 } from '../../src/format/segment.ts'
 import { SegmentCodec } from '../../src/format/segment-codec.ts'
+import { CRAFTED_LOG_ID } from './frames.ts'
 
 export interface CraftedFrame extends Partial<FrameHeader> {
   readonly type: FrameType
   readonly payload?: Uint8Array
 }
 
-export const LOG_ID: Buffer = Buffer.from('crafted by tests')
 const SPARE_BYTES = 4096
 
 /**
@@ -29,7 +29,7 @@ export async function craftSegment(
 ): Promise<string> {
   const number = fields.number ?? 1
   const firstSeq = fields.firstSeq ?? 0
-  const logId = fields.logId ?? LOG_ID
+  const logId = fields.logId ?? CRAFTED_LOG_ID
   const used = frames.reduce(
     (sum, { payload }) => sum + frameBytes(payload?.length ?? 0),
     SEGMENT_HEADER_BYTES,

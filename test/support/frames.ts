@@ -56,8 +56,8 @@ export function frameOfPayload(
   return memory.bytes
 }
 
-/** A promise: that every record before `seq` is durable. */
-export const promiseOf = (seq: number, seed = 0, flags = 0): Buffer =>
+/** A watermark: every record before `seq` is durable. */
+export const watermarkOf = (seq: number, seed = 0, flags = 0): Buffer =>
   frameOfPayload(new Uint8Array(), { type: FRAME_TYPES.watermark, seq, durableBefore: seq, flags }, seed)
 
 /**

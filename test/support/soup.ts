@@ -6,7 +6,7 @@ import { readDirectory } from '../../src/log/recover/directory.ts'
 import type { Damage } from '../../src/mod.ts'
 import { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
 import type { Random } from '../../src/testing/random.ts'
-import { CRAFTED_LOG_ID, frameOfEntry, frameOfPayload, promiseOf, segmentOf } from './frames.ts'
+import { CRAFTED_LOG_ID, frameOfEntry, frameOfPayload, segmentOf, watermarkOf } from './frames.ts'
 import type { ReferenceFile } from './reference-chain.ts'
 import { readReference } from './reference-reader.ts'
 import { DIRECTORY, openOn, putFile } from './simulated-log.ts'
@@ -96,7 +96,7 @@ function soup(random: Random, seed: number, from: number): Buffer[] {
       seq = throughSeq
     } else if (kind < 75) {
       const filler = Buffer.alloc(8 * random.below(64))
-      pieces.push(filler, promiseOf(seq, seed, random.chance(0.3) ? 2 : 0))
+      pieces.push(filler, watermarkOf(seq, seed, random.chance(0.3) ? 2 : 0))
       seq--
     } else if (kind < 82) pieces.push(Buffer.alloc(8 * (1 + random.below(20)), 0xab))
     else if (kind < 88) pieces.push(Buffer.alloc(8 * (1 + random.below(20))))
@@ -158,7 +158,7 @@ export function largeLog(random: Random): ReferenceFile[] {
     if (random.chance(0.2)) frame[random.pick([50, Math.min(90, frame.length - 8), 20])]! ^= 4
     pieces.push(frame)
     if (random.chance(0.15)) pieces.push(Buffer.alloc(8 * random.below(200_000), 0xf5))
-    if (random.chance(0.15)) pieces.push(Buffer.alloc(8 * random.below(200_000)), promiseOf(seq + 1, seed))
+    if (random.chance(0.15)) pieces.push(Buffer.alloc(8 * random.below(200_000)), watermarkOf(seq + 1, seed))
   }
   const content = segmentOf({}, () => pieces)
   return [

@@ -3,35 +3,33 @@ import { basename } from 'node:path'
 import { test } from 'node:test'
 import { checkpointTracing, groupChannel, openTracing } from '../../src/diagnostics.ts'
 import {
-  type CheckpointMessage,
-  type CloseMessage,
-  type DamageMessage,
-  DurableIndex,
-  flat,
-  type GroupMessage,
-  type OpenMessage,
-  type PoisonMessage,
-  type RetentionMessage,
-  type RotationMessage,
-  type SyncMessage,
-  Wal,
-} from '../../src/mod.ts'
-import { FailingDisk } from '../support/failing-disk.ts'
-import {
   alter,
   appendAll,
+  type CheckpointMessage,
+  type CloseMessage,
   collect,
+  type DamageMessage,
+  DurableIndex,
+  FailingDisk,
+  flat,
   frameOf,
+  type GroupMessage,
   insert,
   insertOf,
   names,
+  type OpenMessage,
   openIndex,
   openWal,
+  type PoisonMessage,
+  type RetentionMessage,
+  type RotationMessage,
   refusal,
+  type SyncMessage,
   segmentsIn,
   temporaryDirectory,
+  Wal,
   writeLog,
-} from '../support/logs.ts'
+} from '../support/kit.ts'
 import { heard, heardTracing } from './heard.ts'
 
 const SEGMENT = /segment-\d+\.walv$/

@@ -4,28 +4,26 @@ import { type TestContext, test } from 'node:test'
 import { nodeDisk } from '../../src/disk/node-disk.ts'
 import { judgeHealth, thresholdsOf, type Vitals } from '../../src/log/health.ts'
 import {
+  appendAll,
+  closing,
+  DIRECTORY,
   DurableIndex,
+  FailingDisk,
   flat,
   type Health,
   type HealthCheck,
   type HealthOptions,
-  Wal,
-  type WalError,
-} from '../../src/mod.ts'
-import { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
-import { FailingDisk } from '../support/failing-disk.ts'
-import {
-  appendAll,
-  closing,
   insert,
   names,
   openIndex,
   openWal,
   refusal,
+  SimulatedDisk,
   temporaryDirectory,
   until,
-} from '../support/logs.ts'
-import { DIRECTORY } from '../support/simulated-log.ts'
+  Wal,
+  type WalError,
+} from '../support/kit.ts'
 
 const SEGMENT = /segment-\d+\.walv$/
 const HOUR_MS = 3_600_000

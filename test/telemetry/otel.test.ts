@@ -25,11 +25,11 @@ import {
   SimpleSpanProcessor,
 } from '@opentelemetry/sdk-trace-base'
 import { instrument } from '../../src/adapters/otel.ts'
-import { flat, Wal } from '../../src/mod.ts'
-import { FailingDisk } from '../support/failing-disk.ts'
 import {
   alter,
   appendAll,
+  FailingDisk,
+  flat,
   frameOf,
   insert,
   insertOf,
@@ -39,8 +39,9 @@ import {
   refusal,
   segmentsIn,
   temporaryDirectory,
+  Wal,
   writeLog,
-} from '../support/logs.ts'
+} from '../support/kit.ts'
 
 const SEGMENT = /segment-\d+\.walv$/
 

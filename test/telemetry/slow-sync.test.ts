@@ -2,10 +2,16 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import type { WalSettings } from '../../src/log/options.ts'
 import { SyncTimes } from '../../src/log/write/sync-times.ts'
-import type { SlowSyncMessage, Wal } from '../../src/mod.ts'
-import { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
-import { closing, insert, until } from '../support/logs.ts'
-import { DIRECTORY, openOn } from '../support/simulated-log.ts'
+import {
+  closing,
+  DIRECTORY,
+  insert,
+  openOn,
+  SimulatedDisk,
+  type SlowSyncMessage,
+  until,
+  type Wal,
+} from '../support/kit.ts'
 import { heard } from './heard.ts'
 
 interface SlowSyncWarning extends Error {

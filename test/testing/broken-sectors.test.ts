@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
+import type { SimulatedDisk } from '../support/kit.ts'
 import { diskWith, outcomes, put, SECTOR, sectors, tree } from './disk-pictures.ts'
 
 /** A file as one letter a sector, `!` for one that cannot be read. */

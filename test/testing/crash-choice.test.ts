@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { CrashChoice, UnsyncedChange } from '../../src/testing/disk/crash-choice.ts'
-import { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
+import { type CrashChoice, SimulatedDisk, type UnsyncedChange } from '../support/kit.ts'
 import { diskWith, picture, put, SECTOR, sectors, tree } from './disk-pictures.ts'
 
 /** A synced file of 20 sectors, all overwritten one by one and not synced. */

@@ -4,10 +4,8 @@ import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { test } from 'node:test'
 import { crc32 } from 'node:zlib'
-import type { Disk, DiskFile, DiskLock } from '../../src/disk/disk.ts'
 import { nodeDisk } from '../../src/disk/node-disk.ts'
-import { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
-import { Random } from '../../src/testing/random.ts'
+import { type Disk, type DiskFile, type DiskLock, Random, SimulatedDisk } from '../support/kit.ts'
 
 /**
  * Few names in three levels, so that operations meet; `/e/f` and `/f/a` go through what is mostly a

@@ -1,7 +1,7 @@
 /** What is lost where a sync fails. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import type { Fault } from '../../src/testing/disk/operations.ts'
+import type { Fault } from '../support/kit.ts'
 import { diskWith, outcomes, picture, put, SECTOR, sectors, tree } from './disk-pictures.ts'
 
 test('a failed sync loses what it should have written, reads see it, and a later sync succeeds without it', async () => {

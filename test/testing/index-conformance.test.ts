@@ -5,8 +5,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
-import { type FlatOptions, flat, type Neighbour, type VectorIndex } from '../../src/mod.ts'
-import { vectorIndexConformance } from '../../src/testing/mod.ts'
+import {
+  type FlatOptions,
+  flat,
+  type Neighbour,
+  type VectorIndex,
+  vectorIndexConformance,
+} from '../support/kit.ts'
 import { caseOf } from './case-of.ts'
 import { WRONG_CONTENTS } from './wrong/index-contents.ts'
 import { WRONG_DURABLE } from './wrong/index-durable.ts'

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
-import type { DiskFile } from '../../src/disk/disk.ts'
-import type { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
+import type { DiskFile, SimulatedDisk } from '../support/kit.ts'
 import { diskWith, picture, SECTOR, sectors } from './disk-pictures.ts'
 
 const SEEDS = Array.from({ length: 40 }, (_, seed) => seed)

@@ -3,13 +3,14 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
-import { Wal, type WalOptions } from '../../src/mod.ts'
 import {
   type LogPlace,
   logConformance,
   SimulatedDisk,
   type SimulatedDiskOptions,
-} from '../../src/testing/mod.ts'
+  Wal,
+  type WalOptions,
+} from '../support/kit.ts'
 import { caseOf } from './case-of.ts'
 import { WRONG_APPENDING } from './wrong/log-appending.ts'
 import { WRONG_CHECKPOINTS } from './wrong/log-checkpoints.ts'

@@ -1,9 +1,15 @@
 /** A durable index over logs that are not `Wal`s, and over one that others write to as well. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { DurableIndex, flat, Wal, type WalError } from '../../src/mod.ts'
-import { logConformance, SimulatedDisk } from '../../src/testing/mod.ts'
-import { Random } from '../../src/testing/random.ts'
+import {
+  DurableIndex,
+  flat,
+  logConformance,
+  Random,
+  SimulatedDisk,
+  Wal,
+  type WalError,
+} from '../support/kit.ts'
 import { SharedMemory } from './shared-memory-log.ts'
 
 describe('a log in memory that several write to', () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { writeFully } from '../../src/disk/disk.ts'
-import { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
+import { SimulatedDisk } from '../support/kit.ts'
 import { bytesOf, diskWith, outcomes, picture, put, SECTOR, sectors, tree } from './disk-pictures.ts'
 
 /** One of each kind, on files that are there. */

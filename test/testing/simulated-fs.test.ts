@@ -4,9 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { crc32 } from 'node:zlib'
-import { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
-import { type SimulatedFs, simulatedFs } from '../../src/testing/disk/simulated-fs.ts'
-import { Random } from '../../src/testing/random.ts'
+import { Random, SimulatedDisk, type SimulatedFs, simulatedFs } from '../support/kit.ts'
 
 /**
  * Few names, so that operations meet; `f/a` goes through what is mostly a file, `d/e/f` through

@@ -52,6 +52,21 @@ test('imports make no circle, types included', () => {
   none(circles)
 })
 
+test('a test takes what tests share from one kit', () => {
+  const kit = 'test/support/kit.ts'
+  const shared = importsOf(sources.find(({ path }) => path === kit)!)
+  assert.ok(shared.includes('src/mod.ts'))
+  none(
+    sources
+      .filter(({ path }) => path.endsWith('.test.ts'))
+      .flatMap((source) =>
+        importsOf(source)
+          .filter((path) => shared.includes(path))
+          .map((path) => `${source.path} -> ${path}, which is in ${kit}`),
+      ),
+  )
+})
+
 /** Lines that something with a start and an end touches. */
 function linesOf({ lineAt }: Source, places: readonly { start: number; end: number }[]): ReadonlySet<number> {
   const found = new Set<number>()

@@ -28,6 +28,7 @@ export const WORDS: ReadonlyMap<string, string> = new Map([
   ['sealPromise', 'sealWatermark'],
   ['addPromise', 'addWatermark'],
   ['promisedAt', 'watermarkAt'],
+  ['promiseOf', 'watermarkOf'],
   ['FrameWindow', 'FrameReader'],
   ['lookOnce', 'examineOnce'],
 ])

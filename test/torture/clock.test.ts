@@ -1,8 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Wal } from '../../src/mod.ts'
-import { Random } from '../../src/testing/random.ts'
-import { collect, insertOf, openWal, temporaryDirectory } from '../support/logs.ts'
+import { collect, insertOf, openWal, Random, temporaryDirectory, Wal } from '../support/kit.ts'
 
 const YEAR_MS = 365 * 24 * 3_600_000
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { temporaryDirectory } from '../support/logs.ts'
+import { temporaryDirectory } from '../support/kit.ts'
 
 const CHILD = fileURLToPath(new URL('./descriptors-child.js', import.meta.url))
 

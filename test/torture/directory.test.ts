@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { flat, Wal } from '../../src/mod.ts'
 import {
   customOf,
+  flat,
   idsOf,
   insert,
   names,
@@ -12,7 +12,8 @@ import {
   openWal,
   refusal,
   temporaryDirectory,
-} from '../support/logs.ts'
+  Wal,
+} from '../support/kit.ts'
 
 /** It has noticed, and nothing is logged. */
 const notLogged = refusal('WALV_LOCK_LOST', 'not-logged')

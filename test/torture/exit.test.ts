@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { temporaryDirectory } from '../support/logs.ts'
+import { temporaryDirectory } from '../support/kit.ts'
 import { Life } from './life.ts'
 import { type Aim, type Killed, Victim } from './victim.ts'
 import type { WorkTask } from './work.ts'

@@ -4,8 +4,7 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { idsOf, temporaryDirectory } from '../support/logs.ts'
-import { kill } from '../support/processes.ts'
+import { idsOf, kill, temporaryDirectory } from '../support/kit.ts'
 import type { Command, Reply } from './opener.ts'
 
 const OPENER = fileURLToPath(new URL('./opener.js', import.meta.url))

@@ -1,8 +1,15 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { type Disk, flat, nodeDisk, Wal, type WalError } from '../../src/mod.ts'
-import { openIndex, temporaryDirectory } from '../support/logs.ts'
+import {
+  type Disk,
+  flat,
+  nodeDisk,
+  openIndex,
+  temporaryDirectory,
+  Wal,
+  type WalError,
+} from '../support/kit.ts'
 import { Life } from './life.ts'
 import { textOf } from './text.ts'
 import { type Aim, Victim } from './victim.ts'

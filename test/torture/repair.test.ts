@@ -2,17 +2,18 @@ import assert from 'node:assert/strict'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { flat, Wal } from '../../src/mod.ts'
-import { FailingDisk } from '../support/failing-disk.ts'
 import {
   alter,
+  FailingDisk,
+  flat,
   openIndex,
   openWal,
   refusal,
   segmentsIn,
   temporaryDirectory,
+  Wal,
   writeLog,
-} from '../support/logs.ts'
+} from '../support/kit.ts'
 
 test('of a transaction that has lost one of its entries nothing takes effect', async (t) => {
   const directory = await temporaryDirectory(t)

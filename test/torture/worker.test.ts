@@ -2,8 +2,7 @@ import assert from 'node:assert/strict'
 import { readdirSync } from 'node:fs'
 import { test } from 'node:test'
 import { Worker } from 'node:worker_threads'
-import { Random } from '../../src/testing/random.ts'
-import { idsIn, openWal, temporaryDirectory, until } from '../support/logs.ts'
+import { idsIn, openWal, Random, temporaryDirectory, until } from '../support/kit.ts'
 import type { WorkerTask } from './worker-log.ts'
 
 test('a worker thread terminated in the midst of its appends loses nothing acknowledged, and its log can be opened at once in the same process', async (t) => {

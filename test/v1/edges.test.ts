@@ -2,16 +2,22 @@ import assert from 'node:assert/strict'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { WalError, type WalErrorCode } from '../../src/mod.ts'
-import { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
 import { convertToV1 } from '../../src/v1/convert/to-v1.ts'
 import { convertToV2 } from '../../src/v1/convert/to-v2.ts'
 import { directoryError, diskError } from '../../src/v1/disk-error.ts'
 import { recoverV1 } from '../../src/v1/recover/recover.ts'
 import { V1Writer } from '../../src/v1/writer.ts'
-import { errno } from '../support/failing-disk.ts'
-import { refusal, temporaryDirectory } from '../support/logs.ts'
-import { contentOf, namesOn, putFile } from '../support/simulated-log.ts'
+import {
+  contentOf,
+  errno,
+  namesOn,
+  putFile,
+  refusal,
+  SimulatedDisk,
+  temporaryDirectory,
+  WalError,
+  type WalErrorCode,
+} from '../support/kit.ts'
 import { collect, frame, header, nth, rawFrame, segment } from './helpers.ts'
 
 const V1 = '/data/v1'

@@ -3,11 +3,10 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { nodeDisk } from '../../src/disk/node-disk.ts'
-import type { Damage } from '../../src/entry.ts'
-import type { WalError } from '../../src/errors.ts'
 import type { V1Entry } from '../../src/v1/format/entry.ts'
 import { readV1Directory } from '../../src/v1/read/reader.ts'
 import { recoverV1, type V1RecoverOptions } from '../../src/v1/recover/recover.ts'
+import type { Damage, WalError } from '../support/kit.ts'
 import {
   bits,
   brief,

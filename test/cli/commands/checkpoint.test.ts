@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { usearch } from '../../../src/adapters/usearch.ts'
-import { DurableIndex, flat, Wal } from '../../../src/mod.ts'
-import { temporaryDirectory } from '../../support/logs.ts'
+import { DurableIndex, flat, temporaryDirectory, Wal } from '../../support/kit.ts'
 import { assertRefused, assertUnchanged, jsonLines, textLines } from './program.ts'
 
 test('A checkpoint holds everything, so that the next opening replays nothing', async (t) => {

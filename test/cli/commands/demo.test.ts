@@ -9,8 +9,15 @@ import { check, newIndex } from '../../../src/cli/demo/check.ts'
 import { Findings } from '../../../src/cli/demo/findings.ts'
 import { IN_FLIGHT } from '../../../src/cli/demo/protocol.ts'
 import type { Word } from '../../../src/cli/demo/word.ts'
-import { DurableIndex } from '../../../src/mod.ts'
-import { alter, frameOf, refusal, segmentsIn, temporaryDirectory, writeLog } from '../../support/logs.ts'
+import {
+  alter,
+  DurableIndex,
+  frameOf,
+  refusal,
+  segmentsIn,
+  temporaryDirectory,
+  writeLog,
+} from '../../support/kit.ts'
 import { assertRefused, assertUnchanged, MAIN, outcome } from './program.ts'
 
 test('After three kills nothing acknowledged is lost, and nothing is left of the demo', async (t) => {

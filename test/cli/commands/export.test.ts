@@ -3,8 +3,7 @@ import { spawn } from 'node:child_process'
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { DurableIndex, flat } from '../../../src/mod.ts'
-import { temporaryDirectory } from '../../support/logs.ts'
+import { DurableIndex, flat, temporaryDirectory } from '../../support/kit.ts'
 import { assertRefused, assertUnchanged, jsonLines, MAIN, outcome, textLines, walv } from './program.ts'
 
 const VECTORS = { a: [0.1, -0, 3e-45], 'b "\n': [1e30, 2, -3] }

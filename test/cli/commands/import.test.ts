@@ -5,8 +5,7 @@ import { readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
-import { DurableIndex, flat } from '../../../src/mod.ts'
-import { temporaryDirectory } from '../../support/logs.ts'
+import { DurableIndex, flat, temporaryDirectory } from '../../support/kit.ts'
 import { assertRefused, assertUnchanged, jsonLines, MAIN, outcome, textLines, walv } from './program.ts'
 
 const VECTORS = [

@@ -6,8 +6,7 @@ import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
-import { DurableIndex, flat } from '../../../src/mod.ts'
-import { names, temporaryDirectory } from '../../support/logs.ts'
+import { DurableIndex, flat, names, temporaryDirectory } from '../../support/kit.ts'
 import { jsonLines, MAIN } from './program.ts'
 
 const DIMENSIONS = 100

@@ -3,8 +3,15 @@ import assert from 'node:assert/strict'
 import { readdir, rm, truncate } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { DurableIndex, flat, Wal } from '../../../src/mod.ts'
-import { appendAll, names, segmentsIn, temporaryDirectory } from '../../support/logs.ts'
+import {
+  appendAll,
+  DurableIndex,
+  flat,
+  names,
+  segmentsIn,
+  temporaryDirectory,
+  Wal,
+} from '../../support/kit.ts'
 import { assertUnchanged, type Json, jsonLines, textLines } from './program.ts'
 
 /** An index with two snapshots, and a log that retention has shortened. */

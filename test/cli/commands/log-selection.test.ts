@@ -1,8 +1,16 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { isSelected, timeFrom } from '../../../src/cli/log-selection.ts'
-import { DurableIndex, flat, Wal } from '../../../src/mod.ts'
-import { alter, frameOf, segmentsIn, temporaryDirectory, writeLog } from '../../support/logs.ts'
+import {
+  alter,
+  DurableIndex,
+  flat,
+  frameOf,
+  segmentsIn,
+  temporaryDirectory,
+  Wal,
+  writeLog,
+} from '../../support/kit.ts'
 import { loadFixture } from '../../v1/helpers.ts'
 import { isError } from '../import/vector-files.ts'
 import { writeEveryKind } from './every-kind.ts'

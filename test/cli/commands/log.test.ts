@@ -5,19 +5,20 @@ import { readFile } from 'node:fs/promises'
 import { test } from 'node:test'
 import { DATA_PREFIX_BYTES } from '../../../src/format/encode.ts'
 import { FRAME_TYPES } from '../../../src/format/frame.ts'
-import { Wal } from '../../../src/mod.ts'
 import type { V1Entry } from '../../../src/v1/format/entry.ts'
-import { type CraftedFrame, craftSegment } from '../../support/crafted-log.ts'
 import {
   alter,
   appendAll,
+  type CraftedFrame,
+  craftSegment,
   frameOf,
   insert,
   segmentsIn,
+  startWriter,
   temporaryDirectory,
+  Wal,
   writeLog,
-} from '../../support/logs.ts'
-import { startWriter } from '../../support/processes.ts'
+} from '../../support/kit.ts'
 import { fixtureNames, loadFixture } from '../../v1/helpers.ts'
 import { EVERY_KIND, EVERYTHING_COMMITTED, writeEveryKind } from './every-kind.ts'
 import { assertRefused, assertUnchanged, type Json, jsonLines, MAIN, textLines, walv } from './program.ts'

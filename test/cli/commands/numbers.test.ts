@@ -4,8 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { DurableIndex, flat } from '../../../src/mod.ts'
-import { alter, frameOf, segmentsIn, temporaryDirectory } from '../../support/logs.ts'
+import { alter, DurableIndex, flat, frameOf, segmentsIn, temporaryDirectory } from '../../support/kit.ts'
 import { writeEveryKind } from './every-kind.ts'
 import { type Json, jsonLines } from './program.ts'
 

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { usearch } from '../../../src/adapters/usearch.ts'
-import { DurableIndex, flat, type VectorIndex, Wal } from '../../../src/mod.ts'
-import { temporaryDirectory } from '../../support/logs.ts'
+import { DurableIndex, flat, temporaryDirectory, type VectorIndex, Wal } from '../../support/kit.ts'
 import { assertRefused, assertUnchanged, jsonLines, textLines } from './program.ts'
 
 async function someIndex(

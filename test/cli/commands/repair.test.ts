@@ -7,18 +7,21 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
-import { DurableIndex, diagnose, flat, Wal } from '../../../src/mod.ts'
 import {
   alter,
   collect,
+  DurableIndex,
+  diagnose,
+  flat,
   idsOf,
   insertOf,
   names,
   openIndex,
   segmentsIn,
+  startWriter,
   temporaryDirectory,
-} from '../../support/logs.ts'
-import { startWriter } from '../../support/processes.ts'
+  Wal,
+} from '../../support/kit.ts'
 import { flipRecordOf, ILLNESSES, makeSick } from '../../support/sick-logs.ts'
 import {
   assertRefused,

@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { DurableIndex, flat, Wal } from '../../../src/mod.ts'
-import { alter, frameOf, segmentsIn, temporaryDirectory, writeLog } from '../../support/logs.ts'
+import {
+  alter,
+  DurableIndex,
+  flat,
+  frameOf,
+  segmentsIn,
+  temporaryDirectory,
+  Wal,
+  writeLog,
+} from '../../support/kit.ts'
 import { loadFixture } from '../../v1/helpers.ts'
 import { writeEveryKind } from './every-kind.ts'
 import { assertRefused, assertUnchanged, jsonLines, textLines } from './program.ts'

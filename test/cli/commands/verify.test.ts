@@ -2,9 +2,17 @@ import assert from 'node:assert/strict'
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { DurableIndex, flat, Wal } from '../../../src/mod.ts'
-import { alter, frameOf, segmentsIn, temporaryDirectory, writeLog } from '../../support/logs.ts'
-import { startWriter } from '../../support/processes.ts'
+import {
+  alter,
+  DurableIndex,
+  flat,
+  frameOf,
+  segmentsIn,
+  startWriter,
+  temporaryDirectory,
+  Wal,
+  writeLog,
+} from '../../support/kit.ts'
 import { loadFixture } from '../../v1/helpers.ts'
 import { EVERY_KIND, writeEveryKind } from './every-kind.ts'
 import { assertRefused, assertUnchanged, jsonLines, textLines } from './program.ts'

@@ -3,8 +3,14 @@ import { spawn } from 'node:child_process'
 import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { DurableIndex, flat, type WalErrorCode } from '../../../src/mod.ts'
-import { alter, segmentsIn, temporaryDirectory } from '../../support/logs.ts'
+import {
+  alter,
+  DurableIndex,
+  flat,
+  segmentsIn,
+  temporaryDirectory,
+  type WalErrorCode,
+} from '../../support/kit.ts'
 import { loadFixture } from '../../v1/helpers.ts'
 import { assertRefused, assertUnchanged, jsonLines, MAIN, outcome, walv } from './program.ts'
 

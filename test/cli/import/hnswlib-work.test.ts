@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { mock, test } from 'node:test'
 import { openHnswlibIndex } from '../../../src/cli/import/hnswlib-index.ts'
-import { temporaryDirectory } from '../../support/logs.ts'
+import { temporaryDirectory } from '../../support/kit.ts'
 
 /** An index of one point of one dimension, with so many bytes of links above level 0. */
 function indexOf(linkBytes: number): Buffer {

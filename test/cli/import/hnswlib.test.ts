@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import type { HierarchicalNSW } from 'hnswlib-node'
 import { openStore } from '../../../src/cli/import/index.ts'
-import { WalError } from '../../../src/errors.ts'
+import { WalError } from '../../support/kit.ts'
 import { temporaryFolder } from '../temporary.ts'
 import {
   assertStoreRefused,

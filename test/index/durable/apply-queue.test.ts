@@ -2,8 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ApplyQueue } from '../../../src/index/durable/apply-queue.ts'
 import { IndexState } from '../../../src/index/durable/index-state.ts'
-import { type BatchMember, flat } from '../../../src/mod.ts'
-import { Random } from '../../../src/testing/random.ts'
+import { type BatchMember, flat, Random } from '../../support/kit.ts'
 
 /** A change whose answer is given when the test says so. */
 interface Asked {

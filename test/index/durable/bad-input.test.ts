@@ -6,17 +6,19 @@ import { test } from 'node:test'
 import {
   DurableIndex,
   type EntryInput,
+  FailingDisk,
   flat,
+  insert,
   type JsonValue,
   MAX_DIMENSIONS,
   MAX_ID_BYTES,
   MAX_METADATA_BYTES,
+  openIndex,
+  temporaryDirectory,
   type VectorInput,
   type WalError,
   type WalErrorCode,
-} from '../../../src/mod.ts'
-import { FailingDisk } from '../../support/failing-disk.ts'
-import { insert, openIndex, temporaryDirectory } from '../../support/logs.ts'
+} from '../../support/kit.ts'
 
 const V: VectorInput = [1, 2]
 const any = (value: unknown): never => value as never

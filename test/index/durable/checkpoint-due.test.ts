@@ -7,7 +7,7 @@ import type { IndexState } from '../../../src/index/durable/index-state.ts'
 import { LoggedAmount } from '../../../src/index/durable/logged-amount.ts'
 import { RetryDelay } from '../../../src/index/durable/retry-delay.ts'
 import { SnapshotWatch } from '../../../src/log/checkpoint/snapshot-watch.ts'
-import type { Log } from '../../../src/mod.ts'
+import type { Log } from '../../support/kit.ts'
 
 const MIB = 1024 * 1024
 

@@ -1,9 +1,17 @@
 /** What counts for automatic checkpoints, and what becomes of those that fail. */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import { type DurableIndex, type DurableIndexOptions, flat, type IndexEntry } from '../../../src/mod.ts'
-import { FailingDisk } from '../../support/failing-disk.ts'
-import { names, openIndex, temporaryDirectory, until } from '../../support/logs.ts'
+import {
+  type DurableIndex,
+  type DurableIndexOptions,
+  FailingDisk,
+  flat,
+  type IndexEntry,
+  names,
+  openIndex,
+  temporaryDirectory,
+  until,
+} from '../../support/kit.ts'
 
 const open = async (t: TestContext, options: Partial<DurableIndexOptions> = {}): Promise<DurableIndex> =>
   openIndex(t, { directory: await temporaryDirectory(t), index: flat({ dimensions: 1 }), ...options })

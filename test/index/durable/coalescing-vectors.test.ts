@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import { type DurableIndex, flat, type VectorIndex } from '../../../src/mod.ts'
-import { openIndex, temporaryDirectory } from '../../support/logs.ts'
+import {
+  type DurableIndex,
+  flat,
+  openIndex,
+  temporaryDirectory,
+  type VectorIndex,
+} from '../../support/kit.ts'
 
 const DIMENSIONS = 4096
 /** So many vectors of these dimensions are held back. */

@@ -6,12 +6,17 @@ import { type TestContext, test } from 'node:test'
 import vm from 'node:vm'
 import {
   type BatchMember,
+  collect,
   type DurableIndex,
   type EntryInput,
   flat,
+  insert,
   type JsonValue,
-} from '../../../src/mod.ts'
-import { collect, insert, openIndex, openWal, refusal, temporaryDirectory } from '../../support/logs.ts'
+  openIndex,
+  openWal,
+  refusal,
+  temporaryDirectory,
+} from '../../support/kit.ts'
 
 const open = async (t: TestContext, directory?: string): Promise<DurableIndex> =>
   openIndex(t, { directory: directory ?? (await temporaryDirectory(t)), index: flat({ dimensions: 2 }) })

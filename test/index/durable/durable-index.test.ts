@@ -1,8 +1,19 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type DurableIndex, type DurableIndexOptions, flat, type Metric, Wal } from '../../../src/mod.ts'
-import { FailingDisk } from '../../support/failing-disk.ts'
-import { collect, insert, names, openWal, refusal, temporaryDirectory } from '../../support/logs.ts'
+import {
+  collect,
+  type DurableIndex,
+  type DurableIndexOptions,
+  FailingDisk,
+  flat,
+  insert,
+  type Metric,
+  names,
+  openWal,
+  refusal,
+  temporaryDirectory,
+  Wal,
+} from '../../support/kit.ts'
 import { contentOf, idsNear, open, SEGMENT } from './opened-index.ts'
 
 test('insert, upsert, update and delete do what they say, and opening again gives the same', async (t) => {

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { flat } from '../../../src/mod.ts'
-import { openIndex, openWal, temporaryDirectory } from '../../support/logs.ts'
+import { flat, openIndex, openWal, temporaryDirectory } from '../../support/kit.ts'
 
 test('timers and clocks that a test framework fakes stop nothing', async (t) => {
   const directory = await temporaryDirectory(t)

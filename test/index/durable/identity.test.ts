@@ -5,8 +5,10 @@
 import assert from 'node:assert/strict'
 import { readdir, readFile } from 'node:fs/promises'
 import { type TestContext, test } from 'node:test'
-import { type DurableIndex, type DurableIndexOptions, flat, type VectorIndex } from '../../../src/mod.ts'
 import {
+  type DurableIndex,
+  type DurableIndexOptions,
+  flat,
   insert,
   names,
   openIndex,
@@ -14,7 +16,8 @@ import {
   refusal,
   segmentsIn,
   temporaryDirectory,
-} from '../../support/logs.ts'
+  type VectorIndex,
+} from '../../support/kit.ts'
 
 const open = (
   t: TestContext,

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { FailingDisk } from '../../support/failing-disk.ts'
-import { names, temporaryDirectory, until } from '../../support/logs.ts'
+import { FailingDisk, names, temporaryDirectory, until } from '../../support/kit.ts'
 import { contentOf, open } from './opened-index.ts'
 
 test('a checkpoint holds everything applied, and opening starts from it', async (t) => {

@@ -7,12 +7,14 @@ import * as fc from 'fast-check'
 import {
   type DurableIndex,
   type DurableIndexOptions,
+  FailingDisk,
   type Filter,
   flat,
   type JsonValue,
-} from '../../../src/mod.ts'
-import { FailingDisk } from '../../support/failing-disk.ts'
-import { openIndex, refusal, temporaryDirectory } from '../../support/logs.ts'
+  openIndex,
+  refusal,
+  temporaryDirectory,
+} from '../../support/kit.ts'
 import { holds } from '../filter/filter-reference.ts'
 
 const any = (value: unknown): never => value as never

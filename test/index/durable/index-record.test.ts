@@ -1,8 +1,17 @@
 /** The record that says what vectors a log holds. */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import { type DurableIndex, type DurableIndexOptions, flat, indexIdentity } from '../../../src/mod.ts'
-import { collect, openIndex, openWal, refusal, temporaryDirectory } from '../../support/logs.ts'
+import {
+  collect,
+  type DurableIndex,
+  type DurableIndexOptions,
+  flat,
+  indexIdentity,
+  openIndex,
+  openWal,
+  refusal,
+  temporaryDirectory,
+} from '../../support/kit.ts'
 
 const open = (
   t: TestContext,

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { DurableIndex } from '../../../src/mod.ts'
-import { insert, refusal, temporaryDirectory } from '../../support/logs.ts'
+import { type DurableIndex, insert, refusal, temporaryDirectory } from '../../support/kit.ts'
 import { contentOf, open } from './opened-index.ts'
 
 test('a transaction is seen from its commit on, whole; its result is passed on', async (t) => {

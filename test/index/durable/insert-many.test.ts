@@ -3,13 +3,16 @@ import { type TestContext, test } from 'node:test'
 import {
   type DurableIndex,
   type DurableIndexOptions,
+  FailingDisk,
   flat,
   type InsertManyItem,
   type InsertManyProgress,
+  names,
+  openIndex,
+  refusal,
+  temporaryDirectory,
   type WalError,
-} from '../../../src/mod.ts'
-import { FailingDisk } from '../../support/failing-disk.ts'
-import { names, openIndex, refusal, temporaryDirectory } from '../../support/logs.ts'
+} from '../../support/kit.ts'
 
 const SEGMENT = /segment-\d+\.walv$/
 

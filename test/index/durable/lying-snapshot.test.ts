@@ -5,8 +5,14 @@
 import assert from 'node:assert/strict'
 import { readdir } from 'node:fs/promises'
 import { type TestContext, test } from 'node:test'
-import { diagnose, type RecoveryPolicy } from '../../../src/mod.ts'
-import { brief, names, refusal, temporaryDirectory } from '../../support/logs.ts'
+import {
+  brief,
+  diagnose,
+  names,
+  type RecoveryPolicy,
+  refusal,
+  temporaryDirectory,
+} from '../../support/kit.ts'
 import { altered, assertWhole, liar, lied, open, spoiler } from '../../support/lying-indexes.ts'
 
 const MAKERS = { liar, spoiler }

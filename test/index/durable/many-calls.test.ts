@@ -6,9 +6,15 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { ApplyQueue } from '../../../src/index/durable/apply-queue.ts'
 import { IndexState } from '../../../src/index/durable/index-state.ts'
-import { type DurableIndex, flat } from '../../../src/mod.ts'
-import { FailingDisk } from '../../support/failing-disk.ts'
-import { names, openIndex, refusal, temporaryDirectory } from '../../support/logs.ts'
+import {
+  type DurableIndex,
+  FailingDisk,
+  flat,
+  names,
+  openIndex,
+  refusal,
+  temporaryDirectory,
+} from '../../support/kit.ts'
 
 const SEGMENT = /segment-\d+\.walv$/
 const DIMENSIONS = 200

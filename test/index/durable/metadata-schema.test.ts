@@ -3,13 +3,15 @@ import { type TestContext, test } from 'node:test'
 import * as v from 'valibot'
 import * as z from 'zod'
 import {
+  closing,
   DurableIndex,
   flat,
   type MetadataIssue,
   type MetadataSchema,
+  refusal,
+  temporaryDirectory,
   type WalError,
-} from '../../../src/mod.ts'
-import { closing, refusal, temporaryDirectory } from '../../support/logs.ts'
+} from '../../support/kit.ts'
 
 interface Doc {
   title: string

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { DurableIndex, flat, type WalError, type WalErrorCode } from '../../../src/mod.ts'
+import { DurableIndex, flat, type WalError, type WalErrorCode } from '../../support/kit.ts'
 
 interface Change {
   readonly do: 'insert' | 'upsert' | 'update' | 'delete'

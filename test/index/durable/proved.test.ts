@@ -1,8 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { diagnose, repair, Wal } from '../../../src/mod.ts'
-import { FailingDisk } from '../../support/failing-disk.ts'
-import { brief, insert, temporaryDirectory } from '../../support/logs.ts'
+import { brief, diagnose, FailingDisk, insert, repair, temporaryDirectory, Wal } from '../../support/kit.ts'
 import { assertWhole, lied, open } from '../../support/lying-indexes.ts'
 
 test('a repair puts away a snapshot that lies', async (t) => {

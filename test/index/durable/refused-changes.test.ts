@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { FailingDisk } from '../../support/failing-disk.ts'
-import { insert, refusal, temporaryDirectory } from '../../support/logs.ts'
+import { FailingDisk, insert, refusal, temporaryDirectory } from '../../support/kit.ts'
 import { contentOf, idsNear, open, SEGMENT } from './opened-index.ts'
 
 const assertDiskFull = (work: Promise<unknown>): Promise<void> =>

@@ -4,8 +4,16 @@
  */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import { type DurableIndex, type DurableIndexOptions, flat, type VectorIndex } from '../../../src/mod.ts'
-import { names, openIndex, temporaryDirectory, until } from '../../support/logs.ts'
+import {
+  type DurableIndex,
+  type DurableIndexOptions,
+  flat,
+  names,
+  openIndex,
+  temporaryDirectory,
+  until,
+  type VectorIndex,
+} from '../../support/kit.ts'
 
 const COUNT = 60
 /** Longer than any one stretch of work may last. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { partOf, TextMap } from '../../../src/index/durable/text-map.ts'
-import { Random } from '../../../src/testing/random.ts'
+import { Random } from '../../support/kit.ts'
 
 /** Ids as people make them, and such as end alike. */
 const TEXTS = ['', 'a', 'ä', '\u{1f600}', 'x'.repeat(1000)].concat(

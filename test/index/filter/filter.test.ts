@@ -6,8 +6,7 @@ import { test } from 'node:test'
 import { runInNewContext } from 'node:vm'
 import * as fc from 'fast-check'
 import { compileFilter } from '../../../src/index/filter/compile.ts'
-import { type Filter, type JsonValue, MAX_FILTER_NESTING } from '../../../src/mod.ts'
-import { refusal } from '../../support/logs.ts'
+import { type Filter, type JsonValue, MAX_FILTER_NESTING, refusal } from '../../support/kit.ts'
 import { holds } from './filter-reference.ts'
 
 const any = (value: unknown): never => value as never

@@ -2,20 +2,24 @@ import assert from 'node:assert/strict'
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { type Damage, type Snapshot, Wal, type WalError, type WalOptions } from '../../../src/mod.ts'
-import { FailingDisk } from '../../support/failing-disk.ts'
 import {
   appendAll,
   brief,
   collect,
+  type Damage,
+  FailingDisk,
   idsIn,
   insert,
   insertOf,
   names,
   openWal,
   refusal,
+  type Snapshot,
   temporaryDirectory,
-} from '../../support/logs.ts'
+  Wal,
+  type WalError,
+  type WalOptions,
+} from '../../support/kit.ts'
 
 const KIB = 1024
 

@@ -8,9 +8,20 @@ import { mkdir, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { segmentName } from '../../../src/format/segment.ts'
-import { type CheckpointEntry, diagnose, type SnapshotReference, Wal } from '../../../src/mod.ts'
-import { frameOfEntry, segmentOf } from '../../support/frames.ts'
-import { collect, idsIn, insert, openWal, refusal, temporaryDirectory } from '../../support/logs.ts'
+import {
+  type CheckpointEntry,
+  collect,
+  diagnose,
+  frameOfEntry,
+  idsIn,
+  insert,
+  openWal,
+  refusal,
+  type SnapshotReference,
+  segmentOf,
+  temporaryDirectory,
+  Wal,
+} from '../../support/kit.ts'
 
 const CONTENT = Buffer.from('what the index held')
 const SHA256 = createHash('sha256').update(CONTENT).digest('hex')

@@ -1,9 +1,20 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
-import { type CheckpointEntry, type CheckpointRequest, type Wal, WalError } from '../../../src/mod.ts'
-import { collect, customOf, insert } from '../../support/logs.ts'
-import { DIRECTORY, failingLog, namesOn, openOn, settled } from '../../support/simulated-log.ts'
+import {
+  type CheckpointEntry,
+  type CheckpointRequest,
+  collect,
+  customOf,
+  DIRECTORY,
+  failingLog,
+  insert,
+  namesOn,
+  openOn,
+  settled,
+  type Wal,
+  WalError,
+} from '../../support/kit.ts'
 
 const KIB = 1024
 const SNAPSHOTS = `${DIRECTORY}/snapshots`

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { SnapshotStore } from '../../../src/log/checkpoint/snapshot-store.ts'
 import { freeName } from '../../../src/log/quarantine.ts'
-import { contentOf, DIRECTORY, namesOn, putFile } from '../../support/simulated-log.ts'
+import { contentOf, DIRECTORY, namesOn, putFile } from '../../support/kit.ts'
 import { emptyStore, storeWithSnapshot, twoFiles } from './stored-snapshot.ts'
 
 const FOLDER = `${DIRECTORY}/snapshots`

@@ -3,11 +3,17 @@ import { createHash } from 'node:crypto'
 import { test } from 'node:test'
 import { echo } from '../../../src/echo.ts'
 import { SnapshotStore } from '../../../src/log/checkpoint/snapshot-store.ts'
-import type { SnapshotReference } from '../../../src/mod.ts'
-import type { SimulatedDisk } from '../../../src/testing/disk/simulated-disk.ts'
-import { FailingDisk } from '../../support/failing-disk.ts'
-import { collect } from '../../support/logs.ts'
-import { alterOn, contentOf, DIRECTORY, namesOn, putFile } from '../../support/simulated-log.ts'
+import {
+  alterOn,
+  collect,
+  contentOf,
+  DIRECTORY,
+  FailingDisk,
+  namesOn,
+  putFile,
+  type SimulatedDisk,
+  type SnapshotReference,
+} from '../../support/kit.ts'
 import { emptyStore, storeWithSnapshot, twoFiles } from './stored-snapshot.ts'
 
 const FOLDER = `${DIRECTORY}/snapshots`

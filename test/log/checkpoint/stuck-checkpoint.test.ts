@@ -2,17 +2,19 @@
 import '../../support/steerable-time.ts'
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import { DurableIndex, flat } from '../../../src/mod.ts'
-import { SimulatedDisk } from '../../../src/testing/disk/simulated-disk.ts'
-import { idsIn, insert } from '../../support/logs.ts'
 import {
   DIRECTORY,
+  DurableIndex,
   emptyDirectory,
+  flat,
+  idsIn,
+  insert,
   isSettled,
   namesOn,
   openOn,
+  SimulatedDisk,
   settled,
-} from '../../support/simulated-log.ts'
+} from '../../support/kit.ts'
 
 const WAIT_MS = 10_000
 

@@ -5,9 +5,7 @@ import { type TestContext, test } from 'node:test'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { scanLog } from '../../../src/log/read/scan.ts'
-import { Wal } from '../../../src/mod.ts'
-import { FailingDisk } from '../../support/failing-disk.ts'
-import { names, openWal, temporaryDirectory, writeLog } from '../../support/logs.ts'
+import { FailingDisk, names, openWal, temporaryDirectory, Wal, writeLog } from '../../support/kit.ts'
 
 const IDS = names('id', 50)
 

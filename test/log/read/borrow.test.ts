@@ -1,9 +1,17 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { BatchMember, Wal, WalRecord } from '../../../src/mod.ts'
-import { SimulatedDisk } from '../../../src/testing/disk/simulated-disk.ts'
-import { collect, customOf, refusal } from '../../support/logs.ts'
-import { alterOn, openOn, segmentAt } from '../../support/simulated-log.ts'
+import {
+  alterOn,
+  type BatchMember,
+  collect,
+  customOf,
+  openOn,
+  refusal,
+  SimulatedDisk,
+  segmentAt,
+  type Wal,
+  type WalRecord,
+} from '../../support/kit.ts'
 
 const KIB = 1024
 const DIMENSIONS = 1000

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { FRAME_TYPES } from '../../../src/format/frame.ts'
 import type { BatchMember, Wal, WalRecord } from '../../../src/mod.ts'
 import { SimulatedDisk } from '../../../src/testing/disk/simulated-disk.ts'
-import { frameOfEntry, frameOfPayload, promiseOf, segmentOf } from '../../support/frames.ts'
+import { frameOfEntry, frameOfPayload, segmentOf, watermarkOf } from '../../support/frames.ts'
 import { collect, customOf } from '../../support/logs.ts'
 import { alterOn, framesOn, openOn, putFile, segmentAt } from '../../support/simulated-log.ts'
 
@@ -42,7 +42,7 @@ export async function senselessLog(): Promise<SimulatedDisk> {
       frameOfEntry({ type: 'delete', id: 'a' }, { seq: 0 }, seed),
       frameOfPayload(Buffer.alloc(4), { type: FRAME_TYPES.insert, seq: 1 }, seed),
       frameOfEntry({ type: 'delete', id: 'b' }, { seq: 2 }, seed),
-      promiseOf(3, seed),
+      watermarkOf(3, seed),
     ]),
   )
   return disk

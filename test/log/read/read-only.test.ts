@@ -2,19 +2,20 @@ import assert from 'node:assert/strict'
 import { cp, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { type EntryInput, Wal } from '../../../src/mod.ts'
 import {
   appendAll,
+  type EntryInput,
   idsIn,
   insert,
   insertOf,
   names,
   openWal,
   refusal,
+  startWriter,
   temporaryDirectory,
+  Wal,
   writeLog,
-} from '../../support/logs.ts'
-import { startWriter } from '../../support/processes.ts'
+} from '../../support/kit.ts'
 
 test('a read-only log refuses every change', async (t) => {
   const directory = await temporaryDirectory(t)

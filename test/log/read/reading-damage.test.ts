@@ -1,10 +1,19 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type Damage, WalError } from '../../../src/mod.ts'
-import { SimulatedDisk } from '../../../src/testing/disk/simulated-disk.ts'
-import { frameOfEntry, promiseOf, segmentOf } from '../../support/frames.ts'
-import { collect, refusal } from '../../support/logs.ts'
-import { framesOn, openOn, putFile, segmentAt } from '../../support/simulated-log.ts'
+import {
+  collect,
+  type Damage,
+  frameOfEntry,
+  framesOn,
+  openOn,
+  putFile,
+  refusal,
+  SimulatedDisk,
+  segmentAt,
+  segmentOf,
+  WalError,
+  watermarkOf,
+} from '../../support/kit.ts'
 import { fiveSegments, senselessLog, seqsOf, spoil } from './logs-to-read.ts'
 
 test('damage that came after opening is an error at its place, and names what is lost', async () => {
@@ -51,7 +60,7 @@ test('a bad place that lost no record does not end a reading', async () => {
       frameOfEntry({ type: 'delete', id: 'a' }, { seq: 0 }, seed),
       Buffer.alloc(64, 1),
       frameOfEntry({ type: 'delete', id: 'b' }, { seq: 1 }, seed),
-      promiseOf(2, seed),
+      watermarkOf(2, seed),
     ]),
   )
   const wal = await openOn(disk, { readOnly: true })

@@ -1,11 +1,19 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { WalError } from '../../../src/mod.ts'
-import { SimulatedDisk } from '../../../src/testing/disk/simulated-disk.ts'
-import { FailingDisk } from '../../support/failing-disk.ts'
-import { frameOfEntry, segmentOf } from '../../support/frames.ts'
-import { collect, customOf, insert, refusal } from '../../support/logs.ts'
-import { openOn, putFile, segmentAt } from '../../support/simulated-log.ts'
+import {
+  collect,
+  customOf,
+  FailingDisk,
+  frameOfEntry,
+  insert,
+  openOn,
+  putFile,
+  refusal,
+  SimulatedDisk,
+  segmentAt,
+  segmentOf,
+  type WalError,
+} from '../../support/kit.ts'
 import { fiveSegments, opened, seqsOf, units } from './logs-to-read.ts'
 
 const KIB = 1024

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Damage, Wal, WalError } from '../../../src/mod.ts'
-import { FailingDisk } from '../../support/failing-disk.ts'
 import {
   alter,
   appendAll,
   brief,
   collect,
+  type Damage,
+  FailingDisk,
   frameOf,
   insert,
   insertOf,
@@ -16,7 +16,9 @@ import {
   refusal,
   segmentsIn,
   temporaryDirectory,
-} from '../../support/logs.ts'
+  type Wal,
+  type WalError,
+} from '../../support/kit.ts'
 
 const KIB = 1024
 

@@ -1,8 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { replayUnits } from '../../../src/log/read/replay.ts'
-import type { BatchMember, CommittedUnit, WalEntry, WalRecord } from '../../../src/mod.ts'
-import { collect } from '../../support/logs.ts'
+import {
+  type BatchMember,
+  type CommittedUnit,
+  collect,
+  type WalEntry,
+  type WalRecord,
+} from '../../support/kit.ts'
 
 const MIB = 1024 * 1024
 

@@ -1,8 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { SimulatedDisk } from '../../../src/testing/disk/simulated-disk.ts'
-import { customOf, insert } from '../../support/logs.ts'
-import { openOn, segmentAt } from '../../support/simulated-log.ts'
+import { customOf, insert, openOn, SimulatedDisk, segmentAt } from '../../support/kit.ts'
 import { opened, units } from './logs-to-read.ts'
 
 const KIB = 1024

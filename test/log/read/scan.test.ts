@@ -1,10 +1,17 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { scanLog } from '../../../src/mod.ts'
-import { SimulatedDisk } from '../../../src/testing/disk/simulated-disk.ts'
-import { frameOfEntry, segmentOf } from '../../support/frames.ts'
-import { collect, refusal } from '../../support/logs.ts'
-import { alterOn, DIRECTORY, putFile, segmentAt } from '../../support/simulated-log.ts'
+import {
+  alterOn,
+  collect,
+  DIRECTORY,
+  frameOfEntry,
+  putFile,
+  refusal,
+  SimulatedDisk,
+  scanLog,
+  segmentAt,
+  segmentOf,
+} from '../../support/kit.ts'
 import { fiveSegments, senselessLog, spoil } from './logs-to-read.ts'
 
 const KIB = 1024

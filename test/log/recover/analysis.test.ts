@@ -5,11 +5,16 @@ import { SegmentCodec } from '../../../src/format/segment-codec.ts'
 import { analyze, refuseLoss } from '../../../src/log/recover/analysis.ts'
 import { readDirectory } from '../../../src/log/recover/directory.ts'
 import { identityOf } from '../../../src/log/recover/segment-chain.ts'
-import type { Damage, WalError } from '../../../src/mod.ts'
-import { SimulatedDisk } from '../../../src/testing/disk/simulated-disk.ts'
-import { CRAFTED_LOG_ID, promiseOf } from '../../support/frames.ts'
-import { refusal } from '../../support/logs.ts'
-import { DIRECTORY, segmentAt } from '../../support/simulated-log.ts'
+import {
+  CRAFTED_LOG_ID,
+  type Damage,
+  DIRECTORY,
+  refusal,
+  SimulatedDisk,
+  segmentAt,
+  type WalError,
+  watermarkOf,
+} from '../../support/kit.ts'
 import { analysisOf, diskOf, RECORD_BYTES, record, spoil, withoutHeader } from './analyzed-log.ts'
 
 const CLOSED = 2
@@ -21,7 +26,7 @@ test('of a whole log everything is told', async () => {
       number: 2,
       firstSeq: 3,
       durableBefore: 2,
-      behind: (seed) => [promiseOf(6, seed, CLOSED)],
+      behind: (seed) => [watermarkOf(6, seed, CLOSED)],
     },
   )
   const { tally, ...found } = await analysisOf(disk)

@@ -1,11 +1,18 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { frameBytes } from '../../../src/format/frame.ts'
-import type { RecoveryPolicy } from '../../../src/mod.ts'
-import { SimulatedDisk } from '../../../src/testing/disk/simulated-disk.ts'
-import { frameOfEntry, promiseOf, segmentOf } from '../../support/frames.ts'
-import { brief, collect } from '../../support/logs.ts'
-import { openOn, putFile, segmentAt } from '../../support/simulated-log.ts'
+import {
+  brief,
+  collect,
+  frameOfEntry,
+  openOn,
+  putFile,
+  type RecoveryPolicy,
+  SimulatedDisk,
+  segmentAt,
+  segmentOf,
+  watermarkOf,
+} from '../../support/kit.ts'
 
 const deletion = (seq: number, seed: number, durableBefore = 0): Buffer =>
   frameOfEntry({ type: 'delete', id: `id-${seq}` }, { seq, durableBefore }, seed)
@@ -20,7 +27,7 @@ async function log(): Promise<SimulatedDisk> {
     deletion(0, seed),
     Buffer.concat([Buffer.alloc(16, 1), deletion(9, seed)]),
     deletion(2, seed, 2),
-    promiseOf(1, seed),
+    watermarkOf(1, seed),
   ])
   await putFile(disk, segmentAt(1), content)
   return disk
@@ -38,7 +45,7 @@ test('what stands behind the end of a log does not change what is read before it
 
 test('records that are missing between two that verify are told where the second stands, and no ids with them', async () => {
   const disk = new SimulatedDisk()
-  const content = segmentOf({}, (seed) => [deletion(0, seed), deletion(3, seed, 3), promiseOf(4, seed)])
+  const content = segmentOf({}, (seed) => [deletion(0, seed), deletion(3, seed, 3), watermarkOf(4, seed)])
   await putFile(disk, segmentAt(1), content)
   const wal = await openOn(disk, { readOnly: true, recovery: 'salvage' })
   const [damage, ...others] = wal.recovery.damage
@@ -78,9 +85,9 @@ test('zeros that lead up to a promise are no damage, wherever a window ends', as
       return [
         ...records,
         Buffer.alloc(512 - (used % 512)),
-        promiseOf(2, seed),
+        watermarkOf(2, seed),
         Buffer.alloc(472),
-        promiseOf(2, seed),
+        watermarkOf(2, seed),
       ]
     })
     await putFile(disk, segmentAt(1), content)

@@ -1,22 +1,28 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { FRAME_TYPES } from '../../../src/format/frame.ts'
-import type { Wal } from '../../../src/mod.ts'
-import { SimulatedDisk } from '../../../src/testing/disk/simulated-disk.ts'
-import { frameOfEntry, promiseOf, segmentOf } from '../../support/frames.ts'
-import { brief, collect, customOf, idsIn, insert } from '../../support/logs.ts'
 import {
   alterOn,
+  brief,
+  collect,
   contentOf,
   crafted,
+  customOf,
+  frameOfEntry,
   framesOn,
   headerOn,
+  idsIn,
+  insert,
   openOn,
   putFile,
+  SimulatedDisk,
   START,
   segmentAt,
+  segmentOf,
   settled,
-} from '../../support/simulated-log.ts'
+  type Wal,
+  watermarkOf,
+} from '../../support/kit.ts'
 import { deletion, segmentsOn } from './opened-segments.ts'
 
 const KIB = 1024
@@ -25,7 +31,7 @@ const numbersOn = async (disk: SimulatedDisk): Promise<number[]> =>
   (await segmentsOn(disk)).map((name) => Number(name.slice(8, 18)))
 
 test('a small last segment is carried over whole into the new one, and removed', async () => {
-  const disk = await crafted((seed) => [deletion(0, seed), deletion(1, seed), promiseOf(2, seed)])
+  const disk = await crafted((seed) => [deletion(0, seed), deletion(1, seed), watermarkOf(2, seed)])
   const wal = await openOn(disk, { clock: () => START })
   assert.deepEqual(await numbersOn(disk), [2])
   const header = await headerOn(disk, 2)
@@ -94,7 +100,7 @@ test('a last segment of 64 KiB or more is kept, and only what nothing promises i
 })
 
 test('a last segment that is damaged, or has lost its header, is not carried over', async () => {
-  const disk = await crafted((seed) => [deletion(0, seed), deletion(1, seed), promiseOf(2, seed)])
+  const disk = await crafted((seed) => [deletion(0, seed), deletion(1, seed), watermarkOf(2, seed)])
   await alterOn(disk, segmentAt(1), (content) => content.fill(0, 0, 512))
   const wal = await openOn(disk)
   assert.deepEqual(
@@ -144,7 +150,7 @@ test('a torn tail does not keep a small segment from being carried over, nor doe
   await alterOn(other, segmentAt(1), (content) => content.fill(0, 0, 512))
   const last = segmentOf({ number: 2, firstSeq: 1, durableBefore: 1 }, (seed) => [
     deletion(1, seed),
-    promiseOf(2, seed),
+    watermarkOf(2, seed),
   ])
   await putFile(other, segmentAt(2), last)
   const opened = await openOn(other)
@@ -306,7 +312,7 @@ test('a header says which segment it goes on from, also behind one that was open
 test('what is carried over is records, without the promises between them', async () => {
   const disk = await crafted((seed) => [
     deletion(0, seed),
-    promiseOf(1, seed),
+    watermarkOf(1, seed),
     deletion(1, seed, { durableBefore: 1 }),
   ])
   const wal = await openOn(disk)

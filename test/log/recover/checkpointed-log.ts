@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import type { CheckpointEntry, Damage } from '../../../src/mod.ts'
 import { SimulatedDisk } from '../../../src/testing/disk/simulated-disk.ts'
-import { frameOfEntry, promiseOf, segmentOf } from '../../support/frames.ts'
+import { frameOfEntry, segmentOf, watermarkOf } from '../../support/frames.ts'
 import { alterOn, DIRECTORY, openOn, putFile, segmentAt } from '../../support/simulated-log.ts'
 
 export const deletion = (seq: number, seed: number, durableBefore = seq): Buffer =>
@@ -46,7 +46,7 @@ export async function logOfTwoCheckpoints(firstSeq = 0): Promise<SimulatedDisk> 
       checkpoint(at(2), checkpointOf(at(0)), seed),
       checkpoint(at(3), checkpointOf(at(1)), seed),
       deletion(at(4), seed),
-      promiseOf(at(5), seed),
+      watermarkOf(at(5), seed),
     ]),
   )
   await putSnapshot(disk, at(0))
@@ -83,7 +83,7 @@ export async function threeSegments(): Promise<SimulatedDisk> {
       deletion(4, seed),
       checkpoint(5, checkpointOf(3), seed),
       deletion(6, seed),
-      promiseOf(7, seed),
+      watermarkOf(7, seed),
     ]),
   )
   await putSnapshot(disk, 3)

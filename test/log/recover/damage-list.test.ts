@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { DamageList } from '../../../src/log/recover/damage-list.ts'
-import type { Damage } from '../../../src/mod.ts'
+import type { Damage } from '../../support/kit.ts'
 
 const lost = (seq: number, fields: Partial<Damage> = {}): Damage => ({
   kind: 'corrupt',

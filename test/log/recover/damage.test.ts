@@ -7,8 +7,7 @@ import { SegmentCodec } from '../../../src/format/segment-codec.ts'
 import { damageIn } from '../../../src/log/damage.ts'
 import { damageOf } from '../../../src/log/recover/damage.ts'
 import type { Anomaly } from '../../../src/log/segment/segment-scan.ts'
-import type { WalEntry } from '../../../src/mod.ts'
-import { frameOfEntry, frameOfPayload } from '../../support/frames.ts'
+import { frameOfEntry, frameOfPayload, type WalEntry } from '../../support/kit.ts'
 
 const anomaly = (fields: Partial<Anomaly>): Anomaly => ({
   kind: 'corrupt',

@@ -4,12 +4,20 @@ import { ignoreMissing } from '../../../src/disk/directories.ts'
 import { encodeSegmentHeader, segmentName } from '../../../src/format/segment.ts'
 import { refuseDirectory, segmentPath } from '../../../src/log/layout.ts'
 import { readDirectory } from '../../../src/log/recover/directory.ts'
-import { WalError } from '../../../src/mod.ts'
-import { SimulatedDisk } from '../../../src/testing/disk/simulated-disk.ts'
-import { errno, FailingDisk } from '../../support/failing-disk.ts'
-import { CRAFTED_LOG_ID, segmentOf } from '../../support/frames.ts'
-import { refusal } from '../../support/logs.ts'
-import { alterOn, contentOf, DIRECTORY, putFile, segmentAt } from '../../support/simulated-log.ts'
+import {
+  alterOn,
+  CRAFTED_LOG_ID,
+  contentOf,
+  DIRECTORY,
+  errno,
+  FailingDisk,
+  putFile,
+  refusal,
+  SimulatedDisk,
+  segmentAt,
+  segmentOf,
+  WalError,
+} from '../../support/kit.ts'
 
 async function directoryOf(files: Readonly<Record<string, Buffer>>): Promise<SimulatedDisk> {
   const disk = new SimulatedDisk()

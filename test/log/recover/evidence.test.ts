@@ -3,19 +3,19 @@ import { test } from 'node:test'
 import { byteBuffer } from '../../../src/format/byte-buffer.ts'
 import { FRAME_TYPES } from '../../../src/format/frame.ts'
 import { SegmentCodec } from '../../../src/format/segment-codec.ts'
-import type { Wal } from '../../../src/mod.ts'
-import type { SimulatedDisk } from '../../../src/testing/disk/simulated-disk.ts'
-import { Random } from '../../../src/testing/random.ts'
-import { customOf } from '../../support/logs.ts'
 import {
   alterOn,
   contentOf,
+  customOf,
   DIRECTORY,
   emptyDirectory,
   headerOn,
   namesOn,
   openOn,
-} from '../../support/simulated-log.ts'
+  Random,
+  type SimulatedDisk,
+  type Wal,
+} from '../../support/kit.ts'
 
 const POLICIES = ['strict', 'salvage', 'repair'] as const
 const RUNS = 60

@@ -1,9 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { segmentName } from '../../../src/format/segment.ts'
-import type { SimulatedDisk } from '../../../src/testing/disk/simulated-disk.ts'
-import { promiseOf, segmentOf } from '../../support/frames.ts'
-import { alterOn, segmentAt } from '../../support/simulated-log.ts'
+import { alterOn, type SimulatedDisk, segmentAt, segmentOf, watermarkOf } from '../../support/kit.ts'
 import { analysisOf, diskOf, record, withoutHeader } from './analyzed-log.ts'
 
 const CLOSED = 2
@@ -108,7 +106,7 @@ test('a file that was cut is told; at the end of a log that was not closed in or
     const disk = await diskOf(
       { number: 1, firstSeq: 0 },
       { number: 2, firstSeq: 3 },
-      { number: 3, firstSeq: 6, behind: (seed) => (closed ? [promiseOf(9, seed, CLOSED)] : []) },
+      { number: 3, firstSeq: 6, behind: (seed) => (closed ? [watermarkOf(9, seed, CLOSED)] : []) },
     )
     await cut(disk, number, 2000)
     const { damage } = await analysisOf(disk)

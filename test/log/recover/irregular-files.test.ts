@@ -11,9 +11,11 @@ import { basename, join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { lockFile } from '../../../src/disk/lock.ts'
 import { nodeDisk } from '../../../src/disk/node-disk.ts'
-import { DurableIndex, diagnose, flat, Wal } from '../../../src/mod.ts'
 import {
   alter,
+  DurableIndex,
+  diagnose,
+  flat,
   idsIn,
   insert,
   names,
@@ -21,8 +23,9 @@ import {
   refusal,
   segmentsIn,
   temporaryDirectory,
+  Wal,
   writeLog,
-} from '../../support/logs.ts'
+} from '../../support/kit.ts'
 
 const skip = process.platform === 'win32' && 'Windows has neither pipes nor devices among its files'
 /** Whoever reads a pipe waits until the end of the test. */

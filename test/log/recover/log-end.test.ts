@@ -1,9 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { segmentName } from '../../../src/format/segment.ts'
-import type { SimulatedDisk } from '../../../src/testing/disk/simulated-disk.ts'
-import { promiseOf } from '../../support/frames.ts'
-import { segmentAt } from '../../support/simulated-log.ts'
+import { type SimulatedDisk, segmentAt, watermarkOf } from '../../support/kit.ts'
 import { analysisOf, diskOf, RECORD_BYTES, record, spoil, wrong } from './analyzed-log.ts'
 
 const CLOSED = 2
@@ -110,7 +108,7 @@ test('what cannot be read behind the end holds nothing if the log was closed in 
     [CLOSED, ['01 unreadable false']],
     [0, ['01 unreadable null']],
   ] as const) {
-    const disk = await diskOf({ number: 1, firstSeq: 0, behind: (seed) => [promiseOf(3, seed, flags)] })
+    const disk = await diskOf({ number: 1, firstSeq: 0, behind: (seed) => [watermarkOf(3, seed, flags)] })
     breakSector(disk, 1, 4)
     const found = await analysisOf(disk)
     assert.deepEqual([wrong(found), found.endSeq], [expected, 3])
@@ -126,7 +124,7 @@ test('closing in order says nothing about what is bad before it, or can be read 
     number: 1,
     firstSeq: 0,
     count: 40,
-    behind: (seed) => [promiseOf(40, seed, CLOSED), Buffer.alloc(64, 1)],
+    behind: (seed) => [watermarkOf(40, seed, CLOSED), Buffer.alloc(64, 1)],
   })
   await spoil(disk, 1, 1)
   breakSector(disk, 1, 4)
@@ -136,13 +134,13 @@ test('closing in order says nothing about what is bad before it, or can be read 
 })
 
 test('a log is closed in order if that is the last thing it says', async () => {
-  const closedPromise = (seed: number): Buffer => promiseOf(3, seed, CLOSED)
+  const closedPromise = (seed: number): Buffer => watermarkOf(3, seed, CLOSED)
   for (const [behind, expected] of [
     [(seed: number) => [closedPromise(seed)], true],
     [(seed: number) => [closedPromise(seed), closedPromise(seed)], true],
-    [(seed: number) => [promiseOf(3, seed)], false],
+    [(seed: number) => [watermarkOf(3, seed)], false],
     [(seed: number) => [closedPromise(seed), record(3, seed)], false],
-    [(seed: number) => [closedPromise(seed), promiseOf(3, seed)], false],
+    [(seed: number) => [closedPromise(seed), watermarkOf(3, seed)], false],
   ] as const) {
     const disk = await diskOf({ number: 1, firstSeq: 0, behind })
     assert.equal((await analysisOf(disk)).closed, expected)
@@ -151,7 +149,7 @@ test('a log is closed in order if that is the last thing it says', async () => {
 
 test('a segment that was begun behind the end says that the log was opened again', async () => {
   const disk = await diskOf(
-    { number: 1, firstSeq: 0, behind: (seed) => [promiseOf(3, seed, CLOSED)] },
+    { number: 1, firstSeq: 0, behind: (seed) => [watermarkOf(3, seed, CLOSED)] },
     { number: 2, firstSeq: 3, count: 0, durableBefore: 3 },
   )
   assert.equal((await analysisOf(disk)).closed, false)

@@ -1,21 +1,28 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type Damage, DurableIndex, diagnose, flat, type Wal, type WalError } from '../../../src/mod.ts'
-import type { SimulatedDisk } from '../../../src/testing/disk/simulated-disk.ts'
-import { segmentOf } from '../../support/frames.ts'
-import { brief, customOf, insert } from '../../support/logs.ts'
 import {
   alterOn,
+  brief,
   contentOf,
   countingClock,
+  customOf,
+  type Damage,
   DIRECTORY,
+  DurableIndex,
+  diagnose,
   emptyDirectory,
+  flat,
+  insert,
   namesOn,
   openOn,
   pictureOf,
   putFile,
+  type SimulatedDisk,
   segmentAt,
-} from '../../support/simulated-log.ts'
+  segmentOf,
+  type Wal,
+  type WalError,
+} from '../../support/kit.ts'
 
 const SNAPSHOTS = `${DIRECTORY}/snapshots`
 const SNAPSHOT = 'snapshot-0000000000000007'

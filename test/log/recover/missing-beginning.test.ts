@@ -1,9 +1,19 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { SimulatedDisk } from '../../../src/testing/disk/simulated-disk.ts'
-import { promiseOf, segmentOf } from '../../support/frames.ts'
-import { brief, collect, refusal } from '../../support/logs.ts'
-import { alterOn, DIRECTORY, namesOn, openOn, putFile, segmentAt } from '../../support/simulated-log.ts'
+import {
+  alterOn,
+  brief,
+  collect,
+  DIRECTORY,
+  namesOn,
+  openOn,
+  putFile,
+  refusal,
+  SimulatedDisk,
+  segmentAt,
+  segmentOf,
+  watermarkOf,
+} from '../../support/kit.ts'
 import {
   checkpoint,
   checkpointOf,
@@ -137,7 +147,7 @@ test('of two holes the later one is where the log begins', async () => {
     segmentOf({ number: 4, firstSeq: 9, durableBefore: 9, previous: 8 }, (seed) => [
       deletion(9, seed),
       checkpoint(10, checkpointOf(9), seed),
-      promiseOf(11, seed),
+      watermarkOf(11, seed),
     ]),
   )
   await putSnapshot(disk, 9)

@@ -1,11 +1,19 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { WalError } from '../../../src/mod.ts'
-import type { Operation } from '../../../src/testing/disk/operations.ts'
-import { SimulatedDisk } from '../../../src/testing/disk/simulated-disk.ts'
-import { FailingDisk } from '../../support/failing-disk.ts'
-import { customOf, refusal } from '../../support/logs.ts'
-import { crafted, DIRECTORY, namesOn, openOn, putFile, segmentAt } from '../../support/simulated-log.ts'
+import {
+  crafted,
+  customOf,
+  DIRECTORY,
+  FailingDisk,
+  namesOn,
+  type Operation,
+  openOn,
+  putFile,
+  refusal,
+  SimulatedDisk,
+  segmentAt,
+  type WalError,
+} from '../../support/kit.ts'
 import { deletion, SEGMENT, segmentsOn } from './opened-segments.ts'
 
 const KIB = 1024

@@ -1,20 +1,23 @@
 import assert from 'node:assert/strict'
 import { hostname } from 'node:os'
 import { test } from 'node:test'
-import { WalError } from '../../../src/mod.ts'
-import { SimulatedDisk } from '../../../src/testing/disk/simulated-disk.ts'
-import { promiseOf, segmentOf } from '../../support/frames.ts'
-import { brief, idsIn, refusal } from '../../support/logs.ts'
 import {
   alterOn,
+  brief,
   crafted,
   DIRECTORY,
+  idsIn,
   openOn,
   pictureOf,
   putFile,
+  refusal,
+  SimulatedDisk,
   START,
   segmentAt,
-} from '../../support/simulated-log.ts'
+  segmentOf,
+  WalError,
+  watermarkOf,
+} from '../../support/kit.ts'
 import { deletion, segmentsOn } from './opened-segments.ts'
 
 test('a second writer is refused with who has the log, in words and as it stands', async () => {
@@ -47,7 +50,7 @@ test('a lock that cannot be taken is refused in words', async () => {
 })
 
 test('an open that fails, at whatever operation, gives the lock back, and the next one finds everything', async () => {
-  const prepared = await crafted((seed) => [deletion(0, seed), deletion(1, seed), promiseOf(2, seed)])
+  const prepared = await crafted((seed) => [deletion(0, seed), deletion(1, seed), watermarkOf(2, seed)])
   await putFile(prepared, `${segmentAt(5)}.tmp`, Buffer.from('left'))
   const probe = prepared.kill()
   await openOn(probe)
@@ -128,7 +131,7 @@ test("a last file that was cut is refused by 'strict', and gone on behind by 'sa
 })
 
 test('segments of two logs are refused by every writer, and the error tells which is foreign', async () => {
-  const disk = await crafted((seed) => [deletion(0, seed), promiseOf(1, seed)])
+  const disk = await crafted((seed) => [deletion(0, seed), watermarkOf(1, seed)])
   await putFile(disk, segmentAt(2), segmentOf({ number: 2, logId: Buffer.alloc(16, 9) }))
   for (const recovery of ['salvage', 'repair'] as const)
     await assert.rejects(openOn(disk, { recovery }), {

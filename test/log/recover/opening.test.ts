@@ -1,26 +1,35 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { FRAME_TYPES } from '../../../src/format/frame.ts'
-import { MAX_SEQUENCE, type WalError } from '../../../src/mod.ts'
-import { SimulatedDisk } from '../../../src/testing/disk/simulated-disk.ts'
-import { frameOfEntry, frameOfPayload, promiseOf, segmentOf } from '../../support/frames.ts'
-import { brief, collect, customOf, idsIn, insert, refusal } from '../../support/logs.ts'
 import {
+  brief,
+  collect,
   crafted,
+  customOf,
   DIRECTORY,
+  frameOfEntry,
+  frameOfPayload,
+  idsIn,
+  insert,
+  MAX_SEQUENCE,
   namesOn,
   openOn,
   pictureOf,
   putFile,
+  refusal,
+  SimulatedDisk,
   START,
   segmentAt,
-} from '../../support/simulated-log.ts'
+  segmentOf,
+  type WalError,
+  watermarkOf,
+} from '../../support/kit.ts'
 import { deletion, segmentsOn } from './opened-segments.ts'
 
 const KIB = 1024
 
 test('what earlier processes left unfinished is removed: temporary files, superseded and unused segments', async () => {
-  const disk = await crafted((seed) => [deletion(0, seed), promiseOf(1, seed)], { number: 3, previous: 0 })
+  const disk = await crafted((seed) => [deletion(0, seed), watermarkOf(1, seed)], { number: 3, previous: 0 })
   await putFile(disk, segmentAt(1), segmentOf({ number: 1 }))
   await putFile(disk, segmentAt(4), Buffer.alloc(4096))
   for (const name of ['segment-0000000009.walv.tmp', 'mine.tmp', 'mine.walv.tmp'])
@@ -68,8 +77,8 @@ test('the report tells what was read', async () => {
       deletion(0, seed, { timestamp: START }),
       frameOfEntry({ type: 'gap', throughSeq: 4 }, { seq: 1 }, seed),
       deletion(5, seed),
-      promiseOf(6, seed, 2),
-      promiseOf(6, seed, 2),
+      watermarkOf(6, seed, 2),
+      watermarkOf(6, seed, 2),
     ],
     { capacity: 8192 },
   )
@@ -108,7 +117,7 @@ test('a gap that says what none can say is damage', async () => {
       deletion(0, seed),
       frameOfPayload(payload, { type: FRAME_TYPES.gap, seq: 1 }, seed),
       deletion(2, seed),
-      promiseOf(3, seed),
+      watermarkOf(3, seed),
     ])
     const { damage, gaps } = (await openOn(disk, { readOnly: true, recovery: 'salvage' })).recovery
     assert.deepEqual(gaps, isGap ? [{ from: 1, through: Number(through) }] : [], `${bytes} bytes, ${through}`)

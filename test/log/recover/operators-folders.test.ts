@@ -4,17 +4,19 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { ensureDirectory } from '../../../src/disk/directories.ts'
-import type { Wal } from '../../../src/mod.ts'
-import { FailingDisk } from '../../support/failing-disk.ts'
-import { insert, openWal, temporaryDirectory } from '../../support/logs.ts'
 import {
   contentOf,
   DIRECTORY,
   emptyDirectory,
+  FailingDisk,
+  insert,
   namesOn,
   openOn,
+  openWal,
   putFile,
-} from '../../support/simulated-log.ts'
+  temporaryDirectory,
+  type Wal,
+} from '../../support/kit.ts'
 
 const FOLDER = `${DIRECTORY}/snapshots`
 const SNAPSHOT = 'snapshot-0000000000000000'

@@ -1,18 +1,24 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type Damage, diagnose, type Wal, type WalError } from '../../../src/mod.ts'
-import type { SimulatedDisk } from '../../../src/testing/disk/simulated-disk.ts'
-import { brief, collect, customOf, insert } from '../../support/logs.ts'
 import {
   alterOn,
+  brief,
+  collect,
   contentOf,
+  customOf,
+  type Damage,
   DIRECTORY,
+  diagnose,
   emptyDirectory,
+  insert,
   namesOn,
   openOn,
   putFile,
+  type SimulatedDisk,
   segmentAt,
-} from '../../support/simulated-log.ts'
+  type Wal,
+  type WalError,
+} from '../../support/kit.ts'
 
 const QUARANTINE = `${DIRECTORY}/quarantine`
 const NOTE = 'loss-0000000000000006.json'

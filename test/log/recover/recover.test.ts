@@ -2,24 +2,27 @@ import assert from 'node:assert/strict'
 import { readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { type Damage, type RecoveryPolicy, Wal, type WalError } from '../../../src/mod.ts'
-import { FailingDisk } from '../../support/failing-disk.ts'
 import {
   alter,
   appendAll,
   brief,
   collect,
+  type Damage,
+  FailingDisk,
   frameOf,
   idsIn,
   insert,
   insertOf,
   names,
   openWal,
+  type RecoveryPolicy,
   refusal,
   segmentsIn,
   temporaryDirectory,
+  Wal,
+  type WalError,
   writeLog,
-} from '../../support/logs.ts'
+} from '../../support/kit.ts'
 
 const KIB = 1024
 

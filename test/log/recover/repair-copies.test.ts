@@ -1,20 +1,22 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { segmentName } from '../../../src/format/segment.ts'
-import { FailingDisk } from '../../support/failing-disk.ts'
-import { segmentOf } from '../../support/frames.ts'
-import { brief, collect, refusal } from '../../support/logs.ts'
 import {
+  brief,
+  collect,
   contentOf,
   DIRECTORY,
+  FailingDisk,
   framesOn,
   headerOn,
   namesOn,
   openOn,
   pictureOf,
   putFile,
+  refusal,
   segmentAt,
-} from '../../support/simulated-log.ts'
+  segmentOf,
+} from '../../support/kit.ts'
 import { custom, QUARANTINE, recordsIn, repair, spoil, threeSegments } from './repaired-log.ts'
 
 const KIB = 1024

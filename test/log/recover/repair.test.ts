@@ -2,18 +2,20 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { FRAME_TYPES } from '../../../src/format/frame.ts'
 import { segmentName } from '../../../src/format/segment.ts'
-import { brief, collect, refusal } from '../../support/logs.ts'
 import {
   alterOn,
+  brief,
+  collect,
   contentOf,
   framesOn,
   headerOn,
   namesOn,
   openOn,
   pictureOf,
+  refusal,
   START,
   segmentAt,
-} from '../../support/simulated-log.ts'
+} from '../../support/kit.ts'
 import { QUARANTINE, recordsIn, repair, spoil, threeSegments } from './repaired-log.ts'
 
 const KIB = 1024

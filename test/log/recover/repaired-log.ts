@@ -1,7 +1,7 @@
 /** A log of three segments to be damaged and repaired. */
 import type { Wal } from '../../../src/mod.ts'
 import { SimulatedDisk } from '../../../src/testing/disk/simulated-disk.ts'
-import { frameOfEntry, promiseOf, segmentOf } from '../../support/frames.ts'
+import { frameOfEntry, segmentOf, watermarkOf } from '../../support/frames.ts'
 import { collect } from '../../support/logs.ts'
 import {
   alterOn,
@@ -31,7 +31,7 @@ export async function threeSegments(bytes = 100): Promise<SimulatedDisk> {
     const firstSeq = 3 * number - 3
     const content = segmentOf({ number, firstSeq, durableBefore: firstSeq, capacity: 16 * KIB }, (seed) => [
       ...[0, 1, 2].map((index) => custom(firstSeq + index, seed, bytes)),
-      ...(number === 3 ? [promiseOf(9, seed, 2), promiseOf(9, seed, 2)] : []),
+      ...(number === 3 ? [watermarkOf(9, seed, 2), watermarkOf(9, seed, 2)] : []),
     ])
     await putFile(disk, segmentAt(number), content)
   }

@@ -1,10 +1,16 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { WalError } from '../../../src/mod.ts'
-import { SimulatedDisk } from '../../../src/testing/disk/simulated-disk.ts'
-import { segmentOf } from '../../support/frames.ts'
-import { refusal } from '../../support/logs.ts'
-import { alterOn, DIRECTORY, openOn, putFile, segmentAt } from '../../support/simulated-log.ts'
+import {
+  alterOn,
+  DIRECTORY,
+  openOn,
+  putFile,
+  refusal,
+  SimulatedDisk,
+  segmentAt,
+  segmentOf,
+  WalError,
+} from '../../support/kit.ts'
 import { damageOf, deletion, reader, threeSegments } from './checkpointed-log.ts'
 
 /** How often a log is looked at while it is opened. */

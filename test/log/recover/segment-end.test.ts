@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { segmentName } from '../../../src/format/segment.ts'
-import type { SimulatedDisk } from '../../../src/testing/disk/simulated-disk.ts'
+import type { SimulatedDisk } from '../../support/kit.ts'
 import {
   analysisOf,
   diskOf,

@@ -1,10 +1,20 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Damage, WalError } from '../../../src/mod.ts'
-import { SimulatedDisk } from '../../../src/testing/disk/simulated-disk.ts'
-import { promiseOf, segmentOf } from '../../support/frames.ts'
-import { brief, collect, refusal } from '../../support/logs.ts'
-import { DIRECTORY, namesOn, openOn, putFile, segmentAt } from '../../support/simulated-log.ts'
+import {
+  brief,
+  collect,
+  type Damage,
+  DIRECTORY,
+  namesOn,
+  openOn,
+  putFile,
+  refusal,
+  SimulatedDisk,
+  segmentAt,
+  segmentOf,
+  type WalError,
+  watermarkOf,
+} from '../../support/kit.ts'
 import {
   checkpoint,
   checkpointOf,
@@ -142,7 +152,7 @@ test('a checkpoint that names no snapshot is a record and nothing else', async (
     segmentOf({}, (seed) => [
       deletion(0, seed),
       checkpoint(1, { ...checkpointOf(0), snapshot: null }, seed),
-      promiseOf(2, seed),
+      watermarkOf(2, seed),
     ]),
   )
   const wal = await reader(disk)
@@ -205,7 +215,7 @@ test('a snapshot whose replay begins before the log does is of no use', async ()
       segmentOf({ firstSeq: 5, durableBefore: 5 }, (seed) => [
         deletion(5, seed),
         checkpoint(6, checkpointOf(5, replayFrom), seed),
-        promiseOf(7, seed),
+        watermarkOf(7, seed),
       ]),
     )
     await putSnapshot(disk, 5)
@@ -224,7 +234,7 @@ test('checkpoints that a retention no longer reaches are not counted among those
       checkpoint(5, checkpointOf(2), seed),
       checkpoint(6, checkpointOf(4), seed),
       checkpoint(7, checkpointOf(6), seed),
-      promiseOf(8, seed),
+      watermarkOf(8, seed),
     ]),
   )
   for (const through of [2, 4, 6]) await putSnapshot(disk, through)

@@ -5,7 +5,7 @@ import { gapThrough, transactionOf } from '../../../src/format/decode.ts'
 import { FLAG_IN_TRANSACTION, FRAME_TYPES } from '../../../src/format/frame.ts'
 import { SegmentCodec } from '../../../src/format/segment-codec.ts'
 import { Tally } from '../../../src/log/recover/tally.ts'
-import { frameOfEntry, frameOfPayload } from '../../support/frames.ts'
+import { frameOfEntry, frameOfPayload } from '../../support/kit.ts'
 
 /** What a tally is handed for a frame, which stands somewhere in a larger memory. */
 function handed(frame: Buffer): Parameters<Tally['add']> {

@@ -2,12 +2,11 @@ import assert from 'node:assert/strict'
 import { cp, readFile, truncate, writeFile } from 'node:fs/promises'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
-import { Wal } from '../../../src/mod.ts'
-import { FailingDisk } from '../../support/failing-disk.ts'
 import {
   alter,
   appendAll,
   brief,
+  FailingDisk,
   frameOf,
   idsIn,
   insert,
@@ -18,7 +17,8 @@ import {
   segmentsIn,
   temporaryDirectory,
   until,
-} from '../../support/logs.ts'
+  Wal,
+} from '../../support/kit.ts'
 
 const RECORD_BYTES = 72
 const FIRST_RECORD = 1024

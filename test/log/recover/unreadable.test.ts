@@ -1,8 +1,17 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type Damage, DurableIndex, flat, type RecoveryPolicy, Wal } from '../../../src/mod.ts'
-import { SimulatedDisk } from '../../../src/testing/disk/simulated-disk.ts'
-import { brief, idsIn, insertOf, refusal } from '../../support/logs.ts'
+import {
+  brief,
+  type Damage,
+  DurableIndex,
+  flat,
+  idsIn,
+  insertOf,
+  type RecoveryPolicy,
+  refusal,
+  SimulatedDisk,
+  Wal,
+} from '../../support/kit.ts'
 
 const DIRECTORY = '/log'
 const SEGMENT = '/log/segment-0000000001.walv'

@@ -1,15 +1,22 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { DiskFile } from '../../../src/disk/disk.ts'
 import { byteBuffer } from '../../../src/format/byte-buffer.ts'
 import { SegmentCodec } from '../../../src/format/segment-codec.ts'
 import { analyze } from '../../../src/log/recover/analysis.ts'
 import { readDirectory } from '../../../src/log/recover/directory.ts'
 import { copyRecords, FrameSink } from '../../../src/log/segment/frame-copy.ts'
 import type { Anomaly } from '../../../src/log/segment/segment-scan.ts'
-import { SimulatedDisk } from '../../../src/testing/disk/simulated-disk.ts'
-import { frameOfEntry, placed, promiseOf, segmentOf } from '../../support/frames.ts'
-import { DIRECTORY, putFile, segmentAt } from '../../support/simulated-log.ts'
+import {
+  DIRECTORY,
+  type DiskFile,
+  frameOfEntry,
+  placed,
+  putFile,
+  SimulatedDisk,
+  segmentAt,
+  segmentOf,
+  watermarkOf,
+} from '../../support/kit.ts'
 
 const KIB = 1024
 
@@ -127,7 +134,7 @@ test('records are copied from a number on and up to another, and promises are no
     (seed) =>
       [0, 1]
         .map((seq) => deletion(seq, seed))
-        .concat(promiseOf(2, seed), deletion(2, seed), deletion(3, seed)),
+        .concat(watermarkOf(2, seed), deletion(2, seed), deletion(3, seed)),
     { fromSeq: 1, scanEnd: 3 },
   )
   assert.deepEqual(await copy, placed([copied(1), copied(2)], 0))

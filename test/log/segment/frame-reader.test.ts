@@ -1,11 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { DiskFile } from '../../../src/disk/disk.ts'
 import { type FrameHeader, frameBytes } from '../../../src/format/frame.ts'
 import { SegmentCodec } from '../../../src/format/segment-codec.ts'
 import { FrameReader, isZero } from '../../../src/log/segment/frame-reader.ts'
-import { errno } from '../../support/failing-disk.ts'
-import { frameOfEntry, move, placed, promiseOf } from '../../support/frames.ts'
+import { type DiskFile, errno, frameOfEntry, move, placed, watermarkOf } from '../../support/kit.ts'
 
 const MIB = 1024 * 1024
 const SEED = 7
@@ -247,7 +245,7 @@ test('looking for the next frame finds it at every multiple of 8, also where a w
 })
 
 test('it finds a header that ends where the file does', async () => {
-  const window = windowOn(together([Buffer.alloc(64, 1), promiseOf(5, SEED)]))
+  const window = windowOn(together([Buffer.alloc(64, 1), watermarkOf(5, SEED)]))
   await window.fill()
   assert.equal(await window.resync(any), true)
   const step = await stepOf(window)

@@ -1,5 +1,5 @@
 import { test } from 'node:test'
-import { Random } from '../../../src/testing/random.ts'
+import { Random } from '../../support/kit.ts'
 import { compareReaders, largeLog } from '../../support/soup.ts'
 
 test('records and damage that reach over the edges of a window are read as the specification says', async () => {

@@ -1,23 +1,24 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type DiskFile, writeFully } from '../../../src/disk/disk.ts'
+import { writeFully } from '../../../src/disk/disk.ts'
 import { MAX_SEGMENT_NUMBER, segmentName } from '../../../src/format/segment.ts'
 import { SegmentCodec } from '../../../src/format/segment-codec.ts'
 import { DirectoryLock } from '../../../src/log/directory-lock.ts'
 import type { SegmentExtent } from '../../../src/log/segment/segment-scan.ts'
 import { SegmentSupply } from '../../../src/log/segment/segment-supply.ts'
 import { createSegment, removeFiles, SegmentList } from '../../../src/log/segment/segments.ts'
-import type { Operation } from '../../../src/testing/disk/operations.ts'
-import type { SimulatedDisk } from '../../../src/testing/disk/simulated-disk.ts'
 import {
   contentOf,
   DIRECTORY,
+  type DiskFile,
   emptyDirectory,
   namesOn,
+  type Operation,
   putFile,
+  type SimulatedDisk,
   segmentAt,
   settled,
-} from '../../support/simulated-log.ts'
+} from '../../support/kit.ts'
 
 const MIB = 1024 * 1024
 const LOG_ID = Buffer.alloc(16, 5)

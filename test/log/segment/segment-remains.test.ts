@@ -1,10 +1,20 @@
 /** What a failed attempt at a segment leaves behind is the writer's own, and nobody else's. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Wal } from '../../../src/mod.ts'
-import type { SimulatedDisk } from '../../../src/testing/disk/simulated-disk.ts'
-import { collect, customOf, insert, refusal } from '../../support/logs.ts'
-import { DIRECTORY, failingLog, namesOn, openOn, segmentAt, settled } from '../../support/simulated-log.ts'
+import {
+  collect,
+  customOf,
+  DIRECTORY,
+  failingLog,
+  insert,
+  namesOn,
+  openOn,
+  refusal,
+  type SimulatedDisk,
+  segmentAt,
+  settled,
+  type Wal,
+} from '../../support/kit.ts'
 
 const NAMES = new RegExp(`^${DIRECTORY}$`)
 const SECOND = new RegExp(`^${segmentAt(2)}$`)

@@ -3,10 +3,9 @@ import { stat } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Wal } from '../../../src/mod.ts'
-import { FailingDisk } from '../../support/failing-disk.ts'
 import {
   collect,
+  FailingDisk,
   idsIn,
   idsOf,
   insert,
@@ -16,7 +15,8 @@ import {
   segmentsIn,
   temporaryDirectory,
   until,
-} from '../../support/logs.ts'
+  type Wal,
+} from '../../support/kit.ts'
 
 const KIB = 1024
 

@@ -2,9 +2,17 @@
 import '../../support/steerable-time.ts'
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { HealthCheck, Wal } from '../../../src/mod.ts'
-import { collect, customOf, insert, refusal } from '../../support/logs.ts'
-import { failingLog, openOn, settled } from '../../support/simulated-log.ts'
+import {
+  collect,
+  customOf,
+  failingLog,
+  type HealthCheck,
+  insert,
+  openOn,
+  refusal,
+  settled,
+  type Wal,
+} from '../../support/kit.ts'
 
 const SEGMENT = /segment-\d+\.walv$/
 const HOUR_MS = 3_600_000

@@ -1,7 +1,18 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { DurableIndex, flat, type RecoveryPolicy, Wal, type WalOptions } from '../../../src/mod.ts'
-import { alter, collect, insert, openWal, segmentsIn, temporaryDirectory } from '../../support/logs.ts'
+import {
+  alter,
+  collect,
+  DurableIndex,
+  flat,
+  insert,
+  openWal,
+  type RecoveryPolicy,
+  segmentsIn,
+  temporaryDirectory,
+  Wal,
+  type WalOptions,
+} from '../../support/kit.ts'
 import { flipRecordOf } from '../../support/sick-logs.ts'
 
 const unitsOf = async (wal: Wal): Promise<string[][]> =>

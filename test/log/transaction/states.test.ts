@@ -1,9 +1,18 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { MAX_OPEN_TRANSACTIONS, type Transaction, type Wal, type WalError } from '../../../src/mod.ts'
 import { bits } from '../../support/entries.ts'
-import { collect, customOf, insert, refusal } from '../../support/logs.ts'
-import { failingLog, openOn } from '../../support/simulated-log.ts'
+import {
+  collect,
+  customOf,
+  failingLog,
+  insert,
+  MAX_OPEN_TRANSACTIONS,
+  openOn,
+  refusal,
+  type Transaction,
+  type Wal,
+  type WalError,
+} from '../../support/kit.ts'
 
 const STATES = ['open', 'prepared', 'committed', 'aborted'] as const
 

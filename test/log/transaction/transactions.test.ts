@@ -1,18 +1,20 @@
 import assert from 'node:assert/strict'
 import { cp } from 'node:fs/promises'
 import { test } from 'node:test'
-import { type BatchMember, MAX_OPEN_TRANSACTIONS, type Wal } from '../../../src/mod.ts'
-import { FailingDisk } from '../../support/failing-disk.ts'
 import {
+  type BatchMember,
   collect,
+  FailingDisk,
   idsIn,
   insert,
   insertOf,
+  MAX_OPEN_TRANSACTIONS,
   names,
   openWal,
   refusal,
   temporaryDirectory,
-} from '../../support/logs.ts'
+  type Wal,
+} from '../../support/kit.ts'
 
 const SEGMENT = /segment-\d+\.walv$/
 

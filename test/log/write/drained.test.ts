@@ -1,9 +1,14 @@
 /** `drained` tells whom the log refused for want of room when to try again. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { WalError } from '../../../src/mod.ts'
-import { FailingDisk } from '../../support/failing-disk.ts'
-import { insertOf, openWal, refusal, temporaryDirectory } from '../../support/logs.ts'
+import {
+  FailingDisk,
+  insertOf,
+  openWal,
+  refusal,
+  temporaryDirectory,
+  type WalError,
+} from '../../support/kit.ts'
 
 const SEGMENT = /segment-\d+\.walv$/
 

@@ -1,9 +1,16 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { SimulatedDisk } from '../../../src/testing/disk/simulated-disk.ts'
-import { FailingDisk } from '../../support/failing-disk.ts'
-import { customOf, idsIn, insert } from '../../support/logs.ts'
-import { namesOn, openOn, segmentAt, settled } from '../../support/simulated-log.ts'
+import {
+  customOf,
+  FailingDisk,
+  idsIn,
+  insert,
+  namesOn,
+  openOn,
+  SimulatedDisk,
+  segmentAt,
+  settled,
+} from '../../support/kit.ts'
 import { logWithOne, rejectionOf } from './writing.ts'
 
 const KIB = 1024

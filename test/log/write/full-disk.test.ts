@@ -1,8 +1,17 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { FRAME_HEADER_BYTES } from '../../../src/format/frame.ts'
-import { customOf, idsIn, insert } from '../../support/logs.ts'
-import { contentOf, framesOn, namesOn, openOn, segmentAt, settled } from '../../support/simulated-log.ts'
+import {
+  contentOf,
+  customOf,
+  framesOn,
+  idsIn,
+  insert,
+  namesOn,
+  openOn,
+  segmentAt,
+  settled,
+} from '../../support/kit.ts'
 import { logWithOne, rejectionOf } from './writing.ts'
 
 const KIB = 1024

@@ -1,10 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { frameBytes } from '../../../src/format/frame.ts'
-import type { Wal } from '../../../src/mod.ts'
-import { SimulatedDisk } from '../../../src/testing/disk/simulated-disk.ts'
-import { customOf, insert } from '../../support/logs.ts'
-import { openOn, settled } from '../../support/simulated-log.ts'
+import { customOf, insert, openOn, SimulatedDisk, settled, type Wal } from '../../support/kit.ts'
 import { CUSTOM_OVERHEAD, customFrame, logWithOne, NotingDisk } from './writing.ts'
 
 const KIB = 1024

@@ -2,9 +2,7 @@ import '../../support/steerable-time.ts'
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { FRAME_TYPES } from '../../../src/format/frame.ts'
-import { SimulatedDisk } from '../../../src/testing/disk/simulated-disk.ts'
-import { insert } from '../../support/logs.ts'
-import { framesOn, namesOn, openOn, settled } from '../../support/simulated-log.ts'
+import { framesOn, insert, namesOn, openOn, SimulatedDisk, settled } from '../../support/kit.ts'
 import { fillUntil, layout, logWithOne, PROMISE_ROOM, rejectionOf, rest } from './writing.ts'
 
 test('an idle log promises its last records after 100 ms, twice, once, and does not say that it was closed', async (t) => {

@@ -1,10 +1,7 @@
 import '../../support/steerable-time.ts'
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Durability } from '../../../src/mod.ts'
-import { SimulatedDisk } from '../../../src/testing/disk/simulated-disk.ts'
-import { idsIn, insert, refusal } from '../../support/logs.ts'
-import { openOn } from '../../support/simulated-log.ts'
+import { type Durability, idsIn, insert, openOn, refusal, SimulatedDisk } from '../../support/kit.ts'
 import {
   fillUntil,
   logWithOne,

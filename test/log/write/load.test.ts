@@ -2,10 +2,20 @@
 import '../../support/steerable-time.ts'
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import type { Durability, Wal, WalError } from '../../../src/mod.ts'
-import type { FailingDisk } from '../../support/failing-disk.ts'
-import { customOf, idsIn, insert, refusal } from '../../support/logs.ts'
-import { failingLog, isSettled, openOn, settled } from '../../support/simulated-log.ts'
+import {
+  customOf,
+  type Durability,
+  type FailingDisk,
+  failingLog,
+  idsIn,
+  insert,
+  isSettled,
+  openOn,
+  refusal,
+  settled,
+  type Wal,
+  type WalError,
+} from '../../support/kit.ts'
 
 const SEGMENT = /segment-\d+\.walv$/
 const CALLERS = 4

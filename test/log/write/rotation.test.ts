@@ -3,20 +3,23 @@ import { basename } from 'node:path'
 import { test } from 'node:test'
 import { frameBytes } from '../../../src/format/frame.ts'
 import { encodeSegmentHeader } from '../../../src/format/segment.ts'
-import type { Wal, WalError } from '../../../src/mod.ts'
-import type { Operation } from '../../../src/testing/disk/operations.ts'
-import { SimulatedDisk } from '../../../src/testing/disk/simulated-disk.ts'
-import { customOf, insert, refusal } from '../../support/logs.ts'
 import {
   contentOf,
+  customOf,
   framesOn,
   headerOn,
+  insert,
   namesOn,
+  type Operation,
   openOn,
+  refusal,
+  SimulatedDisk,
   START,
   segmentAt,
   settled,
-} from '../../support/simulated-log.ts'
+  type Wal,
+  type WalError,
+} from '../../support/kit.ts'
 import {
   CUSTOM_OVERHEAD,
   customFrame,

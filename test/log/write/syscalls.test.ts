@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { names, temporaryDirectory, writeLog } from '../../support/logs.ts'
+import { names, temporaryDirectory, writeLog } from '../../support/kit.ts'
 
 const CHILD = fileURLToPath(new URL('./syscalls-child.js', import.meta.url))
 const TRACED = [

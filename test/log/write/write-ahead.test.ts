@@ -2,11 +2,17 @@ import assert from 'node:assert/strict'
 import { basename } from 'node:path'
 import { test } from 'node:test'
 import { segmentName } from '../../../src/format/segment.ts'
-import type { Wal } from '../../../src/mod.ts'
-import { SimulatedDisk } from '../../../src/testing/disk/simulated-disk.ts'
-import { FailingDisk } from '../../support/failing-disk.ts'
-import { collect, customOf, insert, refusal } from '../../support/logs.ts'
-import { openOn, settled } from '../../support/simulated-log.ts'
+import {
+  collect,
+  customOf,
+  FailingDisk,
+  insert,
+  openOn,
+  refusal,
+  SimulatedDisk,
+  settled,
+  type Wal,
+} from '../../support/kit.ts'
 
 const KIB = 1024
 const MIB = 1024 * KIB

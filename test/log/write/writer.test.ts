@@ -3,20 +3,25 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { FRAME_TYPES } from '../../../src/format/frame.ts'
 import { encodeSegmentHeader } from '../../../src/format/segment.ts'
-import { MAX_SEQUENCE, type WalError } from '../../../src/mod.ts'
-import { SimulatedDisk } from '../../../src/testing/disk/simulated-disk.ts'
-import { FailingDisk } from '../../support/failing-disk.ts'
-import { collect, customOf, idsIn, insert, refusal } from '../../support/logs.ts'
 import {
+  collect,
   contentOf,
+  customOf,
+  FailingDisk,
   framesOn,
   headerOn,
+  idsIn,
+  insert,
+  MAX_SEQUENCE,
   openOn,
   putFile,
+  refusal,
+  SimulatedDisk,
   START,
   segmentAt,
   settled,
-} from '../../support/simulated-log.ts'
+  type WalError,
+} from '../../support/kit.ts'
 import { customFrame, fillUntil, layout, PROMISE_ROOM, rejectionOf } from './writing.ts'
 
 const KIB = 1024

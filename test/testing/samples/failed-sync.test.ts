@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { DurableIndex, flat } from '../../../src/mod.ts'
-import { SimulatedDisk } from '../../../src/testing/mod.ts'
+import { DurableIndex, flat, SimulatedDisk } from '../../support/kit.ts'
 
 test('what was acknowledged survives a sync that failed, and the power cut after it', async () => {
   const disk = new SimulatedDisk()

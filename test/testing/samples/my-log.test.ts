@@ -1,6 +1,5 @@
 import { test } from 'node:test'
-import { Wal } from '../../../src/mod.ts'
-import { logConformance, SimulatedDisk } from '../../../src/testing/mod.ts'
+import { logConformance, SimulatedDisk, Wal } from '../../support/kit.ts'
 
 function place() {
   const disk = new SimulatedDisk()

@@ -1,10 +1,8 @@
 import assert from 'node:assert/strict'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
-import type { WalError } from '../../../src/mod.ts'
 import type { V1Entry } from '../../../src/v1/format/entry.ts'
-import { refusal } from '../../support/logs.ts'
-import { namesOn, pictureOf, putFile } from '../../support/simulated-log.ts'
+import { namesOn, pictureOf, putFile, refusal, type WalError } from '../../support/kit.ts'
 import { frame, insert, nth, segment } from '../helpers.ts'
 import { marker, toV1, toV2, V1, V2, v1Log } from './converted.ts'
 

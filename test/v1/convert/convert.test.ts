@@ -4,15 +4,22 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import fc from 'fast-check'
-import type { BatchMember, WalError } from '../../../src/mod.ts'
-import type { SimulatedDisk } from '../../../src/testing/disk/simulated-disk.ts'
 import { convertToV2 } from '../../../src/v1/convert/to-v2.ts'
 import { decodeNote } from '../../../src/v1/convert/translate.ts'
 import type { V1Entry } from '../../../src/v1/format/entry.ts'
 import { bits } from '../../support/entries.ts'
-import { FailingDisk, type Hold } from '../../support/failing-disk.ts'
-import { refusal, temporaryDirectory, until } from '../../support/logs.ts'
-import { namesOn, openOn } from '../../support/simulated-log.ts'
+import {
+  type BatchMember,
+  FailingDisk,
+  type Hold,
+  namesOn,
+  openOn,
+  refusal,
+  type SimulatedDisk,
+  temporaryDirectory,
+  until,
+  type WalError,
+} from '../../support/kit.ts'
 import { entries as anyV1Entry } from '../arbitraries.ts'
 import { frame, header, insert, nth, rawFrame, segment } from '../helpers.ts'
 import { BACK, marker, payloadsOf, recordsIn, toV1, toV2, V1, V2, v1Log } from './converted.ts'

@@ -1,10 +1,17 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Wal, WalError, WalRecord } from '../../../src/mod.ts'
-import { SimulatedDisk } from '../../../src/testing/disk/simulated-disk.ts'
 import { convertToV2 } from '../../../src/v1/convert/to-v2.ts'
-import { refusal } from '../../support/logs.ts'
-import { alterOn, framesOn, namesOn, openOn } from '../../support/simulated-log.ts'
+import {
+  alterOn,
+  framesOn,
+  namesOn,
+  openOn,
+  refusal,
+  SimulatedDisk,
+  type Wal,
+  type WalError,
+  type WalRecord,
+} from '../../support/kit.ts'
 import { BACK, payloadsOf, recordsIn, toV1, V2 } from './converted.ts'
 
 /** A v2 log with what `write` appends behind one insert. */

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { BatchMember, WalError } from '../../../src/mod.ts'
 import {
   decodeNote,
   encodeNote,
@@ -10,7 +9,7 @@ import {
   timestampToV2,
 } from '../../../src/v1/convert/translate.ts'
 import type { V1Entry } from '../../../src/v1/format/entry.ts'
-import { refusal } from '../../support/logs.ts'
+import { type BatchMember, refusal, type WalError } from '../../support/kit.ts'
 import { insert } from '../helpers.ts'
 import { marker } from './converted.ts'
 
