@@ -162,7 +162,8 @@ class IndexWork {
     this.#number = step * 100
     this.#trouble.draw(random, this.#disk)
     await this.#do(random)
-    if (this.#trouble.mayFail && this.#index.stats().poisoned) await this.#reopen()
+    if (this.#trouble.isHidden || (this.#trouble.mayFail && this.#index.stats().poisoned))
+      await this.#reopen()
     this.#trouble.calm()
   }
 

@@ -102,6 +102,7 @@ export class LogLife {
         for await (const _ of wal.read());
       })
     }
+    if (this.trouble.isHidden) await this.reopen()
     this.trouble.calm()
   }
 }

@@ -67,6 +67,7 @@ export class Trouble {
   /** Decides the operation that fails, and how. */
   #next: { after: number; readonly random: Random } | undefined
   #fired = false
+  #isHidden = false
   /** Every operation of a kind fails so, until it is over. */
   #lasting: { readonly kind: Operation['kind']; readonly fault: Fault } | undefined
   #isFull = false
@@ -86,6 +87,13 @@ export class Trouble {
   /** Whether something may be refused now. */
   get mayFail(): boolean {
     return this.#fired || this.#isFull
+  }
+
+  /**
+   * Whether a write failed behind its caller's back: a later sync of the same process may be told.
+   */
+  get isHidden(): boolean {
+    return this.#isHidden
   }
 
   /** Whether all that is refused is refused for want of space. */
@@ -110,6 +118,7 @@ export class Trouble {
 
   #fire({ kind }: Operation, fault: Fault, lasts: boolean): Fault {
     this.#fired = true
+    if ('writeback' in fault) this.#isHidden = true
     if (lasts) this.#lasting = { kind, fault }
     return fault
   }
@@ -130,6 +139,7 @@ export class Trouble {
   /** What failed is over and dealt with. */
   calm(): void {
     this.#fired = false
+    this.#isHidden = false
     this.#lasting = undefined
   }
 

@@ -74,7 +74,8 @@ export class VariedIndexWork {
     this.#number = step * 1_000
     this.#trouble.draw(random, this.#disk)
     await flow(MAX_STEP_MS, 'what was asked for', this.#do(), () => {})
-    if (this.#trouble.mayFail && this.#index.stats().poisoned) await this.#reopen()
+    if (this.#trouble.isHidden || (this.#trouble.mayFail && this.#index.stats().poisoned))
+      await this.#reopen()
     this.#trouble.calm()
     if (random.chance(0.2)) await passTime(IDLE_MS)
   }
