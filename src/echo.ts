@@ -23,3 +23,19 @@ export function echo(value: unknown): string {
 export function cut(text: string, characters: number = ECHO_CHARACTERS): string {
   return text.length <= characters ? text : `${text.slice(0, characters).toWellFormed()}…`
 }
+
+/**
+ * A path for a shell. What would not be seen, or would change what is seen, is escaped as bash and
+ * zsh understand it.
+ */
+export function shellQuoted(path: string): string {
+  if (/^[\w@%+=:,./-]+$/.test(path)) return path
+  if (!UNSEEN.test(path)) return `'${path.replaceAll("'", "'\\''")}'`
+  const escaped = path.replace(/[\\']/g, '\\$&').replace(new RegExp(UNSEEN, 'gu'), (character) => {
+    return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
+  })
+  return `$'${escaped}'`
+}
+
+/** Controls, line separators, and the marks that turn the direction of writing. */
+const UNSEEN = /[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/u

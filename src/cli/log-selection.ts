@@ -21,8 +21,10 @@ export interface Selectable {
   readonly entry: WalEntry | V1Entry
 }
 
-export const RECORD_TYPES: readonly WalEntry['type'][] = [
+/** An upsert is an insert that replaces. */
+export const RECORD_TYPES: readonly (WalEntry['type'] | 'upsert')[] = [
   'insert',
+  'upsert',
   'update',
   'delete',
   'batch',
@@ -38,9 +40,12 @@ export const RECORD_TYPES: readonly WalEntry['type'][] = [
 export function isSelected({ seq, timestampMs, entry }: Selectable, selection: LogSelection): boolean {
   const { from = 0, to = Number.POSITIVE_INFINITY, since = Number.NEGATIVE_INFINITY, id, type } = selection
   if (seq < from || seq > to || timestampMs < since) return false
-  if (type !== undefined && entry.type !== type) return false
+  if (type !== undefined && entry.type !== type && !(type === 'upsert' && isUpsert(entry))) return false
   return id === undefined || names(entry, id)
 }
+
+const isUpsert = (entry: WalEntry | V1Entry): boolean =>
+  entry.type === 'insert' && 'replace' in entry && entry.replace === true
 
 function names(entry: WalEntry | BatchMember | V1Entry, id: string): boolean {
   if (entry.type === 'batch') return entry.entries.some((member) => names(member, id))

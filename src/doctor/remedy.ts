@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import type { Disk } from '../disk/disk.ts'
+import { shellQuoted } from '../echo.ts'
 import type { Damage } from '../entry.ts'
 import type { WalErrorCode } from '../errors.ts'
 import { segmentNumber } from '../format/segment.ts'
@@ -85,10 +86,10 @@ export function remedyForRefusal(code: WalErrorCode, directory: string, damage: 
     return { kind: 'check-path', files: [], steps }
   }
   if (code !== 'WALV_V1_DIRECTORY') {
-    const steps = [`Use a newer walv:\nnpx walv@latest doctor ${quoted(directory)}`]
+    const steps = [`Use a newer walv:\nnpx walv@latest doctor ${shellQuoted(directory)}`]
     return { kind: 'upgrade', files: [], steps }
   }
-  const convert = `npx walv convert ${quoted(directory)} ${quoted(`${directory}-v2`)}`
+  const convert = `npx walv convert ${shellQuoted(directory)} ${shellQuoted(`${directory}-v2`)}`
   const after = 'Use the new directory from then on. The old one stays as it is.'
   const isWhole = damage.every(({ kind, acknowledged }) => kind === 'torn-tail' || acknowledged === false)
   const steps = isWhole
@@ -130,7 +131,7 @@ const CHECKPOINT_STEP =
   'Start your program, and take a checkpoint: index.checkpoint(). Until then this is told again.'
 
 function repairSteps({ directory, covered }: Illness, damage: readonly Damage[]): string[] {
-  const command = `\nnpx walv repair ${quoted(directory)}`
+  const command = `\nnpx walv repair ${shellQuoted(directory)}`
   const steps = unreadableSteps(damage)
   if (damage.every(({ acknowledged }) => acknowledged === false)) {
     steps.push(`It opens as it is. When it suits you, stop its writer and repair it:${command}`)
@@ -159,7 +160,7 @@ function beginAnewFrom({ analysis, directory }: Illness, { checkpoint }: Snapsho
   const open = replayFrom > through ? '' : ', and what transactions did that were open then'
   const steps = [
     'Look for the segments that are missing, where the directory was copied from. Put in their place, they make the log whole again.',
-    `Without them, begin the log anew from ${snapshot}, which holds everything through record ${through}. What was logged after that is given up${open}. With the writer stopped:\nnpx walv repair ${quoted(directory)}`,
+    `Without them, begin the log anew from ${snapshot}, which holds everything through record ${through}. What was logged after that is given up${open}. With the writer stopped:\nnpx walv repair ${shellQuoted(directory)}`,
     `Then write again what came after record ${through}, from where it came.`,
   ]
   return { kind: 'repair', files: analysis.segments.map(({ name }) => name), steps, snapshot }
@@ -185,7 +186,7 @@ const unreadableSteps = (damage: readonly Damage[]): string[] =>
 
 function nothingReadable(directory: string): Remedy {
   const steps = [
-    `Keep what is there, under another name:\nmv ${quoted(directory)} ${quoted(`${directory}.lost`)}`,
+    `Keep what is there, under another name:\nmv ${shellQuoted(directory)} ${shellQuoted(`${directory}.lost`)}`,
     'Restore a backup in its place. Without one, build the index anew, from where its vectors came.',
   ]
   return { kind: 'restore-backup', files: [], steps }
@@ -193,7 +194,7 @@ function nothingReadable(directory: string): Remedy {
 
 const senselessSteps = (directory: string): string[] => [
   "Restore a backup, or open it with recovery: 'salvage', which passes over such records. A repair leaves them.",
-  `Report this, with what is printed by:\nnpx walv doctor ${quoted(directory)} --json`,
+  `Report this, with what is printed by:\nnpx walv doctor ${shellQuoted(directory)} --json`,
 ]
 
 /** What stands before a hole that a snapshot covers. */
@@ -208,7 +209,7 @@ function moveNeedless(directory: string, files: readonly string[]): Remedy {
   const moves = files.map((name) => ({ from: name, to: `${QUARANTINE_FOLDER}/${name}` }))
   const steps = [
     'It opens as it is. When it suits you, stop its writer and move away what stands before the missing file and is needed no more:' +
-      `\nmkdir -p ${quoted(join(directory, QUARANTINE_FOLDER))}\n${commands(directory, moves)}`,
+      `\nmkdir -p ${shellQuoted(join(directory, QUARANTINE_FOLDER))}\n${commands(directory, moves)}`,
   ]
   return { kind: 'move-file', files, steps }
 }
@@ -234,8 +235,8 @@ function replaceLinks(directory: string, files: readonly string[]): Remedy {
   const copies = files
     .map((name) => join(directory, name))
     .flatMap((path) => [
-      `cp -L ${quoted(path)} ${quoted(`${path}.target`)}`,
-      `mv ${quoted(`${path}.target`)} ${quoted(path)}`,
+      `cp -L ${shellQuoted(path)} ${shellQuoted(`${path}.target`)}`,
+      `mv ${shellQuoted(`${path}.target`)} ${shellQuoted(path)}`,
     ])
   const steps = [
     `Stop the writer, and put what the links lead to in their place:\n${copies.join('\n')}`,
@@ -244,7 +245,7 @@ function replaceLinks(directory: string, files: readonly string[]): Remedy {
   return { kind: 'replace-link', files, steps }
 }
 
-const lookAgain = (directory: string): string => `Look again:\nnpx walv doctor ${quoted(directory)}`
+const lookAgain = (directory: string): string => `Look again:\nnpx walv doctor ${shellQuoted(directory)}`
 
 async function foreignSegments({ disk, directory }: Illness): Promise<Remedy> {
   const entries = await disk.list(directory)
@@ -277,7 +278,7 @@ function separation(directory: string, [most, ...others]: readonly string[][]): 
   return [
     `Find out which of them belongs here; only you can know. One has ${extent(most!)}, another ${others.map(extent).join(', another ')}.`,
     'If it is the first, stop the writer, and move what is not of it away:' +
-      `\nmkdir -p ${quoted(join(directory, OTHER_LOG_FOLDER))}\n${commands(directory, moves)}`,
+      `\nmkdir -p ${shellQuoted(join(directory, OTHER_LOG_FOLDER))}\n${commands(directory, moves)}`,
   ]
 }
 
@@ -288,20 +289,6 @@ const extent = (names: readonly string[]): string =>
 const OTHER_LOG_FOLDER = 'other-log'
 
 const commands = (directory: string, moves: readonly Move[]): string =>
-  moves.map(({ from, to }) => `mv ${quoted(join(directory, from))} ${quoted(join(directory, to))}`).join('\n')
-
-/**
- * For a shell. What would not be seen, or would change what is seen, is escaped as bash and zsh
- * understand it.
- */
-function quoted(path: string): string {
-  if (/^[\w@%+=:,./-]+$/.test(path)) return path
-  if (!UNSEEN.test(path)) return `'${path.replaceAll("'", "'\\''")}'`
-  const escaped = path.replace(/[\\']/g, '\\$&').replace(new RegExp(UNSEEN, 'gu'), (character) => {
-    return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
-  })
-  return `$'${escaped}'`
-}
-
-/** Controls, line separators, and the marks that turn the direction of writing. */
-const UNSEEN = /[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/u
+  moves
+    .map(({ from, to }) => `mv ${shellQuoted(join(directory, from))} ${shellQuoted(join(directory, to))}`)
+    .join('\n')

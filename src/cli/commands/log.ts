@@ -1,13 +1,5 @@
 import { epochMs } from '../../clock.ts'
-import {
-  type CommittedUnit,
-  type Damage,
-  nodeDisk,
-  scanLog,
-  type WalEntry,
-  WalError,
-  type WalRecord,
-} from '../../mod.ts'
+import { type CommittedUnit, type Damage, nodeDisk, scanLog, WalError, type WalRecord } from '../../mod.ts'
 import { readV1Directory, recoverV1, type V1Record } from '../../v1/mod.ts'
 import { type Command, command, type ExitCode, printLine } from '../command.ts'
 import { damageToJson, recordToJson, v1RecordToJson } from '../json.ts'
@@ -37,7 +29,7 @@ const spec = defineCommand({
     type: {
       type: 'string',
       placeholder: 'TYPE',
-      description: 'insert (of upserts too), update, delete, batch, checkpoint, …',
+      description: 'insert (of upserts too), upsert, update, delete, batch, checkpoint, …',
     },
     tail: {
       type: 'integer',
@@ -85,7 +77,7 @@ interface Options extends Omit<LogSelection, 'since'> {
 function selectionOf({ from, to, since, id, type }: Options): LogSelection {
   if (from !== undefined && to !== undefined && from > to)
     throw new WalError('WALV_USAGE', `--from ${from} is behind --to ${to}. See \`walv log --help\`.`)
-  if (type !== undefined && !RECORD_TYPES.includes(type as WalEntry['type'])) {
+  if (type !== undefined && !RECORD_TYPES.some((known) => known === type)) {
     const kinds = RECORD_TYPES.join(', ')
     throw new WalError('WALV_USAGE', `There is no record type ${quote(type)}. There are: ${kinds}.`)
   }

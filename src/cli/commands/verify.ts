@@ -1,4 +1,5 @@
 import { monotonicMs } from '../../clock.ts'
+import { shellQuoted } from '../../echo.ts'
 import { type Damage, nodeDisk, type RecoveryReport, WalError } from '../../mod.ts'
 import { readV1Directory } from '../../v1/mod.ts'
 import { type Command, command, type ExitCode, printJson, printLine } from '../command.ts'
@@ -25,7 +26,7 @@ export const verify: Command = command(spec, async ({ json }, { directory }): Pr
   const fine = found.damage.every(({ kind }) => kind === 'torn-tail')
   if (json)
     await printJson({ verified: { ...plain(found.figures), damage: found.damage.length, intact: fine } })
-  else await printLine(summary(found.figures, found.damage, fine))
+  else await printLine(summary(found.figures, found.damage, fine, directory))
   return fine ? 0 : 1
 })
 
@@ -90,6 +91,7 @@ function summary(
   { format, records, bytes, durationMs, report }: Figures,
   damage: readonly Damage[],
   fine: boolean,
+  directory: string,
 ): string {
   const { bold } = coloursFor(process.stdout)
   const sentences = [
@@ -101,8 +103,8 @@ function summary(
   const gaps = report?.gaps ?? []
   if (gaps.length > 0)
     sentences.push(`Lost before, and recorded by a repair: seq ${gaps.map(rangeToText).join(', ')}`)
-  if (!fine) sentences.push('What to do: docs/operations.md')
-  return `${sentences.join('. ')}.`
+  const whatToDo = fine ? '' : `\nWhat to do:\nnpx walv doctor ${shellQuoted(directory)}`
+  return `${sentences.join('. ')}.${whatToDo}`
 }
 
 function verdict(damage: readonly Damage[], fine: boolean): string {

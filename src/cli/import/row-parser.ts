@@ -11,7 +11,7 @@ import { floatsFromBytes } from '../floats.ts'
 import { quote } from '../text.ts'
 import { checkDimensions, invalidFile, type VectorRow } from './file.ts'
 import { metadataProblem } from './metadata.ts'
-import { problemOf, type Shaped, shapedRows } from './shapes.ts'
+import { nextPageIn, problemOf, type Shaped, shapedRows } from './shapes.ts'
 import { isObject, type JsonObject } from './store.ts'
 
 /** How rows are read. */
@@ -37,8 +37,10 @@ export async function* rowsOf(
   options: RowOptions,
 ): AsyncGenerator<VectorRow, void, void> {
   let first: VectorRow | undefined
+  let last: Placed | undefined
   let number = 0
   for await (const placed of values) {
+    last = placed
     if (!isObject(placed.value))
       throw invalidFile(
         file,
@@ -59,6 +61,19 @@ export async function* rowsOf(
       yield row
     }
   }
+  if (last) refusePart(file, last)
+}
+
+/** @throws WALV_INVALID_FILE where the last page names a next one */
+function refusePart(file: string, { value, where, offset }: Placed): void {
+  const next = nextPageIn(value as JsonObject)
+  if (next === undefined) return
+  throw invalidFile(
+    file,
+    offset,
+    `${where} is a page that names a next one (next_page_offset: ${quote(next)}), and the file ends`,
+    'Scroll on until next_page_offset is null, and write a page a line. To import this part alone, set it to null.',
+  )
 }
 
 /** The names under which a vector and metadata may stand. */

@@ -41,6 +41,14 @@ export function* shapedRows(value: JsonObject): Generator<Shaped, void, void> {
   else yield value
 }
 
+/** Where a scroll of Qdrant goes on behind this page; undefined if it does not, or is none. */
+export function nextPageIn(value: JsonObject): string | undefined {
+  const { result, points } = value
+  const page = isObject(result) && Array.isArray(result.points) ? result : Array.isArray(points) ? value : {}
+  const next = (page as JsonObject).next_page_offset
+  return typeof next === 'string' || typeof next === 'number' ? String(next) : undefined
+}
+
 const isListOf = (value: JsonValue | undefined, member: string): value is readonly JsonObject[] =>
   Array.isArray(value) && value.length > 0 && value.every((each) => isObject(each) && member in each)
 

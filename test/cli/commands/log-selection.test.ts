@@ -29,6 +29,7 @@ test('Records by number, type and id, and the last of them', async (t) => {
   assert.deepEqual(await seqs('--from', '16'), [16, 17])
   assert.deepEqual(await seqs('--to', '0'), [0])
   assert.deepEqual(await seqs('--type', 'delete'), [4, 12, 15])
+  assert.deepEqual(await seqs('--type', 'upsert'), [1])
   assert.deepEqual(await seqs('--id', 'b'), [6], 'members of batches count')
   assert.deepEqual(await seqs('--id', 'a', '--type', 'update'), [2, 3])
   assert.deepEqual(await seqs('--tail', '2'), [16, 17])
@@ -130,7 +131,7 @@ test('A range the wrong way round, a type that there is not and numbers that are
   const refused = (message: RegExp, ...options: string[]): Promise<void> =>
     assertRefused(['log', directory, ...options], 2, 'WALV_USAGE', message)
   await refused(/--from 5 is behind --to 4/, '--from', '5', '--to', '4')
-  await refused(/There is no record type "upsert"\. There are: insert, update,/, '--type', 'upsert')
+  await refused(/There is no record type "merge"\. There are: insert, upsert,/, '--type', 'merge')
   await refused(/--since needs a time such as .* not "noon"/, '--since', 'noon')
   await refused(/--tail needs a whole number from 1 to 100,000/, '--tail', '0')
   await refused(/--from needs a whole number/, '--from', 'x')

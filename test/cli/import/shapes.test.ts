@@ -131,6 +131,27 @@ test('An answer that failed, sparse values and several named vectors are refused
   await refused({ ids: ['a', 'b'], embeddings: [[1]] }, /has 2 ids and 1 embeddings/)
 })
 
+test('A page of a scroll behind which there are more is refused, unless the next one follows', async (t) => {
+  const page = (id: number, next: unknown): string =>
+    `${JSON.stringify({ result: { points: [{ id, vector: V1 }], next_page_offset: next } })}\n`
+  for (const [text, next] of [
+    [page(1, 7), '7'],
+    [page(1, null) + page(2, '5c56c793'), '5c56c793'],
+  ] as const)
+    await assert.rejects(
+      rowsIn(await temporaryFile(t, 'a.jsonl', text)),
+      isError(
+        'WALV_INVALID_FILE',
+        new RegExp(`is a page that names a next one \\(next_page_offset: "${next}"\\)`),
+      ),
+    )
+  const rows = await rowsIn(await temporaryFile(t, 'b.jsonl', page(1, 7) + page(7, null)))
+  assert.deepEqual(rows, [
+    ['1', V1],
+    ['7', V1],
+  ])
+})
+
 test('JSON that is cut short, goes on behind its end or is no array is refused with its place', async (t) => {
   const refused = async (text: string, message: RegExp): Promise<void> =>
     assert.rejects(rowsIn(await temporaryFile(t, 'a.json', text)), isError('WALV_INVALID_FILE', message))
