@@ -37,6 +37,8 @@ export class Changes<Input = JsonValue> {
   readonly #rules: ChangeRules
   readonly #inFlight: InFlight
   readonly #admission: Admission
+  /** What to tell when the index is closed. */
+  readonly #listeners = new Set<() => void>()
 
   constructor(way: ChangeWay) {
     const { log, state, queue, metadataSchema } = way
@@ -64,6 +66,11 @@ export class Changes<Input = JsonValue> {
         return checkedItem(item, replace, this.#rules)
       },
       append: (entry) => this.#append(entry),
+      needOpen: () => this.#way.needOpen(),
+      whenClosed: (call) => {
+        this.#listeners.add(call)
+        return () => this.#listeners.delete(call)
+      },
     })
   }
 
@@ -99,8 +106,9 @@ export class Changes<Input = JsonValue> {
     return this.#admission.enter(() => this.#transact(this.#way.log.begin(), work))
   }
 
-  /** Resolves when no call waits for room in the log. */
-  settled(): Promise<void> {
+  /** Once no more is taken: resolves when no call waits for room in the log. */
+  end(): Promise<void> {
+    for (const tell of this.#listeners) tell()
     return this.#admission.settled()
   }
 

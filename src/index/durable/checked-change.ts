@@ -185,7 +185,7 @@ export function checkedQuery(
       if (!Number.isFinite(vector[at])) {
         throw new WalError(
           'WALV_INVALID_VECTOR',
-          `Element ${at} of the vector of ${what} is ${vector[at]}. Vectors must be finite. Nothing was logged.`,
+          `Element ${at} of the vector of ${what} is ${vector[at]} as float32. Vectors must be finite. Nothing was logged.`,
         )
       }
     }

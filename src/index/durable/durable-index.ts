@@ -322,7 +322,7 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> extends IndexR
   /** Waits for what is under way and closes the log. Calling it again is harmless. */
   async close(): Promise<void> {
     this.#closed = true
-    await this.#changes.settled()
+    await this.#changes.end()
     await this.#checkpointing.close()
     await this.#log.close()
     await this.#queue.settled()

@@ -51,6 +51,10 @@ export interface InsertTarget {
   checked(item: InsertManyItem<unknown>, replace: boolean): BatchMember & { readonly id: string }
   /** Hands it to the log. Throws what can be refused at once. */
   append(entry: BatchMember): Promise<unknown>
+  /** @throws WALV_CLOSED, WALV_POISONED */
+  needOpen(): void
+  /** Calls back when the index is closed, unless what is returned was called before. */
+  whenClosed(call: () => void): () => void
 }
 
 type Items = Iterable<InsertManyItem<unknown>> | AsyncIterable<InsertManyItem<unknown>>
@@ -109,8 +113,9 @@ class Insertion {
 
   async run(items: Items): Promise<InsertManyProgress> {
     const { signal } = this.#options
-    const aborted = (): void => this.#source?.giveUp()
-    signal?.addEventListener('abort', aborted)
+    const giveUp = (): void => this.#source?.giveUp()
+    signal?.addEventListener('abort', giveUp)
+    const stopListening = this.#target.whenClosed(giveUp)
     try {
       signal?.throwIfAborted()
       for await (const item of this.#awaited(items)) {
@@ -121,11 +126,15 @@ class Insertion {
         if (this.#unsettled >= MAX_IN_FLIGHT || this.#target.admission.isFull)
           await this.#until(this.#unsettled >> 1)
       }
-      if (this.#source?.isGivenUp) signal?.throwIfAborted()
+      if (this.#source?.isGivenUp) {
+        signal?.throwIfAborted()
+        this.#target.needOpen()
+      }
     } catch (error) {
       this.#fail(this.#started, error)
     } finally {
-      signal?.removeEventListener('abort', aborted)
+      signal?.removeEventListener('abort', giveUp)
+      stopListening()
     }
     await this.#until(0)
     this.#tell()
@@ -273,17 +282,15 @@ function endedEarly(failure: InsertManyFailure, cause: unknown): WalError {
   const code: WalErrorCode = error?.code ?? 'WALV_ABORTED'
   const why = (cause as Error | undefined)?.message ?? echo(cause)
   const durable =
-    count === 0 ? 'No item is durable' : `${count} items are durable, the last of them is ${echo(lastId)}`
-  return new WalError(
-    code,
-    `insertMany ended at item ${position}: ${why} ${durable}. Go on behind that one.`,
-    {
-      ...(error?.file !== undefined && { file: error.file }),
-      ...(error?.seq !== undefined && { seq: error.seq }),
-      ...(error?.id !== undefined && { id: error.id }),
-      ...(error?.fate !== undefined && { fate: error.fate }),
-      detail: failure,
-      cause,
-    },
-  )
+    count === 0
+      ? 'No item is durable: begin again with the first.'
+      : `${count} ${count === 1 ? 'item is' : 'items are'} durable, the last of them is ${echo(lastId)}. Go on behind that one.`
+  return new WalError(code, `insertMany ended at item ${position}: ${why} ${durable}`, {
+    ...(error?.file !== undefined && { file: error.file }),
+    ...(error?.seq !== undefined && { seq: error.seq }),
+    ...(error?.id !== undefined && { id: error.id }),
+    ...(error?.fate !== undefined && { fate: error.fate }),
+    detail: failure,
+    cause,
+  })
 }

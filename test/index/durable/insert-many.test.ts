@@ -292,6 +292,28 @@ test('what ends it otherwise does so, too, while the source keeps it waiting', a
   assert.equal(refused.code, 'WALV_DISK_FULL')
 })
 
+test('closing the index ends it while the source keeps it waiting', async (t) => {
+  const index = await open(t)
+  const source = new StalledSource(10)
+  const work = failureOf(index.insertMany(source))
+  while (index.size < 10) await new Promise(setImmediate)
+  await index.close()
+  const error = await work
+  assert.equal(error.code, 'WALV_CLOSED')
+  assert.deepEqual(error.detail, { count: 10, lastId: 'id-9', position: 10 })
+  assert.match(error.message, /10 items are durable, the last of them is "id-9"\. Go on behind that one\.$/)
+  assert.equal(source.isTold, true)
+})
+
+test('how to go on is told, also where nothing was inserted', async (t) => {
+  const index = await open(t)
+  const wrong = { id: '', vector: [1, 1] }
+  const none = await failureOf(index.insertMany([wrong]))
+  assert.match(none.message, /No item is durable: begin again with the first\.$/)
+  const one = await failureOf(index.insertMany([...items(1), wrong]))
+  assert.match(one.message, /1 item is durable, the last of them is "id-0"\. Go on behind that one\.$/)
+})
+
 test('a source that gives out items is closed before it has ended', async (t) => {
   const index = await open(t)
   let isClosed = false
