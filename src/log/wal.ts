@@ -220,7 +220,8 @@ export class Wal implements Log {
    */
   replay(options: ReplayOptions = {}): AsyncGenerator<CommittedUnit, void, void> {
     checkOptions('replay', options, REPLAY_OPTIONS)
-    const { after = -1, signal, borrow = false } = options
+    const { signal, borrow = false } = options
+    const after = options.after === undefined ? -1 : wholeNumber('after', options.after, -1)
     const checkpoint = this.lastCheckpoint
     const from =
       options.from ??

@@ -1,4 +1,5 @@
 import { ioError } from '../../disk/io-error.ts'
+import { echo } from '../../echo.ts'
 import type { CheckpointEntry, SnapshotReference } from '../../entry.ts'
 import { WalError } from '../../errors.ts'
 import { encodable } from '../../format/encode.ts'
@@ -88,6 +89,7 @@ export class Checkpoints {
   #check(seq: number): void {
     if (this.#taking) throw refused('another checkpoint is being taken; await it')
     const newest = Math.max(this.last?.sequenceNumber ?? -1, this.#openedAt - 1)
+    if (typeof seq !== 'number') throw refused(`seq must be a sequence number, not ${echo(seq)}`)
     if (!Number.isSafeInteger(seq) || seq < newest || seq < 0)
       throw refused(`seq is ${seq}, but the snapshot must reach at least record ${Math.max(0, newest)}`)
     if (seq >= this.#writer.acknowledgedBefore)

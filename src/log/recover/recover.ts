@@ -247,7 +247,8 @@ export async function continueLog(
   const write = async (file: DiskFile): Promise<void> => {
     const sink = new FrameSink(file, SegmentCodec.of(logId, number), SEGMENT_HEADER_BYTES)
     for (const source of sources) {
-      await copyRecords(disk, { ...source, scanEnd: found.endSeq }, firstSeq, sink, found.anomalies)
+      const extent = { ...source, scanEnd: found.endSeq }
+      await copyRecords(disk, extent, firstSeq, source.createdAt, sink, found.anomalies)
     }
     await writeFully(file, encodeSegmentHeader(header), 0)
     offset = sink.offset

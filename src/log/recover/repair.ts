@@ -43,13 +43,13 @@ async function rewrite(
   const capacity = alignUp(segment.bytes + SLACK_BYTES, 4096)
   const { durableBefore } = found
   const previous = found.segments.findLast(({ number }) => number < segment.number)?.number ?? 0
-  const { number } = segment
-  const header: SegmentHeader = { logId, number, firstSeq, capacity, durableBefore, createdAt: 0, previous }
+  const { number, createdAt } = segment
+  const header: SegmentHeader = { logId, number, firstSeq, capacity, durableBefore, createdAt, previous }
   const source = { ...segment, scanEnd: found.endSeq }
   const write = async (target: DiskFile): Promise<void> => {
     const sink = new FrameSink(target, SegmentCodec.of(logId, number), SEGMENT_HEADER_BYTES)
-    if (missing?.lostThrough != null) sink.addGap(missing.lostFrom, missing.lostThrough, 0)
-    await copyRecords(disk, source, segment.firstSeq, sink, found.anomalies)
+    if (missing?.lostThrough != null) sink.addGap(missing.lostFrom, missing.lostThrough, createdAt)
+    await copyRecords(disk, source, segment.firstSeq, createdAt, sink, found.anomalies)
     await writeFully(target, encodeSegmentHeader(header), 0)
   }
   const { file } = await createSegment(disk, directory, number, capacity, { write, replaces: true })

@@ -14,6 +14,8 @@ export interface LiveSegment extends SegmentExtent {
   /** Whether the log's identity is known, without which no frame can be verified. */
   readonly identified: boolean
   readonly capacity: number
+  /** Of a segment without a header, that of the one behind it; 0 where nothing tells. */
+  readonly createdAt: number
 }
 
 export interface Chain {
@@ -62,7 +64,8 @@ export function chain(directory: LogDirectory, logId: Buffer | undefined): Chain
       unused.push(segment.name)
     } else {
       const openEnded = following !== undefined && following.header?.previous !== segment.number
-      live.push(liveSegment(segment, logId, supersededFrom, openEnded))
+      const createdAt = header?.createdAt ?? following?.header?.createdAt ?? 0
+      live.push({ ...liveSegment(segment, logId, supersededFrom, openEnded), createdAt })
       supersededFrom = header?.firstSeq ?? supersededFrom
       following = segment
     }
@@ -75,7 +78,7 @@ function liveSegment(
   logId: Buffer | undefined,
   supersededFrom: number,
   openEnded: boolean,
-): LiveSegment {
+): Omit<LiveSegment, 'createdAt'> {
   const { header, number, name, path, bytes } = segment
   return {
     number,

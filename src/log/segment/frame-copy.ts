@@ -72,7 +72,8 @@ export class FrameSink {
 
 /**
  * Copies the verified records of a segment from `fromSeq` on, up to its `scanEnd`, with a gap
- * record in the place of each loss that is among the `known` spots.
+ * record in the place of each loss that is among the `known` spots. A gap has the time of the
+ * record before it, or `createdAt`.
  * @throws WALV_IO at a bad place that is not: what was whole when the log was looked at is not
  * given up
  */
@@ -80,11 +81,12 @@ export async function copyRecords(
   disk: Disk,
   segment: SegmentExtent,
   fromSeq: number,
+  createdAt: number,
   sink: FrameSink,
   known: readonly Anomaly[],
 ): Promise<void> {
   const places = new Set(known.filter((anomaly) => anomaly.segment === segment.number).map(placeOf))
-  let timestamp = 0
+  let timestamp = createdAt
   const scan = await SegmentScan.open(disk, segment, {
     record(window, at, header) {
       timestamp = header.timestamp

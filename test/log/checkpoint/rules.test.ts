@@ -74,11 +74,15 @@ test('a checkpoint must reach as far as the last one, as what opening found, and
   const { wal, below } = await failingLog()
   await wal.append(insert('a'))
   await wal.append(insert('b'))
-  for (const seq of [-1, 0.5, Number.NaN, '1'])
+  for (const seq of [-1, 0.5, Number.NaN])
     assert.equal(
-      await refusalOf(take(wal, seq as number)),
+      await refusalOf(take(wal, seq)),
       `The checkpoint is refused: seq is ${seq}, but the snapshot must reach at least record 0. Nothing was changed.`,
     )
+  assert.match(
+    await refusalOf(take(wal, '1' as unknown as number)),
+    /: seq must be a sequence number, not "1"\./,
+  )
   assert.match(
     await refusalOf(take(wal, 2)),
     /: seq is 2, but the log is acknowledged only up to 1\. Nothing was changed\.$/,

@@ -109,6 +109,9 @@ interface CopyOptions {
  * Copies a segment of these frames; returns what is written, and how often its file was opened and
  * closed.
  */
+/** When the segment was made: before any of its records. */
+const CREATED_AT = 42
+
 async function copyOf(
   content: (seed: number) => readonly Buffer[],
   { fromSeq = 0, scanEnd = Number.POSITIVE_INFINITY, known = (anomaly) => anomaly }: CopyOptions = {},
@@ -120,7 +123,9 @@ async function copyOf(
   const sink = new FrameSink(file, new SegmentCodec(99), 0)
   const knownSpots = anomalies.flatMap((anomaly) => known(anomaly) ?? [])
   const from = disk.ops.length
-  const copy = copyRecords(disk, { ...segments[0]!, scanEnd }, fromSeq, sink, knownSpots).then(written)
+  const copy = copyRecords(disk, { ...segments[0]!, scanEnd }, fromSeq, CREATED_AT, sink, knownSpots).then(
+    written,
+  )
   await copy.catch(() => {})
   assert.deepEqual(
     disk.ops.slice(from).flatMap(({ kind }) => (kind === 'open' || kind === 'close' ? [kind] : [])),
@@ -153,6 +158,11 @@ test('a gap stands in the place of what is lost, at the time of the record befor
     [1, [copied(0)]],
   ] as const)
     assert.deepEqual(await (await copyOf(content, { scanEnd })).copy, placed(expected, 0))
+})
+
+test('a gap in front of all records has the time of the segment', async () => {
+  const content = (seed: number): Buffer[] => [bad, deletion(2, seed)]
+  assert.deepEqual(await (await copyOf(content)).copy, placed([gap(0, 1, CREATED_AT), copied(2)], 0))
 })
 
 test('what is lost before the number to copy from leaves no gap', async () => {
