@@ -19,7 +19,7 @@ import type { Filter, FilterFunction } from '../index/filter/filter.ts'
 import { flat } from '../index/flat/flat.ts'
 import type { Metric, VectorIndex } from '../index/vector-index.ts'
 import { readDirectory } from '../log/recover/directory.ts'
-import { checkOptions, type OptionNames } from '../option-names.ts'
+import { checkOptions, type OptionNames, wrongKind } from '../option-names.ts'
 import {
   documentOf,
   type MetadataPolicy,
@@ -124,6 +124,8 @@ export class WalvVectorStore extends VectorStore {
   ): Promise<WalvVectorStore> {
     checkVersion()
     checkOptions('WalvVectorStore.open', config, STORE_OPTIONS)
+    if (typeof embeddings?.embedQuery !== 'function')
+      throw wrongKind('embeddings', embeddings, 'an Embeddings')
     const { metadata = 'strict', ...options } = config
     policyOf(metadata)
     const index = config.index ?? flat({ dimensions: (await embeddings.embedQuery('dimensions')).length })

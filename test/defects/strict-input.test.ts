@@ -12,6 +12,7 @@ import { usearch } from '../../src/adapters/usearch.ts'
 import { convertToV1, convertToV2, readV1Directory, recoverV1, V1Writer } from '../../src/v1/mod.ts'
 import { embeddings } from '../langchain/stores.ts'
 import {
+  collect,
   DurableIndex,
   type DurableIndexOptions,
   diagnose,
@@ -236,6 +237,21 @@ test('what is no id is in no index, and not to be searched by', async (t) => {
     assert.deepEqual([index.has(any(id)), index.get(any(id))], [false, undefined])
     assert.equal((await errorOf(() => index.searchById(any(id)))).code, 'WALV_INVALID_ID')
   }
+})
+
+test('a replay says what it takes as the place to begin behind', async (t) => {
+  const wal = await openWal(t, { directory: join(await temporaryDirectory(t), 'log') })
+  for (const after of ['x', 0.5, -2]) {
+    const error = await errorOf(() => collect(wal.replay({ after: any(after) })))
+    assert.equal(error.code, 'WALV_INVALID_OPTION')
+    assert.match(error.message, /^The option after must be a whole number from -1 /)
+  }
+})
+
+test('a number that is too large for float32 is called what it becomes', async (t) => {
+  const index = await smallIndex(t)
+  const error = await errorOf(() => index.insert('a', [1, 1e300]))
+  assert.match(error.message, /^Element 1 of the vector of "a" is Infinity as float32\./)
 })
 
 test('a batch takes upserts', async (t) => {

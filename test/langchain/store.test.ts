@@ -7,8 +7,8 @@ import { test } from 'node:test'
 import { Document } from '@langchain/core/documents'
 import { index as indexDocuments, RecordManager } from '@langchain/core/indexing'
 import { VectorStore } from '@langchain/core/vectorstores'
-import type { WalvVectorStore } from '../../src/adapters/langchain.ts'
-import { flat, type Metric } from '../support/kit.ts'
+import { WalvVectorStore } from '../../src/adapters/langchain.ts'
+import { flat, type Metric, temporaryDirectory } from '../support/kit.ts'
 import {
   ALL,
   document,
@@ -127,6 +127,14 @@ test('What is falsy and no filter is refused: it must not let every document thr
     )
   }
   assert.equal((await store.similaritySearch('The ship', 4, undefined)).length, IDS.length)
+})
+
+test('A store is not opened without embeddings', async (t) => {
+  const directory = await temporaryDirectory(t)
+  await assert.rejects(
+    WalvVectorStore.open(undefined as never, { directory }),
+    refused('WALV_INVALID_OPTION', /^The option embeddings must be an Embeddings, not undefined\./),
+  )
 })
 
 test('What a search returns may be changed without changing the store', async (t) => {
