@@ -65,7 +65,7 @@ export class Changes<Input = JsonValue> {
         this.#way.needOpen()
         return checkedItem(item, replace, this.#rules)
       },
-      append: (entry) => this.#append(entry),
+      append: (entry, refused) => this.#append(entry, refused),
       needOpen: () => this.#way.needOpen(),
       whenClosed: (call) => {
         this.#listeners.add(call)
@@ -116,7 +116,7 @@ export class Changes<Input = JsonValue> {
    * Everything from here to the append is synchronous: what validation sees is what the log's order
    * will be. What is refused is thrown.
    */
-  #append(entry: BatchMember): Promise<boolean | undefined> {
+  #append(entry: BatchMember, refused?: (error: unknown) => void): Promise<boolean | undefined> {
     const { log, queue, checkpointing } = this.#way
     queue.needWhole()
     const outcome = new Map<string, boolean>()
@@ -126,6 +126,7 @@ export class Changes<Input = JsonValue> {
       outcome.set(change.id, change.type !== 'delete')
     }
     const logged = log.submit(entry)
+    if (refused) logged.catch(refused)
     const leave = this.#inFlight.enter(outcome)
     return queue.add(logged, [entry], leave).then((existed) => {
       checkpointing.takeIfDue()

@@ -49,8 +49,11 @@ export interface InsertTarget {
   readonly admission: Admission
   /** Checks an item and copies what it holds. */
   checked(item: InsertManyItem<unknown>, replace: boolean): BatchMember & { readonly id: string }
-  /** Hands it to the log. Throws what can be refused at once. */
-  append(entry: BatchMember): Promise<unknown>
+  /**
+   * Hands it to the log. Throws what can be refused at once. `refused` is called as soon as the log
+   * has refused it, though it has not answered yet for what came before.
+   */
+  append(entry: BatchMember, refused: (error: unknown) => void): Promise<unknown>
   /** @throws WALV_CLOSED, WALV_POISONED */
   needOpen(): void
   /** Calls back when the index is closed, unless what is returned was called before. */
@@ -182,7 +185,7 @@ class Insertion {
   #append(entry: BatchMember, position: number): Promise<unknown> {
     if (this.#failure) throw this.#failure.error
     try {
-      return this.#target.append(entry)
+      return this.#target.append(entry, (error) => this.#fail(position, error))
     } catch (error) {
       if (!isBackpressure(error)) this.#fail(position, error)
       throw error

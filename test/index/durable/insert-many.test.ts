@@ -1,18 +1,22 @@
 import assert from 'node:assert/strict'
+import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import {
-  type DurableIndex,
+  DurableIndex,
   type DurableIndexOptions,
+  type EntryInput,
   FailingDisk,
   flat,
   type InsertManyItem,
   type InsertManyProgress,
   names,
   openIndex,
+  openWal,
   refusal,
   temporaryDirectory,
   type WalError,
 } from '../../support/kit.ts'
+import { Straight } from '../../testing/wrong/straight-log.ts'
 
 const SEGMENT = /segment-\d+\.walv$/
 
@@ -201,6 +205,37 @@ test('a full disk ends it where the log ends, and it can go on from there', asyn
   disk.heal()
   await index.insertMany(items(3000 - count, count))
   assert.equal(index.size, 3000)
+})
+
+/** A log that says late what it took, and at once what it refuses. */
+class LateLog extends Straight {
+  override submit(entry: EntryInput): Promise<number> {
+    return answeredLate(super.submit(entry))
+  }
+}
+
+async function answeredLate(submitted: Promise<number>): Promise<number> {
+  const seq = await submitted
+  for (let turns = 0; turns < 5; turns++) await new Promise(setImmediate)
+  return seq
+}
+
+test('where a full disk refuses what waits for room is not handed over behind it', async (t) => {
+  for (let nth = 1; nth <= 12; nth++) {
+    const disk = new FailingDisk()
+    const directory = join(await temporaryDirectory(t), 'log')
+    const log = new LateLog(await openWal(t, { directory, disk, maxPendingBytes: 16 * 1024 }), { opened: 0 })
+    const index = await DurableIndex.open({ log, index: flat({ dimensions: 2 }) })
+    await index.insert('first', [0, 0])
+    disk.fail({ operation: 'write', path: SEGMENT, code: 'ENOSPC', nth })
+    const large = [...items(40)].map((item) => ({ ...item, metadata: 'x'.repeat(5_000) }))
+    const error = await failureOf(index.insertMany(large))
+    assert.equal(error.code, 'WALV_DISK_FULL')
+    const { count } = error.detail as InsertManyProgress
+    assert.deepEqual([...index.ids()], ['first', ...names('id', count)], `write ${nth}`)
+    await index.insertMany(large.slice(count))
+    assert.equal(index.size, 41)
+  }
 })
 
 test('with replace, what is there is set again', async (t) => {
