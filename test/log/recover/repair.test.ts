@@ -44,7 +44,7 @@ test('a damaged segment is written anew with all that verifies, a gap in the pla
     number: 2,
     firstSeq: 3,
     durableBefore: 9,
-    createdAt: 0,
+    createdAt: START,
     capacity: 80 * KIB,
     previous: 1,
   })
@@ -100,6 +100,19 @@ test('a segment that is missing becomes a gap at the beginning of the next', asy
   const again = await openOn(disk)
   assert.deepEqual(again.recovery.damage, [])
   await again.close()
+})
+
+test('a gap in front of all records of a segment has the time at which that was made', async () => {
+  for (const damage of ['a missing segment', 'a bad record'] as const) {
+    const disk = await threeSegments()
+    if (damage === 'a missing segment') await disk.remove(segmentAt(1))
+    else await spoil(disk, 3)
+    const wal = await repair(disk)
+    const gap = (await collect(wal.read())).find(({ entry }) => entry.type === 'gap')!
+    assert.equal(gap.timestamp, START, damage)
+    assert.equal((await headerOn(disk, 2)).createdAt, START)
+    await wal.close()
+  }
 })
 
 test('only the next segment gets the gap of a missing one, whatever else is damaged', async () => {

@@ -29,10 +29,13 @@ export async function threeSegments(bytes = 100): Promise<SimulatedDisk> {
   const disk = new SimulatedDisk()
   for (const number of [1, 2, 3]) {
     const firstSeq = 3 * number - 3
-    const content = segmentOf({ number, firstSeq, durableBefore: firstSeq, capacity: 16 * KIB }, (seed) => [
-      ...[0, 1, 2].map((index) => custom(firstSeq + index, seed, bytes)),
-      ...(number === 3 ? [watermarkOf(9, seed, 2), watermarkOf(9, seed, 2)] : []),
-    ])
+    const content = segmentOf(
+      { number, firstSeq, durableBefore: firstSeq, createdAt: START, capacity: 16 * KIB },
+      (seed) => [
+        ...[0, 1, 2].map((index) => custom(firstSeq + index, seed, bytes)),
+        ...(number === 3 ? [watermarkOf(9, seed, 2), watermarkOf(9, seed, 2)] : []),
+      ],
+    )
     await putFile(disk, segmentAt(number), content)
   }
   return disk
