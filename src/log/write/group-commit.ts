@@ -6,6 +6,7 @@ import { type Encodable, flagsOf, inTransaction } from '../../format/encode.ts'
 import { FLAG_CLOSED, frameBytes } from '../../format/frame.ts'
 import { MAX_SEQUENCE } from '../../limits.ts'
 import type { DirectoryLock } from '../directory-lock.ts'
+import type { LogStats } from '../log.ts'
 import type { WalSettings } from '../options.ts'
 import type { SegmentList } from '../segment/segments.ts'
 import { backpressure, closedError, exhausted, fateUnknown, poisonOf, refusedBy } from './append-error.ts'
@@ -26,14 +27,10 @@ export interface WriterStart extends ActiveSegment {
 }
 
 /** What the writer counts, from opening on. */
-export interface WriterCounters {
-  readonly groups: number
-  readonly syncs: number
-  readonly bytesWritten: number
-  readonly rotations: number
-  readonly lastSyncMs: number
-  readonly medianSyncMs: number | undefined
-}
+export type WriterCounters = Pick<
+  LogStats,
+  'groups' | 'syncs' | 'bytesWritten' | 'rotations' | 'lastSyncMs' | 'medianSyncMs'
+>
 
 /**
  * How a record gets on. `lazy`: it does not ask to be written, but goes with what does, or once the
