@@ -1,5 +1,6 @@
 import type { Damage } from '../entry.ts'
 import { Checkpoints } from './checkpoint/checkpoints.ts'
+import { Retention } from './checkpoint/retention.ts'
 import type { SnapshotStore } from './checkpoint/snapshot-store.ts'
 import type { DirectoryLock } from './directory-lock.ts'
 import { LOCK_FILE, refuseDirectory } from './layout.ts'
@@ -25,6 +26,7 @@ export interface OpenLog {
   readonly transactions: TransactionTable
   readonly segments: SegmentList
   readonly checkpoints: Checkpoints
+  readonly retention: Retention
 }
 
 /**
@@ -100,11 +102,12 @@ async function startWriting(
     // Where records are lost, a checkpoint may be among them, and its snapshot may be all that is
     // left of them. Else one that no checkpoint names is of one that never came to be.
     const spared = isWhole ? [] : await snapshots.unnamed(found)
-    const checkpoints = new Checkpoints(settings, snapshots, segments, writer, transactions, found, spared)
+    const retention = new Retention(settings, snapshots, segments, found, spared)
+    const checkpoints = new Checkpoints(settings, snapshots, segments, writer, transactions, retention)
     const undecided = open.filter(({ prepared }) => !prepared)
     await Promise.all(undecided.map(({ id }) => transactions.mark(id, 'abortTransaction')))
-    if (isWhole) await checkpoints.removeUnnamed()
-    return { lock, writer, transactions, segments, checkpoints }
+    if (isWhole) await retention.removeUnnamed()
+    return { lock, writer, transactions, segments, checkpoints, retention }
   } catch (error) {
     await writer.close().catch(() => {})
     throw error

@@ -129,7 +129,7 @@ export class WritingState implements WalState {
   }
 
   get figures(): WalState['figures'] {
-    const { writer, segments, transactions, checkpoints } = this.#log
+    const { writer, segments, transactions, retention } = this.#log
     const { groups, syncs, bytesWritten, rotations, lastSyncMs, medianSyncMs } = writer.counters
     return {
       firstSeq: segments.firstSeq,
@@ -143,11 +143,11 @@ export class WritingState implements WalState {
       lastSyncMs,
       medianSyncMs,
       openTransactions: transactions.openCount,
-      checkpoints: checkpoints.count,
-      lastCheckpointAt: checkpoints.lastAt,
+      checkpoints: retention.count,
+      lastCheckpointAt: retention.newest?.timestamp,
       poisoned: writer.poison !== undefined,
-      upkeepFailures: checkpoints.upkeepFailures,
-      lastUpkeepError: checkpoints.lastUpkeepError,
+      upkeepFailures: retention.failures,
+      lastUpkeepError: retention.lastError,
     }
   }
 

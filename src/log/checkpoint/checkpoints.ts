@@ -9,25 +9,20 @@ import type { WalSettings } from '../options.ts'
 import type { SegmentList } from '../segment/segments.ts'
 import type { TransactionTable } from '../transaction/transactions.ts'
 import type { GroupCommit } from '../write/group-commit.ts'
-import type { FoundCheckpoint } from './found-checkpoint.ts'
+import type { Retention } from './retention.ts'
 import { encodeManifest } from './snapshot-manifest.ts'
 import type { SnapshotStore } from './snapshot-store.ts'
 import { SnapshotWatch } from './snapshot-watch.ts'
 
-/** The checkpoints of an open log: takes them, and drops what none that is kept needs. */
+/** The checkpoints of an open log: takes them, one at a time. */
 export class Checkpoints {
-  upkeepFailures = 0
-  lastUpkeepError: string | undefined
   readonly #settings: WalSettings
   readonly #snapshots: SnapshotStore
   readonly #watch: SnapshotWatch
   readonly #segments: SegmentList
   readonly #writer: GroupCommit
   readonly #transactions: TransactionTable
-  /** Names of snapshots that no checkpoint names and that are left alone. */
-  readonly #spared: readonly string[]
-  /** Oldest first. */
-  #kept: FoundCheckpoint[]
+  readonly #retention: Retention
   readonly #openedAt: number
   /** By the clock for ages, when the last one since opening was taken. */
   #takenAt: number | undefined
@@ -39,8 +34,7 @@ export class Checkpoints {
     segments: SegmentList,
     writer: GroupCommit,
     transactions: TransactionTable,
-    found: readonly FoundCheckpoint[],
-    spared: readonly string[],
+    retention: Retention,
   ) {
     this.#settings = settings
     this.#watch = new SnapshotWatch(settings.directory, settings.closeWaitMs)
@@ -48,27 +42,17 @@ export class Checkpoints {
     this.#segments = segments
     this.#writer = writer
     this.#transactions = transactions
-    this.#spared = spared
-    this.#kept = found.slice(-settings.checkpointRetention)
+    this.#retention = retention
     this.#openedAt = writer.nextSeq
   }
 
   get last(): CheckpointEntry | undefined {
-    return this.#kept.at(-1)?.entry
-  }
-
-  /** When the last one was taken. */
-  get lastAt(): number | undefined {
-    return this.#kept.at(-1)?.timestamp
+    return this.#retention.newest?.entry
   }
 
   /** How long ago the last one since opening was taken. */
   get takenAgoMs(): number | undefined {
     return this.#takenAt === undefined ? undefined : this.#settings.ageClock() - this.#takenAt
-  }
-
-  get count(): number {
-    return this.#kept.length
   }
 
   async take({ seq, snapshot }: CheckpointRequest): Promise<CheckpointEntry> {
@@ -134,33 +118,8 @@ export class Checkpoints {
     this.#transactions.forgetEndedBy(seq)
     const timestamp = this.#settings.clock()
     this.#takenAt = this.#settings.ageClock()
-    this.#kept = [...this.#kept, { seq: recordSeq, timestamp, entry }].slice(
-      -this.#settings.checkpointRetention,
-    )
-    await this.#upkeep()
+    await this.#retention.add({ seq: recordSeq, timestamp, entry }, () => this.#writer.needLock())
     return entry
-  }
-
-  /**
-   * Never changes the answer of what called for it: what could not be removed now is removed later.
-   */
-  async #upkeep(): Promise<void> {
-    try {
-      await this.#writer.needLock()
-      await this.removeUnnamed()
-      if (this.#kept.length < this.#settings.checkpointRetention) return
-      await this.#segments.dropBefore(Math.min(...this.#kept.map(({ entry }) => entry.replayFrom)))
-    } catch (error) {
-      this.upkeepFailures++
-      this.lastUpkeepError = (error as Error).message
-    }
-  }
-
-  /** Removes the snapshots that no kept checkpoint names, but for those that are spared. */
-  async removeUnnamed(): Promise<void> {
-    await this.#snapshots.keepOnly(
-      new Set([...this.#kept.map(({ entry }) => entry.snapshot!.name), ...this.#spared]),
-    )
   }
 
   /** Resolves when no checkpoint is being taken any more: when it has ended, or is given up. */

@@ -11,6 +11,7 @@ import type { LogDirectory } from './directory.ts'
 import { type AnalysisOptions, type LogScan, scanSegments } from './log-scan.ts'
 import { chain, identityOf, type LiveSegment } from './segment-chain.ts'
 import type { Tally } from './tally.ts'
+import { endOfLog, endOpenEnds } from './torn-tail.ts'
 
 /** What reading a whole log finds: its extent, what is promised, what is damaged. */
 export interface Analysis {
@@ -101,36 +102,6 @@ function damagesOf(anomalies: readonly Anomaly[], durableBefore: number, end: nu
 }
 
 /**
- * Where the next file is missing or has no header, a segment ends as the last one of a log would:
- * at the first place that does not verify and that nothing up to there promised. What verifies
- * behind it may be left over from before the next file was begun.
- * @returns `segments` itself if nothing changes
- */
-function endOpenEnds(
-  segments: readonly LiveSegment[],
-  { live, anomalies, watermarkAt }: LogScan,
-): readonly LiveSegment[] {
-  const limits = new Map<number, number>()
-  const openEnded = new Set(
-    live.slice(0, -1).flatMap((segment) => (segment.openEnded ? [segment.number] : [])),
-  )
-  for (const anomaly of anomalies) {
-    const { segment: number, lostFrom } = anomaly
-    if (!openEnded.has(number) || limits.has(number)) continue
-    if (breaksOff(anomaly) && lostFrom >= watermarkAt.get(number)!) limits.set(number, lostFrom)
-  }
-  if (limits.size === 0) return segments
-  return segments.map((segment) => ({
-    ...segment,
-    supersededFrom: limits.get(segment.number) ?? segment.supersededFrom,
-  }))
-}
-
-/** Whether a segment may end at a place in it: what is missing before it is no such place. */
-const breaksOff = ({ kind, lostFrom, lostThrough }: Anomaly): boolean =>
-  kind !== 'missing-segment' && (lostThrough === null || lostThrough >= lostFrom)
-
-/**
  * Behind the end of a log that was closed in order nothing can have been, even if it cannot be
  * read.
  */
@@ -199,20 +170,7 @@ function badHeader(segment: LiveSegment, { live, durableBefore }: LogScan): Dama
 }
 
 /**
- * The log ends at the first record that is lost and was never promised, or behind its last one; and
- * never before a watermark.
- */
-function endOfLog({ anomalies, durableBefore, nextSeq }: LogScan): number {
-  for (const anomaly of anomalies) {
-    const through = anomaly.lostThrough ?? Number.POSITIVE_INFINITY
-    if (through >= anomaly.lostFrom && through >= durableBefore)
-      return Math.max(anomaly.lostFrom, durableBefore)
-  }
-  return Math.max(nextSeq, durableBefore)
-}
-
-/**
- * Refuses a log that the survey cannot prove whole. `policies`: by which it opens.
+ * Refuses a log that the analysis cannot prove whole. `policies`: by which it opens.
  * @throws WALV_DAMAGED with the damage list in `detail`
  */
 export function refuseLoss(

@@ -35,6 +35,7 @@ test('of a whole log everything is told', async () => {
     name: segmentName(number),
     path: segmentAt(number),
     codec: SegmentCodec.of(CRAFTED_LOG_ID, number),
+    createdAt: 0,
     scanEnd: Number.POSITIVE_INFINITY,
     openEnded: false,
     tolerateUnreadable: false,
