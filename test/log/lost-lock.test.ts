@@ -6,6 +6,7 @@ import assert from 'node:assert/strict'
 import { cp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { segmentName } from '../../src/format/segment.ts'
 import {
   appendAll,
   customOf,
@@ -43,6 +44,19 @@ async function twoWriters(t: TestContext): Promise<Writers> {
   const second = await openWal(t, { directory })
   await appendAll(second, names('second', 3))
   return { directory, first, second }
+}
+
+/**
+ * Waits until a writer has prepared a segment: it is linked in place, and then let go of under the
+ * name it was made by.
+ */
+async function prepared(directory: string, number: number): Promise<void> {
+  const name = segmentName(number)
+  for (;;) {
+    const there = await readdir(directory)
+    if (there.includes(name) && !there.includes(`${name}.tmp`)) return
+    await new Promise(setImmediate)
+  }
 }
 
 test('a writer whose LOCK is removed makes no segment any more, and the one that came after it loses nothing', async (t) => {
@@ -118,6 +132,7 @@ test('a writer that has lost its lock takes no checkpoint, and removes neither s
   const { directory, first, second } = await twoWriters(t)
   await second.append(large)
   await second.checkpoint({ seq: second.lastSeq, snapshot: async () => 'of the second' })
+  await prepared(directory, 4)
   const picture = async (): Promise<string[]> => (await readdir(directory, { recursive: true })).toSorted()
   const before = await picture()
   let asked = false
@@ -154,12 +169,7 @@ test('closing tells a writer that its lock is lost, gives up its own, and leaves
   await rm(join(directory, 'LOCK'))
   const second = await openWal(t, { directory })
   await second.append(customOf(150_000))
-  // Linked in place first, and then let go of under the name it was made by.
-  const prepared = async (): Promise<boolean> => {
-    const there = await readdir(directory)
-    return there.includes('segment-0000000003.walv') && !there.includes('segment-0000000003.walv.tmp')
-  }
-  while (!(await prepared())) await new Promise(setImmediate)
+  await prepared(directory, 3)
   const before = await readdir(directory)
   await assert.rejects(first.close(), refusal('WALV_LOCK_LOST'))
   assert.deepEqual(await readdir(directory), before)
