@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { DurableIndex, flat, SimulatedDisk } from '../../support/kit.ts'
+import { DurableIndex, flat } from '../../../src/mod.ts'
+import { SimulatedDisk } from '../../../src/testing/mod.ts'
 
 test('what was acknowledged survives a sync that failed, and the power cut after it', async () => {
   const disk = new SimulatedDisk()

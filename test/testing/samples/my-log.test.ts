@@ -1,5 +1,6 @@
 import { test } from 'node:test'
-import { logConformance, SimulatedDisk, Wal } from '../../support/kit.ts'
+import { Wal } from '../../../src/mod.ts'
+import { logConformance, SimulatedDisk } from '../../../src/testing/mod.ts'
 
 function place() {
   const disk = new SimulatedDisk()
