@@ -16,7 +16,7 @@ const MIN_STATES = 20_000
 const FOUND: Readonly<Record<string, readonly number[]>> = {
   'failing-log': [9, 108, 321, 610, 6004],
   'failing-index': [196, 2037],
-  'failing-varied-index': [6019, 6039],
+  'failing-varied-index': [6019, 6039, 6060],
   'full-log': [338],
   'sustained-log': [4, 10],
   'two-processes': [9, 11, 28],

@@ -21,17 +21,24 @@ export interface Value {
 
 export type Content = ReadonlyMap<string, Value>
 
+export interface Unit {
+  readonly effects: readonly Effect[]
+  /** One of a call that hands over several: none is there behind one that is not. */
+  readonly inOrder: boolean
+}
+
 /** Facts at one moment. Immutable. */
 export interface IndexFacts {
   /** What was there before all that is submitted. */
   readonly base: Content
-  readonly submitted: readonly (readonly Effect[])[]
+  readonly submitted: readonly Unit[]
   /** How many of them, from the beginning, must be there after the death of the process. */
   readonly acknowledged: number
   /** And after a power cut. */
   readonly durable: number
 }
 
+const NO_UNIT: Unit = { effects: [], inOrder: false }
 const NOTHING: IndexFacts = { base: new Map(), submitted: [], acknowledged: 0, durable: 0 }
 
 export class IndexModel {
@@ -39,8 +46,19 @@ export class IndexModel {
   readonly #witness: (facts: IndexFacts) => void
   readonly #syncsEach: boolean
 
-  /** `syncsEach`: what is acknowledged is durable. */
-  constructor(witness: (facts: IndexFacts) => void, facts: IndexFacts = NOTHING, syncsEach = true) {
+  readonly #mayRefuse: boolean
+
+  /**
+   * `syncsEach`: what is acknowledged is durable. `mayRefuse`: the log may have refused a group, and
+   * what waited behind it, whose callers do not know of it yet, and have taken what came then.
+   */
+  constructor(
+    witness: (facts: IndexFacts) => void,
+    facts: IndexFacts = NOTHING,
+    syncsEach = true,
+    mayRefuse = false,
+  ) {
+    this.#mayRefuse = mayRefuse
     this.#facts = facts
     this.#witness = witness
     this.#syncsEach = syncsEach
@@ -54,13 +72,14 @@ export class IndexModel {
   /** What is there once all that was submitted has taken effect. */
   get latest(): Content {
     const state = new Map(this.#facts.base)
-    for (const unit of this.#facts.submitted) for (const effect of unit) apply(state, effect)
+    for (const { effects } of this.#facts.submitted) for (const effect of effects) apply(state, effect)
     return state
   }
 
   /** Notes a unit just before it is handed over. */
-  submit(effects: readonly Effect[]): SubmittedUnit {
-    const submitted = [...this.#facts.submitted, effects]
+  submit(effects: readonly Effect[], inOrder = false): SubmittedUnit {
+    const added: Unit = { effects, inOrder }
+    const submitted = [...this.#facts.submitted, added]
     const { base } = this.#facts
     this.#note({ submitted })
     return {
@@ -71,7 +90,8 @@ export class IndexModel {
         this.#note({ acknowledged, ...(this.#syncsEach && { durable: acknowledged }) })
       },
       refuse: () => {
-        this.#note({ submitted: this.#facts.submitted.map((unit) => (unit === effects ? [] : unit)) })
+        const refused: Unit = { effects: [], inOrder }
+        this.#note({ submitted: this.#facts.submitted.map((unit) => (unit === added ? refused : unit)) })
       },
     }
   }
@@ -90,17 +110,31 @@ export class IndexModel {
   settle(found: Content, through: number = this.#facts.acknowledged): void {
     const { submitted } = this.#facts
     const wanted = textOf(found)
+    const isReached = this.#isReached(submitted, through, wanted)
+    if (!isReached && !(this.#mayRefuse && this.#isReachedWithRefusals(wanted)))
+      assert.fail(`no prefix of ${submitted.length} units, ${through} of them acknowledged, gives ${wanted}`)
+    this.#note({ ...NOTHING, base: found })
+  }
+
+  /** Whether the state after some of the first units, and at least `through` of them, is wanted. */
+  #isReached(units: readonly Unit[], through: number, wanted: string): boolean {
     const state = new Map(this.#facts.base)
-    let place = 0
-    for (const unit of [[], ...submitted]) {
-      for (const effect of unit) apply(state, effect)
-      if (place >= through && textOf(state) === wanted) {
-        this.#note({ ...NOTHING, base: found })
-        return
+    return [NO_UNIT, ...units].some(({ effects }, place) => {
+      for (const effect of effects) apply(state, effect)
+      return place >= through && textOf(state) === wanted
+    })
+  }
+
+  /** The same where one run of what is not acknowledged has no effect, and what follows has. */
+  #isReachedWithRefusals(wanted: string): boolean {
+    const { submitted, acknowledged } = this.#facts
+    for (let from = acknowledged; from < submitted.length; from++)
+      for (let to = from + 1; to < submitted.length; to++) {
+        const isCut = submitted.slice(from, to).some(({ inOrder }) => inOrder)
+        const behind = submitted.slice(to).filter(({ inOrder }) => !(isCut && inOrder))
+        if (this.#isReached([...submitted.slice(0, from), ...behind], from + 1, wanted)) return true
       }
-      place++
-    }
-    assert.fail(`no prefix of ${submitted.length} units, ${through} of them acknowledged, gives ${wanted}`)
+    return false
   }
 
   #note(change: Partial<IndexFacts>): void {
@@ -115,7 +149,9 @@ export interface SubmittedUnit {
   refuse(): void
 }
 
+/** What builds on a value that was refused has no effect. */
 function apply(state: Map<string, Value>, [id, change]: Effect): void {
+  if (typeof change === 'function' && !state.has(id)) return
   const value = typeof change === 'function' ? change(state.get(id)) : change
   if (value === null) state.delete(id)
   else state.set(id, value)

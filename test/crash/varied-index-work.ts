@@ -172,7 +172,7 @@ export class VariedIndexWork {
   async #many(): Promise<void> {
     const values = Array.from({ length: 1 + this.#random.below(20) }, () => this.#value())
     const items = values.map((value, place) => ({ id: `m${place}`, ...callOf(value) }))
-    const units = values.map((value, place) => this.#model.submit([[`m${place}`, value]]))
+    const units = values.map((value, place) => this.#model.submit([[`m${place}`, value]], true))
     await this.#bear(
       async () => {
         await this.#index.insertMany(items, { replace: true })

@@ -28,7 +28,7 @@ export function variedIndexWork(seed: number, trouble: Trouble): Work<IndexFacts
     statesPerCut: 3,
     onOperation: trouble.onOperation,
     async run(disk, witness, steps) {
-      const model = new IndexModel(witness, undefined, syncsEach)
+      const model = new IndexModel(witness, undefined, syncsEach, trouble.hasFaults)
       const work = new VariedIndexWork(disk, model, settings, trouble)
       await work.open()
       await withLateAnswers(new Random(seed), async () => {
@@ -36,7 +36,12 @@ export function variedIndexWork(seed: number, trouble: Trouble): Work<IndexFacts
       })
     },
     verify: (disk, facts, witness) =>
-      recover(disk, new IndexModel(witness, facts, syncsEach), settings, trouble.hasFaults),
+      recover(
+        disk,
+        new IndexModel(witness, facts, syncsEach, trouble.hasFaults),
+        settings,
+        trouble.hasFaults,
+      ),
   }
 }
 
