@@ -45,11 +45,10 @@ export class IndexModel {
   #facts: IndexFacts
   readonly #witness: (facts: IndexFacts) => void
   readonly #syncsEach: boolean
-
   readonly #mayRefuse: boolean
 
   /**
-   * `syncsEach`: what is acknowledged is durable. `mayRefuse`: the log may have refused a group, and
+   * `syncsEach`: what is acknowledged is durable. `mayRefuse`: the log may have refused a group and
    * what waited behind it, whose callers do not know of it yet, and have taken what came then.
    */
   constructor(
