@@ -1,7 +1,9 @@
-import { hash } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import { echo } from '../../echo.ts'
 import { WalError } from '../../errors.ts'
 import { swapUnlessLittleEndian } from '../byte-order.ts'
+import { allocate, type Block, release } from '../kernel/arena.ts'
+import { xxh3Of } from '../kernel/xxh3.ts'
 
 /** One element of the set: an id with what it stands for. */
 export interface FingerprintItem {
@@ -21,12 +23,14 @@ export interface FingerprintItem {
  *
  * The value is the sum modulo 2^128 of one hash per item (AdHash; Bellare and Micciancio, "A New
  * Paradigm for Collision-Free Hashing: Incrementality at Reduced Cost", 1997). An item's hash is
- * the first 16 bytes, as a little-endian number, of SHA-256 over
+ * XXH3_128bits, seed 0 (xxHash 0.8), over
  *
  *     u32 id bytes · u32 dimensions · u32 metadata bytes, or 0xffffffff for none ·
- *     vector as float32 · id in UTF-8 · metadata in UTF-8
+ *     vector as float32 · id in UTF-8 · metadata in UTF-8 · zeros, where it is shorter, to 256
  *
- * with all numbers little-endian; the lengths come first, so no two items are the same bytes.
+ * bytes, with all numbers little-endian; the lengths come first, so no two items are the same
+ * bytes. This is version 2. Version 1, which snapshots of before have, takes the first 16 bytes of
+ * SHA-256 over the same bytes without the zeros at the end, for nine times the processor time.
  *
  * Two sets that differ by accident, by a lost or doubled or altered item, have the same fingerprint
  * with probability 2^-128. It proves nothing against someone who chooses items in order to deceive:
@@ -35,6 +39,11 @@ export interface FingerprintItem {
 export class SetFingerprint {
   /** The sum, least significant limb first. */
   readonly #limbs = new Uint32Array(LIMBS)
+  readonly #version: FingerprintVersion
+
+  constructor(version: FingerprintVersion = FINGERPRINT_VERSION) {
+    this.#version = version
+  }
 
   /** Continues from a `value`. Throws `WALV_INVALID_OPTION` if it is not one. */
   static from(value: string): SetFingerprint {
@@ -59,10 +68,10 @@ export class SetFingerprint {
   }
 
   add(item: FingerprintItem): void {
-    const digest = digestOf(item)
+    const hash = hashOf(item, this.#version)
     let carry = 0
     for (let i = 0; i < LIMBS; i++) {
-      const sum = this.#limbs[i]! + limbOf(digest, i) + carry
+      const sum = this.#limbs[i]! + hash.getUint32(4 * i, true) + carry
       this.#limbs[i] = sum
       carry = sum >= LIMB_RANGE ? 1 : 0
     }
@@ -70,10 +79,10 @@ export class SetFingerprint {
 
   /** Undoes `add` of the same item, also where it was not added before. */
   remove(item: FingerprintItem): void {
-    const digest = digestOf(item)
+    const hash = hashOf(item, this.#version)
     let borrow = 0
     for (let i = 0; i < LIMBS; i++) {
-      const difference = this.#limbs[i]! - limbOf(digest, i) - borrow
+      const difference = this.#limbs[i]! - hash.getUint32(4 * i, true) - borrow
       this.#limbs[i] = difference
       borrow = difference < 0 ? 1 : 0
     }
@@ -84,62 +93,114 @@ export class SetFingerprint {
   }
 }
 
+/** Which definition a fingerprint has: a snapshot names it beside the value. */
+export type FingerprintVersion = 1 | 2
+
+export const FINGERPRINT_VERSION = 2
+
 const LIMBS = 4
 const LIMB_RANGE = 2 ** 32
 const DIGITS = 32
 const HEADER_BYTES = 12
 const NO_METADATA = 0xffff_ffff
+/** XXH3 takes a way of its own below 241. */
+const LEAST_BYTES = 256
+/** The item is behind its hash. */
+const ITEM_AT = 64
 /**
  * Enough for ordinary items. A longer one gets a workspace of its own, so that it does not hold its
  * memory for ever.
  */
 const WORKSPACE_BYTES = 64 * 1024
 
-/** One piece of memory, seen as bytes and as the floats that follow the header. */
+/** Memory for a hash, and the item that it is of behind it. */
 interface Workspace {
+  readonly block: Block
+  readonly hash: DataView
   readonly bytes: Buffer
+  readonly lengths: Uint32Array
   readonly floats: Float32Array
 }
 
-const shared = workspaceOf(WORKSPACE_BYTES)
+let shared: Workspace | undefined
 
 function workspaceOf(bytes: number): Workspace {
-  const memory = new ArrayBuffer(
-    Math.ceil(bytes / Float32Array.BYTES_PER_ELEMENT) * Float32Array.BYTES_PER_ELEMENT,
-  )
-  return { bytes: Buffer.from(memory), floats: new Float32Array(memory, HEADER_BYTES) }
+  const block = allocate(bytes)
+  const { buffer, address } = block
+  return {
+    block,
+    hash: new DataView(buffer, address, 4 * LIMBS),
+    bytes: Buffer.from(buffer as ArrayBuffer, address + ITEM_AT, block.bytes - ITEM_AT),
+    lengths: new Uint32Array(buffer, address + ITEM_AT, HEADER_BYTES / 4),
+    floats: new Float32Array(
+      buffer,
+      address + ITEM_AT + HEADER_BYTES,
+      (block.bytes - ITEM_AT - HEADER_BYTES) / 4,
+    ),
+  }
 }
 
-/**
- * SHA-256 of an item as a string with one character a byte, which comes out of the hash sooner than
- * a buffer does.
- */
-function digestOf(item: FingerprintItem): string {
+/** An item's hash, little-endian; valid until the next. */
+function hashOf(item: FingerprintItem, version: FingerprintVersion): DataView {
   // A UTF-16 unit takes at most three bytes of UTF-8.
   const mostTextBytes = 3 * (item.id.length + (item.metadata?.length ?? 0))
-  const mostBytes = HEADER_BYTES + item.vector.byteLength + mostTextBytes
-  const workspace = mostBytes <= WORKSPACE_BYTES ? shared : workspaceOf(mostBytes)
+  const mostBytes = ITEM_AT + LEAST_BYTES + item.vector.byteLength + mostTextBytes
+  if (mostBytes <= WORKSPACE_BYTES) {
+    shared ??= workspaceOf(WORKSPACE_BYTES)
+    return hashIn(shared, item, version)
+  }
+  const own = workspaceOf(mostBytes)
+  const { buffer, byteOffset, byteLength } = hashIn(own, item, version)
+  const hash = new DataView(buffer.slice(byteOffset, byteOffset + byteLength))
+  release(own.block)
+  return hash
+}
+
+function hashIn(workspace: Workspace, item: FingerprintItem, version: FingerprintVersion): DataView {
+  const { block, hash, bytes } = workspace
   const length = encode(item, workspace)
-  return hash('sha256', workspace.bytes.subarray(0, length), 'binary')
+  if (version === 1) return sha256Of(bytes.subarray(0, length))
+  const padded = Math.max(length, LEAST_BYTES)
+  bytes.fill(0, length, padded)
+  if (block.region) block.region.kernel.hash128(block.address + ITEM_AT, padded, block.address)
+  else setUint128(hash, xxh3Of(bytes.subarray(0, padded)))
+  return hash
+}
+
+function sha256Of(bytes: Buffer): DataView {
+  const { buffer, byteOffset, byteLength } = createHash('sha256').update(bytes).digest()
+  return new DataView(buffer, byteOffset, byteLength)
+}
+
+function setUint128(target: DataView, value: bigint): void {
+  target.setBigUint64(0, BigInt.asUintN(64, value), true)
+  target.setBigUint64(8, value >> 64n, true)
 }
 
 /** Returns how many bytes the encoding takes. */
-function encode({ id, vector, metadata }: FingerprintItem, { bytes, floats }: Workspace): number {
+function encode({ id, vector, metadata }: FingerprintItem, { bytes, lengths, floats }: Workspace): number {
   const idOffset = HEADER_BYTES + vector.byteLength
   floats.set(vector)
-  swapUnlessLittleEndian(bytes.subarray(HEADER_BYTES, idOffset))
-  const idBytes = bytes.write(id, idOffset)
-  const metadataBytes = metadata === null ? 0 : bytes.write(metadata, idOffset + idBytes)
-  bytes.writeUInt32LE(idBytes, 0)
-  bytes.writeUInt32LE(vector.length, 4)
-  bytes.writeUInt32LE(metadata === null ? NO_METADATA : metadataBytes, 8)
+  const idBytes = writeText(bytes, id, idOffset)
+  const metadataBytes = metadata === null ? 0 : writeText(bytes, metadata, idOffset + idBytes)
+  lengths[0] = idBytes
+  lengths[1] = vector.length
+  lengths[2] = metadata === null ? NO_METADATA : metadataBytes
+  swapUnlessLittleEndian(bytes.subarray(0, idOffset))
   return idOffset + idBytes + metadataBytes
 }
 
-/** The digest's bytes `4 * i` to `4 * i + 3` as a little-endian number. */
-function limbOf(digest: string, i: number): number {
-  const at = 4 * i
-  const low = digest.charCodeAt(at) | (digest.charCodeAt(at + 1) << 8)
-  const high = digest.charCodeAt(at + 2) | (digest.charCodeAt(at + 3) << 8)
-  return ((high << 16) | low) >>> 0
+/** Up to this length, what a call into V8's own encoder costs is more than the work. */
+const SHORT_TEXT = 48
+
+/** Writes a text in UTF-8; returns how many bytes that are. */
+function writeText(target: Buffer, text: string, at: number): number {
+  const { length } = text
+  if (length > SHORT_TEXT) return target.write(text, at)
+  for (let place = 0; place < length; place++) {
+    const code = text.charCodeAt(place)
+    if (code > 0x7f) return target.write(text, at)
+    target[at + place] = code
+  }
+  return length
 }

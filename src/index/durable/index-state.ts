@@ -9,9 +9,9 @@ import { type LongWork, partOf } from '../opening-work.ts'
 import type { SnapshotReader, VectorIndex } from '../vector-index.ts'
 import { CATALOG_FILE, Catalog, type CatalogEntry } from './catalog.ts'
 import { CoalescingVectors, type Vectors } from './coalescing-vectors.ts'
-import { SetFingerprint } from './fingerprint.ts'
+import { FINGERPRINT_VERSION, type FingerprintVersion, SetFingerprint } from './fingerprint.ts'
 import { LoggedAmount } from './logged-amount.ts'
-import { type SavedIndex, savedIndex } from './snapshot-proof.ts'
+import { fingerprintVersionOf, type SavedIndex, savedIndex } from './snapshot-proof.ts'
 
 /** Why entries that take effect together do not: one of them cannot be, as this id stands. */
 export interface Impossible {
@@ -161,13 +161,18 @@ export class IndexState {
     return this.index.size === 0
   }
 
-  async #sumUp(work: LongWork): Promise<void> {
+  /** Returns the fingerprint by the definition that a snapshot has. */
+  async #sumUp(version: FingerprintVersion, work: LongWork): Promise<SetFingerprint> {
+    const proving = version === FINGERPRINT_VERSION ? this.fingerprint : new SetFingerprint(version)
     let done = 0
-    for (const id of this.catalog.ids()) {
-      this.fingerprint.add(this.#item(this.catalog.get(id)!))
+    for (const entry of this.catalog.entries()) {
+      const item = this.#item(entry)
+      this.fingerprint.add(item)
+      if (proving !== this.fingerprint) proving.add(item)
       const waiting = work.step(++done, this.catalog.size)
       if (waiting) await waiting
     }
+    return proving
   }
 
   /**
@@ -201,7 +206,13 @@ export class IndexState {
     const catalog = this.catalog.freeze()
     const index = this.index.freeze()
     const { kind } = this.index
-    const info = { kind, ...this.identity, size: this.catalog.size, fingerprint: this.fingerprint.value }
+    const info = {
+      kind,
+      ...this.identity,
+      size: this.catalog.size,
+      fingerprint: this.fingerprint.value,
+      fingerprintVersion: FINGERPRINT_VERSION,
+    }
     return {
       info,
       release: () => index.release(),
@@ -225,6 +236,7 @@ export class IndexState {
         'The snapshot in this directory was not written by a DurableIndex. Open it with what wrote it.',
       )
     }
+    const version = fingerprintVersionOf(saved)
     const own = this.identity
     const differing = (['dimensions', 'metric'] as const).find((name) => saved[name] !== own[name])
     if (differing) {
@@ -233,18 +245,19 @@ export class IndexState {
         `The snapshot was written by an index with ${differing} ${cut(String(saved[differing]))}, this one has ${own[differing]}. Open it with the same index options.`,
       )
     }
+    let proved: SetFingerprint
     try {
       await this.catalog.load(files.read(CATALOG_FILE))
       const filling = partOf(work, 0, 0.5)
       if (saved.kind === this.index.kind) await this.#loadOwn(files, filling)
       else await this.#fill(files, filling)
-      await this.#sumUp(partOf(work, 0.5, 1))
+      proved = await this.#sumUp(version, partOf(work, 0.5, 1))
     } catch (cause) {
       if (cause instanceof WalError) throw cause
       const message = `The snapshot verifies, but cannot be loaded: ${(cause as Error).message}. Please report this.`
       throw new WalError('WALV_DAMAGED', message, { cause })
     }
-    if (this.index.size !== this.catalog.size || this.fingerprint.value !== saved.fingerprint) {
+    if (this.index.size !== this.catalog.size || proved.value !== saved.fingerprint) {
       throw new WalError(
         'WALV_DAMAGED',
         'The snapshot verifies, but what the index loaded from it is not what was saved: the fingerprints differ. Please report this.',

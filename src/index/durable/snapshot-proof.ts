@@ -1,25 +1,41 @@
+import { echo } from '../../echo.ts'
 import type { IndexIdentity, JsonValue } from '../../entry.ts'
 import { WalError } from '../../errors.ts'
 import { MAX_DIMENSIONS } from '../../limits.ts'
 import type { Snapshot } from '../../log/log.ts'
 import type { ContentRules } from '../../log/options.ts'
 import { decodeSnapshot, SNAPSHOT_FILE } from '../flat/flat-snapshot.ts'
-import { isOfNewerWalv } from '../newer-walv.ts'
+import { isOfNewerWalv, OF_NEWER_WALV } from '../newer-walv.ts'
 import type { SnapshotReader } from '../vector-index.ts'
 import { CATALOG_FILE, Catalog } from './catalog.ts'
-import { SetFingerprint } from './fingerprint.ts'
+import { FINGERPRINT_VERSION, type FingerprintVersion, SetFingerprint } from './fingerprint.ts'
 
 /** What a checkpoint says of the index that its snapshot is of. */
 export interface SavedIndex extends IndexIdentity {
   readonly kind: string
   readonly size: number
   readonly fingerprint: string
+  /** By which definition, see `SetFingerprint`; 1 where it is not said. */
+  readonly fingerprintVersion?: number
 }
 
 /** Undefined where the snapshot is not of a `DurableIndex`. */
 export function savedIndex(info: JsonValue): SavedIndex | undefined {
   const saved = info as Partial<SavedIndex> | null
   return typeof saved?.fingerprint === 'string' ? (saved as SavedIndex) : undefined
+}
+
+/**
+ * By which definition the fingerprint of a snapshot is to be computed.
+ * @throws WALV_INDEX_MISMATCH where a newer walv wrote it
+ */
+export function fingerprintVersionOf({ fingerprintVersion: version = 1 }: SavedIndex): FingerprintVersion {
+  if (version === 1 || version === FINGERPRINT_VERSION) return version
+  throw new WalError(
+    'WALV_INDEX_MISMATCH',
+    `The fingerprint of the snapshot is of version ${echo(version)}, which is unknown to this walv. Open it with the walv that wrote it.`,
+    { detail: OF_NEWER_WALV },
+  )
 }
 
 /**
@@ -71,7 +87,7 @@ async function fingerprintOf(files: SnapshotReader, saved: SavedIndex): Promise<
     throw new Error('what its checkpoint says of the dimensions is no number of them')
   const catalog = new Catalog()
   await catalog.load(files.read(CATALOG_FILE))
-  const fingerprint = new SetFingerprint()
+  const fingerprint = new SetFingerprint(fingerprintVersionOf(saved))
   const shape = { dimensions, metric, acceptsNonFinite: true }
   await decodeSnapshot(files.read(SNAPSHOT_FILE), shape, undefined, (label, vector) => {
     const entry = catalog.byLabel(label)

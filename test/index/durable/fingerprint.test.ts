@@ -2,7 +2,13 @@ import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { type FingerprintItem, SetFingerprint } from '../../../src/index/durable/fingerprint.ts'
+import { createXXHash128 } from 'hash-wasm'
+import {
+  FINGERPRINT_VERSION,
+  type FingerprintItem,
+  type FingerprintVersion,
+  SetFingerprint,
+} from '../../../src/index/durable/fingerprint.ts'
 
 const EMPTY = '0'.repeat(32)
 
@@ -12,41 +18,65 @@ const items: fc.Arbitrary<FingerprintItem> = fc.record({
   metadata: fc.option(fc.json(), { nil: null }),
 })
 
-function fingerprintOf(set: readonly FingerprintItem[]): SetFingerprint {
-  const fingerprint = new SetFingerprint()
+function fingerprintOf(
+  set: readonly FingerprintItem[],
+  version: FingerprintVersion = FINGERPRINT_VERSION,
+): SetFingerprint {
+  const fingerprint = new SetFingerprint(version)
   for (const item of set) fingerprint.add(item)
   return fingerprint
 }
 
-/** The definition in the docstring, once more, with nothing in common with the code. */
+/** The bytes of an item by the docstring, once more, with nothing in common with the code. */
+function bytesOf({ id, vector, metadata }: FingerprintItem): Buffer {
+  const idBytes = new TextEncoder().encode(id)
+  const metadataBytes = new TextEncoder().encode(metadata ?? '')
+  const head = new DataView(new ArrayBuffer(12 + 4 * vector.length))
+  head.setUint32(0, idBytes.length, true)
+  head.setUint32(4, vector.length, true)
+  head.setUint32(8, metadata === null ? 0xffffffff : metadataBytes.length, true)
+  const bits = new Uint32Array(vector.slice().buffer)
+  for (const [i, word] of bits.entries()) head.setUint32(12 + 4 * i, word, true)
+  return Buffer.concat([new Uint8Array(head.buffer), idBytes, metadataBytes])
+}
+
+const xxhash = await createXXHash128()
+
+/** By another implementation of the hash. */
 function valueByDefinition(set: readonly FingerprintItem[]): string {
   let sum = 0n
-  for (const { id, vector, metadata } of set) {
-    const idBytes = new TextEncoder().encode(id)
-    const metadataBytes = new TextEncoder().encode(metadata ?? '')
-    const head = new DataView(new ArrayBuffer(12 + 4 * vector.length))
-    head.setUint32(0, idBytes.length, true)
-    head.setUint32(4, vector.length, true)
-    head.setUint32(8, metadata === null ? 0xffffffff : metadataBytes.length, true)
-    const bits = new Uint32Array(vector.slice().buffer)
-    for (const [i, word] of bits.entries()) head.setUint32(12 + 4 * i, word, true)
-    const digest = createHash('sha256').update(head).update(idBytes).update(metadataBytes).digest()
+  for (const item of set) {
+    const bytes = bytesOf(item)
+    const padding = Buffer.alloc(Math.max(0, 256 - bytes.length))
+    sum += BigInt(`0x${xxhash.init().update(bytes).update(padding).digest()}`)
+  }
+  return hex(sum)
+}
+
+function valueByVersion1(set: readonly FingerprintItem[]): string {
+  let sum = 0n
+  for (const item of set) {
+    const digest = createHash('sha256').update(bytesOf(item)).digest()
     for (let i = 0; i < 16; i++) sum += BigInt(digest[i]!) << BigInt(8 * i)
   }
-  return BigInt.asUintN(128, sum).toString(16).padStart(32, '0')
+  return hex(sum)
 }
+
+const hex = (sum: bigint): string => BigInt.asUintN(128, sum).toString(16).padStart(32, '0')
 
 test('the value is what the documented definition gives', () => {
   fc.assert(
     fc.property(fc.array(items, { maxLength: 12 }), (set) => {
       assert.equal(fingerprintOf(set).value, valueByDefinition(set))
+      assert.equal(fingerprintOf(set, 1).value, valueByVersion1(set))
     }),
   )
 })
 
 test('the definition does not change between releases', () => {
   const item = { id: 'doc-1', vector: Float32Array.of(1, -0.5, 3.25), metadata: '{"lang":"en"}' }
-  assert.equal(fingerprintOf([item]).value, 'a6e492109269a04606692205a6e28d2a')
+  assert.equal(fingerprintOf([item], 1).value, 'a6e492109269a04606692205a6e28d2a')
+  assert.equal(fingerprintOf([item], 2).value, '41fbab525541356eed53dca899a8d0ed')
 })
 
 test('items longer than the shared workspace are hashed by the same definition', () => {
