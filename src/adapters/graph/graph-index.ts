@@ -84,7 +84,11 @@ export class GraphIndex implements VectorIndex {
     return this.#exact.get(label)
   }
 
-  search(query: Float32Array, k: number, accept?: (label: number) => boolean): Neighbour[] {
+  search(
+    query: Float32Array,
+    k: number,
+    accept?: (label: number) => boolean,
+  ): Neighbour[] | Promise<Neighbour[]> {
     const scaled = k === 0 ? undefined : this.#scaled(query)
     return (scaled && this.#searchGraphs(query, scaled, k, accept)) ?? this.#exact.search(query, k, accept)
   }

@@ -9,10 +9,13 @@ import type {
   SnapshotReader,
   VectorIndex,
 } from '../vector-index.ts'
-import { measure } from './distance.ts'
 import { decodeSnapshot, encodeSnapshot, SNAPSHOT_FILE } from './flat-snapshot.ts'
 import { FlatStorage } from './flat-storage.ts'
-import { TopK } from './top-k.ts'
+import { LargeSearch } from './large-search.ts'
+import { Scan } from './scan.ts'
+
+/** Vectors of more bytes are not searched in one step: that would take a millisecond and more. */
+const LARGE_BYTES = 8 * 1024 * 1024
 
 /** What `flat` makes; see there. */
 export class FlatIndex implements VectorIndex {
@@ -23,14 +26,12 @@ export class FlatIndex implements VectorIndex {
   #storage: FlatStorage
   /** The slot of every label; as many as the storage counts. */
   #slots = new LabelMap<number>()
-  readonly #allRows: Int32Array
 
   constructor(dimensions: number, metric: Metric, acceptsNonFinite: boolean) {
     this.dimensions = dimensions
     this.metric = metric
     this.acceptsNonFinite = acceptsNonFinite
     this.#storage = this.#emptyStorage()
-    this.#allRows = Int32Array.from({ length: this.#storage.rowsPerChunk }, (_, row) => row)
   }
 
   get size(): number {
@@ -54,29 +55,44 @@ export class FlatIndex implements VectorIndex {
     return this.#storage.read(this.#slotOf(label))
   }
 
-  search(query: Float32Array, k: number, accept?: (label: number) => boolean): Neighbour[] {
+  /** Answers at once where the index is small, and otherwise without stopping the process. */
+  search(
+    query: Float32Array,
+    k: number,
+    accept?: (label: number) => boolean,
+  ): Neighbour[] | Promise<Neighbour[]> {
     assert(
       query.length === this.dimensions,
       `a query of ${query.length} in an index of ${this.dimensions} dimensions`,
     )
     if (k === 0) return []
+    return this.#isLarge ? this.#searchLarge(query, k, accept) : this.#searchAtOnce(query, k, accept)
+  }
+
+  get #isLarge(): boolean {
+    return this.size * (this.dimensions + 1) * Float32Array.BYTES_PER_ELEMENT > LARGE_BYTES
+  }
+
+  #searchAtOnce(query: Float32Array, k: number, accept?: (label: number) => boolean): Neighbour[] {
     const storage = this.#storage
-    const nearest = new TopK(Math.min(k, storage.count))
-    const accepted = new Int32Array(accept ? storage.rowsPerChunk : 0)
-    const distances = new Float64Array(storage.rowsPerChunk + 1)
-    for (const [number, chunk] of storage.chunks.entries()) {
-      let rows = this.#allRows
-      let count = storage.rowsIn(number)
-      if (accept) {
-        count = select(chunk.labels, count, accept, accepted)
-        rows = accepted
-      }
-      measure(this.metric, query, chunk, rows, count, distances)
-      for (let i = 0; i < count; i++) {
-        if (!(distances[i]! > nearest.limit)) nearest.offer(distances[i]!, chunk.labels[rows[i]!]!)
-      }
-    }
-    return nearest.neighbours()
+    const scan = new Scan(this.metric, query, Math.min(k, storage.count), 0)
+    for (const [number, chunk] of storage.chunks.entries())
+      scan.chunk(chunk.block.region, chunk, storage.rowsIn(number), accept)
+    return scan.nearest.neighbours()
+  }
+
+  /** As the index is at the end of the search. */
+  async #searchLarge(
+    query: Float32Array,
+    k: number,
+    accept?: (label: number) => boolean,
+  ): Promise<Neighbour[]> {
+    const own = query.slice()
+    const storage = this.#storage
+    const search = new LargeSearch(storage, this.#slots, this.metric, own, k)
+    const found = await search.run(accept)
+    if (this.#storage !== storage) return this.search(own, k, accept)
+    return found ?? this.#searchAtOnce(own, k, accept)
   }
 
   has(label: number): boolean {
@@ -92,16 +108,13 @@ export class FlatIndex implements VectorIndex {
    * gives, in its order.
    */
   rank(query: Float32Array, k: number, labels: readonly number[]): Neighbour[] {
-    const nearest = new TopK(Math.min(k, labels.length))
-    const row = new Int32Array(1)
-    const distance = new Float64Array(2)
+    const scan = new Scan(this.metric, query, Math.min(k, labels.length), 0)
+    const { rowsPerChunk } = this.#storage
     for (const label of labels) {
       const slot = this.#slotOf(label)
-      row[0] = slot % this.#storage.rowsPerChunk
-      measure(this.metric, query, this.#storage.chunkOf(slot), row, 1, distance)
-      nearest.offer(distance[0]!, label)
+      scan.row(this.#storage.chunkOf(slot), slot % rowsPerChunk)
     }
-    return nearest.neighbours()
+    return scan.nearest.neighbours()
   }
 
   freeze(): FrozenIndex {
@@ -131,12 +144,13 @@ export class FlatIndex implements VectorIndex {
   }
 
   clear(): void {
+    this.#storage.clear()
     this.#storage = this.#emptyStorage()
     this.#slots = new LabelMap<number>()
   }
 
   #emptyStorage(): FlatStorage {
-    return new FlatStorage(this.dimensions, this.metric === 'cosine')
+    return new FlatStorage(this.dimensions, this.metric)
   }
 
   #slotOf(label: number): number {
@@ -144,16 +158,4 @@ export class FlatIndex implements VectorIndex {
     assert(slot !== undefined, `label ${label} is not in the index`)
     return slot
   }
-}
-
-/** Lists the rows whose labels are accepted; returns how many. */
-function select(
-  labels: Float64Array,
-  count: number,
-  accept: (label: number) => boolean,
-  rows: Int32Array,
-): number {
-  let accepted = 0
-  for (let row = 0; row < count; row++) if (accept(labels[row]!)) rows[accepted++] = row
-  return accepted
 }

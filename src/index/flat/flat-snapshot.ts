@@ -2,7 +2,8 @@ import { WalError } from '../../errors.ts'
 import { bytesOf, swapUnlessLittleEndian } from '../byte-order.ts'
 import { OF_NEWER_WALV } from '../newer-walv.ts'
 import type { LongWork, Metric } from '../vector-index.ts'
-import { type FrozenRows, rowsPerChunk } from './flat-storage.ts'
+import { rowsPerChunk } from './chunk.ts'
+import type { FrozenRows } from './flat-storage.ts'
 
 /**
  * The snapshot of a flat index: one file, all numbers little-endian, no padding.

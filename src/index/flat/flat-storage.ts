@@ -1,23 +1,10 @@
 import { assert } from '../../errors.ts'
-import { type Rows, squaredNorm } from './distance.ts'
-
-/**
- * Bytes of vectors in one chunk: what one piece of a snapshot holds, and what an almost empty index
- * takes.
- */
-const CHUNK_BYTES = 1024 * 1024
-/** Bounds a chunk's labels where vectors are short. */
-const MAX_ROWS_PER_CHUNK = 4096
-
-/** How many vectors are kept, written and read together. */
-export function rowsPerChunk(dimensions: number): number {
-  const rowBytes = Math.max(1, dimensions) * Float32Array.BYTES_PER_ELEMENT
-  return Math.min(MAX_ROWS_PER_CHUNK, Math.floor(CHUNK_BYTES / rowBytes))
-}
-
-interface Chunk extends Rows {
-  readonly labels: Float64Array
-}
+import { allocate, release } from '../kernel/arena.ts'
+import { scratchAddress } from '../kernel/kernel.ts'
+import type { Metric } from '../vector-index.ts'
+import { chunkAt, chunkBytes, type OwnChunk, rowsPerChunk } from './chunk.ts'
+import { squaredNorm } from './distance.ts'
+import { scaleOf } from './screen.ts'
 
 /**
  * Labelled vectors in contiguous slots 0 … count − 1, in chunks of equal size. Every chunk is full
@@ -26,14 +13,16 @@ interface Chunk extends Rows {
 export class FlatStorage {
   readonly dimensions: number
   readonly rowsPerChunk: number
-  readonly #keepsNorms: boolean
-  readonly #chunks: Chunk[] = []
+  readonly #metric: Metric
+  readonly #chunks: OwnChunk[] = []
   readonly #frozen = new Set<FrozenRows>()
+  /** Of each search under way in other threads, the slots that were written since. */
+  readonly #watches = new Set<Set<number>>()
   #count = 0
 
-  constructor(dimensions: number, keepsNorms: boolean) {
+  constructor(dimensions: number, metric: Metric) {
     this.dimensions = dimensions
-    this.#keepsNorms = keepsNorms
+    this.#metric = metric
     this.rowsPerChunk = rowsPerChunk(dimensions)
   }
 
@@ -41,7 +30,7 @@ export class FlatStorage {
     return this.#count
   }
 
-  get chunks(): readonly Chunk[] {
+  get chunks(): readonly OwnChunk[] {
     return this.#chunks
   }
 
@@ -50,7 +39,7 @@ export class FlatStorage {
     return Math.min(this.rowsPerChunk, this.#count - chunk * this.rowsPerChunk)
   }
 
-  chunkOf(slot: number): Chunk {
+  chunkOf(slot: number): OwnChunk {
     return this.#chunks[Math.floor(slot / this.rowsPerChunk)]!
   }
 
@@ -71,9 +60,32 @@ export class FlatStorage {
     const chunk = this.chunkOf(slot)
     const row = slot % this.rowsPerChunk
     for (const frozen of this.#frozen) frozen.preserve(slot, chunk)
+    for (const written of this.#watches) written.add(slot)
     chunk.labels[row] = label
     chunk.vectors.set(vector, row * this.dimensions)
-    if (this.#keepsNorms) chunk.squaredNorms[row] = squaredNorm(vector)
+    chunk.scales[row] = this.#scaleOf(chunk, row)
+  }
+
+  #scaleOf({ block, vectors, vectorsAddress }: OwnChunk, row: number): number {
+    if (this.#metric === 'l2') return 0
+    const { dimensions } = this
+    const at = row * dimensions
+    if (block.region === undefined)
+      return scaleOf(this.#metric, squaredNorm(vectors.subarray(at, at + dimensions)))
+    const address = vectorsAddress + at * Float32Array.BYTES_PER_ELEMENT
+    block.region.kernel.innerProducts(address, address, 1, dimensions, scratchAddress(0))
+    return scaleOf(this.#metric, block.region.sum[0]!)
+  }
+
+  /** Notes the slots that are written from now on, until `unwatch`. */
+  watch(): Set<number> {
+    const written = new Set<number>()
+    this.#watches.add(written)
+    return written
+  }
+
+  unwatch(written: Set<number>): void {
+    this.#watches.delete(written)
   }
 
   /** A copy, bit for bit. */
@@ -89,8 +101,19 @@ export class FlatStorage {
     const last = this.#count - 1
     const moved = last === slot ? undefined : this.#move(last, slot)
     this.#count--
-    if (last % this.rowsPerChunk === 0) this.#chunks.pop()
+    if (last % this.rowsPerChunk === 0) this.#drop(this.#chunks.pop()!)
     return moved
+  }
+
+  /** Lets go of all rows; it is not used any more. */
+  clear(): void {
+    for (const chunk of this.#chunks.splice(0)) this.#drop(chunk)
+    this.#count = 0
+  }
+
+  /** What somebody still reads is given back when nobody refers to it any more. */
+  #drop({ block }: OwnChunk): void {
+    if (this.#frozen.size === 0 && this.#watches.size === 0) release(block)
   }
 
   /**
@@ -118,12 +141,9 @@ export class FlatStorage {
     return label
   }
 
-  #emptyChunk(): Chunk {
-    return {
-      labels: new Float64Array(this.rowsPerChunk),
-      vectors: new Float32Array(this.rowsPerChunk * this.dimensions),
-      squaredNorms: new Float64Array(this.#keepsNorms ? this.rowsPerChunk : 0),
-    }
+  #emptyChunk(): OwnChunk {
+    const block = allocate(chunkBytes(this.dimensions))
+    return { block, ...chunkAt(block.buffer, block.address, this.dimensions) }
   }
 }
 
@@ -134,12 +154,12 @@ export class FlatStorage {
  */
 export class FrozenRows {
   readonly count: number
-  readonly #chunks: readonly Chunk[]
+  readonly #chunks: readonly OwnChunk[]
   readonly #rowsPerChunk: number
   readonly #dimensions: number
   readonly #overwritten = new Map<number, { readonly label: number; readonly vector: Float32Array }>()
 
-  constructor(chunks: readonly Chunk[], count: number, rowsPerChunk: number, dimensions: number) {
+  constructor(chunks: readonly OwnChunk[], count: number, rowsPerChunk: number, dimensions: number) {
     this.#chunks = chunks
     this.count = count
     this.#rowsPerChunk = rowsPerChunk
@@ -147,7 +167,7 @@ export class FrozenRows {
   }
 
   /** To be called before the row of `slot` in `chunk` is written. */
-  preserve(slot: number, chunk: Chunk): void {
+  preserve(slot: number, chunk: OwnChunk): void {
     // A chunk that is not the frozen one was made later, in the place of one that the storage
     // dropped.
     if (this.#chunkOf(slot) !== chunk || this.#overwritten.has(slot)) return
@@ -177,7 +197,7 @@ export class FrozenRows {
     }
   }
 
-  #chunkOf(slot: number): Chunk {
+  #chunkOf(slot: number): OwnChunk {
     return this.#chunks[Math.floor(slot / this.#rowsPerChunk)]!
   }
 }
@@ -186,6 +206,6 @@ export class FrozenRows {
  * Between arrays of one element type `slice` and `set` copy bytes, so the payload of a NaN
  * survives.
  */
-function vectorIn(chunk: Chunk, row: number, dimensions: number): Float32Array {
+function vectorIn(chunk: OwnChunk, row: number, dimensions: number): Float32Array {
   return chunk.vectors.slice(row * dimensions, (row + 1) * dimensions)
 }

@@ -1,5 +1,13 @@
 import { endianness } from 'node:os'
-import { type Kernel, kernelIn, type Memory, makeMemory, PAGE_BYTES } from './kernel.ts'
+import {
+  FIRST_PAGES,
+  type Kernel,
+  kernelIn,
+  type Memory,
+  makeMemory,
+  PAGE_BYTES,
+  scratchAddress,
+} from './kernel.ts'
 
 /**
  * Memory that WebAssembly computes in and that threads share. A memory reserves gigabytes of
@@ -14,6 +22,8 @@ export interface Region {
   readonly number: number
   readonly memory: Memory
   readonly kernel: Kernel
+  /** Where the main thread's kernel writes one sum. */
+  readonly sum: Float32Array
 }
 
 /** A piece of memory that belongs to whoever asked for it. Its content is whatever was there. */
@@ -99,7 +109,7 @@ function takeBack({ region, page, pages }: Place): void {
 }
 
 function placeFor(pages: number): Place | undefined {
-  if (isUnavailable || pages >= MAX_PAGES) return undefined
+  if (isUnavailable || pages > MAX_PAGES - FIRST_PAGES) return undefined
   try {
     const region = regions.find((other) => other.free.get(pages)?.length) ?? regionWithRoom(pages)
     const page = region.free.get(pages)?.pop() ?? grown(region, pages)
@@ -117,7 +127,15 @@ function regionWithRoom(pages: number): OpenRegion {
   const found = regions.find(({ next }) => next + pages <= MAX_PAGES)
   if (found) return found
   const memory = makeMemory(MAX_PAGES)
-  const made = { number: nextNumber++, memory, kernel: kernelIn(memory), next: 1, given: 0, free: new Map() }
+  const made = {
+    number: nextNumber++,
+    memory,
+    kernel: kernelIn(memory),
+    sum: new Float32Array(memory.buffer, scratchAddress(0), 1),
+    next: FIRST_PAGES,
+    given: 0,
+    free: new Map(),
+  }
   regions.push(made)
   return made
 }

@@ -26,14 +26,22 @@ interface Assembly {
   ) => { readonly exports: unknown }
 }
 
-/** Bytes of a page of memory; the first page of each memory is the kernel's own. */
 export const PAGE_BYTES: number = 64 * 1024
+/** Room for the longest query, just under 256 KiB, and for a sum of each row of a chunk, 16 KiB. */
+const SCRATCH_PAGES = 5
+/** The main thread's is the first. */
+export const MAX_THREADS = 9
+/** Of each memory, for the kernel's constants and every thread's scratch. */
+export const FIRST_PAGES: number = 1 + MAX_THREADS * SCRATCH_PAGES
+
+/** Where a thread has its scratch in each memory. */
+export const scratchAddress = (thread: number): number => (1 + thread * SCRATCH_PAGES) * PAGE_BYTES
 
 let compiled: object | undefined
 
-/** A memory that threads share, of one page at first. @throws where it is not to be had */
+/** A memory that threads share. @throws where it is not to be had */
 export function makeMemory(maxPages: number): Memory {
-  return new (assembly().Memory)({ initial: 1, maximum: maxPages, shared: true })
+  return new (assembly().Memory)({ initial: FIRST_PAGES, maximum: maxPages, shared: true })
 }
 
 /** The kernel, working in a memory. @throws where WebAssembly or its SIMD is not there */

@@ -167,7 +167,7 @@ test('a frozen index keeps vectors whose chunk was dropped and made anew', async
 })
 
 test('nothing is preserved for a view that was released', () => {
-  const storage = new FlatStorage(1, false)
+  const storage = new FlatStorage(1, 'l2')
   storage.append(1, Float32Array.of(1))
   const [held, released] = [storage.freeze(), storage.freeze()]
   storage.release(released)

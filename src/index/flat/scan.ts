@@ -1,0 +1,63 @@
+import type { Kernel, Memory } from '../kernel/kernel.ts'
+import type { Metric } from '../vector-index.ts'
+import { type Chunk, MAX_CHUNK_ROWS } from './chunk.ts'
+import { Distances, MAX_ROWS } from './distance.ts'
+import { Screen } from './screen.ts'
+import { TopK } from './top-k.ts'
+
+/** Where a chunk is: undefined where there is no WebAssembly. */
+export interface ScanPlace {
+  readonly memory: Memory
+  readonly kernel: Kernel
+}
+
+/** A search through chunks: bounds leave out most of the rows, the others are measured exactly. */
+export class Scan {
+  readonly nearest: TopK
+  readonly #distances: Distances
+  readonly #screen: Screen
+  readonly #bounds = new Float64Array(MAX_CHUNK_ROWS)
+  readonly #rows = new Int32Array(MAX_ROWS)
+  readonly #measured = new Float64Array(MAX_ROWS)
+
+  /** Finds at most `k`; memory is taken for so many. `thread` is 0 for the main one. */
+  constructor(metric: Metric, query: Float32Array, k: number, thread: number) {
+    this.nearest = new TopK(k)
+    this.#distances = new Distances(metric, query)
+    this.#screen = new Screen(metric, query, thread)
+  }
+
+  /** Offers the first rows of a chunk, but for those that are not accepted. */
+  chunk(place: ScanPlace | undefined, chunk: Chunk, rows: number, accept?: (label: number) => boolean): void {
+    const bounds = this.#bounds
+    if (place && this.#screen.isOfUse) this.#screen.bound(place.kernel, place.memory, chunk, rows, bounds)
+    else bounds.fill(Number.NaN, 0, rows)
+    const list = this.#rows
+    const { labels } = chunk
+    let count = 0
+    for (let row = 0; row < rows; row++) {
+      if (bounds[row]! > this.nearest.limit || (accept && !accept(labels[row]!))) continue
+      list[count++] = row
+      if (count === MAX_ROWS) {
+        this.#offer(chunk, count)
+        count = 0
+      }
+    }
+    this.#offer(chunk, count)
+  }
+
+  /** Offers one row. */
+  row(chunk: Chunk, row: number): void {
+    this.#rows[0] = row
+    this.#offer(chunk, 1)
+  }
+
+  #offer({ vectors, labels }: Chunk, count: number): void {
+    const measured = this.#measured
+    this.#distances.measure(vectors, this.#rows, count, measured)
+    for (let i = 0; i < count; i++) {
+      const distance = measured[i]!
+      if (!(distance > this.nearest.limit)) this.nearest.offer(distance, labels[this.#rows[i]!]!)
+    }
+  }
+}

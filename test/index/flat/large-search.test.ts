@@ -1,0 +1,110 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { FlatIndex } from '../../../src/index/flat/flat-index.ts'
+import { scanPool } from '../../../src/index/flat/scan-pool.ts'
+import type { Region } from '../../../src/index/kernel/arena.ts'
+import type { Metric, Neighbour } from '../../../src/index/vector-index.ts'
+import { change, type Model, nearestOf } from './flat-oracle.ts'
+
+const DIMENSIONS = 96
+/** Nine MiB of vectors: enough for threads. */
+const COUNT = 25_000
+
+let state = 1
+const random = (): number => {
+  state = (Math.imul(state, 1664525) + 1013904223) | 0
+  return state / 2 ** 31
+}
+const randomVector = (): Float32Array => Float32Array.from({ length: DIMENSIONS }, random)
+
+function filled(metric: Metric): [FlatIndex, Model] {
+  const index = new FlatIndex(DIMENSIONS, metric, false)
+  const model: Model = new Map()
+  for (let label = 0; label < COUNT; label++) change({ set: label, vector: randomVector() }, index, model)
+  return [index, model]
+}
+
+/** Does something each turn of the event loop while it waits. */
+async function meanwhile<T>(waited: Promise<T> | T, work: (turn: number) => void): Promise<[T, number]> {
+  let turns = 0
+  let isDone = false
+  const ended = Promise.resolve(waited).finally(() => {
+    isDone = true
+  })
+  while (!isDone) {
+    work(turns++)
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  return [await ended, turns]
+}
+
+for (const metric of ['cosine', 'l2', 'ip'] as const) {
+  test(`${metric}: a large index answers as a naive one, and the event loop turns meanwhile`, async () => {
+    const [index, model] = filled(metric)
+    for (const k of [1, 10, 300]) {
+      const query = randomVector()
+      const [found, turns] = await meanwhile(index.search(query, k), () => {})
+      assert.deepEqual(found, nearestOf(model, metric, query, k))
+      assert.ok(turns > 0)
+      const odd = (label: number): boolean => label % 2 === 1
+      assert.deepEqual(await index.search(query, k, odd), nearestOf(model, metric, query, k, odd))
+    }
+  })
+}
+
+test('what changes during a search is in the answer as it is at the end', async () => {
+  const [index, model] = filled('l2')
+  let next = COUNT
+  for (let round = 0; round < 12; round++) {
+    const query = randomVector()
+    const nearest = nearestOf(model, 'l2', query, 5)
+    const accept = round % 3 === 2 ? (label: number): boolean => label % 3 !== 0 : undefined
+    const [found] = await meanwhile(index.search(query, 5, accept), (turn) => {
+      if (turn > 20) return
+      // The nearest go or move away, others come near, new ones come, and the last row moves.
+      const { label } = nearest[turn % 5]!
+      if (turn % 2 === 0) change({ remove: label }, index, model)
+      else change({ set: label, vector: randomVector() }, index, model)
+      const near = query.map((element) => element + 0.001 * (turn + 1) * random())
+      change({ set: turn % 3 === 0 ? next++ : (turn * 7919) % COUNT, vector: near }, index, model)
+    })
+    assert.deepEqual(found, nearestOf(model, 'l2', query, 5, accept))
+  }
+})
+
+test('more is written during a search than it looks for in reserve', async () => {
+  const [index, model] = filled('cosine')
+  const query = randomVector()
+  const [found] = await meanwhile(index.search(query, 3), (turn) => {
+    if (turn > 0) return
+    for (const { label } of nearestOf(model, 'cosine', query, 400))
+      change({ set: label, vector: query.map((element) => -element) }, index, model)
+  })
+  assert.deepEqual(found, nearestOf(model, 'cosine', query, 3))
+})
+
+test('an index that is emptied during a search answers with what there is then', async () => {
+  const [index] = filled('l2')
+  const searching = index.search(randomVector(), 3)
+  index.clear()
+  index.set(5, new Float32Array(DIMENSIONS))
+  const found: Neighbour[] = await searching
+  assert.deepEqual(
+    found.map(({ label }) => label),
+    [5],
+  )
+})
+
+test('a thread that dies in a search costs that search time and nothing else', async () => {
+  const [index, model] = filled('ip')
+  const query = randomVector()
+  const dying = Array.from({ length: scanPool.size }, () => [
+    { region: { number: -1 } as Region, addresses: Int32Array.of(0), rows: Int32Array.of(1) },
+  ])
+  // They are told to look into a memory that there is not, with a search behind that.
+  const ends = scanPool.search('ip', query, 1, dying)
+  const behind = index.search(query, 4)
+  await assert.rejects(ends)
+  assert.deepEqual(await behind, nearestOf(model, 'ip', query, 4))
+  assert.deepEqual(await index.search(query, 4), nearestOf(model, 'ip', query, 4))
+})
