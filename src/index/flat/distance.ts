@@ -5,8 +5,8 @@ import type { Metric } from '../vector-index.ts'
  * elements, so a distance is the same bits wherever the vector lies and whatever else is searched
  * with it.
  *
- * Two rows at a time and four elements a step: sums that do not wait for each other, and each element
- * of the query loaded once for both.
+ * Two rows at a time and four elements a step: sums that do not wait for each other, and each
+ * element of the query loaded once for both.
  */
 
 /** The distances of rows of vectors, side by side, to one query. */
@@ -43,8 +43,8 @@ export class Distances {
     const squaredNorms = this.#squaredNorms
     innerProductsWithNorms(query, vectors, rows, count, distances, squaredNorms)
     for (let i = 0; i < count; i++) {
-      // One root of the product, not a product of roots: the root of x² is x exactly. It can neither
-      // overflow nor underflow in double precision.
+      // One root of the product, not a product of roots: the root of x² is x exactly. It can
+      // neither overflow nor underflow in double precision.
       const scale = Math.sqrt(this.#querySquaredNorm * squaredNorms[i]!)
       distances[i] = scale === 0 ? 1 : 1 - distances[i]! / scale
     }

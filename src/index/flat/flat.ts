@@ -27,10 +27,10 @@ const FLAT_OPTIONS: OptionNames<FlatOptions> = { dimensions: true, metric: true,
  *
  * Distances are computed in double precision and do not depend on what else the index holds, nor on
  * the machine. Under `cosine` a vector with the same bits as the query is at exactly 0, and where
- * one of the two is all zeros the distance is 1. With `allowNonFinite` a vector that holds NaN is at
- * distance NaN, and so is one that holds an infinity under `cosine`; under `l2` that is at infinity,
- * under `ip` at an infinity or NaN. NaN comes after every number. A filter is not asked about
- * vectors that are too far.
+ * one of the two is all zeros the distance is 1. With `allowNonFinite` a vector that holds NaN is
+ * at distance NaN, and so is one that holds an infinity under `cosine`; under `l2` that is at
+ * infinity, under `ip` at an infinity or NaN. NaN comes after every number. A filter is not asked
+ * about vectors that are too far.
  *
  * Freezing takes one step a chunk and copies no vector. Until the frozen state is released, the
  * first change of each vector keeps a copy of the old one, and removed memory stays.

@@ -9,14 +9,14 @@ import { squaredNorm } from './distance.ts'
  * bound is farther than what was found already need not be measured. Which rows are found, and at
  * which distance, is decided by `Distances` alone, so the bounds may be loose, but never too high.
  *
- * A sum of float32 products whose longest chain has m additions is off by at most
- * γ = m·u / (1 − m·u) of the sum of the products' absolute values, u = 2^-24 (Higham, "Accuracy and
- * Stability of Numerical Algorithms", 2nd edition, section 3.1), and that sum is at most the product
- * of both lengths (Cauchy and Schwarz). The kernel's longest chain has dimensions / 16 + 3 additions
- * of products, three of what is left over, four where the sums are added, and one rounding of each
- * product; a difference, for `l2`, is rounded once more and squared. 16 more than dimensions / 16 is
- * above all of these. A hundredth is added for what double precision rounds, for the higher terms,
- * and for what underflows within the lengths that are allowed.
+ * A sum of float32 products whose longest chain has m additions is off by at most γ = m·u / (1 −
+ * m·u) of the sum of the products' absolute values, u = 2^-24 (Higham, "Accuracy and Stability of
+ * Numerical Algorithms", 2nd edition, section 3.1), and that sum is at most the product of both
+ * lengths (Cauchy and Schwarz). The kernel's longest chain has dimensions / 16 + 3 additions of
+ * products, three of what is left over, four where the sums are added, and one rounding of each
+ * product; a difference, for `l2`, is rounded once more and squared. 16 more than dimensions / 16
+ * is above all of these. A hundredth is added for what double precision rounds, for the higher
+ * terms, and for what underflows within the lengths that are allowed.
  */
 const UNIT_ROUNDOFF = 2 ** -24
 const errorShare = (dimensions: number): number => 1.01 * (dimensions / 16 + 16) * UNIT_ROUNDOFF

@@ -28,7 +28,9 @@ function boundsOf(metric: Metric, query: Float32Array, rows: readonly Float32Arr
 const metrics = fc.constantFrom<Metric>('cosine', 'l2', 'ip')
 const size = fc.constantFrom(1, 1, 1, 1e-3, 1e3, 1e-14, 1e-19, 1e-30, 1e-42, 1e15, 1e19, 1e37)
 
-/** Rows of all lengths, some nearly the query, some nearly its opposite, and what float32 is bad at. */
+/**
+ * Rows of all lengths, some nearly the query, some nearly its opposite, and what float32 is bad at.
+ */
 const cases = fc
   .record({
     metric: metrics,
