@@ -2,6 +2,7 @@ import { cut, echo } from '../echo.ts'
 import type { JsonValue } from '../entry.ts'
 import { WalError } from '../errors.ts'
 import { MAX_METADATA_BYTES, MAX_METADATA_NESTING } from '../limits.ts'
+import { isShortAscii } from './short-text.ts'
 
 /**
  * Metadata as its JSON text in UTF-8, after making sure that JSON can hold it: nothing is silently
@@ -20,6 +21,7 @@ export const metadataText = (metadata: JsonValue, id: string): string =>
 
 /** The UTF-8 length of such a text. @throws WALV_LIMIT */
 export function checkedTextBytes(json: string, id: string): number {
+  if (isShortAscii(json)) return json.length
   const bytes = Buffer.byteLength(json, 'utf8')
   if (bytes > MAX_METADATA_BYTES) {
     throw new WalError(
