@@ -6,8 +6,9 @@ import type {
   CustomEntry,
   EntryInput,
   GapEntry,
-  JsonValue,
+  InsertEntry,
   TransactionMarker,
+  UpdateEntry,
   VectorInput,
 } from '../entry.ts'
 import { WalError } from '../errors.ts'
@@ -20,8 +21,10 @@ import {
   MAX_RECORD_BYTES,
 } from '../limits.ts'
 import { alignUp, type ByteBuffer, setUint64 } from './byte-buffer.ts'
+import { CheckedInsert } from './checked-insert.ts'
 import { FLAG_IN_TRANSACTION, FRAME_TYPES, type FrameType } from './frame.ts'
-import { encodeMetadata } from './metadata.ts'
+import { checkedTextBytes, metadataText } from './metadata.ts'
+import { isShortAscii, writeText } from './short-text.ts'
 
 /** The fixed part in front of a data entry's vector. */
 export const DATA_PREFIX_BYTES = 12
@@ -65,7 +68,7 @@ type LoggableEntry = EntryInput | CheckpointEntry | TransactionMarker | GapEntry
  * WALV_LIMIT
  */
 export function encodable(entry: LoggableEntry): Encodable {
-  const result = measure(entry, { entries: 0, nesting: 0 })
+  const result = measure(entry)
   if (result.bytes > MAX_RECORD_BYTES) {
     throw new WalError(
       'WALV_LIMIT',
@@ -90,36 +93,24 @@ export function inTransaction(inner: Encodable, transactionId: number): Encodabl
 export const flagsOf = (transactionId: number | undefined): number =>
   transactionId === undefined ? 0 : FLAG_IN_TRANSACTION
 
+/** What is counted of the batches around an entry. */
 interface Nested {
   entries: number
   nesting: number
 }
 
-function measure(entry: LoggableEntry, within: Nested): Encodable {
+function measure(entry: LoggableEntry, within?: Nested): Encodable {
   if (typeof entry !== 'object' || entry === null)
     throw invalid(`An entry must be an object, not ${echo(entry)}.`)
   switch (entry.type) {
-    case 'insert': {
-      const { id, vector, metadata, replace } = entry
-      const flags = replace ? REPLACE : 0
-      return measureData(
-        FRAME_TYPES.insert,
-        id,
-        { vector, hasVector: true, metadata: metadata ?? undefined, flags },
-        within,
-      )
+    case 'insert':
+      return CheckedInsert.is(entry) ? measureChecked(entry) : measureInsert(entry, within)
+    case 'update':
+      return measureUpdate(entry, within)
+    case 'delete': {
+      const { id } = entry
+      return encodableData(FRAME_TYPES.delete, 0, id, checkedIdBytes(id))
     }
-    case 'update': {
-      const { id, vector, metadata } = entry
-      return measureData(
-        FRAME_TYPES.update,
-        id,
-        { vector, hasVector: vector !== undefined, metadata, flags: 0 },
-        within,
-      )
-    }
-    case 'delete':
-      return measureData(FRAME_TYPES.delete, entry.id, NO_DATA, within)
     case 'custom':
       return measureCustom(entry, within)
     case 'batch':
@@ -147,43 +138,89 @@ function measure(entry: LoggableEntry, within: Nested): Encodable {
 const invalid = (message: string): WalError =>
   new WalError('WALV_INVALID_ENTRY', `${message} Nothing was logged.`)
 
-/** What belongs to an id, as it was given. */
-interface Data {
-  readonly vector: VectorInput | undefined
-  readonly hasVector: boolean
-  readonly metadata: JsonValue | undefined
+function measureInsert(
+  { id, vector: given, metadata, replace }: InsertEntry<VectorInput>,
+  within: Nested | undefined,
+): Encodable {
+  const flags = HAS_VECTOR | (replace ? REPLACE : 0)
+  const idBytes = checkedIdBytes(id)
+  // `null` is the same as none.
+  if (metadata === undefined || metadata === null)
+    return encodableData(FRAME_TYPES.insert, flags, id, idBytes, takenVector(given, id, within))
+  const json = metadataText(metadata, id)
+  const jsonBytes = checkedTextBytes(json, id)
+  const vector = takenVector(given, id, within)
+  return encodableData(FRAME_TYPES.insert, flags | HAS_METADATA, id, idBytes, vector, json, jsonBytes)
+}
+
+function measureUpdate(
+  { id, vector: given, metadata }: UpdateEntry<VectorInput>,
+  within: Nested | undefined,
+): Encodable {
+  const idBytes = checkedIdBytes(id)
+  const json = metadata === undefined ? undefined : metadataText(metadata, id)
+  const jsonBytes = json === undefined ? 0 : checkedTextBytes(json, id)
+  const vector = given === undefined ? undefined : takenVector(given, id, within)
+  const flags = (vector === undefined ? 0 : HAS_VECTOR) | (json === undefined ? 0 : HAS_METADATA)
+  return encodableData(FRAME_TYPES.update, flags, id, idBytes, vector, json, jsonBytes)
+}
+
+/** Nobody changes it any more, not even where it waits for other members of its batch. */
+function measureChecked(entry: CheckedInsert): Encodable {
+  const { id, vector, replace } = entry
+  const idBytes = checkedIdBytes(id)
+  const json = CheckedInsert.jsonOf(entry)
+  const jsonBytes = json === undefined ? 0 : checkedTextBytes(json, id)
+  const flags = HAS_VECTOR | (json === undefined ? 0 : HAS_METADATA) | (replace ? REPLACE : 0)
+  return encodableData(FRAME_TYPES.insert, flags, id, idBytes, vectorOf(vector, id), json, jsonBytes)
+}
+
+/** In a batch a copy: code that runs while its other members are read may change it. */
+function takenVector(given: VectorInput, id: string, within: Nested | undefined): Float32Array {
+  const vector = vectorOf(given, id)
+  return within === undefined ? vector : new Float32Array(vector)
+}
+
+/** An insert, an update or a delete. */
+interface EncodableData extends Encodable {
+  readonly id: string
+  readonly idBytes: number
+  readonly vector: Float32Array | undefined
+  readonly dimensions: number
+  readonly json: string | undefined
+  readonly jsonBytes: number
   readonly flags: number
 }
 
-const NO_DATA: Data = { vector: undefined, hasVector: false, metadata: undefined, flags: 0 }
-
 /**
- * Bytes are measured last: metadata, and whatever else is read, may run code of the caller's, which
- * may change them.
+ * Comes last: metadata, and whatever else is read, may run code of the caller's, which may change
+ * what was measured before.
  */
-function measureData(type: FrameType, id: string, data: Data, within: Nested): Encodable {
-  const { metadata, flags } = data
-  const idBytes = checkedIdBytes(id)
-  const json = metadata === undefined ? undefined : encodeMetadata(metadata, id)
-  const given = data.hasVector ? vectorOf(data.vector as VectorInput, id) : undefined
-  const vector = given && within.nesting > 0 ? new Float32Array(given) : given
-  const dimensions = vector?.length ?? 0
-  const idAt = DATA_PREFIX_BYTES + dimensions * 4
-  return {
-    type,
-    bytes: idAt + idBytes + (json?.length ?? 0),
-    write({ bytes, view, floats }, at) {
-      view.setUint32(at, json?.length ?? 0, true)
-      view.setUint16(at + 4, idBytes, true)
-      view.setUint16(at + 6, dimensions, true)
-      view.setUint8(at + 8, vector ? ELEMENT_FLOAT32 : 0)
-      view.setUint8(at + 9, flags | (vector ? HAS_VECTOR : 0) | (json ? HAS_METADATA : 0))
-      view.setUint16(at + 10, 0, true)
-      if (vector) floats.set(vector, (at + DATA_PREFIX_BYTES) / 4)
-      writeText(bytes, id, at + idAt, idBytes)
-      if (json) json.copy(bytes, at + idAt + idBytes)
-    },
-  }
+function encodableData(
+  type: FrameType,
+  flags: number,
+  id: string,
+  idBytes: number,
+  vector?: Float32Array,
+  json?: string,
+  jsonBytes: number = 0,
+): EncodableData {
+  const dimensions = vector === undefined ? 0 : vector.length
+  const bytes = DATA_PREFIX_BYTES + dimensions * 4 + idBytes + jsonBytes
+  return { type, bytes, id, idBytes, vector, dimensions, json, jsonBytes, flags, write: writeData }
+}
+
+/** One function for all entries, and not a closure for each. */
+function writeData(this: EncodableData, { bytes, words, floats }: ByteBuffer, at: number): void {
+  const { id, idBytes, vector, dimensions, json, jsonBytes, flags } = this
+  const word = at >> 2
+  words[word] = jsonBytes
+  words[word + 1] = idBytes | (dimensions << 16)
+  words[word + 2] = (vector === undefined ? 0 : ELEMENT_FLOAT32) | (flags << 8)
+  if (vector !== undefined) floats.set(vector, word + DATA_PREFIX_BYTES / 4)
+  const idAt = at + DATA_PREFIX_BYTES + dimensions * 4
+  writeText(bytes, id, idAt, idBytes)
+  if (json !== undefined) writeText(bytes, json, idAt + idBytes, jsonBytes)
 }
 
 /**
@@ -194,7 +231,7 @@ export function checkedIdBytes(id: unknown): number {
   if (typeof id !== 'string')
     throw new WalError('WALV_INVALID_ID', `An id must be a string, not ${echo(id)}. Nothing was logged.`)
   if (id.length === 0) throw new WalError('WALV_INVALID_ID', 'An id must not be empty. Nothing was logged.')
-  if (id.length <= SHORT_TEXT && isAscii(id)) return id.length
+  if (isShortAscii(id)) return id.length
   if (!id.isWellFormed()) {
     throw new WalError(
       'WALV_INVALID_ID',
@@ -210,20 +247,6 @@ export function checkedIdBytes(id: unknown): number {
     )
   }
   return bytes
-}
-
-/** Up to this length, what a call into V8's own encoder costs is more than the work. */
-const SHORT_TEXT = 32
-
-function isAscii(text: string): boolean {
-  for (let at = 0; at < text.length; at++) if (text.charCodeAt(at) > 0x7f) return false
-  return true
-}
-
-/** Writes a text of so many bytes of UTF-8. */
-function writeText(target: Buffer, text: string, at: number, bytes: number): void {
-  if (bytes !== text.length || bytes > SHORT_TEXT) target.write(text, at, 'utf8')
-  else for (let place = 0; place < bytes; place++) target[at + place] = text.charCodeAt(place)
 }
 
 /**
@@ -268,12 +291,12 @@ function fromNumbers(input: readonly unknown[], length: number, id: string): Flo
 }
 
 /** @throws WALV_INVALID_ENTRY, WALV_LIMIT */
-function measureCustom({ kind, data: given }: CustomEntry, within: Nested): Encodable {
+function measureCustom({ kind, data: given }: CustomEntry, within: Nested | undefined): Encodable {
   if (typeof kind !== 'string' || kind.length === 0 || !kind.isWellFormed())
     throw invalid('The kind of a custom entry must be a well-formed, non-empty string.')
   if (!types.isUint8Array(given))
     throw invalid(`The data of the custom entry ${echo(kind)} must be a Uint8Array.`)
-  const data = within.nesting > 0 ? new Uint8Array(given) : given
+  const data = within === undefined ? given : new Uint8Array(given)
   const kindBytes = Buffer.byteLength(kind, 'utf8')
   if (kindBytes > MAX_CUSTOM_KIND_BYTES) {
     throw new WalError(
@@ -294,7 +317,10 @@ function measureCustom({ kind, data: given }: CustomEntry, within: Nested): Enco
   }
 }
 
-function measureBatch(entries: readonly BatchMember<VectorInput>[], within: Nested): Encodable {
+function measureBatch(
+  entries: readonly BatchMember<VectorInput>[],
+  within: Nested = { entries: 0, nesting: 0 },
+): Encodable {
   const given = membersOf(entries)
   if (within.nesting >= MAX_BATCH_NESTING) {
     throw new WalError(

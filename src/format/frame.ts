@@ -59,8 +59,15 @@ const pieceCount = (payloadBytes: number): number =>
 /** A record, and the id of the transaction that it belongs to. */
 export const MAX_PAYLOAD_BYTES: number = MAX_RECORD_BYTES + 8
 
+/** A payload with its padding. */
+export const paddedBytes = (payloadBytes: number): number =>
+  payloadBytes <= MAX_PAYLOAD_BYTES
+    ? (payloadBytes + FRAME_ALIGNMENT - 1) & -FRAME_ALIGNMENT
+    : alignUp(payloadBytes, FRAME_ALIGNMENT)
+
 /** Bytes that a frame with such a payload takes, header, padding and table included. */
 export function frameBytes(payloadBytes: number): number {
-  const table = alignUp((pieceCount(payloadBytes) - 1) * 4, FRAME_ALIGNMENT)
-  return FRAME_HEADER_BYTES + alignUp(payloadBytes, FRAME_ALIGNMENT) + table
+  const bytes = FRAME_HEADER_BYTES + paddedBytes(payloadBytes)
+  if (payloadBytes <= CRC_PIECE_BYTES) return bytes
+  return bytes + alignUp((pieceCount(payloadBytes) - 1) * 4, FRAME_ALIGNMENT)
 }

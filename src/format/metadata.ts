@@ -2,6 +2,7 @@ import { cut, echo } from '../echo.ts'
 import type { JsonValue } from '../entry.ts'
 import { WalError } from '../errors.ts'
 import { MAX_METADATA_BYTES, MAX_METADATA_NESTING } from '../limits.ts'
+import { isShortAscii } from './short-text.ts'
 
 /**
  * Metadata as its JSON text in UTF-8, after making sure that JSON can hold it: nothing is silently
@@ -9,11 +10,23 @@ import { MAX_METADATA_BYTES, MAX_METADATA_NESTING } from '../limits.ts'
  * @throws WALV_INVALID_METADATA, WALV_LIMIT
  */
 export function encodeMetadata(metadata: JsonValue, id: string): Buffer {
-  const bytes = Buffer.from(JSON.stringify(ownMetadata(metadata, id)), 'utf8')
-  if (bytes.length > MAX_METADATA_BYTES) {
+  const json = metadataText(metadata, id)
+  checkedTextBytes(json, id)
+  return Buffer.from(json, 'utf8')
+}
+
+/** The same as a text. Of its length nothing is known. @throws WALV_INVALID_METADATA, WALV_LIMIT */
+export const metadataText = (metadata: JsonValue, id: string): string =>
+  JSON.stringify(ownMetadata(metadata, id))
+
+/** The UTF-8 length of such a text. @throws WALV_LIMIT */
+export function checkedTextBytes(json: string, id: string): number {
+  if (isShortAscii(json)) return json.length
+  const bytes = Buffer.byteLength(json, 'utf8')
+  if (bytes > MAX_METADATA_BYTES) {
     throw new WalError(
       'WALV_LIMIT',
-      `The metadata of ${describe(id)} has ${bytes.length} bytes; at most ${MAX_METADATA_BYTES} are allowed. Nothing was logged.`,
+      `The metadata of ${describe(id)} has ${bytes} bytes; at most ${MAX_METADATA_BYTES} are allowed. Nothing was logged.`,
       { id },
     )
   }

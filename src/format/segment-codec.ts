@@ -1,5 +1,5 @@
-import { alignUp, type ByteBuffer, getUint64, setUint64 } from './byte-buffer.ts'
-import { CRC_PIECE_BYTES, crc32 } from './crc.ts'
+import { alignUp, type ByteBuffer, getUint64, highBits } from './byte-buffer.ts'
+import { CRC_PIECE_BYTES, crc32, crc32Words } from './crc.ts'
 import {
   FRAME_ALIGNMENT,
   FRAME_HEADER_BYTES,
@@ -9,10 +9,11 @@ import {
   type FrameType,
   KNOWN_FLAGS,
   MAX_PAYLOAD_BYTES,
+  paddedBytes,
 } from './frame.ts'
 import { segmentSeed } from './segment.ts'
 
-const MAGIC_WORD = FRAME_MAGIC.readUInt32LE(0)
+const MAGIC_WORD = FRAME_MAGIC.readInt32LE(0)
 
 /**
  * Seals the frames of one segment and verifies them. Their sums start from the segment's seed: a
@@ -36,25 +37,28 @@ export class SegmentCodec {
    * zeroes the padding, sums the payload, writes table and header.
    */
   sealFrame(target: ByteBuffer, at: number, header: FrameHeader, offset: number): void {
-    const { view } = target
+    const { bytes, words } = target
+    const { payloadBytes, seq, timestamp, type, flags } = header
     const start = at + FRAME_HEADER_BYTES
-    const end = start + alignUp(header.payloadBytes, FRAME_ALIGNMENT)
-    for (let padding = start + header.payloadBytes; padding < end; padding++) view.setUint8(padding, 0)
-    view.setUint32(at, MAGIC_WORD, true)
-    view.setUint32(at + 4, header.payloadBytes, true)
-    setUint64(view, at + 8, header.seq)
-    view.setUint32(at + 24, header.timestamp >>> 0, true)
-    view.setUint16(at + 28, Math.floor(header.timestamp / 0x1_0000_0000), true)
-    view.setUint8(at + 30, header.type)
-    view.setUint8(at + 31, header.flags)
-    view.setUint32(at + 32, sealPieces(view, start, end, this.#seed), true)
+    const end = start + paddedBytes(payloadBytes)
+    for (let padding = start + payloadBytes; padding < end; padding++) bytes[padding] = 0
+    const word = at >> 2
+    words[word] = MAGIC_WORD
+    words[word + 1] = payloadBytes
+    words[word + 2] = seq | 0
+    words[word + 3] = highBits(seq)
+    words[word + 6] = timestamp | 0
+    words[word + 7] = highBits(timestamp) | (type << 16) | (flags << 24)
+    words[word + 8] = sealPieces(words, start, end, this.#seed)
     this.sealWatermark(target, at, header.durableBefore, offset)
   }
 
   /** Writes the watermark of a frame, and its header's sum anew. */
-  sealWatermark({ view }: ByteBuffer, at: number, durableBefore: number, offset: number): void {
-    setUint64(view, at + 16, durableBefore)
-    view.setUint32(at + 36, this.#headerSum(view, at, offset), true)
+  sealWatermark({ words }: ByteBuffer, at: number, durableBefore: number, offset: number): void {
+    const word = at >> 2
+    words[word + 4] = durableBefore | 0
+    words[word + 5] = highBits(durableBefore)
+    words[word + 9] = crc32Words(words, at, at + 36, this.#seed) ^ (offset / FRAME_ALIGNMENT)
   }
 
   /**
@@ -62,7 +66,7 @@ export class SegmentCodec {
    * caller makes sure that 40 bytes are there.
    */
   readHeader({ view }: ByteBuffer, at: number, offset: number): FrameHeader | undefined {
-    if (view.getUint32(at, true) !== MAGIC_WORD) return undefined
+    if (view.getInt32(at, true) !== MAGIC_WORD) return undefined
     if (view.getUint32(at + 36, true) !== this.#headerSum(view, at, offset)) return undefined
     const header: FrameHeader = {
       payloadBytes: view.getUint32(at + 4, true),
@@ -118,17 +122,17 @@ export class SegmentCodec {
  * Sums the pieces of a payload, writes the sums after the first into the table at `end`, returns
  * the first.
  */
-function sealPieces(view: DataView, start: number, end: number, seed: number): number {
+function sealPieces(words: Int32Array, start: number, end: number, seed: number): number {
   if (start === end) return seed
-  const first = crc32(view, start, Math.min(end, start + CRC_PIECE_BYTES), seed)
+  const first = crc32Words(words, start, Math.min(end, start + CRC_PIECE_BYTES), seed)
+  if (end - start <= CRC_PIECE_BYTES) return first
   let sum = first
-  let table = end
+  let table = end >> 2
   for (let piece = start + CRC_PIECE_BYTES; piece < end; piece += CRC_PIECE_BYTES) {
-    sum = crc32(view, piece, Math.min(end, piece + CRC_PIECE_BYTES), sum)
-    view.setUint32(table, sum, true)
-    table += 4
+    sum = crc32Words(words, piece, Math.min(end, piece + CRC_PIECE_BYTES), sum)
+    words[table++] = sum
   }
-  if ((table - end) % FRAME_ALIGNMENT !== 0) view.setUint32(table, 0, true)
+  if ((table & 1) !== 0) words[table] = 0
   return first
 }
 

@@ -31,9 +31,10 @@ import {
 
 /** The entry as a reader finds it. */
 function found(entry: BatchMember): BatchMember {
-  const { type, bytes, write } = encodableInput(entry)
+  const encodable = encodableInput(entry)
+  const { type, bytes } = encodable
   const memory = byteBuffer(frameBytes(bytes))
-  write(memory, FRAME_HEADER_BYTES)
+  encodable.write(memory, FRAME_HEADER_BYTES)
   new SegmentCodec(0).sealFrame(
     memory,
     0,

@@ -71,6 +71,7 @@ export const byteBufferOf = (bytes: Buffer): ByteBuffer => ({
   bytes,
   view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length),
   floats: new Float32Array(),
+  words: new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length >> 2),
 })
 
 /** Writes the sum of a range behind it. */

@@ -6,9 +6,10 @@ import type { BatchMember, EntryInput } from '../../src/mod.ts'
 
 /** What a log of format v2 would give back of an entry, or why it would refuse it. */
 export function stored(entry: EntryInput): BatchMember {
-  const { type, bytes, write } = encodableInput(entry)
+  const encodable = encodableInput(entry)
+  const { type, bytes } = encodable
   const memory = byteBuffer(FRAME_HEADER_BYTES + bytes)
-  write(memory, FRAME_HEADER_BYTES)
+  encodable.write(memory, FRAME_HEADER_BYTES)
   const header = { type, flags: 0, seq: 0, timestamp: 0, durableBefore: 0, payloadBytes: bytes }
   const decoding = decodeRecord(memory, 0, header)
   if ('problem' in decoding) throw new Error(decoding.problem)

@@ -1,5 +1,6 @@
 import { assert } from '../../errors.ts'
-import type { FrameFields, Group } from './group.ts'
+import type { FrameHeader } from '../../format/frame.ts'
+import type { Group } from './group.ts'
 import { type GroupInFlight, Pipeline } from './pipeline.ts'
 import type { WriteFailure } from './segment-writer.ts'
 
@@ -70,8 +71,8 @@ export class CommitPipeline extends Pipeline {
   /** Every group is synced as soon as it is written. */
   syncOnceWritten(): void {}
 
-  async writeWatermark(fields: FrameFields): Promise<void> {
-    const group = await this.writeWatermarks(fields)
+  async writeWatermark(watermark: FrameHeader): Promise<void> {
+    const group = await this.writeWatermarks(watermark)
     if (group === undefined) return
     this.#startSync(group)
     if (await this.#endSync()) this.queue.release(group)

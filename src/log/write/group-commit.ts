@@ -3,7 +3,7 @@ import { groupChannel, poisonChannel } from '../../diagnostics.ts'
 import { ioError, refusal } from '../../disk/io-error.ts'
 import type { WalError } from '../../errors.ts'
 import { type Encodable, flagsOf, inTransaction } from '../../format/encode.ts'
-import { FLAG_CLOSED, frameBytes } from '../../format/frame.ts'
+import { FLAG_CLOSED, FRAME_TYPES, type FrameHeader, type FrameType, frameBytes } from '../../format/frame.ts'
 import { MAX_SEQUENCE } from '../../limits.ts'
 import type { DirectoryLock } from '../directory-lock.ts'
 import type { LogStats } from '../log.ts'
@@ -13,7 +13,7 @@ import { backpressure, closedError, exhausted, fateUnknown, poisonOf, refusedBy 
 import { Backlog } from './backlog.ts'
 import { CommitPipeline } from './commit-pipeline.ts'
 import { Flushes } from './flushes.ts'
-import type { FrameFields, Group } from './group.ts'
+import type { Group } from './group.ts'
 import { GroupQueue } from './group-queue.ts'
 import { IdleTimer } from './idle-timer.ts'
 import type { Pipeline, PipelineOwner } from './pipeline.ts'
@@ -161,10 +161,11 @@ export class GroupCommit implements PipelineOwner {
    */
   append(entry: Encodable, transactionId?: number, urgency: Urgency = 'usual'): Promise<number> {
     const payload = transactionId === undefined ? entry : inTransaction(entry, transactionId)
-    const bytes = frameBytes(payload.bytes)
+    const { type, bytes: payloadBytes } = payload
+    const bytes = frameBytes(payloadBytes)
     this.#admit(bytes, urgency)
     const group = this.#queue.groupFor(bytes, this.#nextSeq)
-    const done = group.add(payload, this.#fields(flagsOf(transactionId)))
+    const done = group.add(payload, this.#header(type, payloadBytes, flagsOf(transactionId)))
     this.#nextSeq++
     this.#backlog.bytes += bytes
     if (urgency !== 'lazy' || this.#isFilling) this.#schedule()
@@ -215,7 +216,7 @@ export class GroupCommit implements PipelineOwner {
       await this.#underWay
       await this.#pipeline.settled()
       this.#idleTimer.disarm()
-      if (!this.poison) await this.#pipeline.writeWatermark(this.#fields(FLAG_CLOSED))
+      if (!this.poison) await this.#pipeline.writeWatermark(this.#watermark(FLAG_CLOSED))
       await this.#pipeline.settled()
     } finally {
       await this.#writer.close()
@@ -234,9 +235,15 @@ export class GroupCommit implements PipelineOwner {
     if (this.#nextSeq > MAX_SEQUENCE) throw exhausted()
   }
 
-  #fields(flags: number): FrameFields {
-    this.#lastTimestamp = Math.max(this.#lastTimestamp, this.#settings.clock())
-    return { seq: this.#nextSeq, durableBefore: this.durableBefore, timestamp: this.#lastTimestamp, flags }
+  #header(type: FrameType, payloadBytes: number, flags: number): FrameHeader {
+    const now = this.#settings.clock()
+    if (now > this.#lastTimestamp) this.#lastTimestamp = now
+    const { durableBefore } = this.#pipeline
+    return { type, payloadBytes, seq: this.#nextSeq, durableBefore, timestamp: this.#lastTimestamp, flags }
+  }
+
+  #watermark(flags: number): FrameHeader {
+    return this.#header(FRAME_TYPES.watermark, 0, flags)
   }
 
   /** Has everything that was appended so far written and synced. */
@@ -382,7 +389,7 @@ export class GroupCommit implements PipelineOwner {
     if (this.#hasWork()) this.#schedule()
     else if (this.#lacksWatermark && !this.#pipeline.isSyncing) {
       this.#isRunning = true
-      this.#underWay = this.#pipeline.writeWatermark(this.#fields(0)).finally(() => this.#rest())
+      this.#underWay = this.#pipeline.writeWatermark(this.#watermark(0)).finally(() => this.#rest())
     }
   }
 

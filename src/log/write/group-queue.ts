@@ -46,13 +46,22 @@ export class GroupQueue {
 
   /** The group for a frame of so many bytes, whose record has this number. */
   groupFor(bytes: number, seq: number): Group {
-    const { segment, capacity } = this.#planned
-    const endOffset = (this.#filling?.endOffset ?? this.#planned.offset) + bytes
-    const opens = this.#writer.isOver(segment) || endOffset + WATERMARK_ROOM_BYTES > capacity
-    if (this.#filling && !opens && this.#filling.fits(bytes)) return this.#filling
+    const filling = this.#filling
+    return filling?.fits(bytes) ? filling : this.#begin(bytes, seq)
+  }
+
+  /**
+   * A segment that is over, since the one before began or since it got too old, takes no group any
+   * more; one that is begun in it is the last.
+   */
+  #begin(bytes: number, seq: number): Group {
     if (this.#filling) this.#waiting.push(this.#endFilling(this.#filling))
+    const { segment, capacity, offset } = this.#planned
+    const opens = this.#writer.isOver(segment) || offset + bytes + WATERMARK_ROOM_BYTES > capacity
     if (opens) this.#planned = this.#writer.positionBehind(this.#planned, bytes + WATERMARK_ROOM_BYTES)
-    this.#filling = new Group(this.#memory.take(bytes + WATERMARK_ROOM_BYTES), this.#planned, opens, seq)
+    const memory = this.#memory.take(bytes + WATERMARK_ROOM_BYTES)
+    const room = this.#planned.capacity - this.#planned.offset - WATERMARK_ROOM_BYTES
+    this.#filling = new Group(memory, this.#planned, opens, seq, room)
     return this.#filling
   }
 
@@ -62,7 +71,13 @@ export class GroupQueue {
   groupForWatermarks(nextSeq: number): Group | undefined {
     const { offset, capacity } = this.#planned
     if (this.#writer.isTainted || offset + WATERMARK_ROOM_BYTES > capacity) return undefined
-    return new Group(this.#memory.take(WATERMARK_ROOM_BYTES), this.#planned, false, nextSeq)
+    return new Group(
+      this.#memory.take(WATERMARK_ROOM_BYTES),
+      this.#planned,
+      false,
+      nextSeq,
+      capacity - offset,
+    )
   }
 
   /** The oldest group; nothing more is added to it. */
@@ -79,7 +94,8 @@ export class GroupQueue {
 
   /** What comes next goes behind this group. */
   goOnBehind({ endOffset }: Group): void {
-    this.#planned = { ...this.#planned, offset: endOffset }
+    const { segment, capacity, codec } = this.#planned
+    this.#planned = { segment, capacity, offset: endOffset, codec }
   }
 
   /** What was planned behind the end of what is written does not come. */

@@ -1,6 +1,6 @@
 import { alignUp, type ByteBuffer, byteBuffer } from '../../format/byte-buffer.ts'
 import type { Encodable } from '../../format/encode.ts'
-import { FRAME_HEADER_BYTES, FRAME_TYPES, type FrameType, frameBytes } from '../../format/frame.ts'
+import { FRAME_HEADER_BYTES, type FrameHeader, frameBytes } from '../../format/frame.ts'
 import {
   encodeSegmentHeader,
   SECTOR_BYTES,
@@ -23,13 +23,6 @@ export interface WritePosition {
   readonly offset: number
 }
 
-export interface FrameFields {
-  readonly seq: number
-  readonly durableBefore: number
-  readonly timestamp: number
-  readonly flags: number
-}
-
 /** How a caller's promise is settled. */
 type Settle<T> = (value: T) => void
 
@@ -45,12 +38,27 @@ export class Group {
   /** The records of a group have numbers in a row: a waiter's place is its record's. */
   readonly #resolves: Settle<number>[] = []
   readonly #rejects: Settle<Error>[] = []
+  /** One for all promises of the group. */
+  readonly #wait = (resolve: Settle<number>, reject: Settle<Error>): void => {
+    this.#resolves.push(resolve)
+    this.#rejects.push(reject)
+  }
   readonly #memory: ByteBuffer
+  /** Where in its memory the last frame has to end. */
+  readonly #limit: number
   #used: number = SEGMENT_HEADER_BYTES
   #lastFrameAt = 0
 
-  constructor(memory: ByteBuffer, position: WritePosition, opensSegment: boolean, firstSeq: number) {
+  /** `room`: how many bytes of frames its segment takes from its position on. */
+  constructor(
+    memory: ByteBuffer,
+    position: WritePosition,
+    opensSegment: boolean,
+    firstSeq: number,
+    room: number,
+  ) {
     this.#memory = memory
+    this.#limit = Math.min(memory.bytes.length, SEGMENT_HEADER_BYTES + room)
     this.position = position
     this.opensSegment = opensSegment
     this.firstSeq = firstSeq
@@ -73,35 +81,33 @@ export class Group {
   }
 
   fits(bytes: number): boolean {
-    return this.#used + bytes <= this.#memory.bytes.length
+    return this.#used + bytes <= this.#limit
   }
 
   /** Adds a record; its caller waits for the group. */
-  add(entry: Encodable, fields: FrameFields): Promise<number> {
+  add(entry: Encodable, header: FrameHeader): Promise<number> {
     entry.write(this.#memory, this.#used + FRAME_HEADER_BYTES)
-    this.#seal(entry.type, entry.bytes, fields)
-    return new Promise((resolve, reject) => {
-      this.#resolves.push(resolve)
-      this.#rejects.push(reject)
-    })
+    this.#seal(header)
+    return new Promise(this.#wait)
   }
 
   /**
    * Adds a watermark at the start of a sector, with zeros in front of it, so that no single sector
    * that is lost takes a record together with the watermark that would tell of it.
    */
-  addWatermark(fields: FrameFields): void {
+  addWatermark(watermark: FrameHeader): void {
     const filler = alignUp(this.endOffset, SECTOR_BYTES) - this.endOffset
     this.#memory.bytes.fill(0, this.#used, this.#used + filler)
     this.#used += filler
-    this.#seal(FRAME_TYPES.watermark, 0, fields)
+    this.#seal(watermark)
   }
 
-  #seal(type: FrameType, payloadBytes: number, fields: FrameFields): void {
-    const header = { type, payloadBytes, ...fields }
-    this.position.codec.sealFrame(this.#memory, this.#used, header, this.endOffset)
-    this.#lastFrameAt = this.#used
-    this.#used += frameBytes(payloadBytes)
+  #seal(header: FrameHeader): void {
+    const at = this.#used
+    const { codec, offset } = this.position
+    codec.sealFrame(this.#memory, at, header, offset + at - SEGMENT_HEADER_BYTES)
+    this.#lastFrameAt = at
+    this.#used = at + frameBytes(header.payloadBytes)
   }
 
   /** The last frame tells what is durable now that the group is about to be written. */

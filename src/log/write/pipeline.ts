@@ -1,5 +1,6 @@
 import { assert } from '../../errors.ts'
-import type { FrameFields, Group } from './group.ts'
+import type { FrameHeader } from '../../format/frame.ts'
+import type { Group } from './group.ts'
 import type { GroupQueue } from './group-queue.ts'
 import type { SegmentWriter, WriteFailure } from './segment-writer.ts'
 
@@ -103,7 +104,7 @@ export abstract class Pipeline {
    * Writes at the end of the log how far it is durable, and has that synced. Called between steps,
    * when every record is written.
    */
-  abstract writeWatermark(fields: FrameFields): Promise<void>
+  abstract writeWatermark(watermark: FrameHeader): Promise<void>
 
   /** Resolves when no sync is under way. */
   abstract settled(): Promise<void>
@@ -162,12 +163,12 @@ export abstract class Pipeline {
    * Writes two watermarks, so that exchanging two sectors cannot take the last record and
    * everything that tells of it. None if there is no room.
    */
-  protected async writeWatermarks(fields: FrameFields): Promise<Group | undefined> {
+  protected async writeWatermarks(watermark: FrameHeader): Promise<Group | undefined> {
     assert(this.#writtenBefore === this.owner.nextSeq, 'a watermark stands behind every record')
     const group = this.queue.groupForWatermarks(this.owner.nextSeq)
     if (group === undefined) return undefined
-    group.addWatermark(fields)
-    group.addWatermark(fields)
+    group.addWatermark(watermark)
+    group.addWatermark(watermark)
     this.queue.goOnBehind(group)
     return (await this.written(this.write(group))) ? group : undefined
   }

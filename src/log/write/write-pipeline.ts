@@ -1,4 +1,5 @@
-import type { FrameFields, Group } from './group.ts'
+import type { FrameHeader } from '../../format/frame.ts'
+import type { Group } from './group.ts'
 import { Pipeline } from './pipeline.ts'
 import type { WriteFailure } from './segment-writer.ts'
 
@@ -48,9 +49,9 @@ export class WritePipeline extends Pipeline {
     this.#syncIfDue()
   }
 
-  async writeWatermark(fields: FrameFields): Promise<void> {
+  async writeWatermark(watermark: FrameHeader): Promise<void> {
     this.#isWriting = true
-    const group = await this.writeWatermarks(fields)
+    const group = await this.writeWatermarks(watermark)
     this.#isWriting = false
     if (group === undefined) return this.#syncIfDue()
     this.queue.release(group)

@@ -9,10 +9,16 @@ import { GROUP_BYTES, Group, GroupMemory } from '../../../src/log/write/group.ts
 const POSITION = { segment: 1, capacity: 262_144, codec: new SegmentCodec(7), offset: 1024 }
 
 test('a group takes frames until its memory is full, to the byte', () => {
-  const group = new Group(byteBuffer(SEGMENT_HEADER_BYTES + 96), POSITION, false, 0)
+  const group = new Group(byteBuffer(SEGMENT_HEADER_BYTES + 96), POSITION, false, 0, 1000)
   assert.deepEqual([group.fits(96), group.fits(104)], [true, false])
-  group.add(encodable({ type: 'beginTransaction' }), { seq: 0, durableBefore: 0, timestamp: 0, flags: 0 })
+  const fields = { seq: 0, durableBefore: 0, timestamp: 0, flags: 0 }
+  group.add(encodable({ type: 'beginTransaction' }), { type: 6, payloadBytes: 0, ...fields })
   assert.deepEqual([group.bytes, group.fits(56), group.fits(64)], [40, true, false])
+})
+
+test('a group takes no more than its segment has room for, to the byte', () => {
+  const group = new Group(byteBuffer(SEGMENT_HEADER_BYTES + 4096), POSITION, false, 0, 96)
+  assert.deepEqual([group.fits(96), group.fits(104)], [true, false])
 })
 
 test('memory that was given back is handed out again, to any log, that of four groups at most', () => {
