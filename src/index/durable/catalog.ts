@@ -54,15 +54,13 @@ export class Catalog {
     return this.#byLabel.values()
   }
 
-  /** Sets an id's metadata; a new id gets a label that no other ever had. */
-  set(id: string, metadata: JsonValue): CatalogEntry {
+  /**
+   * Sets an id's metadata; a new id gets a label that no other ever had. `json` is what `metadata`
+   * is as JSON text, null if there is none, for who has it already.
+   */
+  set(id: string, metadata: JsonValue, json: string | null = jsonOf(metadata)): CatalogEntry {
     const label = this.#byId.get(id)?.label ?? this.#nextLabel++
-    return this.#put({
-      id,
-      label,
-      metadata: deepFreeze(metadata),
-      json: metadata === null ? null : JSON.stringify(metadata),
-    })
+    return this.#put({ id, label, metadata: deepFreeze(metadata), json })
   }
 
   delete({ id, label }: CatalogEntry): void {
@@ -112,13 +110,15 @@ export class Catalog {
           id,
           label,
           metadata: deepFreeze(metadata),
-          json: metadata === null ? null : JSON.stringify(metadata),
+          json: jsonOf(metadata),
         })
       }
     }
     if (this.size !== expected) throw mismatch(`it holds ${this.size} of ${expected} entries`)
   }
 }
+
+const jsonOf = (metadata: JsonValue): string | null => (metadata === null ? null : JSON.stringify(metadata))
 
 const mismatch = (why: string, detail?: string): WalError =>
   new WalError('WALV_INDEX_MISMATCH', `The catalog of the snapshot cannot be loaded: ${why}.`, {
