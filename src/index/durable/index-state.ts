@@ -165,9 +165,12 @@ export class IndexState {
   /** Returns the fingerprint by the definition that a snapshot has. */
   async #sumUp(version: FingerprintVersion, work: LongWork): Promise<SetFingerprint> {
     const proving = version === FINGERPRINT_VERSION ? this.fingerprint : new SetFingerprint(version)
+    const { index } = this
     let done = 0
     for (const entry of this.catalog.entries()) {
-      const item = this.#item(entry)
+      const { id, label, json } = entry
+      const vector = index.peek ? index.peek(label) : index.get(label)
+      const item = { id, vector, metadata: json }
       this.fingerprint.add(item)
       if (proving !== this.fingerprint) proving.add(item)
       const waiting = work.step(++done, this.catalog.size)
