@@ -25,7 +25,7 @@ export const MAX_BATCH_NESTING = 16
 /** Most transactions open or prepared at one time. */
 export const MAX_OPEN_TRANSACTIONS = 1_024
 /**
- * Most vectors of one index: V8's `Map` holds 2^24 entries, ids that end alike may share one, and
+ * Most vectors of one index: V8's `Map`, which some engines keep theirs in, holds 2^24 entries, and
  * replay must never meet what cannot be held.
  */
 export const MAX_INDEX_VECTORS = 16_000_000

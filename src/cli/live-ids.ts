@@ -2,27 +2,15 @@
  * Which ids the index in a log holds, told from its catalog and its log: without loading vectors,
  * in memory for the ids alone.
  */
+import { catalogAmong, readCatalogIds } from '../index/durable/catalog-file.ts'
 import type { BatchMember, DataEntry, Snapshot, Wal } from '../mod.ts'
 
-/** A snapshot of a durable index has this list of its ids, whatever the index: docs/format.md. */
-const CATALOG = 'catalog.jsonl'
+/** A snapshot of a durable index has a list of its ids, whatever the index: docs/format.md. */
+export const hasCatalog = ({ reference }: Snapshot): boolean => catalogAmong(reference.files) !== undefined
 
-export const hasCatalog = (snapshot: Snapshot): boolean =>
-  snapshot.reference.files.some(({ name }) => name === CATALOG)
-
-/** The ids that a snapshot's catalog lists. */
-export async function* cataloguedIds(snapshot: Snapshot): AsyncGenerator<string, void, void> {
-  const decoder = new TextDecoder()
-  let rest = ''
-  for await (const piece of snapshot.read(CATALOG)) {
-    const lines = (rest + decoder.decode(piece, { stream: true })).split('\n')
-    rest = lines.pop()!
-    for (const line of lines) {
-      const entry: unknown = JSON.parse(line)
-      if (Array.isArray(entry)) yield entry[1]
-    }
-  }
-}
+/** Calls `take` with each id that a snapshot's catalog lists. */
+export const eachCataloguedId = (snapshot: Snapshot, take: (id: string) => void): Promise<void> =>
+  readCatalogIds(snapshot.read(catalogAmong(snapshot.reference.files)!), take)
 
 /**
  * How many vectors an index that opens this log comes back with. Undefined if its snapshot is no
@@ -32,7 +20,7 @@ export async function countVectors(wal: Wal): Promise<number | undefined> {
   const { snapshot, lastCheckpoint } = wal
   if (snapshot && !hasCatalog(snapshot)) return undefined
   const ids = new Set<string>()
-  if (snapshot) for await (const id of cataloguedIds(snapshot)) ids.add(id)
+  if (snapshot) await eachCataloguedId(snapshot, (id) => ids.add(id))
   for await (const { entries } of wal.replay({ after: lastCheckpoint?.sequenceNumber, borrow: true })) {
     const changes = [...changesIn(entries)]
     if (takesEffect(changes, ids))

@@ -1,6 +1,6 @@
 /** What is left of the ids in lost records: in the snapshot, and in the records around the loss. */
 import { type Diagnosis, type Loss, Wal, WalError } from '../mod.ts'
-import { cataloguedIds, changesIn, hasCatalog } from './live-ids.ts'
+import { changesIn, eachCataloguedId, hasCatalog } from './live-ids.ts'
 
 /** One id of a loss. */
 export interface LostId {
@@ -49,9 +49,9 @@ async function follow(directory: string, targets: readonly Target[]): Promise<vo
   const wal = await Wal.open({ directory, readOnly: true, recovery: 'salvage' })
   const { snapshot, lastCheckpoint } = wal
   if (snapshot && hasCatalog(snapshot)) {
-    for await (const id of cataloguedIds(snapshot)) {
+    await eachCataloguedId(snapshot, (id) => {
       for (const target of targets) if (target.id === id) target.older = 'snapshot'
-    }
+    })
   }
   for await (const { seq, entries } of wal.replay({ after: lastCheckpoint?.sequenceNumber ?? -1 })) {
     for (const change of changesIn(entries)) {

@@ -68,11 +68,19 @@ export class LabelMap<T> {
   }
 
   *keys(): Generator<number, void, void> {
-    for (const [label] of this.entries()) yield label
+    for (const [number, page] of this.#pages) {
+      for (let place = 0; place < PAGE_LABELS; place++)
+        if (page.values[place] !== undefined) yield number * PAGE_LABELS + place
+    }
   }
 
   *values(): Generator<T, void, void> {
-    for (const [, value] of this.entries()) yield value
+    for (const page of this.#pages.values()) {
+      for (let place = 0; place < PAGE_LABELS; place++) {
+        const value = page.values[place]
+        if (value !== undefined) yield value
+      }
+    }
   }
 
   /**

@@ -10,7 +10,8 @@ export interface LongWork {
   step(done: number, total: number): Promise<void> | undefined
 }
 
-const MAX_STRETCH_MS = 10
+/** Other work has such stretches too, so that what waits may wait for two of them. */
+const MAX_STRETCH_MS = 4
 
 /**
  * The work of opening an index: reading the log, loading a snapshot, replaying what is behind it.

@@ -30,6 +30,11 @@ export interface VectorIndex {
   /** A copy of the vector of a known label, bit for bit. */
   get(label: number): Float32Array
   /**
+   * The same for who only looks at it: it may be the index's own memory, and is valid until the
+   * index is called again. Without it, `get` is asked.
+   */
+  peek?(label: number): Float32Array
+  /**
    * The `k` nearest labels, nearest first, ties by smaller label; fewer if there are fewer.
    * `accept` leaves labels out before they count. `query` has `dimensions` finite elements.
    */

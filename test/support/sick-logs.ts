@@ -110,7 +110,7 @@ const segmentAt = (directory: string, number: number): string =>
 
 async function spoilSnapshot(directory: string): Promise<void> {
   for (const name of await readdir(join(directory, 'snapshots')))
-    await alter(join(directory, 'snapshots', name, 'catalog.jsonl'), (content) => {
+    await alter(join(directory, 'snapshots', name, 'catalog.walvids'), (content) => {
       content[5]! ^= 1
       return undefined
     })

@@ -104,7 +104,7 @@ test('an index that is opened read-only while the snapshot it starts from is let
     async open(path, mode) {
       // Opened once to be verified, and then to be loaded: in between the writer takes the next
       // checkpoint.
-      if (path.endsWith('catalog.jsonl') && ++opened === 2) {
+      if (path.endsWith('catalog.walvids') && ++opened === 2) {
         await writer.insert('second', [2])
         await writer.checkpoint()
       }

@@ -1,14 +1,15 @@
 import type { JsonValue } from '../../entry.ts'
-import { WalError } from '../../errors.ts'
+import { MAX_ID_BYTES } from '../../limits.ts'
 import { LabelMap } from '../label-map.ts'
-import { OF_NEWER_WALV } from '../newer-walv.ts'
-import { TextMap } from './text-map.ts'
+import type { LongWork } from '../opening-work.ts'
+import { decodeCatalog, encodeCatalog, mismatch } from './catalog-file.ts'
+import { EntryStore, idAt, jsonAt, labelAt, type RecordAt } from './entry-store.ts'
 
 /** What an index keeps of an id beside its vector. Never changed, only replaced. */
 export interface CatalogEntry {
   readonly id: string
   readonly label: number
-  /** Frozen all through. */
+  /** Made of the text when it is first asked for. Frozen all through. */
   readonly metadata: JsonValue
   /**
    * The metadata's JSON text, null if there is none: what the fingerprint and the snapshot hold.
@@ -16,19 +17,18 @@ export interface CatalogEntry {
   readonly json: string | null
 }
 
-export const CATALOG_FILE = 'catalog.jsonl'
-const VERSION = 1
-/** Appends wait while a piece is made. */
-const PIECE_CHARACTERS = 32 * 1024
-
-/** Which ids there are, under which label the index knows each, and their metadata. */
+/**
+ * Which ids there are, under which label the index knows each, and their metadata. All of it is
+ * kept as bytes; an entry is made when it is asked for.
+ */
 export class Catalog {
-  readonly #byId = new TextMap<CatalogEntry>()
-  readonly #byLabel = new LabelMap<CatalogEntry>()
+  readonly #store = new EntryStore()
+  /** Entries whose metadata is asked for again and again. */
+  readonly #parsed = new LabelMap<CatalogEntry>()
   #nextLabel = 0
 
   get size(): number {
-    return this.#byLabel.size
+    return this.#store.size
   }
 
   /** The label of the next new id: greater than all before. */
@@ -36,109 +36,139 @@ export class Catalog {
     return this.#nextLabel
   }
 
+  has(id: string): boolean {
+    return this.#store.find(id) !== undefined
+  }
+
   get(id: string): CatalogEntry | undefined {
-    return this.#byId.get(id)
+    const record = this.#store.find(id)
+    return record && new StoredEntry(record)
   }
 
   byLabel(label: number): CatalogEntry | undefined {
-    return this.#byLabel.get(label)
+    const record = this.#store.at(label)
+    return record && new StoredEntry(record)
   }
 
   /** In the order in which they came: a later one has a greater label. */
   *ids(): Generator<string, void, void> {
-    for (const { id } of this.#byLabel.values()) yield id
+    for (const record of this.#store.records()) yield idAt(record)
   }
 
   /** The same, with what is kept of them. */
-  entries(): Generator<CatalogEntry, void, void> {
-    return this.#byLabel.values()
+  *entries(): Generator<CatalogEntry, void, void> {
+    for (const record of this.#store.records()) yield new StoredEntry(record)
   }
 
-  /** Sets an id's metadata; a new id gets a label that no other ever had. */
-  set(id: string, metadata: JsonValue): CatalogEntry {
-    const label = this.#byId.get(id)?.label ?? this.#nextLabel++
-    return this.#put({
-      id,
-      label,
-      metadata: deepFreeze(metadata),
-      json: metadata === null ? null : JSON.stringify(metadata),
-    })
+  /**
+   * The same for a filter, which asks for the metadata of all: once made, it is kept until the
+   * entry changes.
+   */
+  *filtered(): Generator<CatalogEntry, void, void> {
+    for (const label of this.#store.labels()) yield this.filteredByLabel(label)!
   }
 
-  delete({ id, label }: CatalogEntry): void {
-    this.#byId.delete(id)
-    this.#byLabel.delete(label)
-  }
-
-  #put(entry: CatalogEntry): CatalogEntry {
-    this.#byId.set(entry.id, entry)
-    this.#byLabel.set(entry.label, entry)
+  /** One of them. */
+  filteredByLabel(label: number): CatalogEntry | undefined {
+    const parsed = this.#parsed.get(label)
+    if (parsed) return parsed
+    const entry = this.byLabel(label)
+    if (entry) this.#parsed.set(label, entry)
     return entry
   }
 
   /**
-   * The catalog at this moment, as lines of JSON: a header, then label, id and metadata of every
-   * entry.
+   * Sets an id's metadata; a new id gets a label that no other ever had. `json` is what `metadata`
+   * is as JSON text, null if there is none, for who has it already.
    */
-  freeze(): () => Generator<Uint8Array, void, void> {
-    const entries = this.#byLabel.frozen()
-    const header = { version: VERSION, count: this.size, nextLabel: this.#nextLabel }
-    return function* () {
-      let text = `${JSON.stringify(header)}\n`
-      for (const { label, id, json } of entries()) {
-        text += `[${label},${JSON.stringify(id)},${json ?? 'null'}]\n`
-        if (text.length < PIECE_CHARACTERS) continue
-        yield Buffer.from(text, 'utf8')
-        text = ''
-      }
-      yield Buffer.from(text, 'utf8')
-    }
+  set(id: string, metadata: JsonValue, json: string | null = jsonOf(metadata)): CatalogEntry {
+    const before = this.#store.find(id)
+    const label = before ? labelAt(before) : this.#nextLabel++
+    this.#parsed.delete(label)
+    return new StoredEntry(this.#store.set(label, id, json))
   }
 
-  /** @throws WALV_INDEX_MISMATCH */
-  async load(pieces: AsyncIterable<Uint8Array>): Promise<void> {
+  delete({ label }: Pick<CatalogEntry, 'label'>): void {
+    this.#parsed.delete(label)
+    this.#store.remove(label)
+  }
+
+  /** The catalog at this moment, as the bytes of its file. */
+  freeze(): () => Generator<Uint8Array, void, void> {
+    const records = this.#store.frozen()
+    const header = { count: this.size, nextLabel: this.#nextLabel }
+    return () => encodeCatalog(header, records())
+  }
+
+  /**
+   * Fills an empty catalog from the bytes of a file, of either version. That ids and metadata are
+   * those that were saved, the hash of the file and the fingerprint prove: their texts are not
+   * looked at here.
+   * @throws WALV_INDEX_MISMATCH
+   */
+  async load(pieces: AsyncIterable<Uint8Array>, work?: LongWork): Promise<void> {
     let expected = -1
-    for await (const line of linesOf(pieces)) {
-      const value: unknown = JSON.parse(line)
-      if (expected < 0) {
-        const header = value as { version: number; count: number; nextLabel: number }
-        if (header.version !== VERSION)
-          throw mismatch(`version ${header.version} is unknown to this walv`, OF_NEWER_WALV)
-        expected = header.count
-        this.#nextLabel = header.nextLabel
-      } else {
-        const [label, id, metadata] = value as [number, string, JsonValue]
-        this.#put({
-          id,
-          label,
-          metadata: deepFreeze(metadata),
-          json: metadata === null ? null : JSON.stringify(metadata),
-        })
-      }
-    }
+    const store = this.#store
+    await decodeCatalog(pieces, {
+      begin: ({ count, nextLabel }) => {
+        expected = count
+        this.#nextLabel = nextLabel
+      },
+      block: (memory, bytes) => store.adopt(memory, bytes, this.#nextLabel),
+      line: (label, id, json) => this.#takeLine(label, id, json),
+      turn: () => work?.step(this.size, expected),
+    })
     if (this.size !== expected) throw mismatch(`it holds ${this.size} of ${expected} entries`)
   }
-}
 
-const mismatch = (why: string, detail?: string): WalError =>
-  new WalError('WALV_INDEX_MISMATCH', `The catalog of the snapshot cannot be loaded: ${why}.`, {
-    file: CATALOG_FILE,
-    detail,
-  })
-
-async function* linesOf(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<string, void, void> {
-  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
-  let rest = ''
-  for await (const piece of pieces) {
-    const lines = (rest + decoder.decode(piece, { stream: true })).split('\n')
-    rest = lines.pop()!
-    yield* lines
+  #takeLine(label: number, id: string, json: string | null): string | undefined {
+    if (!isId(id) || this.has(id)) return `the id of label ${label} is none, or stands twice`
+    if (!Number.isSafeInteger(label) || label < 0 || !(label < this.#nextLabel)) return `${label} is no label`
+    if (this.#store.at(label)) return `label ${label} stands twice`
+    this.#store.set(label, id, json)
+    return undefined
   }
-  if (rest !== '') yield rest
 }
 
-function deepFreeze(value: JsonValue): JsonValue {
-  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value
-  for (const member of Object.values(value)) deepFreeze(member as JsonValue)
+const isId = (id: unknown): id is string =>
+  typeof id === 'string' && id !== '' && id.isWellFormed() && Buffer.byteLength(id) <= MAX_ID_BYTES
+
+/** An entry as long as it is asked about: what is made of its bytes is kept with it. */
+class StoredEntry implements CatalogEntry {
+  readonly label: number
+  readonly #record: RecordAt
+  #id: string | undefined
+  #json: string | null | undefined
+  #metadata: JsonValue | undefined
+
+  constructor(record: RecordAt) {
+    this.#record = record
+    this.label = labelAt(record)
+  }
+
+  get id(): string {
+    this.#id ??= idAt(this.#record)
+    return this.#id
+  }
+
+  get json(): string | null {
+    if (this.#json === undefined) this.#json = jsonAt(this.#record)
+    return this.#json
+  }
+
+  get metadata(): JsonValue {
+    if (this.#metadata === undefined) {
+      const text = this.#json === undefined ? jsonAt(this.#record) : this.#json
+      this.#metadata = text === null ? null : frozenAll(JSON.parse(text))
+    }
+    return this.#metadata
+  }
+}
+
+const jsonOf = (metadata: JsonValue): string | null => (metadata === null ? null : JSON.stringify(metadata))
+
+function frozenAll(value: JsonValue): JsonValue {
+  if (typeof value !== 'object' || value === null) return value
+  for (const member of Object.values(value)) frozenAll(member as JsonValue)
   return Object.freeze(value)
 }

@@ -49,7 +49,7 @@ export abstract class IndexReader<Metadata = JsonValue> {
   /** @throws WALV_CLOSED */
   has(id: string): boolean {
     this.needOpen()
-    return typeof id === 'string' && this.#catalog.get(id) !== undefined
+    return typeof id === 'string' && this.#catalog.has(id)
   }
 
   /** @throws WALV_CLOSED */
@@ -98,7 +98,7 @@ export abstract class IndexReader<Metadata = JsonValue> {
   /** @internal */
   protected idsThatPass(accepts: Accept): string[] {
     const passing: string[] = []
-    for (const { id, metadata } of this.#catalog.entries()) if (accepts(metadata, id)) passing.push(id)
+    for (const { id, metadata } of this.#catalog.filtered()) if (accepts(metadata, id)) passing.push(id)
     return passing
   }
 
@@ -166,7 +166,8 @@ export abstract class IndexReader<Metadata = JsonValue> {
   ): Promise<Hit<Metadata>[]> {
     // An engine that answers later may ask about, and name, what was removed or changed meanwhile.
     const entryOf = (label: number): CatalogEntry | undefined => {
-      const entry = label === except?.label ? undefined : this.#catalog.byLabel(label)
+      if (label === except?.label) return undefined
+      const entry = accepts ? this.#catalog.filteredByLabel(label) : this.#catalog.byLabel(label)
       return entry && (!accepts || accepts(entry.metadata, entry.id)) ? entry : undefined
     }
     const accept = accepts || except ? (label: number): boolean => entryOf(label) !== undefined : undefined

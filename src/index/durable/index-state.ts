@@ -7,7 +7,8 @@ import type { SnapshotWriter } from '../../log/log.ts'
 import { decodeSnapshot, SNAPSHOT_FILE } from '../flat/flat-snapshot.ts'
 import { type LongWork, partOf } from '../opening-work.ts'
 import type { SnapshotReader, VectorIndex } from '../vector-index.ts'
-import { CATALOG_FILE, Catalog, type CatalogEntry } from './catalog.ts'
+import { Catalog, type CatalogEntry } from './catalog.ts'
+import { CATALOG_FILE } from './catalog-file.ts'
 import { CoalescingVectors, type Vectors } from './coalescing-vectors.ts'
 import { FINGERPRINT_VERSION, type FingerprintVersion, SetFingerprint } from './fingerprint.ts'
 import { LoggedAmount } from './logged-amount.ts'
@@ -157,16 +158,19 @@ export class IndexState {
     if (this.index.size === 0) return true
     if (this.index.clear) this.index.clear()
     else if (this.index.size === this.catalog.size)
-      for (const id of this.catalog.ids()) this.index.remove(this.catalog.get(id)!.label)
+      for (const { label } of this.catalog.entries()) this.index.remove(label)
     return this.index.size === 0
   }
 
   /** Returns the fingerprint by the definition that a snapshot has. */
   async #sumUp(version: FingerprintVersion, work: LongWork): Promise<SetFingerprint> {
     const proving = version === FINGERPRINT_VERSION ? this.fingerprint : new SetFingerprint(version)
+    const { index } = this
     let done = 0
     for (const entry of this.catalog.entries()) {
-      const item = this.#item(entry)
+      const { id, label, json } = entry
+      const vector = index.peek ? index.peek(label) : index.get(label)
+      const item = { id, vector, metadata: json }
       this.fingerprint.add(item)
       if (proving !== this.fingerprint) proving.add(item)
       const waiting = work.step(++done, this.catalog.size)
@@ -228,7 +232,12 @@ export class IndexState {
    * state that was frozen.
    * @throws WALV_INDEX_MISMATCH, WALV_DAMAGED
    */
-  async load(files: SnapshotReader, info: JsonValue, work: LongWork = AT_ONCE): Promise<void> {
+  async load(
+    files: SnapshotReader,
+    info: JsonValue,
+    work: LongWork = AT_ONCE,
+    catalogFile: string = CATALOG_FILE,
+  ): Promise<void> {
     const saved = savedIndex(info)
     if (saved === undefined) {
       throw new WalError(
@@ -247,11 +256,11 @@ export class IndexState {
     }
     let proved: SetFingerprint
     try {
-      await this.catalog.load(files.read(CATALOG_FILE))
-      const filling = partOf(work, 0, 0.5)
+      await this.catalog.load(files.read(catalogFile), partOf(work, 0, 0.1))
+      const filling = partOf(work, 0.1, 0.6)
       if (saved.kind === this.index.kind) await this.#loadOwn(files, filling)
       else await this.#fill(files, filling)
-      proved = await this.#sumUp(version, partOf(work, 0.5, 1))
+      proved = await this.#sumUp(version, partOf(work, 0.6, 1))
     } catch (cause) {
       if (cause instanceof WalError) throw cause
       const message = `The snapshot verifies, but cannot be loaded: ${(cause as Error).message}. Please report this.`

@@ -12,6 +12,7 @@ import { OpeningWork } from '../opening-work.ts'
 import type { VectorIndex } from '../vector-index.ts'
 import type { ApplyOrder } from './apply-order.ts'
 import { ApplyQueue } from './apply-queue.ts'
+import { catalogAmong } from './catalog-file.ts'
 import { IndexState } from './index-state.ts'
 import { SharedOrder } from './shared-order.ts'
 import { cannotLoad, contentProblem, isProvable, savedIndex } from './snapshot-proof.ts'
@@ -166,7 +167,7 @@ class SnapshotLoading implements ContentRules {
       refuseOwnFiles(snapshot, this.#index)
       const { files, info } = snapshot.reference
       const bytes = files.reduce((sum, file) => sum + file.bytes, 0)
-      await this.state.load(snapshot, info, this.#work.snapshot(bytes))
+      await this.state.load(snapshot, info, this.#work.snapshot(bytes), catalogAmong(files))
       return true
     } catch (error) {
       const problem = await problemOf(snapshot, error as WalError)

@@ -5,9 +5,10 @@ import { MAX_DIMENSIONS } from '../../limits.ts'
 import type { Snapshot } from '../../log/log.ts'
 import type { ContentRules } from '../../log/options.ts'
 import { decodeSnapshot, SNAPSHOT_FILE } from '../flat/flat-snapshot.ts'
+import { LabelMap } from '../label-map.ts'
 import { isOfNewerWalv, OF_NEWER_WALV } from '../newer-walv.ts'
-import type { SnapshotReader } from '../vector-index.ts'
-import { CATALOG_FILE, Catalog } from './catalog.ts'
+import { Catalog } from './catalog.ts'
+import { catalogAmong } from './catalog-file.ts'
 import { FINGERPRINT_VERSION, type FingerprintVersion, SetFingerprint } from './fingerprint.ts'
 
 /** What a checkpoint says of the index that its snapshot is of. */
@@ -52,8 +53,8 @@ export const PROVED: ContentRules = {
 
 /** Whether ids and vectors are in files that need no engine. */
 export function isProvable({ reference: { info, files } }: Snapshot): boolean {
-  const names = new Set(files.map(({ name }) => name))
-  return savedIndex(info) !== undefined && names.has(CATALOG_FILE) && names.has(SNAPSHOT_FILE)
+  const hasVectors = files.some(({ name }) => name === SNAPSHOT_FILE)
+  return savedIndex(info) !== undefined && catalogAmong(files) !== undefined && hasVectors
 }
 
 /**
@@ -62,7 +63,7 @@ export function isProvable({ reference: { info, files } }: Snapshot): boolean {
  * of vectors.
  * @throws what the disk says; WALV_INDEX_MISMATCH if a newer walv wrote it
  */
-export async function contentProblem(files: SnapshotReader, saved: SavedIndex): Promise<string | undefined> {
+export async function contentProblem(files: Snapshot, saved: SavedIndex): Promise<string | undefined> {
   try {
     const found = await fingerprintOf(files, saved)
     return found === saved.fingerprint ? undefined : OTHER_CONTENT
@@ -81,23 +82,24 @@ const OTHER_CONTENT =
 export const cannotLoad = ({ message }: Error): string =>
   `its files have the right hashes, but cannot be loaded (${message.slice(0, 200).replace(/\.$/, '')})`
 
-async function fingerprintOf(files: SnapshotReader, saved: SavedIndex): Promise<string> {
+async function fingerprintOf(files: Snapshot, saved: SavedIndex): Promise<string> {
   const { dimensions, metric } = saved
   if (!Number.isInteger(dimensions) || dimensions < 0 || dimensions > MAX_DIMENSIONS)
     throw new Error('what its checkpoint says of the dimensions is no number of them')
   const catalog = new Catalog()
-  await catalog.load(files.read(CATALOG_FILE))
+  await catalog.load(files.read(catalogAmong(files.reference.files)!))
+  const met = new LabelMap<true>()
   const fingerprint = new SetFingerprint(fingerprintVersionOf(saved))
   const shape = { dimensions, metric, acceptsNonFinite: true }
   await decodeSnapshot(files.read(SNAPSHOT_FILE), shape, undefined, (label, vector) => {
     const entry = catalog.byLabel(label)
-    if (entry === undefined)
+    if (entry === undefined || met.has(label))
       throw new Error(`label ${label} stands twice among its vectors, or belongs to no id`)
     fingerprint.add({ id: entry.id, vector, metadata: entry.json })
-    // So that a label that comes again is not known any more.
-    catalog.delete(entry)
+    met.set(label, true)
     return true
   })
-  if (catalog.size > 0) throw new Error(`${catalog.size} of its ids have no vector`)
+  const without = catalog.size - met.size
+  if (without > 0) throw new Error(`${without} of its ids have no vector`)
   return fingerprint.value
 }

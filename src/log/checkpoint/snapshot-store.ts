@@ -262,16 +262,29 @@ export class SnapshotStore {
   }
 }
 
-/** Pieces of at most 1 MiB; each is valid until the next is asked for. */
+/**
+ * Pieces of at most 1 MiB; each is valid until the next is asked for. While one is worked on, the
+ * next is read.
+ */
 async function* piecesOf(file: DiskFile): AsyncGenerator<Uint8Array, void, void> {
-  const buffer = Buffer.allocUnsafeSlow(Math.min(PIECE_BYTES, (await file.size()) + 1))
+  const length = Math.min(PIECE_BYTES, (await file.size()) + 1)
+  let [buffer, other] = [Buffer.allocUnsafeSlow(length), Buffer.alloc(0)]
   let at = 0
-  let count: number
-  do {
-    count = await readFully(file, buffer, at)
-    if (count > 0) yield buffer.subarray(0, count)
+  let reading = readFully(file, buffer, at)
+  for (;;) {
+    const count = await reading
     at += count
-  } while (count === buffer.length)
+    const isLast = count < length
+    if (!isLast) {
+      if (other.length === 0) other = Buffer.allocUnsafeSlow(length)
+      reading = readFully(file, other, at)
+      // Whoever asks for the next piece is told.
+      reading.catch(() => {})
+    }
+    if (count > 0) yield buffer.subarray(0, count)
+    if (isLast) return
+    ;[buffer, other] = [other, buffer]
+  }
 }
 
 function plain(name: string): string {

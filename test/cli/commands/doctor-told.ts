@@ -121,7 +121,7 @@ What to do:
     'a damaged snapshot',
     `Damaged, but nothing that was acknowledged is lost.
 
-- The snapshot through record 8 does not verify: the content of catalog.jsonl does not match its
+- The snapshot through record 8 does not verify: the content of catalog.walvids does not match its
   hash. An earlier snapshot, or the log alone, is used instead.
 
 14 records verify, 0 to 13.

@@ -41,7 +41,7 @@ async function withoutSnapshots(directory: string): Promise<void> {
 
 async function withSpoiledSnapshot(directory: string): Promise<void> {
   const newest = (await snapshotsOf(directory)).toSorted().at(-1)!
-  await truncate(join(newest, 'catalog.jsonl'), 5)
+  await truncate(join(newest, 'catalog.walvids'), 5)
 }
 
 async function withoutSegments(directory: string, count: number): Promise<void> {

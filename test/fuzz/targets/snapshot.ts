@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import type { JsonValue } from '../../../src/entry.ts'
 import { decodeMetadata } from '../../../src/format/metadata.ts'
-import { CATALOG_FILE } from '../../../src/index/durable/catalog.ts'
+import { CATALOG_FILE } from '../../../src/index/durable/catalog-file.ts'
 import { IndexState } from '../../../src/index/durable/index-state.ts'
 import { SNAPSHOT_FILE } from '../../../src/index/flat/flat-snapshot.ts'
 import type { SnapshotReader } from '../../../src/index/vector-index.ts'

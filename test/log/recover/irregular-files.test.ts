@@ -85,10 +85,10 @@ for (const kind of Object.keys(KINDS) as Kind[]) {
       const directory = await temporaryDirectory(t)
       await writeIndex(directory)
       const [snapshot] = await readdir(join(directory, 'snapshots'))
-      await replace(t, join(directory, 'snapshots', snapshot!, 'catalog.jsonl'), kind)
+      await replace(t, join(directory, 'snapshots', snapshot!, 'catalog.walvids'), kind)
       const { verdict, damage } = await diagnose({ directory })
       assert.equal(verdict, 'damaged')
-      assert.match(damage[0]!.detail, /catalog\.jsonl is (a directory|not a regular file)/)
+      assert.match(damage[0]!.detail, /catalog\.walvids is (a directory|not a regular file)/)
       await using opened = await openFlat(directory)
       assert.deepEqual([...opened.ids()], ['a', 'b'])
     },
