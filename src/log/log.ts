@@ -55,6 +55,11 @@ export interface Log {
   readonly readOnly: boolean
   /** Others append to it as well: it is a `SharedLog`. */
   readonly shared?: boolean
+  /**
+   * Nothing of an entry is looked at any more once `submit` has returned, so that the memory of its
+   * vector may be used again. Default false.
+   */
+  readonly copiesEntries?: boolean
   /** −1 for an empty log. */
   readonly lastSeq: number
   readonly recovery: RecoveryReport

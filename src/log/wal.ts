@@ -44,6 +44,7 @@ export class Wal implements Log {
   /** What opening found and did. */
   readonly recovery: RecoveryReport
   readonly directory: string
+  readonly copiesEntries = true
   readonly #settings: WalSettings
   readonly #snapshots: SnapshotStore
   readonly #state: WalState

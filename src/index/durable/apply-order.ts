@@ -21,6 +21,10 @@ export interface ApplyOrder {
     entries: readonly BatchMember[],
     leave: () => void,
   ): Promise<boolean | undefined>
+  /**
+   * Has this called whenever changes were applied, or refused, before their callers learn of it.
+   */
+  onApplied(call: () => void): void
   /** @throws WALV_POISONED if the engine has failed and no longer agrees with the log */
   needWhole(): void
   /** Resolves when nothing waits. */

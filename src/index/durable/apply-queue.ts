@@ -25,6 +25,7 @@ export class ApplyQueue implements ApplyOrder {
   readonly #directory: string
   readonly #waiting = new Fifo<Waiting>()
   #broken: WalError | undefined
+  #applied = (): void => {}
 
   constructor(state: IndexState, directory: string, appliedSeq: number) {
     this.#state = state
@@ -56,6 +57,11 @@ export class ApplyQueue implements ApplyOrder {
       if (error === undefined) resolve(undefined)
       else reject(error)
     }
+    this.#applied()
+  }
+
+  onApplied(call: () => void): void {
+    this.#applied = call
   }
 
   /** @returns why it has no effect, if it has none */

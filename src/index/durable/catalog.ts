@@ -78,10 +78,10 @@ export class Catalog {
   }
 
   /**
-   * Sets an id's metadata; a new id gets a label that no other ever had. `json` is what `metadata`
-   * is as JSON text, null if there is none, for who has it already.
+   * Sets an id's metadata, as its JSON text, null if there is none; a new id gets a label that no
+   * other ever had.
    */
-  set(id: string, metadata: JsonValue, json: string | null = jsonOf(metadata)): CatalogEntry {
+  set(id: string, json: string | null): CatalogEntry {
     const before = this.#store.find(id)
     const label = before ? labelAt(before) : this.#nextLabel++
     this.#parsed.delete(label)
@@ -164,8 +164,6 @@ class StoredEntry implements CatalogEntry {
     return this.#metadata
   }
 }
-
-const jsonOf = (metadata: JsonValue): string | null => (metadata === null ? null : JSON.stringify(metadata))
 
 function frozenAll(value: JsonValue): JsonValue {
   if (typeof value !== 'object' || value === null) return value

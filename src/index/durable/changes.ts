@@ -1,13 +1,12 @@
 import { echo } from '../../echo.ts'
-import type { BatchMember, JsonValue } from '../../entry.ts'
+import type { BatchMember, DataEntry, JsonValue } from '../../entry.ts'
 import { WalError } from '../../errors.ts'
 import { isShared, type Log, type Transaction } from '../../log/log.ts'
-import { Admission } from './admission.ts'
+import { Admission, isBackpressure } from './admission.ts'
 import type { ApplyOrder } from './apply-order.ts'
 import { type ChangeInput, type ChangeRules, checkedEntry, checkedItem } from './checked-change.ts'
-import type { Checkpointing } from './checkpointing.ts'
 import { InFlight } from './in-flight.ts'
-import { dataEntries, type IndexState } from './index-state.ts'
+import { dataEntries, type IndexState, isData } from './index-state.ts'
 import { IndexTransaction } from './index-transaction.ts'
 import {
   type InsertManyItem,
@@ -16,13 +15,13 @@ import {
   insertMany,
 } from './insert-many.ts'
 import type { MetadataSchema } from './metadata-schema.ts'
+import { VectorPool } from './vector-pool.ts'
 
 /** What the changes of an index go through. */
 export interface ChangeWay {
   readonly log: Log
   readonly state: IndexState
   readonly queue: ApplyOrder
-  readonly checkpointing: Checkpointing
   readonly metadataSchema: MetadataSchema | undefined
   /** @throws WALV_CLOSED, WALV_POISONED */
   needOpen(): void
@@ -35,6 +34,7 @@ export interface ChangeWay {
 export class Changes<Input = JsonValue> {
   readonly #way: ChangeWay
   readonly #rules: ChangeRules
+  readonly #pool: VectorPool | undefined
   readonly #inFlight: InFlight
   readonly #admission: Admission
   /** What to tell when the index is closed. */
@@ -43,15 +43,22 @@ export class Changes<Input = JsonValue> {
   constructor(way: ChangeWay) {
     const { log, state, queue, metadataSchema } = way
     this.#way = way
-    this.#rules = { index: state.index, metadataSchema }
+    this.#pool = log.copiesEntries ? new VectorPool(state.index.dimensions) : undefined
+    this.#rules = { index: state.index, metadataSchema, pool: this.#pool }
     this.#inFlight = new InFlight(state.catalog, isShared(log))
     this.#admission = new Admission(log, queue)
   }
 
-  async add(input: ChangeInput): Promise<void> {
-    this.#way.needOpen()
-    const entry = checkedEntry(input, this.#rules)
-    await this.#admission.enter(() => this.#append(entry))
+  /** Not an async function: one promise less for each change. */
+  add(input: ChangeInput): Promise<void> {
+    try {
+      this.#way.needOpen()
+      const entry = checkedEntry(input, this.#rules)
+      // What is no deletion has no answer.
+      return this.#admission.enter(() => this.#append(entry) as Promise<never>)
+    } catch (error) {
+      return Promise.reject(error)
+    }
   }
 
   async insertMany(
@@ -117,21 +124,55 @@ export class Changes<Input = JsonValue> {
    * will be. What is refused is thrown.
    */
   #append(entry: BatchMember, refused?: (error: unknown) => void): Promise<boolean | undefined> {
-    const { log, queue, checkpointing } = this.#way
-    queue.needWhole()
+    this.#way.queue.needWhole()
+    return isData(entry) ? this.#appendOne(entry, refused) : this.#appendSeveral(entry, refused)
+  }
+
+  /** What most changes are: nothing is made for it that several would need. */
+  #appendOne(
+    change: DataEntry,
+    refused: ((error: unknown) => void) | undefined,
+  ): Promise<boolean | undefined> {
+    const { id } = change
+    let logged: Promise<number>
+    try {
+      this.#inFlight.checkFree(id)
+      this.#inFlight.checkPossible(change, this.#inFlight.exists(id))
+      logged = this.#submit(change, refused)
+    } catch (error) {
+      if (!isBackpressure(error)) this.#giveBack(change)
+      throw error
+    }
+    this.#inFlight.enterOne(id, change.type !== 'delete')
+    const leave = (): void => {
+      this.#inFlight.leave(id)
+      this.#giveBack(change)
+    }
+    return this.#way.queue.add(logged, [change], leave)
+  }
+
+  #giveBack(change: DataEntry): void {
+    if (change.type !== 'delete' && change.vector) this.#pool?.give(change.vector)
+  }
+
+  #appendSeveral(
+    entry: BatchMember,
+    refused: ((error: unknown) => void) | undefined,
+  ): Promise<boolean | undefined> {
     const outcome = new Map<string, boolean>()
     for (const change of dataEntries([entry])) {
       this.#inFlight.checkFree(change.id)
       this.#inFlight.checkPossible(change, outcome.get(change.id) ?? this.#inFlight.exists(change.id))
       outcome.set(change.id, change.type !== 'delete')
     }
-    const logged = log.submit(entry)
+    const logged = this.#submit(entry, refused)
+    return this.#way.queue.add(logged, [entry], this.#inFlight.enter(outcome))
+  }
+
+  #submit(entry: BatchMember, refused: ((error: unknown) => void) | undefined): Promise<number> {
+    const logged = this.#way.log.submit(entry)
     if (refused) logged.catch(refused)
-    const leave = this.#inFlight.enter(outcome)
-    return queue.add(logged, [entry], leave).then((existed) => {
-      checkpointing.takeIfDue()
-      return existed
-    })
+    return logged
   }
 
   #appendDeletes(ids: readonly string[]): Promise<unknown> {
@@ -147,7 +188,12 @@ export class Changes<Input = JsonValue> {
     transaction: Transaction,
     work: (transaction: IndexTransaction<Input>) => Promise<T> | T,
   ): Promise<T> {
-    const scope = new IndexTransaction<Input>(this.#rules, this.#inFlight, this.#admission, transaction)
+    const scope = new IndexTransaction<Input>(
+      { ...this.#rules, pool: undefined },
+      this.#inFlight,
+      this.#admission,
+      transaction,
+    )
     try {
       const result = await work(scope)
       await scope.settled()
@@ -167,6 +213,5 @@ export class Changes<Input = JsonValue> {
     this.#way.needOpen()
     const leave = this.#inFlight.enter(scope.outcome)
     await this.#way.queue.add(transaction.commit(), scope.entries, leave)
-    this.#way.checkpointing.takeIfDue()
   }
 }

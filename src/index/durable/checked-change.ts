@@ -9,6 +9,7 @@ import type {
   VectorInput,
 } from '../../entry.ts'
 import { WalError } from '../../errors.ts'
+import { CheckedInsert } from '../../format/checked-insert.ts'
 import { checkedIdBytes, membersOf, vectorOf } from '../../format/encode.ts'
 import { ownMetadata } from '../../format/metadata.ts'
 import { MAX_BATCH_NESTING } from '../../limits.ts'
@@ -18,6 +19,7 @@ import { wrongDimensions } from './index-state.ts'
 import type { InsertManyItem } from './insert-many.ts'
 import { type MetadataSchema, metadataBySchema } from './metadata-schema.ts'
 import type { UpsertEntry } from './types.ts'
+import type { VectorPool } from './vector-pool.ts'
 
 /** A change as it may be given to an index: an upsert is logged as an insert that replaces. */
 export type ChangeInput = EntryInput | UpsertEntry<VectorInput>
@@ -38,6 +40,8 @@ const MEMBERS: { readonly [Type in ChangeInput['type']]: OptionNames<Extract<Cha
 export interface ChangeRules {
   readonly index: VectorIndex
   readonly metadataSchema: MetadataSchema | undefined
+  /** Where the vectors of changes that stand alone are copied to. Default: memory of their own. */
+  readonly pool?: VectorPool | undefined
 }
 
 /**
@@ -67,7 +71,8 @@ export function checkedEntry(entry: ChangeInput, rules: ChangeRules, nesting: nu
           `Batches may be nested at most ${MAX_BATCH_NESTING} deep. Nothing was logged.`,
         )
       }
-      return { type: 'batch', entries: members.map((member) => checkedEntry(member, rules, nesting + 1)) }
+      const own = { ...rules, pool: undefined }
+      return { type: 'batch', entries: members.map((member) => checkedEntry(member, own, nesting + 1)) }
     }
     case 'custom': {
       // An index ignores it; the log checks it.
@@ -85,13 +90,9 @@ function checkedInsert(
   rules: ChangeRules,
 ): InsertEntry {
   checkedIdBytes(id)
-  return {
-    type: 'insert',
-    id,
-    vector: checkedVector(id, vector, rules.index),
-    metadata: checkedMetadata(id, metadata, rules),
-    ...(replace && { replace: true }),
-  }
+  const own = checkedMetadata(id, metadata, rules)
+  const json = own === null ? undefined : JSON.stringify(own)
+  return new CheckedInsert(id, checkedVector(id, vector, rules), own, json, replace === true)
 }
 
 /** @throws WALV_INVALID_ENTRY for a member that a change of its type does not have */
@@ -158,13 +159,22 @@ function checkedUpdate({ id, vector, metadata }: UpdateEntry<VectorInput>, rules
   return {
     type: 'update',
     id,
-    ...(vector !== undefined && { vector: checkedVector(id, vector, rules.index) }),
+    ...(vector !== undefined && { vector: checkedVector(id, vector, rules) }),
     ...(metadata !== undefined && { metadata: checkedMetadata(id, metadata, rules) }),
   }
 }
 
-const checkedVector = (id: string, input: VectorInput, index: VectorIndex): Float32Array =>
-  checkedQuery(ownVector(input, id), index, echo(id))
+function checkedVector(id: string, input: VectorInput, { index, pool }: ChangeRules): Float32Array {
+  // What does not fit is told of by the way that takes longer.
+  if (pool === undefined || input?.length !== index.dimensions)
+    return checkedQuery(ownVector(input, id), index, echo(id))
+  const given = vectorOf(input, id)
+  const own = pool.take()
+  own.set(given)
+  if (index.acceptsNonFinite || pool.isFinite(own)) return own
+  pool.give(own)
+  return checkedQuery(own, index, echo(id))
+}
 
 /** A copy that is nobody else's. @throws WALV_INVALID_VECTOR, WALV_LIMIT */
 export function ownVector(input: VectorInput, what: string): Float32Array {

@@ -125,8 +125,9 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> extends IndexR
     const watch = new SnapshotWatch(log.directory, closeWaitMs)
     const checkpointing = new Checkpointing(log, state, queue, interval, watch)
     this.#checkpointing = checkpointing
+    queue.onApplied(() => checkpointing.takeIfDue())
     const needOpen = (): void => this.needOpen()
-    this.#changes = new Changes({ log, state, queue, checkpointing, metadataSchema, needOpen })
+    this.#changes = new Changes({ log, state, queue, metadataSchema, needOpen })
   }
 
   /**

@@ -32,7 +32,7 @@ export class InFlight {
 
   /** Whether an id will exist once everything that is in flight is applied. */
   exists(id: string): boolean {
-    return this.#expected.get(id)?.exists ?? this.#catalog.get(id) !== undefined
+    return this.#expected.get(id)?.exists ?? this.#catalog.has(id)
   }
 
   /** Whether something that is not applied yet decides whether an id exists. */
@@ -95,15 +95,20 @@ export class InFlight {
    * or have failed.
    */
   enter(outcome: ReadonlyMap<string, boolean>): () => void {
-    for (const [id, exists] of outcome) {
-      const expected = this.#expected.get(id)
-      this.#expected.set(id, { exists, users: (expected?.users ?? 0) + 1 })
-    }
+    for (const [id, exists] of outcome) this.enterOne(id, exists)
     return () => {
-      for (const id of outcome.keys()) {
-        const expected = this.#expected.get(id)!
-        if (--expected.users === 0) this.#expected.delete(id)
-      }
+      for (const id of outcome.keys()) this.leave(id)
     }
+  }
+
+  /** The same for one id; `leave` is to be called for it. */
+  enterOne(id: string, exists: boolean): void {
+    const expected = this.#expected.get(id)
+    this.#expected.set(id, { exists, users: (expected?.users ?? 0) + 1 })
+  }
+
+  leave(id: string): void {
+    const expected = this.#expected.get(id)!
+    if (--expected.users === 0) this.#expected.delete(id)
   }
 }

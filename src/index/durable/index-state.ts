@@ -1,7 +1,8 @@
 import { monotonicMs } from '../../clock.ts'
 import { cut, echo } from '../../echo.ts'
-import type { BatchMember, DataEntry, IndexIdentity, JsonValue } from '../../entry.ts'
+import type { BatchMember, DataEntry, DeleteEntry, IndexIdentity, JsonValue } from '../../entry.ts'
 import { WalError } from '../../errors.ts'
+import { CheckedInsert } from '../../format/checked-insert.ts'
 import { identityOf } from '../../format/index-record.ts'
 import type { SnapshotWriter } from '../../log/log.ts'
 import { decodeSnapshot, SNAPSHOT_FILE } from '../flat/flat-snapshot.ts'
@@ -10,7 +11,12 @@ import type { SnapshotReader, VectorIndex } from '../vector-index.ts'
 import { Catalog, type CatalogEntry } from './catalog.ts'
 import { CATALOG_FILE } from './catalog-file.ts'
 import { CoalescingVectors, type Vectors } from './coalescing-vectors.ts'
-import { FINGERPRINT_VERSION, type FingerprintVersion, SetFingerprint } from './fingerprint.ts'
+import {
+  FINGERPRINT_VERSION,
+  type FingerprintItem,
+  type FingerprintVersion,
+  SetFingerprint,
+} from './fingerprint.ts'
 import { LoggedAmount } from './logged-amount.ts'
 import { fingerprintVersionOf, type SavedIndex, savedIndex } from './snapshot-proof.ts'
 
@@ -91,9 +97,19 @@ export class IndexState {
    * not applied, if they were not.
    */
   apply(entries: readonly BatchMember[]): Impossible | undefined {
+    const [only] = entries
+    if (entries.length === 1 && isData(only!)) return this.#applyAlone(only)
     const changes = [...dataEntries(entries)]
     const impossible = this.#impossible(entries, changes)
     if (impossible === undefined) for (const change of changes) this.#applyOne(change)
+    return impossible
+  }
+
+  #applyAlone(change: DataEntry): Impossible | undefined {
+    this.logged.addOne(change)
+    const before = this.catalog.get(change.id)
+    const impossible = impossibleAs(change, before !== undefined)
+    if (impossible === undefined) this.#change(change, before)
     return impossible
   }
 
@@ -102,28 +118,30 @@ export class IndexState {
     const exists = new Map<string, boolean>()
     for (const change of changes) {
       const { id } = change
-      const there = exists.get(id) ?? this.catalog.get(id) !== undefined
-      if (change.type === 'insert' && there && !change.replace) return { code: 'WALV_DUPLICATE_ID', id }
-      if (change.type === 'update' && !there) return { code: 'WALV_NOT_FOUND', id }
+      const impossible = impossibleAs(change, exists.get(id) ?? this.catalog.has(id))
+      if (impossible) return impossible
       exists.set(id, change.type !== 'delete')
     }
     return undefined
   }
 
   #applyOne(change: DataEntry): void {
+    this.#change(change, this.catalog.get(change.id))
+  }
+
+  #change(change: DataEntry, before: CatalogEntry | undefined): void {
     const began = monotonicMs()
-    this.#change(change)
+    this.#takeEffect(change, before)
     this.logged.applyMs += monotonicMs() - began
   }
 
-  #change(change: DataEntry): void {
-    const before = this.catalog.get(change.id)
+  #takeEffect(change: DataEntry, before: CatalogEntry | undefined): void {
     if (change.type === 'delete') {
       if (before) this.#remove(before)
       return
     }
-    const metadata = change.metadata === undefined ? (before?.metadata ?? null) : change.metadata
-    this.#set(before, change.id, change.vector, metadata)
+    const json = change.metadata === undefined ? (before?.json ?? null) : jsonOf(change)
+    this.#set(before, change.id, change.vector, json)
   }
 
   #remove(entry: CatalogEntry): void {
@@ -136,21 +154,18 @@ export class IndexState {
     before: CatalogEntry | undefined,
     id: string,
     vector: Float32Array | undefined,
-    metadata: JsonValue,
+    json: string | null,
   ): void {
     if (vector && vector.length !== this.index.dimensions)
       throw wrongDimensions(echo(id), vector.length, this.index)
     if (before) this.fingerprint.remove(this.#item(before))
-    const entry = this.catalog.set(id, metadata)
-    if (vector) this.#vectors.set(entry.label, vector)
-    this.fingerprint.add(this.#item(entry, vector))
+    const { label } = this.catalog.set(id, json)
+    if (vector) this.#vectors.set(label, vector)
+    this.fingerprint.add({ id, vector: vector ?? this.#vectors.get(label), metadata: json })
   }
 
-  #item(
-    { id, label, json }: CatalogEntry,
-    vector: Float32Array = this.#vectors.get(label),
-  ): { id: string; vector: Float32Array; metadata: string | null } {
-    return { id, vector, metadata: json }
+  #item({ id, label, json }: CatalogEntry): FingerprintItem {
+    return { id, vector: this.#vectors.get(label), metadata: json }
   }
 
   /** Takes everything out of the index again; false if it cannot be told what is left in it. */
@@ -284,11 +299,29 @@ export interface FrozenState {
   release(): void
 }
 
+/** Why a change cannot be, as its id stands. */
+function impossibleAs(change: DataEntry, exists: boolean): Impossible | undefined {
+  const { type, id } = change
+  if (type === 'insert' && exists && !change.replace) return { code: 'WALV_DUPLICATE_ID', id }
+  return type === 'update' && !exists ? { code: 'WALV_NOT_FOUND', id } : undefined
+}
+
+/**
+ * The text of the metadata of a change, null if there is none. It is made where it was not before.
+ */
+function jsonOf(change: Exclude<DataEntry, DeleteEntry>): string | null {
+  if (CheckedInsert.is(change)) return CheckedInsert.jsonOf(change) ?? null
+  return change.metadata == null ? null : JSON.stringify(change.metadata)
+}
+
+export const isData = (entry: BatchMember): entry is DataEntry =>
+  entry.type !== 'batch' && entry.type !== 'custom'
+
 /** The changes among entries, batches within batches opened. */
 export function* dataEntries(entries: readonly BatchMember[]): Generator<DataEntry, void, void> {
   for (const entry of entries) {
     if (entry.type === 'batch') yield* dataEntries(entry.entries)
-    else if (entry.type !== 'custom') yield entry
+    else if (isData(entry)) yield entry
   }
 }
 

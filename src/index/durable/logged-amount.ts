@@ -24,11 +24,13 @@ export class LoggedAmount implements Amount {
   add(entries: readonly BatchMember[]): void {
     for (const entry of entries) {
       if (entry.type === 'batch') this.add(entry.entries)
-      else {
-        this.changes++
-        this.bytes += CHANGE_BYTES + bytesOf(entry)
-      }
+      else this.addOne(entry)
     }
+  }
+
+  addOne(entry: Exclude<BatchMember, { readonly type: 'batch' }>): void {
+    this.changes++
+    this.bytes += CHANGE_BYTES + bytesOf(entry)
   }
 
   since({ changes, bytes, applyMs }: Amount): Amount {

@@ -28,6 +28,7 @@ export class SharedOrder implements ApplyOrder {
   /** Of changes that were asked for here, until their callers are told. */
   readonly #outcomes = new Map<number, Outcome>()
   #underWay = 0
+  #applied = (): void => {}
   #broken: WalError | undefined
 
   constructor(state: IndexState, directory: string, appliedSeq: number) {
@@ -50,7 +51,7 @@ export class SharedOrder implements ApplyOrder {
     try {
       const [first] = entries
       const isDeletion = entries.length === 1 && first?.type === 'delete' && transactionId === undefined
-      const existed = isDeletion ? this.#state.catalog.get(first.id) !== undefined : undefined
+      const existed = isDeletion ? this.#state.catalog.has(first.id) : undefined
       const impossible = this.#state.apply(entries)
       this.appliedSeq = seq
       if (first === undefined || !indexIdentity(first)) this.counts[impossible ? 'voided' : 'replayed']++
@@ -76,7 +77,12 @@ export class SharedOrder implements ApplyOrder {
     } finally {
       this.#underWay--
       leave()
+      this.#applied()
     }
+  }
+
+  onApplied(call: () => void): void {
+    this.#applied = call
   }
 
   needWhole(): void {
