@@ -134,11 +134,12 @@ export class FlatIndex implements VectorIndex {
     assert(this.size === 0, 'a snapshot is loaded into an index that is not empty')
     const storage = this.#emptyStorage()
     const slots = new LabelMap<number>()
-    await decodeSnapshot(files.read(SNAPSHOT_FILE), this, work, (label, vector) => {
+    const add = (label: number): boolean => {
       if (slots.has(label)) return false
-      slots.set(label, storage.append(label, vector))
+      slots.set(label, storage.adopt(label))
       return true
-    })
+    }
+    await decodeSnapshot(files.read(SNAPSHOT_FILE), this, work, add, () => storage.nextVectors())
     this.#storage = storage
     this.#slots = slots
   }

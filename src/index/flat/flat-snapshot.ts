@@ -54,15 +54,17 @@ export function* encodeSnapshot(rows: FrozenRows, dimensions: number, metric: Me
 
 /**
  * Reads what `encodeSnapshot` wrote and hands each vector with its label to `add`, in the file's
- * order; the vector is valid during the call, and `add` answers whether the label was new; each is
- * a step of the work. Memory: the labels and one block. Throws `WALV_INDEX_MISMATCH` where the file
- * is not whole, or not of this shape.
+ * order; `add` answers whether the label was new; each is a step of the work. The vectors of a
+ * block are read into the memory that `room` gives for them, or into one block that is used again:
+ * then a vector is valid during the call. Memory: the labels and that block. Throws
+ * `WALV_INDEX_MISMATCH` where the file is not whole, or not of this shape.
  */
 export async function decodeSnapshot(
   pieces: AsyncIterable<Uint8Array>,
   shape: SnapshotShape,
   work: LongWork | undefined,
   add: (label: number, vector: Float32Array) => boolean,
+  room?: () => Float32Array,
 ): Promise<void> {
   const source = new PieceSource(pieces)
   try {
@@ -70,9 +72,10 @@ export async function decodeSnapshot(
     const labels = await decodeLabels(source, count)
     const { dimensions } = shape
     const rowsPerBlock = rowsPerChunk(dimensions)
-    const block = new Float32Array(Math.min(count, rowsPerBlock) * dimensions)
+    const own = new Float32Array(room ? 0 : Math.min(count, rowsPerBlock) * dimensions)
     for (let from = 0; from < count; from += rowsPerBlock) {
       const rows = Math.min(rowsPerBlock, count - from)
+      const block = room?.() ?? own
       await fillBlock(source, block.subarray(0, rows * dimensions), shape.acceptsNonFinite)
       for (let row = 0; row < rows; row++) {
         const label = labels[from + row]!

@@ -52,6 +52,27 @@ export class FlatStorage {
     return slot
   }
 
+  /**
+   * Where the vectors of the next chunk go, when all before are full: whoever writes them there
+   * calls `adopt` for each.
+   */
+  nextVectors(): Float32Array {
+    assert(this.#count % this.rowsPerChunk === 0, 'the chunk before is not full')
+    const chunk = this.#emptyChunk()
+    this.#chunks.push(chunk)
+    return chunk.vectors
+  }
+
+  /** Counts a row whose vector is there already; returns its slot. */
+  adopt(label: number): number {
+    const slot = this.#count++
+    const chunk = this.chunkOf(slot)
+    const row = slot % this.rowsPerChunk
+    chunk.labels[row] = label
+    chunk.scales[row] = this.#scaleOf(chunk, row)
+    return slot
+  }
+
   write(slot: number, label: number, vector: Float32Array): void {
     assert(
       vector.length === this.dimensions,
