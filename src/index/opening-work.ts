@@ -24,6 +24,7 @@ export class OpeningWork {
   #logBytes = 0
   #snapshotBytes = 0
   #done = 0
+  #total = 0
   /** Of the total, from 0 to 1. */
   #share = 0
   #turnAt = monotonicMs()
@@ -54,7 +55,7 @@ export class OpeningWork {
   }
 
   end(): void {
-    this.#advance(this.#done, this.#done)
+    this.#advance(this.#total, this.#total)
   }
 
   #stage(before: number, bytes: number, behind: number): LongWork {
@@ -80,9 +81,9 @@ export class OpeningWork {
    */
   #advance(done: number, total: number): void {
     this.#done = Math.max(this.#done, done, Math.ceil(this.#share * total))
-    const most = Math.max(this.#done, total)
-    this.#share = most === 0 ? 0 : this.#done / most
-    this.#tell?.(this.#done, most)
+    this.#total = Math.max(this.#done, total)
+    this.#share = this.#total === 0 ? 0 : this.#done / this.#total
+    this.#tell?.(this.#done, this.#total)
   }
 }
 
