@@ -24,6 +24,9 @@ export class OpeningWork {
   #logBytes = 0
   #snapshotBytes = 0
   #done = 0
+  #total = 0
+  /** Of the total, from 0 to 1. */
+  #share = 0
   #turnAt = monotonicMs()
 
   constructor(
@@ -40,9 +43,10 @@ export class OpeningWork {
     this.#advance(bytesDone, 2 * bytesTotal)
   }
 
-  snapshot(bytes: number): LongWork {
+  /** `behind`: how much of the log is to be replayed on top of it, from 0 to 1. */
+  snapshot(bytes: number, behind: number): LongWork {
     this.#snapshotBytes = bytes
-    return this.#stage(this.#logBytes, bytes, this.#logBytes)
+    return this.#stage(this.#logBytes, bytes, Math.round(behind * this.#logBytes))
   }
 
   /** `share`: how much of the log is behind the snapshot, from 0 to 1. */
@@ -51,7 +55,7 @@ export class OpeningWork {
   }
 
   end(): void {
-    this.#advance(this.#done, this.#done)
+    this.#advance(this.#total, this.#total)
   }
 
   #stage(before: number, bytes: number, behind: number): LongWork {
@@ -71,10 +75,15 @@ export class OpeningWork {
     this.#turnAt = monotonicMs()
   }
 
-  /** Never goes back, though beside a live writer the log may be read again. */
+  /**
+   * Never goes back, neither in bytes nor in its share of the total: beside a live writer the log
+   * may be read again, and a snapshot that is larger than the log is known only behind it.
+   */
   #advance(done: number, total: number): void {
-    this.#done = Math.max(this.#done, done)
-    this.#tell?.(this.#done, Math.max(this.#done, total))
+    this.#done = Math.max(this.#done, done, Math.ceil(this.#share * total))
+    this.#total = Math.max(this.#done, total)
+    this.#share = this.#total === 0 ? 0 : this.#done / this.#total
+    this.#tell?.(this.#done, this.#total)
   }
 }
 

@@ -3,7 +3,7 @@
  * order, and how many of them were acknowledged. A unit takes effect whole, at its place.
  */
 import assert from 'node:assert/strict'
-import { createHash } from 'node:crypto'
+import { xxh3Of } from '../../src/index/kernel/xxh3.ts'
 
 /**
  * A change of the map of ids to values: null removes; what is a function goes by what was there.
@@ -171,9 +171,8 @@ export function fingerprintOf(content: Content): string {
     head.writeUInt32LE(Buffer.byteLength(id), 0)
     head.writeUInt32LE(vector.length, 4)
     head.writeUInt32LE(Buffer.byteLength(metadata), 8)
-    const hash = createHash('sha256').update(head).update(bytesOf(vector)).update(id).update(metadata)
-    const digest = hash.digest()
-    sum += digest.readBigUInt64LE(0) + (digest.readBigUInt64LE(8) << 64n)
+    const item = Buffer.concat([head, bytesOf(vector), Buffer.from(id + metadata)])
+    sum += xxh3Of(Buffer.concat([item, Buffer.alloc(Math.max(0, 256 - item.length))]))
   }
   return (sum % (1n << 128n)).toString(16).padStart(32, '0')
 }

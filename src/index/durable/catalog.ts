@@ -3,7 +3,7 @@ import { MAX_ID_BYTES } from '../../limits.ts'
 import { LabelMap } from '../label-map.ts'
 import type { LongWork } from '../opening-work.ts'
 import { decodeCatalog, encodeCatalog, mismatch } from './catalog-file.ts'
-import { EntryStore, idAt, jsonAt, labelAt, type RecordAt } from './entry-store.ts'
+import { EntryStore, idAt, jsonAt, labelAt, type RecordAt, type RecordWalk } from './entry-store.ts'
 
 /** What an index keeps of an id beside its vector. Never changed, only replaced. */
 export interface CatalogEntry {
@@ -58,6 +58,11 @@ export class Catalog {
   /** The same, with what is kept of them. */
   *entries(): Generator<CatalogEntry, void, void> {
     for (const record of this.#store.records()) yield new StoredEntry(record)
+  }
+
+  /** The same for who needs each but for a moment, and at the least cost. */
+  walk(): RecordWalk {
+    return this.#store.walk()
   }
 
   /**

@@ -11,12 +11,13 @@ import { hashOf, IdTable } from './id-table.ts'
  *     0    u64   label
  *     8    u32   bytes of metadata; ffffffff for none
  *     12   u16   bytes of the id
- *     14   u16   zero
+ *     14   u16   1 if id and metadata are ASCII alone, which is read sooner; else 0
  *     16         id in UTF-8, metadata as JSON text in UTF-8, zeros to a multiple of 8
  */
 const RECORD_HEADER_BYTES = 16
 export const RECORD_ALIGNMENT = 8
 const NO_METADATA = 0xffff_ffff
+const ASCII = 1
 
 /** A record that is larger has a chunk of its own. */
 export const CHUNK_BYTES: number = 64 * 1024
@@ -40,23 +41,72 @@ export interface RecordAt {
 
 export const labelAt = ({ memory, at }: RecordAt): number => getUint64(memory.view, at)
 
-export function idAt({ memory, at }: RecordAt): string {
+export function idAt(record: RecordAt): string {
+  const { memory, at } = record
   const start = at + RECORD_HEADER_BYTES
-  return memory.bytes.toString('utf8', start, start + memory.view.getUint16(at + 12, true))
+  return memory.bytes.toString(encodingOf(record), start, start + memory.view.getUint16(at + 12, true))
 }
 
 /** The JSON text of the metadata; null if there is none. */
-export function jsonAt({ memory, at }: RecordAt): string | null {
+export function jsonAt(record: RecordAt): string | null {
+  const { memory, at } = record
   const bytes = memory.view.getUint32(at + 8, true)
   if (bytes === NO_METADATA) return null
   const start = at + RECORD_HEADER_BYTES + memory.view.getUint16(at + 12, true)
-  return memory.bytes.toString('utf8', start, start + bytes)
+  return memory.bytes.toString(encodingOf(record), start, start + bytes)
 }
+
+const encodingOf = ({ memory, at }: RecordAt): 'latin1' | 'utf8' =>
+  memory.view.getUint16(at + 14, true) === ASCII ? 'latin1' : 'utf8'
 
 export function recordBytes({ view }: ByteBuffer, at: number): number {
   const metadata = view.getUint32(at + 8, true)
   const texts = view.getUint16(at + 12, true) + (metadata === NO_METADATA ? 0 : metadata)
   return alignUp(RECORD_HEADER_BYTES + texts, RECORD_ALIGNMENT)
+}
+
+/**
+ * Goes through records, and makes their texts as cheaply as that can be done: those of a chunk that
+ * are ASCII are pieces of one text.
+ */
+export class RecordWalk {
+  label = 0
+  id = ''
+  json: string | null = null
+  readonly #records: Iterator<RecordAt, void>
+  #memory: ByteBuffer | undefined
+  #text = ''
+
+  constructor(records: Iterator<RecordAt, void>) {
+    this.#records = records
+  }
+
+  /** Goes to the next one, whose label and texts are then here; false at the end. */
+  next(): boolean {
+    const { value: record } = this.#records.next()
+    if (!record) return false
+    const { memory, at } = record
+    const { view } = memory
+    this.label = getUint64(view, at)
+    if (view.getUint16(at + 14, true) === ASCII) this.#takePieces(memory, at)
+    else {
+      this.id = idAt(record)
+      this.json = jsonAt(record)
+    }
+    return true
+  }
+
+  #takePieces(memory: ByteBuffer, at: number): void {
+    if (this.#memory !== memory) {
+      this.#memory = memory
+      this.#text = memory.bytes.toString('latin1')
+    }
+    const start = at + RECORD_HEADER_BYTES
+    const end = start + memory.view.getUint16(at + 12, true)
+    const jsonBytes = memory.view.getUint32(at + 8, true)
+    this.id = this.#text.slice(start, end)
+    this.json = jsonBytes === NO_METADATA ? null : this.#text.slice(end, end + jsonBytes)
+  }
 }
 
 /**
@@ -77,6 +127,7 @@ export class EntryStore {
   #wanted: Uint8Array = this.#scratch
   #wantedFrom = 0
   #wantedBytes = 0
+  #wantedIsAscii = false
 
   get size(): number {
     return this.#byLabel.size
@@ -96,6 +147,11 @@ export class EntryStore {
   /** In the order of the labels, while the store changes too. */
   *records(): Generator<RecordAt, void, void> {
     for (const place of this.#byLabel.values()) yield this.#recordAt(place)
+  }
+
+  /** All of it, one after the other. While one is looked at nothing may change. */
+  walk(): RecordWalk {
+    return new RecordWalk(this.records())
   }
 
   labels(): Generator<number, void, void> {
@@ -172,8 +228,11 @@ export class EntryStore {
     memory.view.setUint16(at + 12, idBytes, true)
     const id = this.#wanted.subarray(this.#wantedFrom, this.#wantedFrom + idBytes)
     memory.bytes.set(id, at + RECORD_HEADER_BYTES)
-    const jsonBytes = json === null ? NO_METADATA : memory.bytes.write(json, at + start)
-    memory.view.setUint32(at + 8, jsonBytes, true)
+    const jsonBytes = json === null ? 0 : memory.bytes.write(json, at + start)
+    memory.view.setUint32(at + 8, json === null ? NO_METADATA : jsonBytes, true)
+    // Only ASCII has as many bytes as characters.
+    const isAscii = this.#wantedIsAscii && (json === null || jsonBytes === json.length)
+    memory.view.setUint16(at + 14, isAscii ? ASCII : 0, true)
     this.#count(chunk, recordBytes(memory, at))
     return number * PLACES_PER_CHUNK + at / RECORD_ALIGNMENT
   }
@@ -259,6 +318,7 @@ export class EntryStore {
     this.#wanted = this.#scratch
     this.#wantedFrom = 0
     this.#wantedBytes = length
+    this.#wantedIsAscii = true
     for (let at = 0; at < length; at++) {
       const unit = id.charCodeAt(at)
       if (unit > 0x7f) return this.#wantUnicode(id)
@@ -268,6 +328,7 @@ export class EntryStore {
   }
 
   #wantUnicode(id: string): boolean {
+    this.#wantedIsAscii = false
     this.#wantedBytes = this.#scratch.write(id)
     return this.#wantedBytes <= MAX_ID_BYTES && id.isWellFormed()
   }
@@ -313,6 +374,6 @@ export function recordProblem(
   const label = getUint64(memory.view, at)
   if (!(label < nextLabel)) return 'a label is not below the next one'
   if (memory.view.getUint16(at + 12, true) === 0) return `the id of label ${label} is empty`
-  if (memory.view.getUint16(at + 14, true) !== 0) return 'a record has bytes set that must be zero'
+  if (memory.view.getUint16(at + 14, true) > ASCII) return 'a record has bytes set that must be zero'
   return undefined
 }

@@ -182,8 +182,9 @@ export class IndexState {
     const proving = version === FINGERPRINT_VERSION ? this.fingerprint : new SetFingerprint(version)
     const { index } = this
     let done = 0
-    for (const entry of this.catalog.entries()) {
-      const { id, label, json } = entry
+    const walk = this.catalog.walk()
+    while (walk.next()) {
+      const { id, label, json } = walk
       const vector = index.peek ? index.peek(label) : index.get(label)
       const item = { id, vector, metadata: json }
       this.fingerprint.add(item)

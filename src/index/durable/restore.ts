@@ -77,7 +77,7 @@ export async function restoreOver(
   const loading = new SnapshotLoading(log.directory, index, model, work)
   try {
     loading.accept(log.recovery.index)
-    const outcome = log.snapshot && (await loading.tryOut(log.snapshot))
+    const outcome = log.snapshot && (await loading.tryOut(log.snapshot, 1))
     if (typeof outcome === 'object') throw wrongSnapshot(log, outcome.problem)
     const { recovery, ...restored } = await fill(log, loading.state, options.signal, work)
     return { ...restored, recovery: { ...recovery, durationMs: monotonicMs() - startedAt } }
@@ -161,13 +161,13 @@ class SnapshotLoading implements ContentRules {
     if (found) refuseOthers(this.#directory, found, this.state.identity)
   }
 
-  async tryOut(snapshot: Snapshot): Promise<boolean | { readonly problem: string }> {
+  async tryOut(snapshot: Snapshot, behind: number): Promise<boolean | { readonly problem: string }> {
     this.#begin(this.state.identity.model)
     try {
       refuseOwnFiles(snapshot, this.#index)
       const { files, info } = snapshot.reference
       const bytes = files.reduce((sum, file) => sum + file.bytes, 0)
-      await this.state.load(snapshot, info, this.#work.snapshot(bytes), catalogAmong(files))
+      await this.state.load(snapshot, info, this.#work.snapshot(bytes, behind), catalogAmong(files))
       return true
     } catch (error) {
       const problem = await problemOf(snapshot, error as WalError)

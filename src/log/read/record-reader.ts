@@ -11,6 +11,9 @@ import { type FrameVisitor, type SegmentExtent, SegmentScan } from '../segment/s
 /** What a range of the log holds, in order. */
 export type LogItem = { readonly record: WalRecord } | { readonly damage: Damage }
 
+/** Decoded at once: what waits for the event loop waits a millisecond for them. */
+const MAX_ITEMS = 256
+
 export interface ReadRange {
   readonly from: number
   /** The first sequence number not to be read. */
@@ -27,8 +30,8 @@ export interface ReadRange {
 }
 
 /**
- * Reads and verifies the records of a range, segment after segment, with damage at its place: what
- * one read of a file brought at a time.
+ * Reads and verifies the records of a range, segment after segment, with damage at its place: some
+ * of what one read of a file brought at a time.
  */
 export async function* readItems(
   disk: Disk,
@@ -54,7 +57,7 @@ async function* readSegment(
       if ('record' in decoding) items.push(decoding)
       else
         items.push({ damage: undecodable(segment.name, window.offset, bytes, header.seq, decoding.problem) })
-      return false
+      return items.length >= MAX_ITEMS
     },
     beforeReading: () => items.length > 0,
   }

@@ -165,7 +165,7 @@ async function soundRescue(
   snapshots: SnapshotStore,
 ): Promise<SnapshotManifest | undefined> {
   if (rescue === undefined || content === undefined) return rescue
-  const outcome = await content.tryOut(snapshots.open(rescue.checkpoint.snapshot!))
+  const outcome = await content.tryOut(snapshots.open(rescue.checkpoint.snapshot!), 0)
   return typeof outcome === 'boolean' ? rescue : undefined
 }
 

@@ -168,7 +168,7 @@ export interface SnapshotChoice {
  * are not looked at. What was quarantined was told then.
  */
 async function chooseSnapshot(
-  { tally, firstSeq }: Analysis,
+  { tally, firstSeq, endSeq }: Analysis,
   snapshots: SnapshotStore,
   content: ContentRules = HASHES_ALONE,
 ): Promise<SnapshotChoice> {
@@ -184,7 +184,8 @@ async function chooseSnapshot(
     seen.add(entry.snapshot!.name)
     let problem = await snapshots.problem(entry.snapshot!)
     if (problem === undefined) {
-      const outcome = await content.tryOut(snapshots.open(entry.snapshot!))
+      const behind = (endSeq - entry.replayFrom) / Math.max(1, endSeq - firstSeq)
+      const outcome = await content.tryOut(snapshots.open(entry.snapshot!), behind)
       if (typeof outcome === 'boolean') {
         const usable = named.slice(0, index + 1).filter((found) => found.entry.replayFrom >= firstSeq)
         return { checkpoint: entry, usable, bad, proved: outcome, damage }

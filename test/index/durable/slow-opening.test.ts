@@ -96,6 +96,12 @@ for (const [what, takesCheckpoint] of [
       told.map(({ done }) => done),
       told.map(({ done }) => done).toSorted((a, b) => a - b),
     )
+    const shares = told.map(({ done, total }) => done / Math.max(1, total))
+    assert.deepEqual(
+      shares.toSorted((a, b) => a - b),
+      shares,
+      'nor does its share of the total go back',
+    )
     assert.ok(
       new Set(told.filter(({ sets }) => sets > 0).map(({ done }) => done)).size > COUNT / 4,
       'it moves on',
