@@ -45,7 +45,7 @@ export class Changes<Input = JsonValue> {
     this.#way = way
     this.#rules = { index: state.index, metadataSchema }
     this.#inFlight = new InFlight(state.catalog, isShared(log))
-    this.#admission = new Admission(log, queue)
+    this.#admission = new Admission(log, queue, state.index)
   }
 
   async add(input: ChangeInput): Promise<void> {
@@ -109,7 +109,7 @@ export class Changes<Input = JsonValue> {
   /** Once no more is taken: resolves when no call waits for room in the log. */
   end(): Promise<void> {
     for (const tell of this.#listeners) tell()
-    return this.#admission.settled()
+    return this.#admission.end()
   }
 
   /**
