@@ -10,7 +10,7 @@ import { indexIsClosed, LagWatch } from './lag-watch.ts'
 import type { Scaling } from './scaling.ts'
 import { Turns } from './turns.ts'
 import { Unindexed } from './unindexed.ts'
-import { warnOfGivingUp, warnOfRebuilding, warnOfRestart } from './warnings.ts'
+import { textOf, warnOfGivingUp, warnOfRebuilding, warnOfRestart } from './warnings.ts'
 
 /** What one batch holds, at most. */
 const BATCH_BYTES = 256 * 1024
@@ -49,6 +49,8 @@ export interface GraphsOptions {
   /** Below so many vectors no host is started: the graphs would not be asked. */
   readonly startSize: number
   readonly maxLag: number
+  /** What one batch holds, at most. Default: as many vectors as take 256 KiB, and at most 512. */
+  readonly batchVectors?: number | undefined
 }
 
 /**
@@ -78,8 +80,9 @@ export class LaggingGraphs {
   /** Labels that no engine computes with, or that this one refused. */
   #aside = new Set<number>()
   #sweep: IterableIterator<number> | undefined
-  /** How many graphs are being loaded or saved. */
+  /** How much loading and saving is under way. */
   #blocked = 0
+  #isLoading = false
   #batches = 0
   readonly #buffers: Float32Array<ArrayBuffer>[] = []
   /** Changes when everything begins again: answers to what was asked before say nothing then. */
@@ -91,7 +94,8 @@ export class LaggingGraphs {
     this.#exact = exact
     this.#options = options
     const bytes = options.dimensions * Float32Array.BYTES_PER_ELEMENT
-    this.#batchVectors = Math.max(1, Math.min(MAX_BATCH_VECTORS, Math.floor(BATCH_BYTES / bytes)))
+    const fitting = Math.max(1, Math.min(MAX_BATCH_VECTORS, Math.floor(BATCH_BYTES / bytes)))
+    this.#batchVectors = options.batchVectors ?? fitting
     this.#hosting = new Hosting(options.makeHost)
     this.#generations = new Generations(this.newNumber())
     this.#watch = new LagWatch((isAwaited) => {
@@ -103,9 +107,8 @@ export class LaggingGraphs {
 
   /** How many vectors no graph has that one should have. */
   get lag(): number {
-    return this.isNeededFor(this.#exact.size)
-      ? this.#exact.size - this.#aside.size - this.#generations.size
-      : 0
+    if (!this.isNeededFor(this.#exact.size)) return 0
+    return this.#exact.size - this.#aside.size - (this.#isLoading ? 0 : this.#generations.size)
   }
 
   get isFull(): boolean {
@@ -214,6 +217,7 @@ export class LaggingGraphs {
     this.#unindexed = new Unindexed()
     this.#sweep = this.#exact.labels()
     this.#blocked = 0
+    this.#isLoading = false
     this.#batches = 0
     this.#schedule()
   }
@@ -229,12 +233,14 @@ export class LaggingGraphs {
   async #load(loaded: readonly LoadedGraph[]): Promise<void> {
     const epoch = this.#epoch
     this.#blocked++
+    this.#isLoading = true
     const host = this.#hosting.start(this.#ended)
     try {
       for (const { generation, file, entries } of loaded) {
         const found = await host.load(generation.number, file.path, generation.nextKey)
         if (found !== entries) throw new Error(`it holds ${found} vectors, not ${entries}`)
       }
+      if (this.#epoch === epoch) this.#isLoading = false
     } catch (error) {
       if (this.#epoch !== epoch) return
       for (const { generation } of loaded) host.drop(generation.number)
@@ -257,7 +263,7 @@ export class LaggingGraphs {
     const { kind } = this.#options
     if (this.#hosting.isHopeless) {
       warnOfGivingUp(kind, this.#hosting.deaths, error)
-      const message = `The graph of ${kind} could not be built: ${error.message} All vectors are compared.`
+      const message = `The graph of ${kind} could not be built: ${textOf(error)}. All vectors are compared.`
       this.#finish(new WalError('WALV_ENGINE', message, { cause: error }))
       return
     }
@@ -358,16 +364,16 @@ export class LaggingGraphs {
     this.#batches--
     generation.settle(labels.length)
     const failed = new Set(outcome.failed)
+    this.#refused = failed.size < labels.length ? 0 : this.#refused + failed.size
+    if (oneByOne && this.#refused >= MAX_REFUSED) {
+      this.#fail(new Error(outcome.problem ?? 'it takes no vector'))
+      return
+    }
     for (const [at, label] of labels.entries()) {
       const key = firstKey + at
       if (!this.#unindexed.arrive(label, key)) continue
       if (!failed.has(at)) this.#generations.adopt(generation, label, key)
       else this.#refuse(label, oneByOne)
-    }
-    this.#refused = failed.size < labels.length ? 0 : this.#refused + failed.size
-    if (oneByOne && this.#refused >= MAX_REFUSED) {
-      this.#fail(new Error(outcome.problem ?? 'it takes no vector'))
-      return
     }
     this.#dropUnneeded(copies)
     this.#looked()

@@ -5,7 +5,8 @@ const warn = (code: string, message: string): void =>
 
 const MESSAGE_CHARACTERS = 300
 
-const textOf = (error: Error): string => error.message.slice(0, MESSAGE_CHARACTERS).replace(/\.$/, '')
+/** A clause, of bounded length. */
+export const textOf = (error: Error): string => error.message.slice(0, MESSAGE_CHARACTERS).replace(/\.$/, '')
 
 export const warnOfRebuilding = (kind: string, count: number, why: string): void =>
   warn(
