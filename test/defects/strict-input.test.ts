@@ -144,11 +144,14 @@ const CALLS: Record<
   diagnose: ['directory, disk, signal, onProgress', (_, odd, directory) => diagnose({ directory, ...odd })],
   flat: ['dimensions, metric, allowNonFinite', (_, odd) => flat({ dimensions: 2, ...odd })],
   usearch: [
-    `${GRAPH}, quantization, connectivity, expansionAdd, expansionSearch`,
+    `${GRAPH}, quantization, connectivity, expansionAdd, expansionSearch, threads, maxLag`,
     (_, odd) => usearch({ dimensions: 2, ...odd }),
   ],
-  hnswlib: [`${GRAPH}, m, efConstruction, efSearch`, (_, odd) => hnswlib({ dimensions: 2, ...odd })],
-  graphIndex: [GRAPH, (_, odd) => graphIndex(any({ kind: 'x' }), { dimensions: 2, ...odd })],
+  hnswlib: [
+    `${GRAPH}, m, efConstruction, efSearch, threads, maxLag`,
+    (_, odd) => hnswlib({ dimensions: 2, ...odd }),
+  ],
+  graphIndex: [`${GRAPH}, maxLag`, (_, odd) => graphIndex(any({ kind: 'x' }), { dimensions: 2, ...odd })],
   instrument: ['meterProvider, tracerProvider', (_, odd) => instrument(odd)],
   convertToV1: [
     'from, to, policy, signal, onProgress, disk',

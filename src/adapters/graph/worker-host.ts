@@ -61,7 +61,7 @@ export class WorkerHost implements GraphHost {
     })
     worker.on('exit', (code) => {
       const host = weak.deref()
-      if (host) host.#ended(cause ?? new Error(`it ended with code ${code}`))
+      if (host) host.#ended(cause, code)
     })
     worker.unref()
     forgotten.register(this, worker)
@@ -158,10 +158,12 @@ export class WorkerHost implements GraphHost {
     else waiting?.resolve(answer.value as never)
   }
 
-  #ended(error: Error): void {
+  #ended(cause: Error | undefined, code: number): void {
     if (this.#end) return
+    const error = cause ?? new Error(`it ended with code ${code}`)
     this.#finish(error)
-    this.#onEnd({ error, neverStarted: !this.#hasStarted })
+    // One that somebody ended while it started may start the next time.
+    this.#onEnd({ error, neverStarted: !this.#hasStarted && cause !== undefined })
   }
 
   #finish(error: Error): void {
