@@ -35,10 +35,11 @@ export interface UsearchOptions {
    */
   readonly expansionSearch?: number
   /**
-   * How many threads add vectors to the graph where several wait, 0 to 256; none of them is the
-   * main thread. 0: the graph is in the main thread, and stops it while it works. With 1 or 0 the
-   * same vectors in the same order make the same graph. Default: as many as the system has
-   * processors for this process.
+   * How many threads add vectors to the graph where several wait, 0 to 256, and at most as many as
+   * there are processors for this process; none of them is the main thread. 0: the graph is in the
+   * main thread, and stops it while it works. With 1 or 0 the same vectors in the same order make
+   * the same graph. Default: one less than there are processors, and at least 1, so that the main
+   * thread has one for itself.
    */
   readonly threads?: number
   /**
@@ -91,7 +92,7 @@ export function usearch(options: UsearchOptions): VectorIndex {
   checkOptions('usearch', options, USEARCH_OPTIONS)
   const { dimensions, metric = 'cosine', quantization = 'f32', maxLag } = options
   const { connectivity = 16, expansionAdd = 128, expansionSearch = 64 } = options
-  const { threads = availableParallelism() } = options
+  const { threads = Math.max(1, availableParallelism() - 1) } = options
   checkShape('usearch', dimensions, metric, 1)
   checkOneOf('usearch', 'quantization', quantization, QUANTIZATIONS)
   // The engine scales each vector to the same length first, whatever the metric.

@@ -57,7 +57,11 @@ const NO_FILE = 'its files are not beside the program, as in a bundle'
  * An engine's own module, `<kind>/engine.js` beside the file with this URL. Undefined, with a
  * warning, where there is no such file.
  */
-export function workerEngine(kind: string, url: string, options: unknown): WorkerEngine | undefined {
+export function workerEngine(
+  kind: string,
+  url: string | undefined,
+  options: unknown,
+): WorkerEngine | undefined {
   const file = fileBeside(url, `${kind}/engine.js`)
   if (file === undefined) warnOfNoThread(kind, NO_FILE)
   return file === undefined ? undefined : { module: pathToFileURL(file), options }
