@@ -22,7 +22,9 @@ export class Generations {
   /** Labels that are in one of them, or in both. */
   #size: number
 
-  /** `loaded` has the newest first, and at most one behind it. `first` is the number of a new one. */
+  /**
+   * `loaded` has the newest first, and at most one behind it. `first` is the number of a new one.
+   */
   constructor(first: number, [newest = new Generation(first), old]: readonly Generation[] = []) {
     this.#newest = newest
     this.#old = old && beginning(old)

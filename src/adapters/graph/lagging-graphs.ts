@@ -9,7 +9,7 @@ import { Hosting, type MakeHost } from './hosting.ts'
 import { indexIsClosed, LagWatch } from './lag-watch.ts'
 import type { Scaling } from './scaling.ts'
 import { Turns } from './turns.ts'
-import { Unindexed } from './unindexed.ts'
+import { mostCompared, Unindexed } from './unindexed.ts'
 import { textOf, warnOfGivingUp, warnOfRebuilding, warnOfRestart } from './warnings.ts'
 
 /** What one batch holds, at most. */
@@ -17,18 +17,10 @@ const BATCH_BYTES = 256 * 1024
 const MAX_BATCH_VECTORS = 512
 /** While one is added the next is made. */
 const MAX_BATCHES = 2
-/** A stretch of looking for what no graph has, and how many labels lie between two looks at the clock. */
+/** A stretch of looking for what no graph has, and how often the clock is looked at. */
 const SWEEP_MS = 2
 const SWEEP_LABELS = 64
-/**
- * So many that no graph has are compared for a search: beyond, comparing all is quicker than to
- * find them among all.
- */
-const COMPARED_SHARE = 1 / 8
-const LEAST_COMPARED = 1_024
-const MOST_COMPARED = 16_384
-const MOST_COMPARED_ELEMENTS = 4_000_000
-/** Refused one after the other, without one that is taken: then it is the engine that has failed. */
+/** So many refused one after the other, and none taken, are the engine's fault. */
 const MAX_REFUSED = 64
 
 interface Batch {
@@ -165,8 +157,7 @@ export class LaggingGraphs {
   /** How many labels the graphs can find; 0 where it is better to compare all. */
   get covered(): number {
     if (this.#hosting.host === undefined || this.#sweep !== undefined || this.#blocked > 0) return 0
-    const share = Math.max(LEAST_COMPARED, this.#exact.size * COMPARED_SHARE)
-    const most = Math.min(share, MOST_COMPARED, MOST_COMPARED_ELEMENTS / this.#options.dimensions)
+    const most = mostCompared(this.#exact.size, this.#options.dimensions)
     return this.#unindexed.size + this.#aside.size > most ? 0 : this.#generations.size
   }
 
@@ -295,8 +286,8 @@ export class LaggingGraphs {
   }
 
   #looked(): void {
-    if (this.#sweep) return
     const { lag } = this
+    if (this.#sweep) return
     if (lag === 0) this.#hosting.deaths = 0
     this.#watch.look(lag)
   }

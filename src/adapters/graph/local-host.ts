@@ -3,7 +3,7 @@ import type { GraphEngine } from './graph.ts'
 import { GraphTable } from './graph-table.ts'
 import type { AddOutcome, GraphBatch, GraphHost, GraphQuestion, WrittenGraph } from './host.ts'
 
-/** The graphs in this thread: each step of the work blocks it, and a turn of its loop lies between. */
+/** The graphs in this thread: each step of the work blocks it, with a turn of its loop between. */
 export class LocalHost implements GraphHost {
   readonly gatherMs = 0
   readonly #table: GraphTable

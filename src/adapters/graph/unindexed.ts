@@ -1,6 +1,20 @@
 import { LabelMap } from '../../index/label-map.ts'
 
 /**
+ * So many that no graph has are compared for a search: beyond, comparing all is quicker than to
+ * find them among all, and the main thread would stand still for too long.
+ */
+const COMPARED_SHARE = 1 / 8
+const LEAST_COMPARED = 1_024
+const MOST_COMPARED = 16_384
+const MOST_COMPARED_ELEMENTS = 4_000_000
+
+export function mostCompared(size: number, dimensions: number): number {
+  const share = Math.max(LEAST_COMPARED, size * COMPARED_SHARE)
+  return Math.min(share, MOST_COMPARED, MOST_COMPARED_ELEMENTS / dimensions)
+}
+
+/**
  * Labels whose vectors no graph has as they are now: those that wait, in the order in which they
  * will be sent, and those that are on their way. A label that changes while it waits keeps its
  * place, and is sent once.

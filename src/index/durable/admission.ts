@@ -21,8 +21,8 @@ interface Waiting {
 
 /**
  * Lets changes through to the log one after the other, in the order in which they were asked for.
- * Where the log is full, or the index too far behind, they wait. Whether a change is possible is decided when it is let through:
- * nothing is built on what was refused meanwhile.
+ * Where the log is full, or the index too far behind, they wait. Whether a change is possible is
+ * decided when it is let through: nothing is built on what was refused meanwhile.
  */
 export class Admission {
   readonly #log: Log
