@@ -1,10 +1,13 @@
-import { checkOneOf, checkShape } from '../index/index-options.ts'
+import { availableParallelism } from 'node:os'
+import { checkOneOf, checkShape, invalidOption } from '../index/index-options.ts'
 import type { Metric, VectorIndex } from '../index/vector-index.ts'
 import { wholeNumber } from '../log/options.ts'
 import { checkOptions, type OptionNames } from '../option-names.ts'
-import type { Graph } from './graph/graph.ts'
 import { GraphIndex } from './graph/graph-index.ts'
-import { loadPeer, type Peer } from './peer.ts'
+import { workerEngine } from './graph/hosting.ts'
+import { graphEngine, QUANTIZATIONS, type UsearchQuantization } from './usearch/engine.ts'
+
+export type { UsearchQuantization }
 
 export interface UsearchOptions {
   /** Elements of every vector: an integer from 1 to 65 535. */
@@ -13,7 +16,7 @@ export interface UsearchOptions {
   readonly metric?: Metric
   /**
    * How the graph keeps its own copy of the vectors. Default `f32`. `f16` and `bf16` take half the
-   * memory; distances are exact all the same.
+   * memory, `i8`, which is for `cosine` only, a quarter; distances are exact all the same.
    */
   readonly quantization?: UsearchQuantization
   /**
@@ -31,6 +34,19 @@ export interface UsearchOptions {
    * 64.
    */
   readonly expansionSearch?: number
+  /**
+   * How many threads add vectors to the graph where several wait, 0 to 256, and at most as many as
+   * there are processors for this process; none of them is the main thread. 0: the graph is in the
+   * main thread, and stops it while it works. With 1 or 0 the same vectors in the same order make
+   * the same graph. Default: one less than there are processors, and at least 1, so that the main
+   * thread has one for itself.
+   */
+  readonly threads?: number
+  /**
+   * So many vectors the graph may lag behind before changes of a `DurableIndex` wait: 0 or more.
+   * Default: any number, and what the graph does not have is compared with each query.
+   */
+  readonly maxLag?: number
 }
 
 const USEARCH_OPTIONS: OptionNames<UsearchOptions> = {
@@ -40,34 +56,8 @@ const USEARCH_OPTIONS: OptionNames<UsearchOptions> = {
   connectivity: true,
   expansionAdd: true,
   expansionSearch: true,
-}
-
-export type UsearchQuantization = 'f32' | 'f16' | 'bf16'
-
-/** Versions before 2.26.2 end the process on a file that is not whole. */
-const PACKAGE: Peer = { adapter: 'usearch', name: 'usearch', version: '2.26.2' }
-
-/** For `cosine` the vectors have length 1, and then it is the inner product. */
-const METRICS: Readonly<Record<Metric, string>> = { cosine: 'ip', l2: 'l2sq', ip: 'ip' }
-
-/**
- * The longest vectors whose squared differences are within float32, and whose elements are within
- * the type.
- */
-const MAX_NORMS: Readonly<Record<UsearchQuantization, number>> = { f32: 1e18, bf16: 1e18, f16: 6e4 }
-
-/** As much as is used of the package: its own types are not needed to compile against walv. */
-interface UsearchPackage {
-  readonly Index: new (config: Readonly<Record<string, unknown>>) => UsearchIndex
-}
-
-interface UsearchIndex {
-  add(keys: BigUint64Array, vectors: Float32Array, threads: number): void
-  search(query: Float32Array, k: number, threads: number): { readonly keys: BigUint64Array }
-  size(): number
-  dimensions(): number
-  save(path: string): void
-  load(path: string): void
+  threads: true,
+  maxLag: true,
 }
 
 /**
@@ -79,83 +69,43 @@ interface UsearchIndex {
  * more, all are compared: small indexes and narrow filters are exact. So are vectors longer than
  * 1e18 (`f16`: 6e4) under `l2` and `ip`, which float32 cannot hold the squares of.
  *
- * Memory: 4 bytes an element for the exact vectors, as many again for the graph's copy (half with
- * `f16` and `bf16`), and some 350 bytes a vector. Vectors that were removed or replaced stay in the
- * graph until they are more than those that are there; then it is replaced, little by little.
- * Adding and searching block the event loop for as long as they take; so does a checkpoint, while
- * the engine writes the graph.
+ * The graph is in a thread of its own, from 256 vectors on, and takes vectors over when it can. One
+ * that it does not have yet is compared with each query, so that nothing is missed meanwhile; where
+ * they are many, all vectors are compared. `DurableIndex.stats().graphLag` and `caughtUp()` tell of
+ * it. Where no thread can be had, as in a bundle of one file, it works in the main thread, in steps
+ * of some milliseconds, and a warning with code `WALV_GRAPH_IN_MAIN_THREAD` says so. A thread that
+ * dies is replaced, and the graph built again (`WALV_GRAPH_RESTARTED`); one that dies three times
+ * before it has caught up is not (`WALV_GRAPH_GIVEN_UP`): then all vectors are compared.
  *
- * A snapshot of other options than `dimensions` and `metric` is loaded, and the graph built again
- * with these. That takes as long as inserting did, and a warning with code `WALV_GRAPH_REBUILT`
- * tells of it.
+ * Memory: 4 bytes an element for the exact vectors, as many again for the graph's copy (half with
+ * `f16` and `bf16`, a quarter with `i8`), and some 350 bytes a vector. Vectors that were removed or
+ * replaced stay in the graph until they are more than those that are there; then it is replaced, in
+ * the background.
+ *
+ * A snapshot of other options than `dimensions`, `metric`, `threads` and `maxLag` is loaded, and
+ * the graph built again with these, which a warning with code `WALV_GRAPH_REBUILT` tells of.
  *
  * @throws WALV_INVALID_OPTION; WALV_ENGINE if usearch is not installed, is older than 2.26.2, or
  * does not load
  */
 export function usearch(options: UsearchOptions): VectorIndex {
   checkOptions('usearch', options, USEARCH_OPTIONS)
-  const { dimensions, metric = 'cosine', quantization = 'f32' } = options
+  const { dimensions, metric = 'cosine', quantization = 'f32', maxLag } = options
   const { connectivity = 16, expansionAdd = 128, expansionSearch = 64 } = options
+  const { threads = Math.max(1, availableParallelism() - 1) } = options
   checkShape('usearch', dimensions, metric, 1)
-  checkOneOf('usearch', 'quantization', quantization, Object.keys(MAX_NORMS))
+  checkOneOf('usearch', 'quantization', quantization, QUANTIZATIONS)
+  // The engine scales each vector to the same length first, whatever the metric.
+  if (quantization === 'i8' && metric !== 'cosine')
+    throw invalidOption('usearch', 'quantization', quantization, `f32, bf16 or f16 with metric ${metric}`)
   wholeNumber('connectivity', connectivity, 2, 256)
   wholeNumber('expansionAdd', expansionAdd, 1, 10_000)
   wholeNumber('expansionSearch', expansionSearch, 1, 10_000)
-  const { Index } = loadPeer(PACKAGE) as UsearchPackage
-  const config = {
-    dimensions,
-    metric: METRICS[metric],
-    quantization,
-    connectivity,
-    expansion_add: expansionAdd,
-    expansion_search: expansionSearch,
-    multi: false,
-  }
-  const engine = {
-    kind: 'usearch',
-    description: { quantization, connectivity, expansionAdd },
-    maxNorm: MAX_NORMS[quantization],
-    make: () => new UsearchGraph(new Index(config), dimensions),
-  }
-  return new GraphIndex(engine, dimensions, metric)
-}
-
-/**
- * One thread always: the same calls make the same graph, and starting threads for one vector takes
- * longer than adding it.
- */
-const THREADS = 1
-
-class UsearchGraph implements Graph {
-  readonly #index: UsearchIndex
-  readonly #dimensions: number
-
-  constructor(index: UsearchIndex, dimensions: number) {
-    this.#index = index
-    this.#dimensions = dimensions
-  }
-
-  get entries(): number {
-    return this.#index.size()
-  }
-
-  /** One at a time: of a batch that fails, usearch keeps a part. */
-  add(key: number, vector: Float32Array): void {
-    this.#index.add(BigUint64Array.of(BigInt(key)), vector, THREADS)
-  }
-
-  nearest(vector: Float32Array, count: number): number[] {
-    return Array.from(this.#index.search(vector, count, THREADS).keys, Number)
-  }
-
-  save(path: string): void {
-    this.#index.save(path)
-  }
-
-  /** usearch takes over whatever dimensions the file has. */
-  load(path: string): void {
-    this.#index.load(path)
-    const found = this.#index.dimensions()
-    if (found !== this.#dimensions) throw new Error(`it has ${found} dimensions, not ${this.#dimensions}`)
-  }
+  wholeNumber('threads', threads, 0, 256)
+  if (maxLag !== undefined) wholeNumber('maxLag', maxLag, 0)
+  const shape = { dimensions, metric, quantization, connectivity, expansionAdd, expansionSearch }
+  const settings = { ...shape, threads: Math.min(Math.max(1, threads), availableParallelism()) }
+  const worker = threads === 0 ? undefined : workerEngine('usearch', import.meta.url, settings)
+  const engine = { ...graphEngine(settings), ...(worker && { worker }) }
+  return new GraphIndex(engine, dimensions, metric, maxLag === undefined ? {} : { maxLag })
 }

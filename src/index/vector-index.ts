@@ -8,8 +8,9 @@ import type { LongWork } from './opening-work.ts'
  * index, not in it.
  *
  * Everything here is called in log order with input already validated (dimensions, finiteness
- * unless `acceptsNonFinite`, known labels), and must be a deterministic function of the calls so
- * far: no clock, no randomness.
+ * unless `acceptsNonFinite`, known labels), and what it holds must be a deterministic function of
+ * the calls so far: no clock, no randomness. Only which of the nearest an approximate index misses
+ * may depend on how far it has come with what it does in the background.
  */
 export interface VectorIndex {
   /**
@@ -62,6 +63,22 @@ export interface VectorIndex {
    * fails.
    */
   clear?(): void
+  /**
+   * Vectors that are set and found, and that some quicker way of finding them is yet to be built
+   * for, in the background. Default: there is no such work.
+   */
+  readonly lag?: number
+  /**
+   * Resolves when `lag` is 0. Rejects with `WALV_CLOSED` where the index is closed before, and with
+   * `WALV_ENGINE` where what does the work has failed for good.
+   */
+  caughtUp?(): Promise<void>
+  /** Whether changes should wait, since `lag` is more than somebody wants. */
+  readonly isFull?: boolean
+  /** Resolves when it is not full, or never will be again. Never rejects. */
+  room?(): Promise<void>
+  /** Ends what goes on in the background: there are no changes any more. May be called again. */
+  close?(): void | Promise<void>
 }
 
 export type { LongWork, Metric }

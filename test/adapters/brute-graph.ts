@@ -7,6 +7,8 @@ export class BruteGraph implements Graph {
   /** How many calls of `add` still succeed. */
   static addsLeft: number = Number.POSITIVE_INFINITY
   static made = 0
+  /** Vectors that begin so are not taken. */
+  static readonly refused: Set<number> = new Set()
 
   constructor() {
     BruteGraph.made++
@@ -18,6 +20,7 @@ export class BruteGraph implements Graph {
 
   add(key: number, vector: Float32Array): void {
     if (BruteGraph.addsLeft-- <= 0) throw new Error('out of memory')
+    if (BruteGraph.refused.has(vector[0]!)) throw new Error('a vector that will not do')
     const last = this.#vectors.at(-1)?.[0] ?? -1
     if (key <= last) throw new Error(`key ${key} comes after ${last}`)
     this.#vectors.push([key, [...vector]])

@@ -14,6 +14,8 @@ export interface Shape {
 
 export interface Engine {
   readonly make: (shape: Shape) => VectorIndex
+  /** With its graph in this thread, where what it calls can be seen. */
+  readonly makeHere: (shape: Shape) => VectorIndex
   /** The same with another option that a saved graph depends on. */
   readonly makeOther: (shape: Shape) => VectorIndex
   readonly package: string
@@ -31,7 +33,8 @@ type Native = new (...args: unknown[]) => Record<string, (...args: unknown[]) =>
 export const ENGINES: Readonly<Record<string, Engine>> = {
   usearch: {
     make: usearch,
-    makeOther: (shape) => usearch({ ...shape, quantization: 'f16' }),
+    makeHere: (shape) => usearch({ ...shape, threads: 0 }),
+    makeOther: (shape) => usearch({ ...shape, quantization: 'f16', threads: 0 }),
     package: 'usearch',
     className: 'Index',
     load: 'load',
@@ -39,7 +42,8 @@ export const ENGINES: Readonly<Record<string, Engine>> = {
   },
   hnswlib: {
     make: hnswlib,
-    makeOther: (shape) => hnswlib({ ...shape, m: 8 }),
+    makeHere: (shape) => hnswlib({ ...shape, threads: 0 }),
+    makeOther: (shape) => hnswlib({ ...shape, m: 8, threads: 0 }),
     package: 'hnswlib-node',
     className: 'HierarchicalNSW',
     load: 'readIndexSync',

@@ -33,7 +33,7 @@ test('everything acknowledged is there after each kill, and found; temporary fil
       env: { ...process.env, TMPDIR: temporary },
     })
     t.after(() => kill(child))
-    const wanted = acknowledged.size + 250 + 60 * round
+    const wanted = acknowledged.size + 1_000 + 60 * round
     let most = 0
     await new Promise<void>((resolve, reject) => {
       child.on('exit', () => reject(new Error('the process ended by itself')))

@@ -131,7 +131,11 @@ test('bad options are refused by name, value and accepted range', () => {
       /has no option "metrics"\. There are: dimensions, metric, /,
     )
   }
-  refused(usearch, { dimensions: 3, quantization: 'i8' }, /quantization must be one of f32, bf16, f16/)
+  refused(usearch, { dimensions: 3, quantization: 'b1' }, /quantization must be one of f32, f16, bf16, i8/)
+  const i8 = { dimensions: 3, quantization: 'i8', metric: 'l2' }
+  refused(usearch, i8, /quantization must be f32, bf16 or f16 with metric l2, and it is "i8"/)
+  refused(usearch, { dimensions: 3, threads: -1 }, /threads must be a whole number from 0 to 256/)
+  refused(hnswlib, { dimensions: 3, threads: 2 }, /threads must be a whole number from 0 to 1/)
   refused(usearch, { dimensions: 3, connectivity: 1 }, /connectivity must be a whole number from 2 to 256/)
   refused(usearch, { dimensions: 3, expansionAdd: 0 }, /expansionAdd must be/)
   refused(usearch, { dimensions: 3, expansionSearch: '64' }, /expansionSearch must be/)

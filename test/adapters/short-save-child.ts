@@ -14,6 +14,7 @@ const options = { directory: '/data', disk: new SimulatedDisk(), checkpointInter
 const index = await DurableIndex.open({ ...options, index: make({ dimensions: DIMENSIONS }) })
 const vectors = vectorsOf(DIMENSIONS, 1500, 1)
 await Promise.all(vectors.map((vector, at) => index.insert(`id-${at}`, vector)))
+await index.caughtUp()
 await assert.rejects(index.checkpoint(), { code: 'WALV_IO', message: /could not write its graph.*TMPDIR/ })
 await index.insert('one-more', vectors[0]!)
 await index.close()

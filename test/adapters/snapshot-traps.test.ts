@@ -17,9 +17,10 @@ import {
 import { eachEngine, MANY } from './each-engine.ts'
 import { countCalls, type Engine, loaded, saved, Twins, vectorsOf, warningsOf } from './engines.ts'
 
-const filled = ({ make }: Engine, dimensions = 8): Twins => {
-  const twins = new Twins(make({ dimensions }))
+const filled = async ({ makeHere }: Engine, dimensions = 8): Promise<Twins> => {
+  const twins = new Twins(makeHere({ dimensions }))
   for (const [label, vector] of vectorsOf(dimensions, MANY).entries()) twins.set(label, vector)
+  await twins.index.caughtUp!()
   return twins
 }
 
@@ -28,15 +29,17 @@ eachEngine((engine) => {
 
   test('a graph of other dimensions in the place of its own is not taken, and everything is there', async (t) => {
     const warnings = warningsOf(t)
-    const twins = filled(engine, 16)
+    const twins = await filled(engine, 16)
     const files = await saved(twins.index)
-    const other = await saved(filled(engine, 8).index)
+    const other = await saved((await filled(engine, 8)).index)
     const header = JSON.parse(Buffer.from(files.files.get('graph.json')!).toString())
     header.graphs[0].bytes = other.files.get('graph-0.native')!.length
     files.files.set('graph.json', Buffer.from(JSON.stringify(header)))
     files.files.set('graph-0.native', other.files.get('graph-0.native')!)
     const copy = await loaded(make({ dimensions: 16 }), files)
     assert.equal(copy.size, MANY)
+    assert.equal(await new Twins(copy, twins.exact).recall(vectorsOf(16, 20, 2)), 1)
+    await copy.caughtUp!()
     assert.ok((await new Twins(copy, twins.exact).recall(vectorsOf(16, 20, 2))) > 0.95)
     assert.equal(warnings.length, 1)
     assert.match(warnings[0]!, /it has 8 dimensions, not 16\. \w+ builds it again from 600 vectors/)
@@ -44,18 +47,20 @@ eachEngine((engine) => {
 
   test('a snapshot of other options is loaded, and its graph built again, with a warning', async (t) => {
     const warnings = warningsOf(t)
-    const twins = filled(engine)
+    const twins = await filled(engine)
     const loads = countCalls(t, engine, engine.load)
     const copy = await loaded(engine.makeOther({ dimensions: 8 }), await saved(twins.index))
     assert.equal(loads.calls, 0)
     assert.equal(warnings.length, 1)
     assert.match(warnings[0]!, /it was made with .* builds it again from 600 vectors/)
+    assert.equal(copy.lag, MANY)
+    await copy.caughtUp!()
     assert.ok((await new Twins(copy, twins.exact).recall(vectorsOf(8, 20, 2))) > 0.95)
   })
 })
 
 eachEngine((engine) => {
-  const { make } = engine
+  const { makeHere: make } = engine
 
   test('the engine sees no file whose hash is not that of the checkpoint', async (t) => {
     const directory = await temporaryDirectory(t)
@@ -63,6 +68,7 @@ eachEngine((engine) => {
       DurableIndex.open({ directory, index: make({ dimensions: 4 }), checkpointIntervalEntries: false })
     await using index = await open()
     await Promise.all(vectorsOf(4, 50).map((vector, at) => index.insert(`id-${at}`, vector)))
+    await index.caughtUp()
     await index.checkpoint()
     const fingerprint = index.fingerprint()
     await index.close()
@@ -99,6 +105,7 @@ eachEngine((engine) => {
     }
     const first = await openIndex(t, { directory, index })
     for (let at = 0; at < 20; at++) await first.insert(`id-${at}`, [at, 1])
+    await first.caughtUp()
     await first.checkpoint()
     await first.close()
     const again = await openIndex(t, { directory, index: make({ dimensions: 2 }) })
@@ -153,7 +160,7 @@ eachEngine(({ make }) => {
 })
 
 eachEngine((engine) => {
-  const { make } = engine
+  const { makeHere: make } = engine
 
   test('a snapshot of nothing does not go through the engine', async (t) => {
     const calls = [engine.save, engine.load].map((method) => countCalls(t, engine, method))
@@ -173,7 +180,7 @@ eachEngine((engine) => {
   test('freezing does not wait for the engine, and what changes before it saves is found, and not in the snapshot', async (t) => {
     const warnings = warningsOf(t)
     const saves = countCalls(t, engine, engine.save)
-    const twins = filled(engine)
+    const twins = await filled(engine)
     const then = new Twins(make({ dimensions: 8 }))
     for (const [label, vector] of vectorsOf(8, MANY).entries()) then.exact.set(label, vector)
     const frozen = twins.index.freeze()
@@ -192,12 +199,15 @@ eachEngine((engine) => {
     await then.index.load(files)
     assert.equal(then.index.size, MANY)
     assert.ok((await then.recall([...queries, ...vectorsOf(8, 30)])) > 0.95)
+    await then.index.caughtUp!()
+    assert.ok((await then.recall([...queries, ...vectorsOf(8, 30)])) > 0.95)
+    await twins.index.caughtUp!()
     assert.ok((await twins.recall(queries)) > 0.95)
     assert.deepEqual(warnings, [])
   })
 })
 
-eachEngine(({ make }) => {
+eachEngine(({ makeHere: make }) => {
   test('no room for temporary files fails a checkpoint or an opening by name, and nothing else', async (t) => {
     const directory = await temporaryDirectory(t)
     const before = process.env.TMPDIR
@@ -208,9 +218,11 @@ eachEngine(({ make }) => {
     const index = await openIndex(t, { directory, index: make({ dimensions: 2 }) })
     await index.insert('a', [1, 2])
     process.env.TMPDIR = join(directory, 'missing')
+    await index.caughtUp()
     await assert.rejects(index.checkpoint(), { message: /TMPDIR/ })
     await index.insert('b', [1, 3])
     process.env.TMPDIR = directory
+    await index.caughtUp()
     assert.equal((await index.checkpoint())?.sequenceNumber, 2)
     await index.close()
     process.env.TMPDIR = join(directory, 'missing')

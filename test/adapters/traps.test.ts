@@ -63,6 +63,7 @@ eachEngine(({ make }) => {
       contents.set(earlier, vector)
     }
     assert.equal(index.size, contents.size)
+    await index.caughtUp!()
     let found = 0
     for (const [known, vector] of contents) {
       const hits = await index.search(vector, 2)
@@ -84,6 +85,7 @@ eachEngine(({ make }) => {
       ]
       const vectors = odd.map((each) => Float32Array.from(each))
       for (const [at, vector] of vectors.entries()) twins.set(300 + 50 * at, vector)
+      await twins.index.caughtUp!()
       assert.ok((await twins.recall(vectorsOf(4, 30, 2))) > 0.95, metric)
       // Under ip, everything is about as far from what is about zero.
       const queries = metric === 'ip' ? vectors.slice(0, 2) : vectors

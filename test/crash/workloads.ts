@@ -3,6 +3,7 @@ import { hnswlib } from '../../src/adapters/hnswlib.ts'
 import { usearch } from '../../src/adapters/usearch.ts'
 import { convertWorkload } from './convert-workload.ts'
 import { indexWorkload } from './index-workload.ts'
+import { laggingIndex } from './lagging-index.ts'
 import { logWorkload, STREAMS } from './log-workload.ts'
 import { repairWorkload } from './repair-workload.ts'
 import { sustainedWorkload } from './sustained-workload.ts'
@@ -15,9 +16,10 @@ export { DIRECTORY } from './workload.ts'
 export const WORKLOADS: readonly Workload[] = [
   indexWorkload('index', 25, 'none'),
   indexWorkload('failing-index', 25, 'faults'),
-  indexWorkload('usearch-index', 8, 'none', usearch),
-  indexWorkload('failing-usearch-index', 8, 'faults', usearch),
-  indexWorkload('hnswlib-index', 8, 'none', hnswlib),
+  indexWorkload('usearch-index', 8, 'none', (shape) => usearch({ ...shape, threads: 0 })),
+  indexWorkload('failing-usearch-index', 8, 'faults', (shape) => usearch({ ...shape, threads: 0 })),
+  indexWorkload('hnswlib-index', 8, 'none', (shape) => hnswlib({ ...shape, threads: 0 })),
+  indexWorkload('lagging-index', 12, 'none', laggingIndex),
   logWorkload('log', 30, 'none'),
   logWorkload('failing-log', 30, 'faults'),
   logWorkload('full-log', 30, 'full'),

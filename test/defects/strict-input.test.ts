@@ -103,6 +103,7 @@ const HEALTH_OPTIONS: Record<keyof HealthOptions, true> = {
 }
 const WAL = Object.keys(WAL_OPTIONS).join(', ')
 const GRAPH = 'dimensions, metric'
+const HNSWLIB = `${GRAPH}, m, efConstruction, efSearch, threads, maxLag`
 
 /**
  * Each call with options, and the options that it has. `odd` is what every call is given beside.
@@ -144,11 +145,11 @@ const CALLS: Record<
   diagnose: ['directory, disk, signal, onProgress', (_, odd, directory) => diagnose({ directory, ...odd })],
   flat: ['dimensions, metric, allowNonFinite', (_, odd) => flat({ dimensions: 2, ...odd })],
   usearch: [
-    `${GRAPH}, quantization, connectivity, expansionAdd, expansionSearch`,
+    `${GRAPH}, quantization, connectivity, expansionAdd, expansionSearch, threads, maxLag`,
     (_, odd) => usearch({ dimensions: 2, ...odd }),
   ],
-  hnswlib: [`${GRAPH}, m, efConstruction, efSearch`, (_, odd) => hnswlib({ dimensions: 2, ...odd })],
-  graphIndex: [GRAPH, (_, odd) => graphIndex(any({ kind: 'x' }), { dimensions: 2, ...odd })],
+  hnswlib: [HNSWLIB, (_, odd) => hnswlib({ dimensions: 2, ...odd })],
+  graphIndex: [`${GRAPH}, maxLag`, (_, odd) => graphIndex(any({ kind: 'x' }), { dimensions: 2, ...odd })],
   instrument: ['meterProvider, tracerProvider', (_, odd) => instrument(odd)],
   convertToV1: [
     'from, to, policy, signal, onProgress, disk',

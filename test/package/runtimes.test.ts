@@ -127,7 +127,7 @@ test('Deno without the permission to lock refuses to write, and reads', options,
 test('an index over usearch survives in Bun and in Deno', options, async () => {
   // That of the repository: it is not what is tested.
   await symlink(join(ROOT, 'node_modules/usearch'), join(cwd, 'node_modules/usearch'))
-  const wanted = { size: 20, nearest: 'id-7' }
+  const wanted = { size: 400, nearest: 'id-7' }
   assert.deepEqual(await printed(bun, 'engine', './bun-engine'), wanted)
   assert.deepEqual(await printed([deno[0], 'run', '-A'], 'engine', './deno-engine'), wanted)
 })

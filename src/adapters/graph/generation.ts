@@ -1,22 +1,24 @@
 import { LabelMap } from '../../index/label-map.ts'
-import type { Graph } from './graph.ts'
 
 /** Below this a graph is not worth replacing. */
 const MIN_DEAD = 1_000
 
 /**
- * A graph, and which label each of its vectors belongs to. Vectors that were removed or replaced
- * stay in it, and belong to none.
+ * What is known of a graph, wherever it is: which label each of its vectors belongs to. Vectors
+ * that were removed or replaced stay in it, and belong to none.
  */
 export class Generation {
-  readonly graph: Graph
+  /** Names the graph. */
+  readonly number: number
   readonly #keys = new LabelMap<number>()
   readonly #labels = new LabelMap<number>()
   #nextKey: number
+  /** Keys that were given out, and of which it is not known yet what became. */
+  #open = 0
 
   /** A graph that was loaded has used all keys below `nextKey`. */
-  constructor(graph: Graph, nextKey: number = 0) {
-    this.graph = graph
+  constructor(number: number, nextKey: number = 0) {
+    this.number = number
     this.#nextKey = nextKey
   }
 
@@ -28,9 +30,13 @@ export class Generation {
     return this.#nextKey
   }
 
+  get isSettled(): boolean {
+    return this.#open === 0
+  }
+
   /** Whether more of its vectors are dead than alive, which costs memory, time and hits. */
   get isWorn(): boolean {
-    return this.#nextKey - this.size > Math.max(this.size, MIN_DEAD)
+    return this.#nextKey - this.#open - this.size > Math.max(this.size, MIN_DEAD)
   }
 
   has(label: number): boolean {
@@ -46,38 +52,48 @@ export class Generation {
     return this.#keys.entries()
   }
 
-  /** A label that is there keeps its vector until the engine has taken the new one. */
-  set(label: number, vector: Float32Array): void {
-    // Counted first: what an engine did with a key before it failed is unknown.
-    const key = this.#nextKey++
-    this.graph.add(key, vector)
-    this.remove(label)
-    this.adopt(label, key)
+  /** Gives out so many keys, and returns the first. */
+  reserve(count: number): number {
+    const first = this.#nextKey
+    this.#nextKey += count
+    this.#open += count
+    return first
   }
 
-  /** Says whose a vector is that is in the graph already. */
+  /** So many keys are in the graph now, or never will be. */
+  settle(count: number): void {
+    this.#open -= count
+  }
+
+  /** Says whose a vector is that is in the graph. */
   adopt(label: number, key: number): void {
+    this.remove(label)
     this.#keys.set(label, key)
     this.#labels.set(key, label)
   }
 
-  /** Removes a label, if it is there. */
-  remove(label: number): void {
+  /** Removes a label. Returns whether it was there. */
+  remove(label: number): boolean {
     const key = this.#keys.get(label)
-    if (key === undefined) return
+    if (key === undefined) return false
     this.#keys.delete(label)
     this.#labels.delete(key)
+    return true
   }
 
-  /**
-   * Labels of vectors that are near: `count`, or fewer where many are dead, or the engine misses
-   * some.
-   */
-  nearest(vector: Float32Array, count: number): number[] {
-    if (this.size === 0) return []
-    const { entries } = this.graph
-    const withDead = Math.min(Math.ceil((count * entries) / this.size), entries)
-    const labels = this.graph.nearest(vector, withDead).map((key) => this.#labels.get(key))
-    return labels.filter((label) => label !== undefined)
+  /** How many the graph is asked for, so that about `count` of them are alive. */
+  asking(count: number): number {
+    if (this.size === 0) return 0
+    return Math.min(Math.ceil((count * this.#nextKey) / this.size), this.#nextKey)
+  }
+
+  /** The labels of what was found. */
+  labelsOf(keys: ArrayLike<number>): number[] {
+    const labels: number[] = []
+    for (let at = 0; at < keys.length; at++) {
+      const label = this.#labels.get(keys[at]!)
+      if (label !== undefined) labels.push(label)
+    }
+    return labels
   }
 }

@@ -1,34 +1,48 @@
 import { Generation } from './generation.ts'
-import type { GraphEngine } from './graph.ts'
+
+/** Labels that are looked at for one batch of copies, at most. */
+const MAX_LOOKED_AT = 4_096
+
+/** A graph that is replaced, and how far it has been copied. */
+interface Old {
+  readonly generation: Generation
+  readonly toCopy: IterableIterator<number>
+  copiesOnTheirWay: number
+  isRead: boolean
+}
 
 /**
- * How many vectors are copied to a new graph with each change. With two, that ends long before the
- * new one is worn too.
- */
-const COPIES_PER_CHANGE = 2
-
-/**
- * One graph, or two: when it is worn, a new one is filled bit by bit, so that no call has to wait
- * for all of it, and then takes its place. Until then the old one goes on finding what it holds; a
- * label may be in both, with the same vector.
+ * One graph, or two: when it is worn, a new one is filled bit by bit, and then takes its place.
+ * Until then the old one goes on finding what it holds; a label may be in both, with the same
+ * vector.
  */
 export class Generations {
-  readonly #engine: GraphEngine
-  /** What the engine is given for a label. */
-  readonly #vectorOf: (label: number) => Float32Array
   #newest: Generation
-  #old: { readonly generation: Generation; readonly toCopy: IterableIterator<number> } | undefined
+  #old: Old | undefined
+  /** Labels that are in one of them, or in both. */
+  #size: number
 
-  /** `loaded` has the newest first, and at most one behind it. */
-  constructor(
-    engine: GraphEngine,
-    vectorOf: (label: number) => Float32Array,
-    [newest = new Generation(engine.make()), old]: readonly Generation[] = [],
-  ) {
-    this.#engine = engine
-    this.#vectorOf = vectorOf
+  /**
+   * `loaded` has the newest first, and at most one behind it. `first` is the number of a new one.
+   */
+  constructor(first: number, [newest = new Generation(first), old]: readonly Generation[] = []) {
     this.#newest = newest
-    this.#old = old && { generation: old, toCopy: old.labels() }
+    this.#old = old && beginning(old)
+    this.#size = newest.size
+    for (const label of old?.labels() ?? []) if (!newest.has(label)) this.#size++
+  }
+
+  get size(): number {
+    return this.#size
+  }
+
+  /** The one that everything goes to. */
+  get newest(): Generation {
+    return this.#newest
+  }
+
+  get isCopying(): boolean {
+    return this.#old !== undefined
   }
 
   /** The newest first. */
@@ -37,41 +51,57 @@ export class Generations {
   }
 
   has(label: number): boolean {
-    return this.all().some((generation) => generation.has(label))
+    return this.#newest.has(label) || (this.#old?.generation.has(label) ?? false)
   }
 
-  set(label: number, vector: Float32Array): void {
-    this.#newest.set(label, vector)
-    this.#old?.generation.remove(label)
-    this.#renew()
+  adopt(generation: Generation, label: number, key: number): void {
+    if (!this.has(label)) this.#size++
+    generation.adopt(label, key)
   }
 
   remove(label: number): void {
-    for (const generation of this.all()) generation.remove(label)
-    this.#renew()
+    const wasInNewest = this.#newest.remove(label)
+    const wasInOld = this.#old?.generation.remove(label) ?? false
+    if (wasInNewest || wasInOld) this.#size--
   }
 
-  /** Labels that are near, each once. */
-  nearest(vector: Float32Array, count: number): number[] {
-    const [found, more] = this.all().map((generation) => generation.nearest(vector, count))
-    return more === undefined ? found! : [...new Set([...found!, ...more])]
+  /** Whether a worn graph waits to be replaced, which begins when nothing is on its way to it. */
+  get isWaitingToRenew(): boolean {
+    return this.#old === undefined && this.#newest.isWorn
   }
 
-  #renew(): void {
-    if (this.#old === undefined) {
-      if (!this.#newest.isWorn) return
-      this.#old = { generation: this.#newest, toCopy: this.#newest.labels() }
-      this.#newest = new Generation(this.#engine.make())
+  renew(number: number): void {
+    this.#old = beginning(this.#newest)
+    this.#newest = new Generation(number)
+  }
+
+  /** Up to so many labels that are to be copied; their copies are on their way then. */
+  takeToCopy(most: number): number[] {
+    const labels: number[] = []
+    const old = this.#old
+    for (let looked = 0; old && !old.isRead && labels.length < most && looked < MAX_LOOKED_AT; looked++) {
+      const { value: label, done } = old.toCopy.next()
+      if (done) old.isRead = true
+      else if (!this.#newest.has(label)) labels.push(label)
     }
-    for (let copied = 0; copied < COPIES_PER_CHANGE; ) {
-      const { value: label, done } = this.#old.toCopy.next()
-      if (done) {
-        this.#old = undefined
-        return
-      }
-      if (this.#newest.has(label)) continue
-      this.#newest.set(label, this.#vectorOf(label))
-      copied++
-    }
+    if (old) old.copiesOnTheirWay += labels.length
+    return labels
+  }
+
+  /** So many copies have arrived. Returns the number of the graph that is not needed any more. */
+  copied(count: number): number | undefined {
+    const old = this.#old
+    if (old === undefined) return undefined
+    old.copiesOnTheirWay -= count
+    if (!old.isRead || old.copiesOnTheirWay > 0) return undefined
+    this.#old = undefined
+    return old.generation.number
   }
 }
+
+const beginning = (generation: Generation): Old => ({
+  generation,
+  toCopy: generation.labels(),
+  copiesOnTheirWay: 0,
+  isRead: false,
+})

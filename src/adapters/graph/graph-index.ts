@@ -1,5 +1,4 @@
 import { assert } from '../../errors.ts'
-import { squaredNorm } from '../../index/flat/distance.ts'
 import { FlatIndex } from '../../index/flat/flat-index.ts'
 import type {
   FrozenIndex,
@@ -9,9 +8,12 @@ import type {
   SnapshotReader,
   VectorIndex,
 } from '../../index/vector-index.ts'
-import { Generations } from './generations.ts'
 import type { GraphEngine } from './graph.ts'
-import { CapturedGraphs, loadGraphs } from './graph-snapshot.ts'
+import { readGraphs } from './graph-snapshot.ts'
+import { hostFor, type MakeHost } from './hosting.ts'
+import { LaggingGraphs } from './lagging-graphs.ts'
+import { Scaling } from './scaling.ts'
+import { warnOfRebuilding } from './warnings.ts'
 
 /**
  * A graph is asked for this many times `k`, and at least for `MIN_CANDIDATES`: the exact distances
@@ -27,33 +29,54 @@ const CANDIDATES_GROWTH = 4
  */
 const CANDIDATES_SHARE = 1 / 8
 const MAX_CANDIDATES = 8_192
+/** Below so many vectors a graph is never asked, so a thread is not started for it. */
+const LEAST_FOR_THREAD = MIN_CANDIDATES / CANDIDATES_SHARE
+
+type Accept = (label: number) => boolean
+
+export interface GraphIndexTuning {
+  /** So many vectors the graph may lag behind before changes wait. Default: any number. */
+  readonly maxLag?: number
+  /** Where the graphs are. Default: in a thread, if the engine can. */
+  readonly makeHost?: MakeHost
+  /** How many vectors are handed to the graphs at a time, at most. Default: by their size. */
+  readonly batchVectors?: number
+}
 
 /**
  * An approximate index: exact vectors in memory, and a graph that finds candidates among them. What
  * is returned, `get`, distances, order and filters are the exact index's; an engine decides only
  * which vectors are looked at.
+ *
+ * The graph lags behind: a vector that it does not have yet is compared with every query. So what
+ * is found is at any moment at least what a graph with all of them would find.
  */
 export class GraphIndex implements VectorIndex {
   readonly dimensions: number
   readonly metric: Metric
   readonly acceptsNonFinite = false
   readonly #engine: GraphEngine
+  readonly #scaling: Scaling
   #exact: FlatIndex
-  #graphs: Generations
-  /**
-   * Labels in no graph, because the engine could not compute with their vectors. They are always
-   * candidates.
-   */
-  #aside = new Set<number>()
+  readonly #graphs: LaggingGraphs
   /** For each frozen state that is not yet saved, the labels that were set since. */
   readonly #changed = new Set<Set<number>>()
 
-  constructor(engine: GraphEngine, dimensions: number, metric: Metric) {
+  constructor(engine: GraphEngine, dimensions: number, metric: Metric, tuning: GraphIndexTuning = {}) {
     this.#engine = engine
     this.dimensions = dimensions
     this.metric = metric
+    this.#scaling = new Scaling(metric, engine.maxNorm)
     this.#exact = new FlatIndex(dimensions, metric, false)
-    this.#graphs = this.#graphsOver(this.#exact)
+    this.#graphs = new LaggingGraphs(this.#exact, {
+      kind: engine.kind,
+      dimensions,
+      scaling: this.#scaling,
+      makeHost: tuning.makeHost ?? hostFor(engine),
+      startSize: engine.worker === undefined ? 1 : LEAST_FOR_THREAD,
+      maxLag: tuning.maxLag ?? Number.POSITIVE_INFINITY,
+      batchVectors: tuning.batchVectors,
+    })
   }
 
   get kind(): string {
@@ -64,33 +87,50 @@ export class GraphIndex implements VectorIndex {
     return this.#exact.size
   }
 
+  get lag(): number {
+    return this.#graphs.lag
+  }
+
+  get isFull(): boolean {
+    return this.#graphs.isFull
+  }
+
+  room(): Promise<void> {
+    return this.#graphs.room()
+  }
+
+  caughtUp(): Promise<void> {
+    return this.#graphs.caughtUp()
+  }
+
+  close(): Promise<void> {
+    return this.#graphs.close()
+  }
+
   set(label: number, vector: Float32Array): void {
-    const scaled = this.#scaled(vector)
-    // The engine first: where it refuses the vector, the one before stays.
-    if (scaled) this.#graphs.set(label, scaled)
-    else if (!this.#aside.has(label)) this.#graphs.remove(label)
+    const fits = this.#scaling.fits(vector)
     this.#exact.set(label, vector)
-    if (scaled) this.#aside.delete(label)
-    else this.#aside.add(label)
+    this.#graphs.set(label, fits)
     for (const changed of this.#changed) changed.add(label)
   }
 
   remove(label: number): void {
     this.#exact.remove(label)
-    if (!this.#aside.delete(label)) this.#graphs.remove(label)
+    this.#graphs.remove(label)
   }
 
   get(label: number): Float32Array {
     return this.#exact.get(label)
   }
 
-  search(
-    query: Float32Array,
-    k: number,
-    accept?: (label: number) => boolean,
-  ): Neighbour[] | Promise<Neighbour[]> {
-    const scaled = k === 0 ? undefined : this.#scaled(query)
-    return (scaled && this.#searchGraphs(query, scaled, k, accept)) ?? this.#exact.search(query, k, accept)
+  search(query: Float32Array, k: number, accept?: Accept): Neighbour[] | Promise<Neighbour[]> {
+    const wanted = Math.max(MIN_CANDIDATES, k * CANDIDATES_PER_HIT)
+    if (k > 0 && this.#graphs.covered > 0 && wanted <= this.size * CANDIDATES_SHARE) {
+      const scaled = this.#scaling.scaled(query)
+      // The caller may use its memory again before there is an answer.
+      if (scaled) return this.#searchGraphs(query.slice(), scaled, k, accept)
+    }
+    return this.#exact.search(query, k, accept)
   }
 
   freeze(): FrozenIndex {
@@ -99,11 +139,11 @@ export class GraphIndex implements VectorIndex {
     this.#changed.add(changed)
     return {
       save: async (files) => {
-        const graphs = new CapturedGraphs(this.#engine, this.#graphs.all(), changed)
+        const graphs = await this.#graphs.capture(changed)
         this.#changed.delete(changed)
         try {
           await exact.save(files)
-          await graphs.save(files)
+          await graphs.save(this.#engine, files)
         } finally {
           graphs.close()
         }
@@ -118,75 +158,46 @@ export class GraphIndex implements VectorIndex {
   async load(files: SnapshotReader, work?: LongWork): Promise<void> {
     assert(this.size === 0, 'a snapshot is loaded into an index that is not empty')
     const exact = new FlatIndex(this.dimensions, this.metric, false)
-    await exact.load(files)
-    const { generations, unused } = await loadGraphs(this.#engine, files, (label) => exact.has(label))
-    if (unused !== undefined && exact.size > 0) warnOfRebuilding(this.kind, exact.size, unused)
-    const graphs = this.#graphsOver(exact, generations)
-    const aside = new Set<number>()
-    let done = 0
-    for (const label of exact.labels()) {
-      done++
-      if (graphs.has(label)) continue
-      const scaled = this.#scaled(exact.get(label))
-      if (scaled) graphs.set(label, scaled)
-      else aside.add(label)
-      const waiting = work?.step(done, exact.size)
-      if (waiting) await waiting
+    await exact.load(files, work)
+    const owner = {
+      engine: this.#engine,
+      isKnown: (label: number) => exact.has(label),
+      newNumber: () => this.#graphs.newNumber(),
     }
+    const { graphs, unused } = await readGraphs(owner, files, work)
+    if (unused !== undefined && exact.size > 0) warnOfRebuilding(this.kind, exact.size, unused)
     this.#exact = exact
-    this.#graphs = graphs
-    this.#aside = aside
+    this.#graphs.reset(exact, graphs)
   }
 
   clear(): void {
     this.#exact = new FlatIndex(this.dimensions, this.metric, false)
-    this.#graphs = this.#graphsOver(this.#exact)
-    this.#aside = new Set<number>()
+    this.#graphs.reset(this.#exact)
   }
 
-  /** Undefined where the graphs do not find enough, or need not be asked. */
-  #searchGraphs(
+  /** Compares all where the graphs do not find enough, or do not answer. */
+  async #searchGraphs(
     query: Float32Array,
     scaled: Float32Array,
     k: number,
-    accept: ((label: number) => boolean) | undefined,
-  ): Neighbour[] | undefined {
-    const most = this.size * CANDIDATES_SHARE
-    let wanted = Math.max(MIN_CANDIDATES, k * CANDIDATES_PER_HIT)
-    do {
-      if (wanted > most) return undefined
-      const labels = [...this.#graphs.nearest(scaled, wanted), ...this.#aside]
-      const accepted = accept ? labels.filter(accept) : labels
-      if (accepted.length >= k) return this.#exact.rank(query, k, accepted)
+    accept: Accept | undefined,
+  ): Promise<Neighbour[]> {
+    const graphs = this.#graphs
+    for (
+      let wanted = Math.max(MIN_CANDIDATES, k * CANDIDATES_PER_HIT);
+      graphs.covered > 0 && wanted <= Math.min(this.size * CANDIDATES_SHARE, MAX_CANDIDATES);
       wanted *= CANDIDATES_GROWTH
-    } while (wanted <= MAX_CANDIDATES)
-    return undefined
+    ) {
+      const found = await graphs.nearest(scaled, wanted)
+      if (found === undefined) break
+      const accepted = accept ? found.filter(accept) : found
+      // What no graph has counts for nothing here: it may be far.
+      if (accepted.length < k && found.length < graphs.covered) continue
+      const known = new Set(found)
+      for (const label of graphs.uncovered())
+        if (!known.has(label) && (!accept || accept(label))) accepted.push(label)
+      return this.#exact.rank(query, k, accepted)
+    }
+    return this.#exact.search(query, k, accept)
   }
-
-  /**
-   * What the engine is given for a vector: for `cosine` one of length 1. Undefined where its
-   * arithmetic would not do.
-   */
-  #scaled(vector: Float32Array): Float32Array | undefined {
-    const norm = Math.sqrt(squaredNorm(vector))
-    // In double precision nothing finite is too long.
-    assert(Number.isFinite(norm), 'a vector is not finite')
-    if (this.metric !== 'cosine') return norm > this.#engine.maxNorm ? undefined : vector
-    return norm === 0 ? undefined : vector.map((element) => element / norm)
-  }
-
-  #graphsOver(exact: FlatIndex, loaded: ConstructorParameters<typeof Generations>[2] = []): Generations {
-    return new Generations(this.#engine, (label) => this.#scaled(exact.get(label))!, loaded)
-  }
-}
-
-/** Nothing is lost by it but time, which whoever waits for the opening should know of. */
-function warnOfRebuilding(kind: string, count: number, why: string): void {
-  process.emitWarning(
-    `The graph in the snapshot is not used: ${why}. ${kind} builds it again from ${count} vectors.`,
-    {
-      type: 'WalvWarning',
-      code: 'WALV_GRAPH_REBUILT',
-    },
-  )
 }

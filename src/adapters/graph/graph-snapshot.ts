@@ -1,15 +1,17 @@
+import { nextTurn } from '../../clock.ts'
 import { cut } from '../../echo.ts'
 import { WalError } from '../../errors.ts'
-import type { SnapshotReader } from '../../index/vector-index.ts'
+import type { LongWork, SnapshotReader } from '../../index/vector-index.ts'
 import type { SnapshotWriter } from '../../log/log.ts'
 import { Generation } from './generation.ts'
 import type { GraphEngine } from './graph.ts'
+import type { GraphHost } from './host.ts'
 import { Scratch } from './scratch.ts'
 
 /**
  * The graphs of a snapshot, beside the exact vectors. They save the work of building them again and
  * are of any moment between the freeze and the save: what changed meanwhile is left out here, and
- * made good from the vectors on loading.
+ * made good from the vectors after loading.
  *
  *     graph.json      the header: what wrote it, and of each graph: bytes, entries, nextKey, and
  *                     the count of pairs in the file of keys
@@ -39,47 +41,36 @@ interface GraphHeader {
   readonly pairs: number
 }
 
-/** Graphs as they were at one moment, to be written while they go on changing. */
-export class CapturedGraphs {
-  readonly #engine: GraphEngine
-  readonly #graphs: { readonly header: GraphHeader; readonly file: Scratch; readonly pairs: Float64Array }[] =
-    []
-  readonly #files: Scratch[] = []
+interface WrittenGraphFile {
+  readonly header: GraphHeader
+  readonly file: Scratch
+  readonly pairs: Float64Array
+}
 
-  /**
-   * Has the engine write them, which blocks. `changed` are labels that may not have the vector that
-   * is in the snapshot.
-   */
-  constructor(engine: GraphEngine, generations: readonly Generation[], changed: ReadonlySet<number>) {
-    this.#engine = engine
-    try {
-      for (const generation of generations) this.#capture(generation, changed)
-    } catch (cause) {
-      this.close()
-      throw scratchFailed(`${engine.kind} could not write its graph`, cause)
-    }
-  }
+/** Graphs as they were at one moment, to be saved while they go on changing. */
+export class WrittenGraphs {
+  readonly #graphs: WrittenGraphFile[] = []
 
-  #capture(generation: Generation, changed: ReadonlySet<number>): void {
-    const { graph, nextKey } = generation
-    // Of an empty graph there is nothing to save, and not every engine can.
-    if (graph.save === undefined || graph.entries === 0) return
+  /** Has the host write one. */
+  async write(host: GraphHost, generation: Generation, changed: ReadonlySet<number>): Promise<void> {
     const file = new Scratch()
-    this.#files.push(file)
-    graph.save(file.path)
-    const pairs = pairsOf(generation, changed)
-    const header = { bytes: file.bytes, entries: graph.entries, nextKey, pairs: pairs.length / 2 }
-    this.#graphs.push({ file, pairs, header })
+    let isKept = false
+    try {
+      const written = await host.save(generation.number, file.path)
+      if (written === undefined) return
+      const { entries, nextKey } = written
+      const pairs = await pairsOf(generation, changed, nextKey)
+      const header = { bytes: file.bytes, entries, nextKey, pairs: pairs.length / 2 }
+      this.#graphs.push({ file, pairs, header })
+      isKept = true
+    } finally {
+      if (!isKept) file.close()
+    }
   }
 
-  async save(files: SnapshotWriter): Promise<void> {
-    const { kind, description } = this.#engine
-    const header: Header = {
-      version: VERSION,
-      kind,
-      description,
-      graphs: this.#graphs.map((graph) => graph.header),
-    }
+  async save({ kind, description }: GraphEngine, files: SnapshotWriter): Promise<void> {
+    const graphs = this.#graphs.map(({ header }) => header)
+    const header: Header = { version: VERSION, kind, description, graphs }
     await files.write(HEADER_FILE, [Buffer.from(`${JSON.stringify(header)}\n`)])
     for (const [place, { file, pairs }] of this.#graphs.entries()) {
       await files.write(graphFile(place), file.pieces())
@@ -88,71 +79,118 @@ export class CapturedGraphs {
   }
 
   close(): void {
-    for (const file of this.#files) file.close()
+    for (const { file } of this.#graphs) file.close()
   }
 }
 
-/** Label and key, one after the other. */
-function pairsOf(generation: Generation, changed: ReadonlySet<number>): Float64Array {
-  const pairs = new Float64Array(2 * generation.size)
+/**
+ * Has a host write graphs. `changed` are labels that may not have the vector that is in the
+ * snapshot, and may grow meanwhile.
+ */
+export async function captureGraphs(
+  kind: string,
+  host: GraphHost | undefined,
+  generations: readonly Generation[],
+  changed: ReadonlySet<number>,
+): Promise<WrittenGraphs> {
+  const graphs = new WrittenGraphs()
+  if (host === undefined) return graphs
+  try {
+    for (const generation of generations) await graphs.write(host, generation, changed)
+    return graphs
+  } catch (cause) {
+    graphs.close()
+    throw scratchFailed(`${kind} could not write its graph`, cause)
+  }
+}
+
+/**
+ * Label and key, one after the other, of the vectors that were in a graph when it was written: with
+ * a key below `nextKey`. Whatever changes meanwhile, what is taken is right.
+ */
+async function pairsOf(
+  generation: Generation,
+  changed: ReadonlySet<number>,
+  nextKey: number,
+): Promise<Float64Array> {
+  let pairs = new Float64Array(2 * generation.size)
   let at = 0
+  let looked = 0
   for (const [label, key] of generation.pairs()) {
-    if (changed.has(label)) continue
+    if (++looked % PAIRS_PER_PIECE === 0) await nextTurn()
+    if (key >= nextKey || changed.has(label)) continue
+    if (at === pairs.length) pairs = grown(pairs)
     pairs[at++] = label
     pairs[at++] = key
   }
   return pairs.subarray(0, at)
 }
 
-/**
- * Reads what `CapturedGraphs` wrote. A graph of another description, or that the engine does not
- * take, is not used: the answer is `unused`, the reason, and no graphs. `isKnown` tells of which
- * labels there are vectors.
- * @throws WALV_INDEX_MISMATCH if a file is not whole
- */
-export async function loadGraphs(
-  engine: GraphEngine,
-  files: SnapshotReader,
-  isKnown: (label: number) => boolean,
-): Promise<{ readonly generations: Generation[]; readonly unused?: string }> {
-  const header = await readHeader(files)
-  const own = JSON.stringify(engine.description)
-  const theirs = JSON.stringify(header.description)
-  const generations: Generation[] = []
-  for (const [place, graph] of header.graphs.entries()) {
-    const pairs = await readPairs(files, place, graph.pairs)
-    const file = await readGraph(files, place, graph.bytes)
-    try {
-      if (theirs !== own)
-        return { generations: [], unused: `it was made with ${cut(theirs, 100)}, and this is ${own}` }
-      generations.push(openGraph(engine, file, graph, pairs, isKnown))
-    } catch (error) {
-      return { generations: [], unused: (error as Error).message }
-    } finally {
-      file.close()
-    }
-  }
-  return { generations }
+function grown(pairs: Float64Array): Float64Array<ArrayBuffer> {
+  const larger = new Float64Array(2 * pairs.length + 2)
+  larger.set(pairs)
+  return larger
 }
 
-function openGraph(
-  engine: GraphEngine,
-  file: Scratch,
-  header: GraphHeader,
-  pairs: Float64Array,
-  isKnown: (label: number) => boolean,
-): Generation {
-  const graph = engine.make()
-  graph.load?.(file.path)
-  if (graph.entries !== header.entries)
-    throw new Error(`it holds ${graph.entries} vectors, not ${header.entries}`)
-  const generation = new Generation(graph, header.nextKey)
-  for (let at = 0; at < pairs.length; at += 2) {
-    const label = pairs[at]!
-    if (!isKnown(label)) throw new Error(`it names label ${label}, which has no vector`)
-    generation.adopt(label, pairs[at + 1]!)
+/** A graph of a snapshot, which an engine is to load. */
+export interface LoadedGraph {
+  readonly generation: Generation
+  /** To be closed when it is loaded. */
+  readonly file: Scratch
+  /** How many vectors the engine has to find in it. */
+  readonly entries: number
+}
+
+export interface ReadGraphs {
+  readonly graphs: readonly LoadedGraph[]
+  /** Why those of the snapshot are not used, if they are not. */
+  readonly unused?: string
+}
+
+/** What reading graphs needs to know of an index. */
+export interface GraphOwner {
+  readonly engine: GraphEngine
+  /** Whether there is a vector of a label. */
+  isKnown(label: number): boolean
+  /** Gives out the number of a new graph. */
+  newNumber(): number
+}
+
+/**
+ * Reads what `WrittenGraphs` saved, but for the engine's part, which is left to it. A graph of
+ * another description is not used.
+ * @throws WALV_INDEX_MISMATCH if a file is not whole
+ */
+export async function readGraphs(
+  owner: GraphOwner,
+  files: SnapshotReader,
+  work: LongWork | undefined,
+): Promise<ReadGraphs> {
+  const header = await readHeader(files)
+  const own = JSON.stringify(owner.engine.description)
+  const theirs = JSON.stringify(header.description)
+  const graphs: LoadedGraph[] = []
+  let unused: string | undefined
+  try {
+    for (const [place, each] of header.graphs.entries()) {
+      const generation = new Generation(owner.newNumber(), each.nextKey)
+      const strange = await readPairs(files, place, each.pairs, owner, generation, work)
+      graphs.push({ generation, file: await readGraph(files, place, each.bytes), entries: each.entries })
+      if (theirs !== own) unused = `it was made with ${cut(theirs, 100)}, and this is ${own}`
+      else if (strange !== undefined) unused = `it names label ${strange}, which has no vector`
+      if (unused !== undefined) break
+    }
+  } catch (error) {
+    closeAll(graphs)
+    throw error
   }
-  return generation
+  if (unused === undefined) return { graphs }
+  closeAll(graphs)
+  return { graphs: [], unused }
+}
+
+export function closeAll(graphs: readonly LoadedGraph[]): void {
+  for (const { file } of graphs) file.close()
 }
 
 async function readHeader(files: SnapshotReader): Promise<Header> {
@@ -204,16 +242,34 @@ function* encodePairs(pairs: Float64Array): Generator<Uint8Array, void, void> {
   }
 }
 
-async function readPairs(files: SnapshotReader, place: number, count: number): Promise<Float64Array> {
-  const pieces: Buffer[] = []
-  for await (const piece of files.read(keysFile(place))) pieces.push(Buffer.from(piece))
-  const bytes = Buffer.concat(pieces)
-  if (bytes.length !== count * PAIR_BYTES) {
-    throw mismatch(keysFile(place), `it has ${bytes.length} bytes instead of ${count * PAIR_BYTES}`)
+/** Fills a generation. Returns a label that is not known, if there is one. */
+async function readPairs(
+  files: SnapshotReader,
+  place: number,
+  count: number,
+  owner: GraphOwner,
+  generation: Generation,
+  work: LongWork | undefined,
+): Promise<number | undefined> {
+  let strange: number | undefined
+  let read = 0
+  let bytesRead = 0
+  let rest: Uint8Array = new Uint8Array(0)
+  for await (const piece of files.read(keysFile(place))) {
+    bytesRead += piece.length
+    const bytes = Buffer.concat([rest, piece])
+    const whole = bytes.length - (bytes.length % PAIR_BYTES)
+    for (let at = 0; at < whole; at += PAIR_BYTES) {
+      const label = bytes.readDoubleLE(at)
+      if (owner.isKnown(label)) generation.adopt(label, bytes.readDoubleLE(at + 8))
+      else strange ??= label
+      if (++read % PAIRS_PER_PIECE === 0) await work?.step(read, count)
+    }
+    rest = bytes.subarray(whole)
   }
-  return Float64Array.from({ length: 2 * count }, (_, at) =>
-    bytes.readDoubleLE(at * Float64Array.BYTES_PER_ELEMENT),
-  )
+  if (bytesRead !== count * PAIR_BYTES)
+    throw mismatch(keysFile(place), `it has ${bytesRead} bytes instead of ${count * PAIR_BYTES}`)
+  return strange
 }
 
 const mismatch = (file: string, why: string, cause?: unknown): WalError =>

@@ -11,6 +11,13 @@ export interface Graph {
   readonly entries: number
   /** Throws where the engine cannot take it. */
   add(key: number, vector: Float32Array): void
+  /**
+   * Adds several vectors, side by side in one array, under the keys from `firstKey` on: for an
+   * engine that is quicker so, or uses several threads. Where it throws, what it did with each is
+   * taken to be unknown: they are added again one by one, under other keys. Default: one `add` for
+   * each.
+   */
+  addMany?(firstKey: number, vectors: Float32Array): void
   /** Keys of vectors that are near: at most `count`, which is from 1 to `entries`, in any order. */
   nearest(vector: Float32Array, count: number): number[]
   /**
@@ -37,4 +44,14 @@ export interface GraphEngine {
   /** Longer vectors, whose squares its arithmetic cannot hold, are not given to it. */
   readonly maxNorm: number
   make(): Graph
+  /** Where it can be made again, in a thread of its own. Default: it works in the main thread. */
+  readonly worker?: WorkerEngine
+}
+
+/** How a worker thread makes the same engine. */
+export interface WorkerEngine {
+  /** The file of a module that exports `graphEngine(options)`, which gives a `GraphEngine`. */
+  readonly module: URL
+  /** What it is called with there: values that can be sent to a thread. */
+  readonly options: unknown
 }

@@ -1,5 +1,6 @@
 import type { WalError } from '../../errors.ts'
 import type { Log } from '../../log/log.ts'
+import type { VectorIndex } from '../vector-index.ts'
 import type { ApplyOrder } from './apply-order.ts'
 import { Fifo } from './fifo.ts'
 
@@ -20,18 +21,26 @@ interface Waiting {
 
 /**
  * Lets changes through to the log one after the other, in the order in which they were asked for.
- * Where the log is full they wait. Whether a change is possible is decided when it is let through:
- * nothing is built on what was refused meanwhile.
+ * Where the log is full, or the index too far behind, they wait. Whether a change is possible is
+ * decided when it is let through: nothing is built on what was refused meanwhile.
  */
 export class Admission {
   readonly #log: Log
   readonly #queue: ApplyOrder
+  readonly #index: Pick<VectorIndex, 'isFull' | 'room'>
   readonly #waiting = new Fifo<Waiting>()
   #letting: Promise<void> | undefined
+  #tellEnding: () => void = () => {}
+  /** From then on nobody waits for the index, which need not catch up any more. */
+  readonly #ending = new Promise<void>((resolve) => {
+    this.#tellEnding = resolve
+  })
+  #isEnding = false
 
-  constructor(log: Log, queue: ApplyOrder) {
+  constructor(log: Log, queue: ApplyOrder, index: Pick<VectorIndex, 'isFull' | 'room'> = {}) {
     this.#log = log
     this.#queue = queue
+    this.#index = index
   }
 
   /**
@@ -52,7 +61,7 @@ export class Admission {
   }
 
   #enter<T>(submit: () => T | Promise<T>, looks: boolean): Promise<T> {
-    if (this.#letting === undefined && (!looks || this.#queue.isSettled)) {
+    if (this.#letting === undefined && !this.#isIndexFull && (!looks || this.#queue.isSettled)) {
       try {
         return Promise.resolve(submit())
       } catch (error) {
@@ -70,15 +79,22 @@ export class Admission {
     return this.#letting !== undefined
   }
 
-  /** Resolves when nobody waits. */
-  async settled(): Promise<void> {
+  /** Once nobody else comes: resolves when nobody waits. */
+  async end(): Promise<void> {
+    this.#isEnding = true
+    this.#tellEnding()
     await this.#letting
+  }
+
+  get #isIndexFull(): boolean {
+    return !this.#isEnding && (this.#index.isFull ?? false)
   }
 
   async #letAllThrough(): Promise<void> {
     for (let next = this.#waiting.first; next !== undefined; next = this.#waiting.first) {
       // A log that says no more when it has room takes nothing either: the next try tells why.
       await this.#log.drained().catch(() => {})
+      if (this.#isIndexFull) await Promise.race([this.#index.room?.(), this.#ending])
       while (next.looks && !this.#queue.isSettled) await this.#queue.settled()
       this.#letThrough(next)
     }
@@ -88,7 +104,7 @@ export class Admission {
   /** All who need not wait. `ready` has waited. */
   #letThrough(ready: Waiting): void {
     for (let next = this.#waiting.first; next !== undefined; next = this.#waiting.first) {
-      if (next.looks && next !== ready) return
+      if (next !== ready && (next.looks || this.#isIndexFull)) return
       try {
         next.resolve(next.submit())
       } catch (error) {

@@ -46,7 +46,7 @@ export class Changes<Input = JsonValue> {
     this.#pool = log.copiesEntries ? new VectorPool(state.index.dimensions) : undefined
     this.#rules = { index: state.index, metadataSchema, pool: this.#pool }
     this.#inFlight = new InFlight(state.catalog, isShared(log))
-    this.#admission = new Admission(log, queue)
+    this.#admission = new Admission(log, queue, state.index)
   }
 
   /** Not an async function: one promise less for each change. */
@@ -116,7 +116,7 @@ export class Changes<Input = JsonValue> {
   /** Once no more is taken: resolves when no call waits for room in the log. */
   end(): Promise<void> {
     for (const tell of this.#listeners) tell()
-    return this.#admission.settled()
+    return this.#admission.end()
   }
 
   /**

@@ -31,6 +31,11 @@ import {
 
 export interface DurableIndexStats extends LogStats, CheckpointFigures {
   readonly size: number
+  /**
+   * Vectors that the graph of an approximate index does not have yet; searches compare them one by
+   * one. 0 where there is no graph. `caughtUp` waits for 0.
+   */
+  readonly graphLag: number
 }
 
 /** The index objects that a directory was opened with: what two logs fill is of neither. */
@@ -287,12 +292,23 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> extends IndexR
     await this.#log.flush()
   }
 
+  /**
+   * Resolves when the graph of an approximate index has every vector; at once where there is none.
+   * Nothing has to wait for it: what is not in the graph is found all the same.
+   * @throws WALV_CLOSED if the index is closed before, WALV_ENGINE if the graph has failed for good
+   */
+  async caughtUp(): Promise<void> {
+    this.needOpen()
+    await this.#state.index.caughtUp?.()
+  }
+
   stats(): DurableIndexStats {
     const stats = this.#log.stats()
     return {
       ...stats,
       poisoned: stats.poisoned || this.#queue.broken !== undefined,
       size: this.size,
+      graphLag: this.#state.index.lag ?? 0,
       ...this.#checkpointing.figures,
     }
   }
@@ -325,8 +341,12 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> extends IndexR
     this.#closed = true
     await this.#changes.end()
     await this.#checkpointing.close()
-    await this.#log.close()
-    await this.#queue.settled()
+    try {
+      await this.#log.close()
+      await this.#queue.settled()
+    } finally {
+      await this.#state.index.close?.()
+    }
   }
 
   [Symbol.asyncDispose](): Promise<void> {

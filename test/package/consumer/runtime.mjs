@@ -21,16 +21,19 @@ const walks = {
     print({ size: again.size, nearest: nearest.id, metadata: nearest.metadata, second })
   },
 
-  /** The same over a native engine, whose graph is in the snapshot. */
+  /** The same over a native engine, whose graph is in a thread, and in the snapshot. */
   async engine() {
     const { usearch } = await import('walv/usearch')
     const graph = () => open({ index: usearch({ dimensions: 2 }) })
     const index = await graph()
-    for (let i = 0; i < 20; i++) await index.insert(`id-${i}`, [i, 20 - i])
+    const angle = (i) => [Math.cos(i / 200), Math.sin(i / 200)]
+    await index.insertMany(Array.from({ length: 400 }, (_, i) => ({ id: `id-${i}`, vector: angle(i) })))
+    await index.caughtUp()
     await index.checkpoint()
     await index.close()
     const again = await graph()
-    const [nearest] = await again.search([7, 13], { k: 1 })
+    await again.caughtUp()
+    const [nearest] = await again.search(angle(7), { k: 1 })
     await again.close()
     print({ size: again.size, nearest: nearest.id })
   },

@@ -1,0 +1,75 @@
+/**
+ * The thread that has an engine's graphs. What is asked comes before what is to be added: a search
+ * waits no longer than one step of adding takes.
+ */
+import { parentPort, workerData } from 'node:worker_threads'
+import { setImmediate } from '../../clock.ts'
+import type { GraphEngine } from './graph.ts'
+import { GraphTable } from './graph-table.ts'
+import type { AddOutcome, GraphBatch } from './host.ts'
+import type { Answer, Asked, WorkerData } from './messages.ts'
+
+const port = parentPort!
+const { module, options } = workerData as WorkerData
+const { graphEngine } = (await import(module)) as { graphEngine: (options: unknown) => GraphEngine }
+const table = new GraphTable(graphEngine(options))
+
+interface Adding {
+  readonly id: number
+  readonly batch: GraphBatch
+  readonly steps: Generator<void, AddOutcome, void>
+}
+
+const queue: Adding[] = []
+let isAdding = false
+
+const tell = (answer: Answer, memory: ArrayBuffer[] = []): void => port.postMessage(answer, memory)
+
+function step(): void {
+  const [first] = queue
+  if (first === undefined) {
+    isAdding = false
+    return
+  }
+  const { done, value } = first.steps.next()
+  if (done) {
+    queue.shift()
+    tell({ id: first.id, value }, [value.vectors.buffer])
+  }
+  // What has come meanwhile is answered first.
+  setImmediate(step)
+}
+
+function drop(graph: number): void {
+  for (const { id, batch } of queue.filter((each) => each.batch.graph === graph))
+    tell({ id, value: { failed: [], vectors: batch.vectors } }, [batch.vectors.buffer])
+  const others = queue.filter(({ batch }) => batch.graph !== graph)
+  queue.splice(0, queue.length, ...others)
+  table.drop(graph)
+}
+
+function answerTo(asked: Exclude<Asked, { readonly add: unknown } | { readonly drop: unknown }>): unknown {
+  if ('nearest' in asked) return table.nearest(asked.nearest, asked.questions)
+  if ('save' in asked) return table.save(asked.save, asked.path)
+  return table.load(asked.load, asked.path, asked.nextKey)
+}
+
+port.on('message', (asked: Asked) => {
+  if ('drop' in asked) {
+    drop(asked.drop)
+    return
+  }
+  if ('add' in asked) {
+    queue.push({ id: asked.id, batch: asked.add, steps: table.add(asked.add) })
+    if (!isAdding) setImmediate(step)
+    isAdding = true
+    return
+  }
+  try {
+    tell({ id: asked.id, value: answerTo(asked) })
+  } catch (error) {
+    tell({ id: asked.id, problem: (error as Error).message })
+  }
+})
+
+tell({ id: 0, value: 'ready' })
