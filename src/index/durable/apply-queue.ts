@@ -7,8 +7,10 @@ import type { IndexState } from './index-state.ts'
 
 interface Waiting {
   readonly entries: readonly BatchMember[]
-  /** Set when the log has answered: the sequence number, or why not. */
-  answer?: { readonly seq: number } | { readonly error: unknown }
+  isAnswered: boolean
+  /** What the log has answered: the sequence number, or why there is none. */
+  seq: number | undefined
+  error: unknown
   /** Called when the change is applied or refused, before its caller learns of it. */
   readonly leave: () => void
   readonly resolve: (existed: undefined) => void
@@ -35,24 +37,35 @@ export class ApplyQueue implements ApplyOrder {
 
   add(logged: Promise<number>, entries: readonly BatchMember[], leave: () => void): Promise<undefined> {
     return new Promise<undefined>((resolve, reject) => {
-      const item: Waiting = { entries, leave, resolve, reject }
-      this.#waiting.push(item)
-      const answered = (answer: NonNullable<Waiting['answer']>): void => {
-        item.answer = answer
-        this.#drain()
+      const item: Waiting = {
+        entries,
+        leave,
+        resolve,
+        reject,
+        isAnswered: false,
+        seq: undefined,
+        error: undefined,
       }
+      this.#waiting.push(item)
       logged.then(
-        (seq) => answered({ seq }),
-        (error) => answered({ error }),
+        (seq) => {
+          item.seq = seq
+          this.#answered(item)
+        },
+        (error) => {
+          item.error = error
+          this.#answered(item)
+        },
       )
     })
   }
 
-  #drain(): void {
-    for (let next = this.#waiting.first; next?.answer !== undefined; next = this.#waiting.first) {
-      const { answer, entries, leave, resolve, reject } = next
+  #answered(item: Waiting): void {
+    item.isAnswered = true
+    for (let next = this.#waiting.first; next?.isAnswered; next = this.#waiting.first) {
+      const { seq, entries, leave, resolve, reject } = next
       this.#waiting.shift()
-      const error = 'error' in answer ? answer.error : this.#apply(answer.seq, entries)
+      const error = seq === undefined ? next.error : this.#apply(seq, entries)
       leave()
       if (error === undefined) resolve(undefined)
       else reject(error)

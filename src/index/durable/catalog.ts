@@ -83,14 +83,14 @@ export class Catalog {
   }
 
   /**
-   * Sets an id's metadata, as its JSON text, null if there is none; a new id gets a label that no
-   * other ever had.
+   * Sets an id's metadata, as its JSON text, null if there is none. `before` is what `get` says of
+   * it now; a new id gets a label that no other ever had. Returns the label.
    */
-  set(id: string, json: string | null): CatalogEntry {
-    const before = this.#store.find(id)
-    const label = before ? labelAt(before) : this.#nextLabel++
-    this.#parsed.delete(label)
-    return new StoredEntry(this.#store.set(label, id, json))
+  set(id: string, json: string | null, before: CatalogEntry | undefined = this.get(id)): number {
+    const label = before?.label ?? this.#nextLabel++
+    if (before) this.#parsed.delete(label)
+    this.#store.set(label, id, json, before === undefined)
+    return label
   }
 
   delete({ label }: Pick<CatalogEntry, 'label'>): void {
@@ -130,7 +130,7 @@ export class Catalog {
     if (!isId(id) || this.has(id)) return `the id of label ${label} is none, or stands twice`
     if (!Number.isSafeInteger(label) || label < 0 || !(label < this.#nextLabel)) return `${label} is no label`
     if (this.#store.at(label)) return `label ${label} stands twice`
-    this.#store.set(label, id, json)
+    this.#store.set(label, id, json, true)
     return undefined
   }
 }

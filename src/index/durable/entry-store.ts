@@ -158,14 +158,14 @@ export class EntryStore {
     return this.#byLabel.keys()
   }
 
-  /** Of an id that is well-formed, new under a new label or known under this one. */
-  set(label: number, id: string, json: string | null): RecordAt {
+  /** Of an id that is well-formed, new under a new label (`isNew`) or known under this one. */
+  set(label: number, id: string, json: string | null, isNew: boolean): RecordAt {
     assert(this.#want(id) && this.#wantedBytes > 0, 'an id that is none reaches the catalog')
     const chunk = this.#withRoom(RECORD_HEADER_BYTES + this.#wantedBytes, json)
     // Making room may have moved other records, this id's own too.
     this.#want(id)
     const hash = this.#wantedHash()
-    const old = this.#byId.find(hash)
+    const old = isNew ? -1 : this.#byId.find(hash)
     const place = this.#write(chunk, label, json)
     if (old < 0) this.#byId.add(hash, place)
     else this.#byId.move(hash, old, place)

@@ -159,7 +159,7 @@ export class IndexState {
     if (vector && vector.length !== this.index.dimensions)
       throw wrongDimensions(echo(id), vector.length, this.index)
     if (before) this.fingerprint.remove(this.#item(before))
-    const { label } = this.catalog.set(id, json)
+    const label = this.catalog.set(id, json, before)
     if (vector) this.#vectors.set(label, vector)
     this.fingerprint.add({ id, vector: vector ?? this.#vectors.get(label), metadata: json })
   }

@@ -17,6 +17,9 @@ import { Scan } from './scan.ts'
 /** Vectors of more bytes are not searched in one step: that would take a millisecond and more. */
 const LARGE_BYTES = 8 * 1024 * 1024
 
+/** So many rows side by side are worth asking for bounds. */
+const LEAST_RUN = 4
+
 /** What `flat` makes; see there. */
 export class FlatIndex implements VectorIndex {
   readonly kind = 'flat'
@@ -77,7 +80,7 @@ export class FlatIndex implements VectorIndex {
     const storage = this.#storage
     const scan = new Scan(this.metric, query, Math.min(k, storage.count), 0)
     for (const [number, chunk] of storage.chunks.entries())
-      scan.chunk(chunk.block.region, chunk, storage.rowsIn(number), accept)
+      scan.rows(chunk.block.region, chunk, 0, storage.rowsIn(number), accept)
     return scan.nearest.neighbours()
   }
 
@@ -109,10 +112,18 @@ export class FlatIndex implements VectorIndex {
    */
   rank(query: Float32Array, k: number, labels: readonly number[]): Neighbour[] {
     const scan = new Scan(this.metric, query, Math.min(k, labels.length), 0)
-    const { rowsPerChunk } = this.#storage
-    for (const label of labels) {
-      const slot = this.#slotOf(label)
-      scan.row(this.#storage.chunkOf(slot), slot % rowsPerChunk)
+    const storage = this.#storage
+    // Side by side they are ruled out together, and often they were set one after the other.
+    const slots = Int32Array.from(labels, (label) => this.#slotOf(label)).sort()
+    for (let at = 0; at < slots.length; ) {
+      const first = slots[at]!
+      const row = first % storage.rowsPerChunk
+      let end = at + 1
+      while (slots[end] === first + end - at && row + end - at < storage.rowsPerChunk) end++
+      const chunk = storage.chunkOf(first)
+      if (end - at < LEAST_RUN) for (let i = row; i < row + end - at; i++) scan.row(chunk, i)
+      else scan.rows(chunk.block.region, chunk, row, end - at)
+      at = end
     }
     return scan.nearest.neighbours()
   }

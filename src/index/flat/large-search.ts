@@ -66,7 +66,7 @@ export class LargeSearch {
         await nextTurn()
         bytes = 0
       }
-      scan.chunk(chunk.block.region, chunk, rows[number]!, accept)
+      scan.rows(chunk.block.region, chunk, 0, rows[number]!, accept)
       bytes += chunk.block.bytes
     }
     return [scan.nearest.neighbours()]

@@ -5,8 +5,9 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { kernelIn } from '../kernel/kernel.ts'
 import { chunkAt } from './chunk.ts'
-import { Scan, type ScanPlace } from './scan.ts'
+import { Scan } from './scan.ts'
 import type { ScanAnswer, ScanRequest, ScanTask } from './scan-messages.ts'
+import type { ScanPlace } from './screen.ts'
 
 const thread: number = workerData
 const places = new Map<number, ScanPlace>()
@@ -22,7 +23,7 @@ function answerOf({ id, metric, query, k, pieces }: ScanTask): ScanAnswer {
     const place = places.get(region)!
     const { buffer } = place.memory
     for (const [at, address] of addresses.entries())
-      scan.chunk(place, chunkAt(buffer, address, query.length), rows[at]!)
+      scan.rows(place, chunkAt(buffer, address, query.length), 0, rows[at]!)
   }
   const found = scan.nearest.neighbours()
   return {

@@ -1,15 +1,8 @@
-import type { Kernel, Memory } from '../kernel/kernel.ts'
 import type { Metric } from '../vector-index.ts'
 import { type Chunk, MAX_CHUNK_ROWS } from './chunk.ts'
 import { Distances, MAX_ROWS } from './distance.ts'
-import { Screen } from './screen.ts'
+import { type ScanPlace, Screen } from './screen.ts'
 import { TopK } from './top-k.ts'
-
-/** Where a chunk is: undefined where there is no WebAssembly. */
-export interface ScanPlace {
-  readonly memory: Memory
-  readonly kernel: Kernel
-}
 
 /** A search through chunks: bounds leave out most of the rows, the others are measured exactly. */
 export class Scan {
@@ -27,17 +20,23 @@ export class Scan {
     this.#screen = new Screen(metric, query, thread)
   }
 
-  /** Offers the first rows of a chunk, but for those that are not accepted. */
-  chunk(place: ScanPlace | undefined, chunk: Chunk, rows: number, accept?: (label: number) => boolean): void {
+  /** Offers so many rows of a chunk from one on, but for those that are not accepted. */
+  rows(
+    place: ScanPlace | undefined,
+    chunk: Chunk,
+    from: number,
+    rows: number,
+    accept?: (label: number) => boolean,
+  ): void {
     const bounds = this.#bounds
-    if (place && this.#screen.isOfUse) this.#screen.bound(place.kernel, place.memory, chunk, rows, bounds)
+    if (place && this.#screen.isOfUse) this.#screen.bound(place, chunk, from, rows, bounds)
     else bounds.fill(Number.NaN, 0, rows)
     const list = this.#rows
     const { labels } = chunk
     let count = 0
     for (let row = 0; row < rows; row++) {
-      if (bounds[row]! > this.nearest.limit || (accept && !accept(labels[row]!))) continue
-      list[count++] = row
+      if (bounds[row]! > this.nearest.limit || (accept && !accept(labels[from + row]!))) continue
+      list[count++] = from + row
       if (count === MAX_ROWS) {
         this.#offer(chunk, count)
         count = 0

@@ -4,6 +4,12 @@ import type { Metric } from '../vector-index.ts'
 import { type Chunk, MAX_CHUNK_ROWS } from './chunk.ts'
 import { squaredNorm } from './distance.ts'
 
+/** Where a chunk can be computed with. */
+export interface ScanPlace {
+  readonly memory: Memory
+  readonly kernel: Kernel
+}
+
 /**
  * Lower bounds of distances, by sums in single precision that are quick to compute: a row whose
  * bound is farther than what was found already need not be measured. Which rows are found, and at
@@ -67,19 +73,20 @@ export class Screen {
     return this.#metric === 'l2' || (this.#norm >= MIN_NORM && this.#norm <= MAX_NORM)
   }
 
-  /** Writes a lower bound of the distance of each of the first rows; NaN where there is none. */
-  bound(kernel: Kernel, memory: Memory, chunk: Chunk, rows: number, bounds: Float64Array): void {
+  /** Writes a lower bound of the distance of so many rows from one on; NaN where there is none. */
+  bound({ kernel, memory }: ScanPlace, chunk: Chunk, from: number, rows: number, bounds: Float64Array): void {
     const query = scratchAddress(this.#thread)
     const out = query + this.#query.byteLength
     if (memory !== this.#memory) this.#see(memory, query, out)
     // Another search may have used the scratch since.
     this.#queryThere.set(this.#query)
-    const { length } = this.#query
-    if (this.#metric === 'l2') kernel.squaredDistances(query, chunk.vectorsAddress, rows, length, out)
-    else kernel.innerProducts(query, chunk.vectorsAddress, rows, length, out)
+    const { length, byteLength } = this.#query
+    const first = chunk.vectorsAddress + from * byteLength
+    if (this.#metric === 'l2') kernel.squaredDistances(query, first, rows, length, out)
+    else kernel.innerProducts(query, first, rows, length, out)
     if (this.#metric === 'l2') this.#boundL2(rows, bounds)
-    else if (this.#metric === 'ip') this.#boundIp(chunk.scales, rows, bounds)
-    else this.#boundCosine(chunk.scales, rows, bounds)
+    else if (this.#metric === 'ip') this.#boundIp(chunk.scales, from, rows, bounds)
+    else this.#boundCosine(chunk.scales, from, rows, bounds)
   }
 
   #see(memory: Memory, query: number, out: number): void {
@@ -96,18 +103,19 @@ export class Screen {
     }
   }
 
-  #boundIp(norms: Float32Array, rows: number, bounds: Float64Array): void {
+  #boundIp(norms: Float32Array, from: number, rows: number, bounds: Float64Array): void {
     const sums = this.#sums
     // The row's length is off, too, by no more than the same share.
     const error = this.#error * (1 + this.#error) * this.#norm
-    for (let row = 0; row < rows; row++) bounds[row] = 1 - ROUNDING - sums[row]! - error * norms[row]!
+    for (let row = 0; row < rows; row++) bounds[row] = 1 - ROUNDING - sums[row]! - error * norms[from + row]!
   }
 
-  #boundCosine(inverseNorms: Float32Array, rows: number, bounds: Float64Array): void {
+  #boundCosine(inverseNorms: Float32Array, from: number, rows: number, bounds: Float64Array): void {
     const sums = this.#sums
     const inverseNorm = 1 / this.#norm
     // A share for the product, and one for the row's length.
     const nearest = 1 - 2.1 * this.#error
-    for (let row = 0; row < rows; row++) bounds[row] = nearest - sums[row]! * inverseNorm * inverseNorms[row]!
+    for (let row = 0; row < rows; row++)
+      bounds[row] = nearest - sums[row]! * inverseNorm * inverseNorms[from + row]!
   }
 }

@@ -53,7 +53,7 @@ test('it holds what a Map holds, whatever is done to it, and what was frozen sta
       if (random.chance(0.6)) {
         const label = known?.[0] ?? nextLabel++
         const json = jsonOf(random, step)
-        assert.deepEqual(plain(store.set(label, id, json)), [label, id, json])
+        assert.deepEqual(plain(store.set(label, id, json, store.find(id) === undefined)), [label, id, json])
         model.set(id, [label, json])
       } else if (known) {
         store.remove(known[0])
@@ -80,7 +80,7 @@ test('what is replaced gives its memory back', () => {
   const store = new EntryStore()
   const json = JSON.stringify('x'.repeat(1000))
   const before = process.memoryUsage().arrayBuffers
-  for (let step = 0; step < 200_000; step++) store.set(step % 100, `id-${step % 100}`, json)
+  for (let step = 0; step < 200_000; step++) store.set(step % 100, `id-${step % 100}`, json, step < 100)
   const grown = process.memoryUsage().arrayBuffers - before
   // 200 MB were written. What is collected late is allowed for.
   assert.ok(grown < 64 * 1024 * 1024, `${grown} bytes for 100 ids`)
@@ -90,7 +90,11 @@ test('what is replaced gives its memory back', () => {
 
 test('a block is taken over as it stands; one with a label or id twice, or a record cut short, is refused', () => {
   const store = new EntryStore()
-  const records = [store.set(0, 'a', null), store.set(1, 'b', '{"n":1}'), store.set(2, 'ä', '[]')]
+  const records = [
+    store.set(0, 'a', null, true),
+    store.set(1, 'b', '{"n":1}', true),
+    store.set(2, 'ä', '[]', true),
+  ]
   const block = (chosen: readonly RecordAt[]): Buffer =>
     Buffer.concat(chosen.map(({ memory, at }) => memory.bytes.subarray(at, at + recordBytes(memory, at))))
   const adopt = (bytes: Buffer, nextLabel = 3): [EntryStore, string | undefined] => {
@@ -103,7 +107,7 @@ test('a block is taken over as it stands; one with a label or id twice, or a rec
   assert.equal(problem, undefined)
   assert.deepEqual([...whole.records()].map(plain), records.map(plain))
   assert.deepEqual(plain(whole.find('ä')!), [2, 'ä', '[]'])
-  whole.set(1, 'b', null)
+  whole.set(1, 'b', null, false)
   whole.remove(0)
   assert.deepEqual([...whole.records()].map(plain), [
     [1, 'b', null],

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { type FlatOptions, flat } from '../../../src/index/flat/flat.ts'
+import type { FlatIndex } from '../../../src/index/flat/flat-index.ts'
 import { FlatStorage } from '../../../src/index/flat/flat-storage.ts'
 import type { Metric, Neighbour, VectorIndex } from '../../../src/index/vector-index.ts'
 import {
@@ -353,5 +354,28 @@ test('a distance does not depend on where a vector lies or what else is there', 
         }
       },
     ),
+  )
+})
+
+test('labels that are chosen are ranked as a search among them', () => {
+  const cases = fc.record({
+    metric: metrics,
+    changes: fc.array(changesOf(5, 60), { minLength: 30, maxLength: 120 }),
+    k: fc.integer({ min: 1, max: 20 }),
+    chosen: fc.array(fc.integer({ min: 0, max: 59 })),
+    from: fc.integer({ min: 0, max: 59 }),
+  })
+  fc.assert(
+    fc.property(cases, ({ metric, changes, k, chosen, from }) => {
+      const [index, model] = applied(5, metric, changes)
+      const run = Array.from({ length: 30 }, (_, at) => from + at)
+      const labels = new Set([...chosen, ...run].filter((label) => model.has(label)))
+      const query = Float32Array.of(1, -0.5, 0.1, 2, 0)
+      const accept = (label: number): boolean => labels.has(label)
+      assert.deepEqual(
+        (index as FlatIndex).rank(query, k, [...labels]),
+        nearestOf(model, metric, query, k, accept),
+      )
+    }),
   )
 })

@@ -17,8 +17,8 @@ function boundsOf(metric: Metric, query: Float32Array, rows: readonly Float32Arr
   return rows.map((_, slot) => {
     const chunk = storage.chunkOf(slot)
     const row = slot % storage.rowsPerChunk
-    const { kernel, memory } = chunk.block.region!
-    if (screen.isOfUse) screen.bound(kernel, memory, chunk, row + 1, bounds)
+    const place = chunk.block.region!
+    if (screen.isOfUse) screen.bound(place, chunk, 0, row + 1, bounds)
     else bounds.fill(Number.NaN)
     distances.measure(chunk.vectors, Int32Array.of(row), 1, measured)
     return [bounds[row]!, measured[0]!]
@@ -81,5 +81,19 @@ test('the bound of an ordinary vector is within a ten-thousandth of the distance
     const vectors = Array.from({ length: 50 }, (_, seed) => randomVector(768, seed, 1))
     for (const [bound, distance] of boundsOf(metric, vectors[0]!, vectors.slice(1)))
       assert.ok(distance - bound < 1e-4 * 768 && bound <= distance, `${metric}: ${bound}, ${distance}`)
+  }
+})
+
+test('the bounds of some rows are those that all of them get', () => {
+  for (const metric of ['cosine', 'l2', 'ip'] as const) {
+    const vectors = Array.from({ length: 40 }, (_, seed) => randomVector(20, seed, 1))
+    const storage = new FlatStorage(20, metric)
+    for (const [label, row] of vectors.entries()) storage.append(label, row)
+    const [chunk] = storage.chunks
+    const screen = new Screen(metric, vectors[0]!, 0)
+    const [all, some] = [new Float64Array(40), new Float64Array(40)]
+    screen.bound(chunk!.block.region!, chunk!, 0, 40, all)
+    screen.bound(chunk!.block.region!, chunk!, 7, 13, some)
+    assert.deepEqual(some.subarray(0, 13), all.subarray(7, 20))
   }
 })
