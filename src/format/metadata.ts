@@ -110,7 +110,8 @@ function copyOfObject(value: object, depth: number, path: Path, id: string): Jso
   if (typeof (value as { toJSON?: unknown }).toJSON === 'function')
     refuse('has a toJSON method; convert it first', path, id)
   const copy: Record<string, JsonValue> = {}
-  for (const [key, member] of Object.entries(value)) {
+  for (const key of Object.keys(value)) {
+    const member = (value as Record<string, unknown>)[key]
     if (member === undefined) continue
     if (!key.isWellFormed()) refuse('has a key with half a surrogate pair', [...path, key], id)
     const own = within(member, key, depth, path, id)
@@ -122,11 +123,20 @@ function copyOfObject(value: object, depth: number, path: Path, id: string): Jso
 }
 
 function within(member: unknown, key: string | number, depth: number, path: Path, id: string): JsonValue {
+  if (isPlain(member)) return member
   path.push(key)
   const copy = copyOf(member, depth + 1, path, id)
   path.pop()
   return copy
 }
+
+/** Whether it is a value that can be refused for nothing, and is its own copy: what most are. */
+const isPlain = (value: unknown): value is string | number | boolean =>
+  typeof value === 'string'
+    ? value.isWellFormed()
+    : typeof value === 'number'
+      ? value !== 0 && Number.isFinite(value)
+      : typeof value === 'boolean'
 
 function refuse(problem: string, path: readonly (string | number)[], id: string): never {
   const place = cut(['metadata', ...path].join('.'), PATH_CHARACTERS)

@@ -35,8 +35,8 @@ export interface WalOptions {
   readonly recovery?: RecoveryPolicy
   /**
    * Largest segment file, except for a record that needs more, and for the first after opening,
-   * which has 256 KiB; each following one is twice as large, up to this. 64 KiB to 1 GiB, default
-   * 64 MiB.
+   * which has 256 KiB; each following one is at least twice as large, up to this. 64 KiB to 1 GiB,
+   * default 64 MiB.
    */
   readonly segmentMaxBytes?: number
   /** A segment older than this is followed by a new one at the next append. Default: no limit. */

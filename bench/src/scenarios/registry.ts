@@ -1,5 +1,6 @@
 import type { Scenario } from '../scenario.ts'
 import { inFlight, levels, waiting, waves } from './appends.ts'
+import { atOnce, cold } from './cold.ts'
 import { diskWays } from './disk-ways.ts'
 import { durableIndex } from './durable-index.ts'
 import { headline } from './headline.ts'
@@ -12,11 +13,13 @@ import { checkpointStall, growthRecords, growthSegments, steady } from './upkeep
 export const SCENARIOS: readonly Scenario[] = [
   durableIndex,
   headline,
+  cold,
   oneAtATime,
   paced,
   inFlight,
   waves,
   waiting,
+  atOnce,
   levels,
   read,
   recovery,

@@ -14,6 +14,8 @@ export class SegmentSupply {
   readonly #directory: string
   readonly #lock: DirectoryLock
   #prepared: Promise<OpenSegment | undefined> | undefined
+  /** What is being made ahead, or was, and was not taken yet. */
+  #underWay: { readonly number: number; readonly capacity: number } | undefined
   /** The number of the last segment that could not be prepared. */
   #failed: number | undefined
   /**
@@ -33,14 +35,21 @@ export class SegmentSupply {
    * full disk is not filled with zeros after every group. `zeroed`: see `createSegment`.
    */
   prepare(number: number, capacity: number, zeroed: boolean): void {
-    if (number === this.#failed) return
-    this.#prepared ??= this.#prepare(number, capacity, zeroed).catch(() => {
+    if (number === this.#failed || this.#prepared) return
+    this.#underWay = { number, capacity }
+    this.#prepared = this.#prepare(number, capacity, zeroed).catch(() => {
       // Preparing is upkeep: the segment is made when it is needed, and an error then belongs to an
       // append.
       this.#prepared = undefined
+      this.#underWay = undefined
       this.#failed = number
       return undefined
     })
+  }
+
+  /** The capacity of the segment of this number that is made ahead, if it is. */
+  underWay(number: number): number | undefined {
+    return this.#underWay?.number === number ? this.#underWay.capacity : undefined
   }
 
   /** Into a directory that is another writer's by now, nothing is put. */
@@ -69,6 +78,7 @@ export class SegmentSupply {
     // One that was closed to be removed is not used, though removing it has failed.
     if (prepared?.number === number && prepared.capacity >= capacity && number !== this.#remains) {
       this.#prepared = undefined
+      this.#underWay = undefined
       return prepared
     }
     await this.discard()
@@ -88,5 +98,6 @@ export class SegmentSupply {
     }
     // Not before it is gone: as long as it is there, none of its number can be made.
     this.#prepared = undefined
+    this.#underWay = undefined
   }
 }

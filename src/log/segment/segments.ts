@@ -13,8 +13,8 @@ import { moveToQuarantine } from '../quarantine.ts'
 import type { SegmentExtent } from './segment-scan.ts'
 
 /**
- * The first segment of a log; each following one is twice as large as the one before, up to
- * `segmentMaxBytes`.
+ * The first segment of a log; each following one is at least twice as large as the one before, up
+ * to `segmentMaxBytes`.
  */
 export const FIRST_SEGMENT_BYTES: number = 256 * 1024
 const ZEROS = Buffer.alloc(1024 * 1024)

@@ -301,7 +301,7 @@ export class GroupCommit implements PipelineOwner {
     this.#pipeline.lastGroupBytes = group.bytes
     this.#groups++
     this.#queue.release(group)
-    this.#writer.prepareAhead(group.bytes)
+    this.#writer.prepareAhead(group.bytes, this.#hasWork())
     if (groupChannel.hasSubscribers) this.#tellOf(group)
     group.resolve()
     this.#backlog.tell()

@@ -55,10 +55,12 @@ export class GroupQueue {
    * more; one that is begun in it is the last.
    */
   #begin(bytes: number, seq: number): Group {
+    const groupBytes = this.fillingBytes
     if (this.#filling) this.#waiting.push(this.#endFilling(this.#filling))
     const { segment, capacity, offset } = this.#planned
     const opens = this.#writer.isOver(segment) || offset + bytes + WATERMARK_ROOM_BYTES > capacity
-    if (opens) this.#planned = this.#writer.positionBehind(this.#planned, bytes + WATERMARK_ROOM_BYTES)
+    if (opens)
+      this.#planned = this.#writer.positionBehind(this.#planned, bytes + WATERMARK_ROOM_BYTES, groupBytes)
     const memory = this.#memory.take(bytes + WATERMARK_ROOM_BYTES)
     const room = this.#planned.capacity - this.#planned.offset - WATERMARK_ROOM_BYTES
     this.#filling = new Group(memory, this.#planned, opens, seq, room)

@@ -52,6 +52,12 @@ const NO_FRAME = Buffer.alloc(FRAME_HEADER_BYTES)
 const SPARSE_FROM_BYTES = 64 * 1024
 
 /**
+ * While groups wait for one another, a segment without zeros has room for so many: one twice as
+ * large as the one before would soon be full, and to make one takes as long as several syncs.
+ */
+const GROUPS_A_SEGMENT = 16
+
+/**
  * The active segment and those that follow it: what is written to files, and how that goes wrong.
  * One call at a time.
  */
@@ -108,10 +114,14 @@ export class SegmentWriter {
     return this.#positionIn(this.#active.number, this.#active.capacity, this.#offset)
   }
 
-  /** The beginning of the segment behind another, with room for so many bytes at least. */
-  positionBehind({ segment, capacity }: WritePosition, bytes: number): WritePosition {
+  /**
+   * The beginning of the segment behind another, with room for so many bytes at least.
+   * `groupBytes`: of the group that waits in front of it, if one does.
+   */
+  positionBehind({ segment, capacity }: WritePosition, bytes: number, groupBytes: number): WritePosition {
     const needed = alignUp(SEGMENT_HEADER_BYTES + bytes, PAGE_BYTES)
-    return this.#positionIn(segment + 1, Math.max(this.#nextCapacity(capacity), needed), SEGMENT_HEADER_BYTES)
+    const next = this.#supply.underWay(segment + 1) ?? this.#nextCapacity(capacity, groupBytes)
+    return this.#positionIn(segment + 1, Math.max(next, needed), SEGMENT_HEADER_BYTES)
   }
 
   #positionIn(segment: number, capacity: number, offset: number): WritePosition {
@@ -126,8 +136,10 @@ export class SegmentWriter {
     )
   }
 
-  #nextCapacity(capacity: number): number {
-    return Math.min(2 * capacity, this.#settings.segmentMaxBytes)
+  #nextCapacity(capacity: number, groupBytes: number): number {
+    let next = 2 * capacity
+    if (groupBytes >= SPARSE_FROM_BYTES) while (next < GROUPS_A_SEGMENT * groupBytes) next *= 2
+    return Math.min(next, this.#settings.segmentMaxBytes)
   }
 
   /** Whether a group for the active segment can be written and synced in one call. */
@@ -317,12 +329,13 @@ export class SegmentWriter {
 
   /**
    * Begins to make the next segment once half of this one is used, in the way that suits groups of
-   * this size.
+   * this size, and where more of them wait already.
    */
-  prepareAhead(groupBytes: number): void {
+  prepareAhead(groupBytes: number, isBusy: boolean): void {
     const { number, capacity } = this.#active
-    if (this.#offset >= capacity / 2)
-      this.#supply.prepare(number + 1, this.#nextCapacity(capacity), groupBytes < SPARSE_FROM_BYTES)
+    if (this.#offset < capacity / 2) return
+    const next = this.#nextCapacity(capacity, isBusy ? groupBytes : 0)
+    this.#supply.prepare(number + 1, next, groupBytes < SPARSE_FROM_BYTES)
   }
 
   /** Lets go of the files. Everything is synced, or lost: what closing answers changes nothing. */

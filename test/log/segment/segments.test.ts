@@ -29,14 +29,31 @@ const takeCheckpoint = (wal: Wal, seq: number = wal.lastSeq): Promise<unknown> =
 test('segments start small and double up to the limit', async (t) => {
   const directory = await temporaryDirectory(t)
   const wal = await openWal(t, { directory, segmentMaxBytes: 1024 * KIB })
-  const ids = names('id', 40)
-  for (const id of ids) await wal.append(insertOf(id, 100 * KIB))
+  const ids = names('id', 80)
+  for (const id of ids) await wal.append(insertOf(id, 50 * KIB))
   await wal.close()
   assert.deepEqual(
     (await sizesIn(directory)).slice(0, 5),
     [256, 512, 1024, 1024, 1024].map((size) => size * KIB),
   )
   assert.deepEqual(await idsOf(directory), ids)
+})
+
+test('where groups of 64 KiB and more wait for one another, a segment has room for sixteen of them', async (t) => {
+  for (const [recordBytes, inFlight, second] of [
+    [50, 1, 512],
+    [100, 1, 512],
+    [10, 100, 4096],
+  ] as const) {
+    const directory = await temporaryDirectory(t)
+    const wal = await openWal(t, { directory, segmentMaxBytes: 4096 * KIB })
+    const ids = names('id', Math.max(10, inFlight))
+    for (let at = 0; at < ids.length; at += inFlight)
+      await Promise.all(ids.slice(at, at + inFlight).map((id) => wal.append(insertOf(id, recordBytes * KIB))))
+    await wal.close()
+    assert.equal((await sizesIn(directory))[1], second * KIB)
+    assert.deepEqual(await idsOf(directory), ids)
+  }
 })
 
 test('a record larger than a segment gets one that holds it', async (t) => {
