@@ -14,3 +14,15 @@ export function writeText(target: Buffer, text: string, at: number, bytes: numbe
   if (bytes !== text.length || bytes > SHORT_TEXT) target.write(text, at, 'utf8')
   else for (let place = 0; place < bytes; place++) target[at + place] = text.charCodeAt(place)
 }
+
+/** Writes a text in UTF-8; returns how many bytes that are. */
+export function writeUtf8(target: Buffer, text: string, at: number): number {
+  const { length } = text
+  if (length > SHORT_TEXT) return target.write(text, at, 'utf8')
+  for (let place = 0; place < length; place++) {
+    const unit = text.charCodeAt(place)
+    if (unit > 0x7f) return target.write(text, at, 'utf8')
+    target[at + place] = unit
+  }
+  return length
+}

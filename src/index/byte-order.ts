@@ -1,6 +1,6 @@
 import { endianness } from 'node:os'
 
-const hostIsLittleEndian = endianness() === 'LE'
+export const hostIsLittleEndian: boolean = endianness() === 'LE'
 
 /**
  * The memory of an array of floats, without a copy. The bytes are in the machine's order:

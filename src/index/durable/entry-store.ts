@@ -1,5 +1,6 @@
 import { assert } from '../../errors.ts'
 import { alignUp, type ByteBuffer, byteBuffer, getUint64, setUint64 } from '../../format/byte-buffer.ts'
+import { writeUtf8 } from '../../format/short-text.ts'
 import { MAX_ID_BYTES } from '../../limits.ts'
 import { LabelMap } from '../label-map.ts'
 import { hashOf, IdTable } from './id-table.ts'
@@ -226,9 +227,10 @@ export class EntryStore {
     const { memory, used: at } = chunk
     setUint64(memory.view, at, label)
     memory.view.setUint16(at + 12, idBytes, true)
-    const id = this.#wanted.subarray(this.#wantedFrom, this.#wantedFrom + idBytes)
-    memory.bytes.set(id, at + RECORD_HEADER_BYTES)
-    const jsonBytes = json === null ? 0 : memory.bytes.write(json, at + start)
+    const { bytes } = memory
+    const [wanted, from, to] = [this.#wanted, this.#wantedFrom, at + RECORD_HEADER_BYTES]
+    for (let i = 0; i < idBytes; i++) bytes[to + i] = wanted[from + i]!
+    const jsonBytes = json === null ? 0 : writeUtf8(bytes, json, at + start)
     memory.view.setUint32(at + 8, json === null ? NO_METADATA : jsonBytes, true)
     // Only ASCII has as many bytes as characters.
     const isAscii = this.#wantedIsAscii && (json === null || jsonBytes === json.length)

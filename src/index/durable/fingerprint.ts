@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
 import { echo } from '../../echo.ts'
 import { WalError } from '../../errors.ts'
-import { swapUnlessLittleEndian } from '../byte-order.ts'
+import { writeUtf8 } from '../../format/short-text.ts'
+import { hostIsLittleEndian, swapUnlessLittleEndian } from '../byte-order.ts'
 import { allocate, type Block, release } from '../kernel/arena.ts'
 import { xxh3Of } from '../kernel/xxh3.ts'
 
@@ -105,8 +106,11 @@ const HEADER_BYTES = 12
 const NO_METADATA = 0xffff_ffff
 /** XXH3 takes a way of its own below 241. */
 const LEAST_BYTES = 256
-/** The item is behind its hash. */
-const ITEM_AT = 64
+/**
+ * The item is behind its hash, and its vector at a multiple of 16: shared memory that is not aligned
+ * as its source is copied byte by byte.
+ */
+const ITEM_AT = 64 + 16 - HEADER_BYTES
 /**
  * Enough for ordinary items. A longer one gets a workspace of its own, so that it does not hold its
  * memory for ever.
@@ -161,7 +165,7 @@ function hashIn(workspace: Workspace, item: FingerprintItem, version: Fingerprin
   const length = encode(item, workspace)
   if (version === 1) return sha256Of(bytes.subarray(0, length))
   const padded = Math.max(length, LEAST_BYTES)
-  bytes.fill(0, length, padded)
+  if (padded > length) bytes.fill(0, length, padded)
   if (block.region) block.region.kernel.hash128(block.address + ITEM_AT, padded, block.address)
   else setUint128(hash, xxh3Of(bytes.subarray(0, padded)))
   return hash
@@ -181,26 +185,11 @@ function setUint128(target: DataView, value: bigint): void {
 function encode({ id, vector, metadata }: FingerprintItem, { bytes, lengths, floats }: Workspace): number {
   const idOffset = HEADER_BYTES + vector.byteLength
   floats.set(vector)
-  const idBytes = writeText(bytes, id, idOffset)
-  const metadataBytes = metadata === null ? 0 : writeText(bytes, metadata, idOffset + idBytes)
+  const idBytes = writeUtf8(bytes, id, idOffset)
+  const metadataBytes = metadata === null ? 0 : writeUtf8(bytes, metadata, idOffset + idBytes)
   lengths[0] = idBytes
   lengths[1] = vector.length
   lengths[2] = metadata === null ? NO_METADATA : metadataBytes
-  swapUnlessLittleEndian(bytes.subarray(0, idOffset))
+  if (!hostIsLittleEndian) swapUnlessLittleEndian(bytes.subarray(0, idOffset))
   return idOffset + idBytes + metadataBytes
-}
-
-/** Up to this length, what a call into V8's own encoder costs is more than the work. */
-const SHORT_TEXT = 48
-
-/** Writes a text in UTF-8; returns how many bytes that are. */
-function writeText(target: Buffer, text: string, at: number): number {
-  const { length } = text
-  if (length > SHORT_TEXT) return target.write(text, at)
-  for (let place = 0; place < length; place++) {
-    const code = text.charCodeAt(place)
-    if (code > 0x7f) return target.write(text, at)
-    target[at + place] = code
-  }
-  return length
 }

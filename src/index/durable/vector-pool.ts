@@ -8,17 +8,19 @@ const MAX_BYTES = 16 * 1024 * 1024
 
 /**
  * Memory for copies of vectors that live as long as a change is on its way. An allocation for each
- * would be memory outside of the heap, which costs more than the copy.
+ * would be memory outside of the heap, which costs more than the copy. It is not shared memory,
+ * which is copied several times as slowly where it is not aligned, as in a record of the log.
  */
 export class VectorPool {
   readonly #dimensions: number
   readonly #free: Float32Array[] = []
-  /** Held as long as the pool is, and found by the memory that its vectors are views of. */
-  readonly #slabs = new Map<ArrayBufferLike, Block[]>()
+  readonly #slabs = new Set<ArrayBufferLike>()
+  readonly #check: FiniteCheck
   #bytes = 0
 
   constructor(dimensions: number) {
     this.#dimensions = dimensions
+    this.#check = new FiniteCheck(dimensions)
   }
 
   /** Its content is whatever was there. */
@@ -32,23 +34,37 @@ export class VectorPool {
     if (this.#slabs.has(vector.buffer)) this.#free.push(vector)
   }
 
-  /** Whether all elements are finite of a vector that was taken here. */
+  /** Whether all elements of a vector are finite. */
   isFinite(vector: Float32Array): boolean {
-    const region = this.#slabs.get(vector.buffer)?.[0]!.region
-    return region
-      ? region.kernel.allFinite(vector.byteOffset, vector.length) === 1
-      : vector.every(Number.isFinite)
+    return this.#check.of(vector)
   }
 
   #addSlab(): void {
-    const bytes = this.#dimensions * Float32Array.BYTES_PER_ELEMENT
-    const block = allocate(Math.max(bytes, SLAB_BYTES))
-    const slabs = this.#slabs.get(block.buffer)
-    if (slabs) slabs.push(block)
-    else this.#slabs.set(block.buffer, [block])
-    this.#bytes += block.bytes
-    const count = Math.min(MAX_SLAB_VECTORS, Math.floor(block.bytes / Math.max(1, bytes)))
-    for (let at = 0; at < count; at++)
-      this.#free.push(new Float32Array(block.buffer, block.address + at * bytes, this.#dimensions))
+    const dimensions = this.#dimensions
+    // Each begins at a multiple of 8 bytes.
+    const stride = 2 * Math.max(1, Math.ceil(dimensions / 2)) * Float32Array.BYTES_PER_ELEMENT
+    const count = Math.max(1, Math.min(MAX_SLAB_VECTORS, Math.floor(SLAB_BYTES / stride)))
+    const slab = new ArrayBuffer(count * stride)
+    this.#slabs.add(slab)
+    this.#bytes += slab.byteLength
+    for (let at = 0; at < count; at++) this.#free.push(new Float32Array(slab, at * stride, dimensions))
+  }
+}
+
+/** A copy and a look in SIMD are a fifth of a loop. */
+class FiniteCheck {
+  readonly #block: Block
+  readonly #floats: Float32Array
+
+  constructor(dimensions: number) {
+    this.#block = allocate(dimensions * Float32Array.BYTES_PER_ELEMENT)
+    this.#floats = new Float32Array(this.#block.buffer, this.#block.address, dimensions)
+  }
+
+  of(vector: Float32Array): boolean {
+    const { region, address } = this.#block
+    if (region === undefined) return vector.every(Number.isFinite)
+    this.#floats.set(vector)
+    return region.kernel.allFinite(address, vector.length) === 1
   }
 }
