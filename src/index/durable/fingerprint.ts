@@ -107,8 +107,8 @@ const NO_METADATA = 0xffff_ffff
 /** XXH3 takes a way of its own below 241. */
 const LEAST_BYTES = 256
 /**
- * The item is behind its hash, and its vector at a multiple of 16: shared memory that is not aligned
- * as its source is copied byte by byte.
+ * The item is behind its hash, and its vector at a multiple of 16: shared memory that is not
+ * aligned as its source is copied byte by byte.
  */
 const ITEM_AT = 64 + 16 - HEADER_BYTES
 /**
