@@ -34,6 +34,25 @@ export const checkpointStall: Scenario = {
     }),
 }
 
+export const goalCheckpoint: Scenario = {
+  name: 'goal-checkpoint',
+  group: 'goals',
+  title:
+    'the longest insert while checkpoints are taken, 16 in flight, 128 dimensions, against the longest without',
+  metric: { key: 'longestRatio', title: 'longest ÷ longest', unit: '×' },
+  also: [
+    ms('withoutMs', 'longest without'),
+    ms('duringMs', 'longest during'),
+    ms('checkpointMs', 'checkpoint'),
+  ],
+  isLong: true,
+  variants: ({ quick }) => {
+    const records = quick ? 20_000 : 200_000
+    const job = { kind: 'checkpoint-longest', dimensions: 128, records, checkpoints: 5 }
+    return [{ label: `${records} vectors`, contestants: [{ label: 'walv', peer: 'walv', job }] }]
+  },
+}
+
 const COST: Metric = { key: 'costRatio', title: 'cost ÷ cost at 1 000', unit: '×' }
 const COLUMNS: readonly Metric[] = [
   { key: 'segments', title: 'segments', unit: '' },
