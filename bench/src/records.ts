@@ -12,7 +12,11 @@ function randomNumbers(seed: number): () => number {
 /** Vectors of random numbers in one piece of memory each. */
 export function randomVectors(count: number, dimensions: number, seed = 1): Float32Array[] {
   const random = randomNumbers(seed)
-  return Array.from({ length: count }, () => Float32Array.from({ length: dimensions }, random))
+  return Array.from({ length: count }, () => {
+    const vector = new Float32Array(dimensions)
+    for (let i = 0; i < dimensions; i++) vector[i] = random()
+    return vector
+  })
 }
 
 /** How many different vectors are appended, over and over. */

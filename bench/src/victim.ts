@@ -22,7 +22,8 @@ export function startVictim(job: Job): Victim {
   const child = spawn(process.execPath, [CHILD, JSON.stringify(job)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
-  process.once('exit', () => child.kill('SIGKILL'))
+  const killWithUs = (): void => void child.kill('SIGKILL')
+  process.once('exit', killWithUs)
   const lines: string[] = []
   let last = ''
   let rest = ''
@@ -39,6 +40,7 @@ export function startVictim(job: Job): Victim {
   const ended = new Promise<void>((resolve) => {
     child.once('close', () => {
       hasEnded = true
+      process.off('exit', killWithUs)
       wake()
       resolve()
     })

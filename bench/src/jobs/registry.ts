@@ -14,6 +14,7 @@ import { many } from './many.ts'
 import { paced } from './paced.ts'
 import { readBorrowed, readIntoMemory, readLog, readPlain } from './read.ts'
 import { bareIndex, emptyProcess, recoverIndex, recoverNothing } from './recover.ts'
+import { beginWithinBudget, lifeWithinBudget, recoveryBudget } from './recovery-budget.ts'
 import { replayRaw } from './replay-raw.ts'
 import { search } from './search.ts'
 import { steady } from './steady.ts'
@@ -27,6 +28,7 @@ type Run = (job: Job) => Promise<Metrics>
 export const JOBS: Readonly<Record<string, Run | undefined>> = {
   append,
   'bare-index': bareIndex,
+  'begin-within-budget': beginWithinBudget,
   calls,
   'checkpoint-longest': checkpointLongest,
   'checkpoint-stall': checkpointStall,
@@ -40,6 +42,7 @@ export const JOBS: Readonly<Record<string, Run | undefined>> = {
   'grow-until-killed': growUntilKilled,
   growth,
   latency,
+  'life-within-budget': lifeWithinBudget,
   many,
   paced,
   'plain-read': plainRead,
@@ -49,6 +52,7 @@ export const JOBS: Readonly<Record<string, Run | undefined>> = {
   'read-into-memory': readIntoMemory,
   'recover-index': recoverIndex,
   'recover-nothing': recoverNothing,
+  'recovery-budget': recoveryBudget,
   'replay-raw': replayRaw,
   search,
   steady,

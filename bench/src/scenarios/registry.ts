@@ -8,7 +8,14 @@ import { headline } from './headline.ts'
 import { oneAtATime, paced } from './latency.ts'
 import { checkpointOpen, read, recovery } from './recovery.ts'
 import { goalSearch, search } from './search.ts'
-import { checkpointStall, goalCheckpoint, growthRecords, growthSegments, steady } from './upkeep.ts'
+import {
+  checkpointStall,
+  goalCheckpoint,
+  growthRecords,
+  growthSegments,
+  recoveryBudget,
+  steady,
+} from './upkeep.ts'
 
 /** In the order in which they run. */
 export const SCENARIOS: readonly Scenario[] = [
@@ -20,6 +27,7 @@ export const SCENARIOS: readonly Scenario[] = [
   goalLife,
   goalCheckpoint,
   goalMemory,
+  recoveryBudget,
   durableIndex,
   headline,
   oneAtATime,

@@ -34,6 +34,35 @@ export const checkpointStall: Scenario = {
     }),
 }
 
+export const recoveryBudget: Scenario = {
+  name: 'recovery-budget',
+  group: 'goals',
+  title: 'openings after SIGKILL under load, with a budget of twice what an opening takes without any load',
+  metric: { key: 'within', title: 'within the budget', unit: 'of 1' },
+  also: [
+    { key: 'kills', title: 'kills', unit: '' },
+    ms('baseMs', 'without load'),
+    ms('budgetMs', 'budget'),
+    ms('longestMs', 'longest'),
+    { key: 'checkpoints', title: 'checkpoints', unit: '' },
+    { key: 'medianError', title: 'error of prediction', unit: 'of 1' },
+    { key: 'p90Error', title: 'p90', unit: 'of 1' },
+    { key: 'predictedWithin', title: 'within 25 %', unit: 'of 1' },
+  ],
+  isOnce: true,
+  isLong: true,
+  variants: ({ quick }) => {
+    const load = { ids: 5_000, kills: quick ? 8 : 200, maxLifeMs: 1000 }
+    const job = { kind: 'recovery-budget', dimensions: 128, ...load }
+    return [
+      {
+        label: `${load.kills} kills`,
+        contestants: [{ label: 'walv', peer: 'walv', job, durability: 'none' }],
+      },
+    ]
+  },
+}
+
 export const goalCheckpoint: Scenario = {
   name: 'goal-checkpoint',
   group: 'goals',
