@@ -78,6 +78,8 @@ export class Checkpointing {
   #next: Promise<CheckpointEntry | undefined> | undefined
   /** What was logged when the last one was taken. */
   #covered: Amount = { changes: 0, bytes: 0, applyMs: 0 }
+  /** The same of the one that is being taken. */
+  #frozen: { readonly seq: number; readonly amount: Amount } | undefined
   readonly #retryDelay: RetryDelay
   #hasRehearsed = false
   #failures = 0
@@ -106,7 +108,7 @@ export class Checkpointing {
   }
 
   get figures(): CheckpointFigures {
-    const { changes, bytes } = this.#state.logged.since(this.#covered)
+    const { changes, bytes } = this.#state.logged.since(this.#inForce)
     return {
       entriesSinceCheckpoint: changes,
       bytesSinceCheckpoint: bytes,
@@ -163,6 +165,16 @@ export class Checkpointing {
     return this.#next
   }
 
+  /**
+   * What was logged when the one was taken that an opening would start from: one is in force before
+   * all is removed that it makes needless.
+   */
+  get #inForce(): Amount {
+    const isInForce =
+      this.#frozen !== undefined && this.#log.lastCheckpoint?.sequenceNumber === this.#frozen.seq
+    return isInForce ? this.#frozen!.amount : this.#covered
+  }
+
   /** Called after every change. */
   takeIfDue(): void {
     const { changes, applyMs } = this.#state.logged
@@ -183,7 +195,7 @@ export class Checkpointing {
   #isDue(): boolean {
     if (this.#interval === false) return false
     if (this.#isDueByBudget()) return true
-    const { changes, bytes } = this.#state.logged.since(this.#covered)
+    const { changes, bytes } = this.#state.logged.since(this.#inForce)
     if (this.#interval !== 'auto') return changes >= this.#interval
     if (changes >= Math.max(LEAST_CHANGES, this.#state.catalog.size)) return true
     return bytes >= LEAST_BYTES && bytes >= LOG_TO_INDEX * this.#indexBytes()
@@ -192,7 +204,7 @@ export class Checkpointing {
   #isDueByBudget(): boolean {
     if (this.#budget === undefined) return false
     const { changes, applyMs } = this.#state.logged
-    const behind = changes - this.#covered.changes
+    const behind = changes - this.#inForce.changes
     this.#rehearse(behind)
     return this.#budget.isDue({ changes, applyMs, behind })
   }
@@ -243,14 +255,14 @@ export class Checkpointing {
 
   /** Applying it took long, and so will replaying it. */
   #isLongReplay(): boolean {
-    return this.#interval !== false && this.#state.logged.since(this.#covered).applyMs > LONG_REPLAY_MS
+    return this.#interval !== false && this.#state.logged.since(this.#inForce).applyMs > LONG_REPLAY_MS
   }
 
   /** With a budget, the time of openings counts: a checkpoint now saves the next one more. */
   #isQuickerThanReplay(): boolean {
     const checkpointMs = this.#budget?.checkpointMs
     if (checkpointMs === undefined) return false
-    const { changes } = this.#state.logged.since(this.#covered)
+    const { changes } = this.#state.logged.since(this.#inForce)
     return checkpointMs < this.#forecast.cost.replayMs(changes)
   }
 
@@ -268,6 +280,7 @@ export class Checkpointing {
     if (seq < 0 || last?.sequenceNumber === seq) return last
     const { changes, bytes, applyMs } = this.#state.logged
     const beganAt = this.#now()
+    this.#frozen = { seq, amount: { changes, bytes, applyMs } }
     const frozen = this.#state.freeze()
     try {
       const checkpoint = await this.#log.checkpoint({
