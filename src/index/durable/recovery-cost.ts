@@ -204,6 +204,16 @@ const MEMBERS = [
 const rounded = (opening: MeasuredOpening): { [name: string]: number } =>
   Object.fromEntries(MEMBERS.map((name) => [name, Math.round(opening[name] * 10) / 10]))
 
+/**
+ * What an opening would take, told from those that a checkpoint tells of; undefined where it tells
+ * of none. Less exact than what a process knows that has applied the changes itself.
+ */
+export function predictedBy(kept: JsonValue | undefined, amounts: OpeningAmounts): number | undefined {
+  const openings = openingsIn(kept).sort((a, b) => b.changes - a.changes)
+  const [most, ...others] = openings
+  return most && new RecoveryCost(most, [], others).openingMs(amounts)
+}
+
 /** What a checkpoint tells of openings before it; nothing where it does not, or not in this way. */
 export function openingsIn(kept: JsonValue | undefined): MeasuredOpening[] {
   if (!Array.isArray(kept)) return []
