@@ -1,4 +1,4 @@
-import type { Store } from './peers/peer.ts'
+import type { Item, Store } from './peers/peer.ts'
 import type { Records } from './records.ts'
 
 /**
@@ -58,7 +58,7 @@ async function closedLoop(
     while (cursor.next < limit) {
       const n = cursor.next++
       if (n % APPENDS_PER_LOOK === 0 && performance.now() >= deadline) limit = 0
-      await store.append(ids[n]!, records.vector(n))
+      await store.append(ids[n]!, records.vector(n), records.metadata(n))
     }
   }
   await Promise.all(Array.from({ length: callers }, caller))
@@ -75,7 +75,7 @@ async function waves(
   while (cursor.next + size <= records.ids.length && performance.now() < deadline) {
     for (let i = 0; i < size; i++) {
       const n = cursor.next++
-      wave[i] = store.append(records.ids[n]!, records.vector(n))
+      wave[i] = store.append(records.ids[n]!, records.vector(n), records.metadata(n))
     }
     await Promise.all(wave)
   }
@@ -86,16 +86,13 @@ async function stream(store: Store, records: Records, cursor: Cursor, deadline: 
   await store.appendAll(itemsUntil(records, cursor, deadline))
 }
 
-function* itemsUntil(
-  records: Records,
-  cursor: Cursor,
-  deadline: number,
-): Generator<{ readonly id: string; readonly vector: Float32Array }, void, void> {
+function* itemsUntil(records: Records, cursor: Cursor, deadline: number): Generator<Item, void, void> {
   while (cursor.next < records.ids.length) {
     const n = cursor.next
     if (n % APPENDS_PER_LOOK === 0 && performance.now() >= deadline) return
     cursor.next++
-    yield { id: records.ids[n]!, vector: records.vector(n) }
+    const metadata = records.metadata(n)
+    yield { id: records.ids[n]!, vector: records.vector(n), ...(metadata !== undefined && { metadata }) }
   }
 }
 
@@ -110,6 +107,7 @@ async function batches(
   while (cursor.next + size <= records.ids.length && performance.now() < deadline) {
     const first = cursor.next
     cursor.next += size
-    await store.appendBatch(records.ids.slice(first, cursor.next), records.vectors(first, size))
+    const ids = records.ids.slice(first, cursor.next)
+    await store.appendBatch(ids, records.vectors(first, size), records.metadataOf(first, size))
   }
 }

@@ -27,7 +27,8 @@ async function main(args: readonly string[]): Promise<void> {
   if (args.includes('--help')) return console.log(USAGE)
   const options = optionsOf(args)
   const scenarios = scenariosOf(options)
-  const peers = peersOf(options)
+  const settings: Settings = settingsOf(options)
+  const peers = peersOf(options, scenarios, settings)
   const directory = ownFolder(options.directory)
   const about = machine(directory)
   const versions = Object.fromEntries(peers.map((peer) => [peer, versionOf(peer)]))
@@ -37,7 +38,6 @@ async function main(args: readonly string[]): Promise<void> {
 
   const verdicts = await verifyAll(peers.filter(appends), directory)
   console.log(`\n${verdictsTable(verdicts, versions)}\n`)
-  const settings: Settings = settingsOf(options)
   const rows: Row[] = []
   for (const scenario of scenarios) {
     const { repetitions } = options
@@ -84,17 +84,28 @@ function writePlots(directory: string, plots: readonly Plot[]): void {
 }
 
 function scenariosOf({ only, quick }: Options): Scenario[] {
-  const unknown = only?.find((name) => !SCENARIOS.some((scenario) => scenario.name === name))
-  if (unknown)
-    throw new Error(`There is no scenario ${unknown}. There are: ${SCENARIOS.map(({ name }) => name)}`)
-  return SCENARIOS.filter(({ name, isLong }) => (only ? only.includes(name) : !(quick && isLong)))
+  const isNamed = ({ name, group }: Scenario, given: string): boolean => name === given || group === given
+  const unknown = only?.find((given) => !SCENARIOS.some((scenario) => isNamed(scenario, given)))
+  if (unknown) {
+    const names = new Set(SCENARIOS.flatMap(({ name, group }) => [name, ...(group ? [group] : [])]))
+    throw new Error(`There is no scenario ${unknown}. There are: ${[...names]}`)
+  }
+  return SCENARIOS.filter((scenario) =>
+    only ? only.some((given) => isNamed(scenario, given)) : !(quick && scenario.isLong),
+  )
 }
 
-function peersOf({ peers }: Options): AnyPeerName[] {
+/** Those that have a part in what is run. */
+function peersOf({ peers }: Options, scenarios: readonly Scenario[], settings: Settings): AnyPeerName[] {
   const all = Object.keys({ ...PEERS, ...SEARCHERS }) as AnyPeerName[]
   const unknown = peers?.find((name) => !all.includes(name as AnyPeerName))
   if (unknown) throw new Error(`There is no peer ${unknown}. There are: ${all}`)
-  return all.filter((name) => !peers || peers.includes(name) || ALWAYS.includes(name))
+  const used = new Set(
+    scenarios
+      .flatMap((scenario) => scenario.variants(settings))
+      .flatMap(({ contestants }) => contestants.map(({ peer }) => peer)),
+  )
+  return all.filter((name) => used.has(name) && (!peers || peers.includes(name) || ALWAYS.includes(name)))
 }
 
 const appends = (name: AnyPeerName): name is PeerName => name in PEERS

@@ -13,7 +13,7 @@ export interface Options {
 
 export const USAGE = `npm run bench -- [options]
   --quick              less of everything; under two minutes
-  --only A,B           only these scenarios
+  --only A,B           only these scenarios; goals: all that the goals of an index need
   --peers A,B          only these peers, and walv and raw
   --repetitions N      default 5, or 2 with --quick
   --json FILE          everything that was measured

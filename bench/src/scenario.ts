@@ -44,6 +44,8 @@ export interface Metric {
 
 export interface Scenario {
   readonly name: string
+  /** `--only` takes this name for all that have it. */
+  readonly group?: string
   readonly title: string
   /** What is compared. */
   readonly metric: Metric

@@ -10,8 +10,24 @@ export interface LongWork {
   step(done: number, total: number): Promise<void> | undefined
 }
 
+/** What the stages of an opening took, in milliseconds. */
+export interface OpeningTimes {
+  /** Until the index was filled. */
+  readonly ms: number
+  /** Until the log was read and verified. */
+  readonly logMs: number
+  /** Loading the snapshot; 0 without one. */
+  readonly snapshotMs: number
+  /** Replaying; 0 where another did it. */
+  readonly replayMs: number
+  /** What a share of the replay took, from 0 to 1, ascending. */
+  readonly replayed: readonly (readonly [share: number, ms: number])[]
+}
+
 /** Other work has such stretches too, so that what waits may wait for two of them. */
 const MAX_STRETCH_MS = 4
+/** The next time is taken when so many times as much is replayed. */
+const SAMPLE_GROWTH = 1.2
 
 /**
  * The work of opening an index: reading the log, loading a snapshot, replaying what is behind it.
@@ -28,6 +44,13 @@ export class OpeningWork {
   /** Of the total, from 0 to 1. */
   #share = 0
   #turnAt = monotonicMs()
+  #logMs = 0
+  #logReadAt = this.#turnAt
+  #loadedAt: number | undefined
+  #replayAt: number | undefined
+  #filledAt: number | undefined
+  readonly #replayed: [share: number, ms: number][] = []
+  readonly #startedAt = this.#turnAt
 
   constructor(
     tell: ((bytesDone: number, bytesTotal: number) => void) | undefined,
@@ -40,7 +63,15 @@ export class OpeningWork {
   /** Told while the log is read. All of it may have to be replayed, as far as is known then. */
   readonly logRead = (bytesDone: number, bytesTotal: number): void => {
     this.#logBytes = bytesTotal
+    this.#logReadAt = monotonicMs()
+    this.#logMs = this.#logReadAt - this.#startedAt
+    this.#loadedAt = undefined
     this.#advance(bytesDone, 2 * bytesTotal)
+  }
+
+  /** Called where it is known better: another opened the log, or the lock was waited for. */
+  logTook(ms: number): void {
+    this.#logMs = ms
   }
 
   /** `behind`: how much of the log is to be replayed on top of it, from 0 to 1. */
@@ -49,13 +80,47 @@ export class OpeningWork {
     return this.#stage(this.#logBytes, bytes, Math.round(behind * this.#logBytes))
   }
 
+  /** Called when it is loaded. */
+  snapshotLoaded(): void {
+    this.#loadedAt = monotonicMs()
+  }
+
   /** `share`: how much of the log is behind the snapshot, from 0 to 1. */
   replay(share: number): LongWork {
-    return this.#stage(this.#logBytes + this.#snapshotBytes, Math.round(share * this.#logBytes), 0)
+    const stage = this.#stage(this.#logBytes + this.#snapshotBytes, Math.round(share * this.#logBytes), 0)
+    const began = monotonicMs()
+    let next = 1
+    this.#replayAt = began
+    return {
+      step: (done, total) => {
+        if (done >= next) {
+          this.#replayed.push([done / total, monotonicMs() - began])
+          next = Math.max(done + 1, done * SAMPLE_GROWTH)
+        }
+        return stage.step(done, total)
+      },
+    }
+  }
+
+  /** Called when the index has everything. */
+  filled(): void {
+    this.#filledAt = monotonicMs()
   }
 
   end(): void {
     this.#advance(this.#total, this.#total)
+  }
+
+  /** Known when it is filled. */
+  get times(): OpeningTimes {
+    const filledAt = this.#filledAt ?? this.#logReadAt
+    return {
+      ms: this.#logMs + filledAt - this.#logReadAt,
+      logMs: this.#logMs,
+      snapshotMs: this.#loadedAt === undefined ? 0 : this.#loadedAt - this.#logReadAt,
+      replayMs: this.#replayAt === undefined ? 0 : filledAt - this.#replayAt,
+      replayed: this.#replayed,
+    }
   }
 
   #stage(before: number, bytes: number, behind: number): LongWork {

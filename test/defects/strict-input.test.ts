@@ -85,6 +85,7 @@ const WAL_OPTIONS: Record<keyof WalOptions, true> = {
 const INDEX_OPTIONS: Record<Exclude<keyof DurableIndexOptions, keyof WalOptions>, true> = {
   index: true,
   checkpointIntervalEntries: true,
+  recoveryBudgetMs: true,
   metadataSchema: true,
   model: true,
 }

@@ -3,7 +3,7 @@ import type { Job, Metrics } from '../job.ts'
 import { type Cursor, type Load, runLoad } from '../loops.ts'
 import type { Store, WriteFigures } from '../peers/peer.ts'
 import { openPeer } from '../peers/registry.ts'
-import { Records } from '../records.ts'
+import { type RecordOptions, Records } from '../records.ts'
 
 export interface AppendJob extends Job {
   readonly load: Load
@@ -12,11 +12,12 @@ export interface AppendJob extends Job {
   /** Faster than any peer could be; the run ends when so many are used up. */
   readonly maxRecords: number
   readonly walv?: object
+  readonly records?: RecordOptions
 }
 
 /** Durable appends for a while: how many a second, what they wrote and what they cost. */
 export async function append(job: AppendJob): Promise<Metrics> {
-  const records = new Records(job.maxRecords, job.dimensions)
+  const records = new Records(job.maxRecords, job.dimensions, job.records)
   const store = await openPeer(job)
   const cursor: Cursor = { next: 0 }
   await runLoad(store, records, cursor, job.load, job.warmUpMs)

@@ -56,9 +56,16 @@ export async function emptyProcess(job: RecoverJob): Promise<Metrics> {
   return {}
 }
 
+export interface BareIndexJob extends Job {
+  readonly prepared?: { readonly records: number }
+  /** Where nothing was prepared. */
+  readonly records?: number
+  readonly engine: keyof typeof ENGINES
+}
+
 /** What a process needs that has the same ids and vectors in memory, and no log. */
-export async function bareIndex(job: IndexJob): Promise<Metrics> {
-  const { records } = job.prepared
+export async function bareIndex(job: BareIndexJob): Promise<Metrics> {
+  const records = job.prepared?.records ?? job.records ?? 0
   const source = new Records(1, job.dimensions)
   const index = ENGINES[job.engine](job.dimensions)
   const byId = new Map<string, { id: string; label: number; metadata: null }>()

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { open } from 'lmdb'
-import { bytesOf, type Peer } from './peer.ts'
+import { bytesWith, type Peer } from './peer.ts'
 
 export const peer: Peer = {
   claimsPowerSafety: true,
@@ -9,13 +9,13 @@ export const peer: Peer = {
   async open(directory) {
     const database = open({ path: join(directory, 'lmdb'), encoding: 'binary' })
     return {
-      async append(id, vector) {
-        await database.put(id, bytesOf(vector))
+      async append(id, vector, metadata) {
+        await database.put(id, bytesWith(vector, metadata))
         await database.flushed
       },
-      async appendBatch(ids, vectors) {
+      async appendBatch(ids, vectors, metadata) {
         await database.batch(() => {
-          for (let i = 0; i < ids.length; i++) database.put(ids[i]!, bytesOf(vectors[i]!))
+          for (let i = 0; i < ids.length; i++) database.put(ids[i]!, bytesWith(vectors[i]!, metadata?.[i]))
         })
         await database.flushed
       },

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import type { Job } from '../job.ts'
-import type { Peer, Store } from './peer.ts'
+import type { Engine, Peer, Store } from './peer.ts'
 
 /**
  * The peers by name, each with the package whose version is told. Each is the module of that name
@@ -39,8 +39,8 @@ export async function loadPeer(name: string): Promise<Peer> {
 
 export async function openPeer(job: Job): Promise<Store> {
   const peer = await loadPeer(job.peer)
-  const { dimensions, walv } = job as Job & { walv?: object }
-  return peer.open(job.directory, { dimensions, ...(walv && { walv }) })
+  const { dimensions, walv, engine } = job as Job & { walv?: object; engine?: Engine }
+  return peer.open(job.directory, { dimensions, ...(walv && { walv }), ...(engine && { engine }) })
 }
 
 /** The version of the installed package; of what comes with Node, Node's. */

@@ -7,9 +7,19 @@ export const peer: Peer = {
   async open(directory: string, options: OpenOptions): Promise<Store> {
     const wal = await Wal.open({ directory, ...(options.walv as Partial<WalOptions>) })
     return {
-      append: (id, vector) => wal.append({ type: 'insert', id, vector }),
-      appendBatch: (ids, vectors) =>
-        wal.appendBatch(ids.map((id, i) => ({ type: 'insert' as const, id, vector: vectors[i]! }))),
+      append: (id, vector, metadata) =>
+        wal.append(
+          metadata === undefined ? { type: 'insert', id, vector } : { type: 'insert', id, vector, metadata },
+        ),
+      appendBatch: (ids, vectors, metadata) =>
+        wal.appendBatch(
+          ids.map((id, i) => ({
+            type: 'insert' as const,
+            id,
+            vector: vectors[i]!,
+            ...(metadata && { metadata: metadata[i]! }),
+          })),
+        ),
       figures: () => wal.stats(),
       close: () => wal.close(),
     }

@@ -1,5 +1,7 @@
 import type { Load } from '../loops.ts'
+import type { Engine } from '../peers/peer.ts'
 import type { PeerName } from '../peers/registry.ts'
+import type { RecordOptions } from '../records.ts'
 import type { Contestant, Settings } from '../scenario.ts'
 
 const MAX_RECORDS_A_SECOND = 500_000
@@ -14,12 +16,17 @@ export function appender(
   settings: Settings,
   dimensions: number,
   label: string = peer,
-  more: Partial<Contestant> & { readonly walv?: object } = {},
+  more: Partial<Contestant> & {
+    readonly walv?: object
+    readonly records?: RecordOptions
+    readonly engine?: Engine
+  } = {},
 ): Contestant {
   const { warmUpMs, durationMs } = settings
   const maxRecords = Math.ceil((MAX_RECORDS_A_SECOND * (warmUpMs + durationMs)) / 1000)
-  const { walv, ...rest } = more
-  const job = { kind: 'append', dimensions, load, warmUpMs, durationMs, maxRecords, ...(walv && { walv }) }
+  const { walv, records, engine, ...rest } = more
+  const options = { ...(walv && { walv }), ...(records && { records }), ...(engine && { engine }) }
+  const job = { kind: 'append', dimensions, load, warmUpMs, durationMs, maxRecords, ...options }
   return { label, peer, job, ...rest }
 }
 

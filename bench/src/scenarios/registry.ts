@@ -3,14 +3,32 @@ import { inFlight, levels, waiting, waves } from './appends.ts'
 import { atOnce, cold } from './cold.ts'
 import { diskWays } from './disk-ways.ts'
 import { durableIndex } from './durable-index.ts'
+import { goalCalls, goalInserts, goalLog, goalMany } from './goal-inserts.ts'
+import { goalLife, goalMemory } from './goal-life.ts'
 import { headline } from './headline.ts'
 import { oneAtATime, paced } from './latency.ts'
 import { checkpointOpen, read, recovery } from './recovery.ts'
-import { search } from './search.ts'
-import { checkpointStall, growthRecords, growthSegments, steady } from './upkeep.ts'
+import { goalSearch, search } from './search.ts'
+import {
+  checkpointStall,
+  goalCheckpoint,
+  growthRecords,
+  growthSegments,
+  recoveryBudget,
+  steady,
+} from './upkeep.ts'
 
 /** In the order in which they run. */
 export const SCENARIOS: readonly Scenario[] = [
+  goalInserts,
+  goalLog,
+  goalCalls,
+  goalMany,
+  goalSearch,
+  goalLife,
+  goalCheckpoint,
+  goalMemory,
+  recoveryBudget,
   durableIndex,
   headline,
   cold,

@@ -34,6 +34,56 @@ export const checkpointStall: Scenario = {
     }),
 }
 
+export const recoveryBudget: Scenario = {
+  name: 'recovery-budget',
+  group: 'goals',
+  title:
+    'openings after SIGKILL under load, with a budget that leaves room for what comes in while checkpoints are written',
+  metric: { key: 'within', title: 'within the budget', unit: 'of 1' },
+  also: [
+    { key: 'kills', title: 'kills', unit: '' },
+    ms('baseMs', 'without load'),
+    ms('checkpointMs', 'checkpoint'),
+    ms('budgetMs', 'budget'),
+    ms('longestMs', 'longest'),
+    { key: 'checkpoints', title: 'checkpoints', unit: '' },
+    { key: 'medianError', title: 'error of prediction', unit: 'of 1' },
+    { key: 'p90Error', title: 'its p90', unit: 'of 1' },
+    { key: 'predictedWithin', title: 'predicted within 25 %', unit: 'of 1' },
+  ],
+  isOnce: true,
+  isLong: true,
+  variants: ({ quick }) => {
+    const load = { ids: 5_000, kills: quick ? 8 : 200, maxLifeMs: 1000 }
+    const job = { kind: 'recovery-budget', dimensions: 128, ...load }
+    return [
+      {
+        label: `${load.kills} kills`,
+        contestants: [{ label: 'walv', peer: 'walv', job, durability: 'none' }],
+      },
+    ]
+  },
+}
+
+export const goalCheckpoint: Scenario = {
+  name: 'goal-checkpoint',
+  group: 'goals',
+  title:
+    'the longest insert while checkpoints are taken, 16 in flight, 128 dimensions, against the longest without',
+  metric: { key: 'longestRatio', title: 'longest ÷ longest', unit: '×' },
+  also: [
+    ms('withoutMs', 'longest without'),
+    ms('duringMs', 'longest during'),
+    ms('checkpointMs', 'checkpoint'),
+  ],
+  isLong: true,
+  variants: ({ quick }) => {
+    const records = quick ? 20_000 : 200_000
+    const job = { kind: 'checkpoint-longest', dimensions: 128, records, checkpoints: 5 }
+    return [{ label: `${records} vectors`, contestants: [{ label: 'walv', peer: 'walv', job }] }]
+  },
+}
+
 const COST: Metric = { key: 'costRatio', title: 'cost ÷ cost at 1 000', unit: '×' }
 const COLUMNS: readonly Metric[] = [
   { key: 'segments', title: 'segments', unit: '' },

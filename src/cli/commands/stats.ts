@@ -1,9 +1,11 @@
-import type { BatchMember, IndexIdentity, Wal, WalEntry } from '../../mod.ts'
+import { predictedBy } from '../../index/durable/recovery-cost.ts'
+import { OPENINGS } from '../../index/durable/recovery-forecast.ts'
+import type { BatchMember, IndexIdentity, JsonValue, Wal, WalEntry } from '../../mod.ts'
 import { type Command, command, type ExitCode, printJson, printLine } from '../command.ts'
 import { seqOrNull } from '../json.ts'
 import { countVectors } from '../live-ids.ts'
 import { lookAgain, openToLook, type SnapshotFolders, snapshotsIn } from '../opening.ts'
-import { formatBytes, formatCount, formatQuantity, table } from '../output.ts'
+import { formatBytes, formatCount, formatDuration, formatQuantity, table } from '../output.ts'
 import { defineCommand } from '../spec.ts'
 import { cut, escapeControls, quote } from '../text.ts'
 
@@ -63,9 +65,25 @@ function plain({ wal, kinds, ids, vectors, snapshots }: Figures): object {
     lastCheckpoint: seqOrNull(checkpoint?.sequenceNumber),
     snapshots,
     info: checkpoint?.snapshot?.info ?? null,
+    estimatedRecoveryMs: estimateOf(wal) ?? null,
     damage: damage.length,
     closedInOrder,
   }
+}
+
+/** What opening the index would take, where it was kept to a budget and so told of its openings. */
+function estimateOf({ lastCheckpoint, lastSeq, recovery }: Wal): number | undefined {
+  const snapshot = lastCheckpoint?.snapshot
+  if (snapshot == null) return undefined
+  const info = snapshot.info as { readonly [OPENINGS]?: JsonValue; readonly size?: JsonValue } | null
+  const estimate = predictedBy(info?.[OPENINGS], {
+    logBytes: recovery.bytes,
+    snapshotBytes: snapshot.files.reduce((sum, { bytes }) => sum + bytes, 0),
+    snapshotVectors: Number(info?.size ?? 0),
+    // Nearly: a batch is one record, and the markers of transactions are some more.
+    changes: lastSeq - lastCheckpoint!.sequenceNumber,
+  })
+  return estimate && Math.round(estimate)
 }
 
 function rowsOf({ wal, kinds, ids, vectors, snapshots }: Figures): string[][] {
@@ -92,9 +110,15 @@ function rowsOf({ wal, kinds, ids, vectors, snapshots }: Figures): string[][] {
     ...(checkpoint?.snapshot
       ? [['  the last says', escapeControls(cut(JSON.stringify(checkpoint.snapshot.info), 50))]]
       : []),
+    ...estimateRow(wal),
     ['closed in order', closedInOrder ? 'yes' : 'no'],
     ['damage', damage.length === 0 ? 'none' : `${formatQuantity(damage.length, 'place')}; see walv verify`],
   ]
+}
+
+function estimateRow(wal: Wal): string[][] {
+  const estimate = estimateOf(wal)
+  return estimate === undefined ? [] : [['opening takes', `about ${formatDuration(estimate)}`]]
 }
 
 const shapeOf = (index: IndexIdentity | undefined): string[] =>

@@ -1,9 +1,13 @@
-import type { CheckpointEntry } from '../../entry.ts'
+import { monotonicMs } from '../../clock.ts'
+import type { CheckpointEntry, JsonValue } from '../../entry.ts'
 import type { SnapshotWatch } from '../../log/checkpoint/snapshot-watch.ts'
 import type { Log } from '../../log/log.ts'
 import type { ApplyOrder } from './apply-order.ts'
 import type { IndexState } from './index-state.ts'
 import type { Amount } from './logged-amount.ts'
+import { RecoveryBudget } from './recovery-budget.ts'
+import { OPENINGS, type RecoveryForecast } from './recovery-forecast.ts'
+import { tryReading } from './rehearsal.ts'
 import { RetryDelay } from './retry-delay.ts'
 
 /**
@@ -17,6 +21,8 @@ const LEAST_BYTES = 64 * 1024 * 1024
  * replay for longer.
  */
 export const LONG_REPLAY_MS = 1_000
+/** So many changes are read back where nobody knows what that takes. */
+const REHEARSED_CHANGES = 1_000
 /** The log behind the last checkpoint may be so many times as large as the index. */
 const LOG_TO_INDEX = 2
 
@@ -35,6 +41,23 @@ export interface CheckpointFigures {
    * further failure, at most 10 minutes.
    */
   readonly checkpointRetryInMs: number | undefined
+  /**
+   * About how many milliseconds an opening would take now, in a process that has just begun. It is
+   * predicted from what was measured: this opening, changes as they are applied, openings before.
+   * Without `recoveryBudgetMs` it lacks what reading changes back takes until an opening has
+   * replayed a thousand.
+   */
+  readonly estimatedRecoveryMs: number
+  /** The same right behind a checkpoint: less is not to be had. */
+  readonly leastRecoveryMs: number
+}
+
+/** When an index takes checkpoints by itself. */
+export interface CheckpointRules {
+  /** After how many changes one is due; `'auto'` goes by the size of the index. */
+  readonly interval: number | 'auto' | false
+  /** How long an opening may take; undefined where nobody said. */
+  readonly recoveryBudgetMs?: number | undefined
 }
 
 /**
@@ -46,39 +69,46 @@ export class Checkpointing {
   readonly #state: IndexState
   readonly #queue: ApplyOrder
   readonly #interval: number | 'auto' | false
+  readonly #forecast: RecoveryForecast
+  readonly #budget: RecoveryBudget | undefined
   readonly #watch: SnapshotWatch
+  readonly #now: () => number
   /** The checkpoint under way, and the one that waits for its end. */
   #running: { readonly seq: number; readonly done: Promise<CheckpointEntry | undefined> } | undefined
   #next: Promise<CheckpointEntry | undefined> | undefined
   /** What was logged when the last one was taken. */
   #covered: Amount = { changes: 0, bytes: 0, applyMs: 0 }
+  /** The same of the one that is being taken. */
+  #frozen: { readonly seq: number; readonly amount: Amount } | undefined
   readonly #retryDelay: RetryDelay
+  #hasRehearsed = false
   #failures = 0
   #lastError: string | undefined
   #closed = false
 
-  /**
-   * `interval`: after how many changes an automatic one is due; `'auto'` goes by the size of the
-   * index.
-   */
   constructor(
     log: Log,
     state: IndexState,
     queue: ApplyOrder,
-    interval: number | 'auto' | false,
+    { interval, recoveryBudgetMs }: CheckpointRules,
     watch: SnapshotWatch,
-    retryDelay: RetryDelay = new RetryDelay(),
+    forecast: RecoveryForecast,
+    now: () => number = monotonicMs,
   ) {
     this.#log = log
     this.#state = state
     this.#queue = queue
     this.#interval = interval
+    this.#forecast = forecast
+    this.#budget =
+      recoveryBudgetMs === undefined ? undefined : new RecoveryBudget(recoveryBudgetMs, forecast, now)
     this.#watch = watch
-    this.#retryDelay = retryDelay
+    this.#now = now
+    this.#retryDelay = new RetryDelay(now)
   }
 
   get figures(): CheckpointFigures {
-    const { changes, bytes } = this.#state.logged.since(this.#covered)
+    const { changes, bytes } = this.#state.logged.since(this.#inForce)
     return {
       entriesSinceCheckpoint: changes,
       bytesSinceCheckpoint: bytes,
@@ -86,11 +116,29 @@ export class Checkpointing {
       lastCheckpointError: this.#lastError,
       checkpointRetryInMs:
         this.#retryDelay.failures === 0 ? undefined : Math.ceil(this.#retryDelay.remainingMs),
+      estimatedRecoveryMs: this.#forecast.openingMs(changes),
+      leastRecoveryMs: this.#forecast.leastMs,
     }
   }
 
-  /** What to say of those that failed since the last one that did not; undefined if none did. */
+  /** What to say of those that failed, and of an opening that would take too long. */
   get trouble(): string | undefined {
+    const troubles = [this.#failureTrouble, this.#budgetTrouble].filter((trouble) => trouble !== undefined)
+    return troubles.length === 0 ? undefined : troubles.join(' ')
+  }
+
+  get #budgetTrouble(): string | undefined {
+    if (this.#budget === undefined) return undefined
+    const { estimatedRecoveryMs, leastRecoveryMs } = this.figures
+    const { budgetMs } = this.#budget
+    if (this.#budget.isTooSmall)
+      return `An opening takes about ${Math.round(leastRecoveryMs)} ms with nothing behind the snapshot, so that recoveryBudgetMs (${budgetMs}) cannot be kept. Raise it, or keep less in one index.`
+    if (estimatedRecoveryMs <= budgetMs) return undefined
+    return `An opening would take about ${Math.round(estimatedRecoveryMs)} ms now, longer than recoveryBudgetMs (${budgetMs}). Call checkpoint().`
+  }
+
+  /** Of those that failed since the last one that did not; undefined if none did. */
+  get #failureTrouble(): string | undefined {
     const { failures, remainingMs } = this.#retryDelay
     if (failures === 0) return undefined
     const which = failures === 1 ? 'automatic one' : `${failures} automatic ones`
@@ -117,8 +165,20 @@ export class Checkpointing {
     return this.#next
   }
 
+  /**
+   * What was logged when the one was taken that an opening would start from: one is in force before
+   * all is removed that it makes needless.
+   */
+  get #inForce(): Amount {
+    const isInForce =
+      this.#frozen !== undefined && this.#log.lastCheckpoint?.sequenceNumber === this.#frozen.seq
+    return isInForce ? this.#frozen!.amount : this.#covered
+  }
+
   /** Called after every change. */
   takeIfDue(): void {
+    const { changes, applyMs } = this.#state.logged
+    this.#forecast.cost.noteApplied(changes, applyMs)
     if (this.#running || this.#next || this.#closed) return
     if (this.#isDue() && this.#retryDelay.remainingMs <= 0) this.#takeAutomatic()
   }
@@ -134,10 +194,30 @@ export class Checkpointing {
 
   #isDue(): boolean {
     if (this.#interval === false) return false
-    const { changes, bytes } = this.#state.logged.since(this.#covered)
+    if (this.#isDueByBudget()) return true
+    const { changes, bytes } = this.#state.logged.since(this.#inForce)
     if (this.#interval !== 'auto') return changes >= this.#interval
     if (changes >= Math.max(LEAST_CHANGES, this.#state.catalog.size)) return true
     return bytes >= LEAST_BYTES && bytes >= LOG_TO_INDEX * this.#indexBytes()
+  }
+
+  #isDueByBudget(): boolean {
+    if (this.#budget === undefined) return false
+    const { changes, applyMs } = this.#state.logged
+    const behind = changes - this.#inForce.changes
+    this.#rehearse(behind)
+    return this.#budget.isDue({ changes, applyMs, behind })
+  }
+
+  /** Once, and only where nothing was measured of it: reads back what was just logged. */
+  #rehearse(behind: number): void {
+    if (this.#hasRehearsed || behind < REHEARSED_CHANGES || this.#forecast.cost.knowsReading) return
+    this.#hasRehearsed = true
+    tryReading(this.#log, REHEARSED_CHANGES, this.#now).then(
+      ({ changes, ms }) => this.#forecast.cost.noteReading(changes, ms),
+      // Closed meanwhile, or a disk that does not read: others tell.
+      () => {},
+    )
   }
 
   /** As its last snapshot was, or as its vectors are now, whichever is more. */
@@ -150,7 +230,7 @@ export class Checkpointing {
 
   /** Called when the log was replayed: takes one where the next opening would take long again. */
   opened(): void {
-    if (this.#isLongReplay()) this.#takeAutomatic()
+    if (this.#isLongReplay() || (this.#interval !== false && this.#isDueByBudget())) this.#takeAutomatic()
   }
 
   /**
@@ -165,7 +245,7 @@ export class Checkpointing {
     if (!isFirst || this.#interval === false) return
     // What is on its way is applied first, so that nothing is left to replay.
     await this.#queue.settled()
-    if (this.#isLongReplay()) this.#takeAutomatic()
+    if (this.#isLongReplay() || this.#isQuickerThanReplay()) this.#takeAutomatic()
     await this.#ended()
   }
 
@@ -175,7 +255,15 @@ export class Checkpointing {
 
   /** Applying it took long, and so will replaying it. */
   #isLongReplay(): boolean {
-    return this.#interval !== false && this.#state.logged.since(this.#covered).applyMs > LONG_REPLAY_MS
+    return this.#interval !== false && this.#state.logged.since(this.#inForce).applyMs > LONG_REPLAY_MS
+  }
+
+  /** With a budget, the time of openings counts: a checkpoint now saves the next one more. */
+  #isQuickerThanReplay(): boolean {
+    const checkpointMs = this.#budget?.checkpointMs
+    if (checkpointMs === undefined) return false
+    const { changes } = this.#state.logged.since(this.#inForce)
+    return checkpointMs < this.#forecast.cost.replayMs(changes)
   }
 
   #start(): Promise<CheckpointEntry | undefined> {
@@ -191,20 +279,28 @@ export class Checkpointing {
     const last = this.#log.lastCheckpoint
     if (seq < 0 || last?.sequenceNumber === seq) return last
     const { changes, bytes, applyMs } = this.#state.logged
+    const beganAt = this.#now()
+    this.#frozen = { seq, amount: { changes, bytes, applyMs } }
     const frozen = this.#state.freeze()
     try {
       const checkpoint = await this.#log.checkpoint({
         seq,
         snapshot: async (target) => {
           await this.#watch.run(target, (watched) => frozen.save(watched))
-          return frozen.info
+          return this.#withOpenings(frozen.info)
         },
       })
       this.#covered = { changes, bytes, applyMs }
+      this.#budget?.tookCheckpoint(this.#now() - beganAt, this.#state.logged.changes - changes)
       this.#retryDelay.succeeded()
       return checkpoint
     } finally {
       frozen.release()
     }
+  }
+
+  /** Who keeps to a budget tells the next process what openings took. */
+  #withOpenings(info: { readonly [member: string]: JsonValue }): JsonValue {
+    return this.#budget === undefined ? info : { ...info, [OPENINGS]: this.#forecast.cost.kept }
   }
 }

@@ -13,12 +13,13 @@ import type { VectorIndex } from '../vector-index.ts'
 import type { ApplyOrder } from './apply-order.ts'
 import { Changes } from './changes.ts'
 import { checkUpdate } from './checked-change.ts'
-import { type CheckpointFigures, Checkpointing } from './checkpointing.ts'
+import { type CheckpointFigures, Checkpointing, type CheckpointRules } from './checkpointing.ts'
 import { IndexReader } from './index-reader.ts'
 import type { IndexState } from './index-state.ts'
 import type { IndexTransaction, MetadataArgument } from './index-transaction.ts'
 import type { InsertManyItem, InsertManyOptions, InsertManyProgress } from './insert-many.ts'
 import { checkSchema, type MetadataSchema } from './metadata-schema.ts'
+import { RecoveryForecast } from './recovery-forecast.ts'
 import { type IndexRecoveryReport, openRestored, type Restored, restoreOver } from './restore.ts'
 import {
   DURABLE_INDEX_OPTIONS,
@@ -62,7 +63,7 @@ function checkLog(log: Log): Log {
 }
 
 /**
- * Returns how often to take a checkpoint by itself.
+ * Returns when to take a checkpoint by itself.
  * @throws WALV_INVALID_OPTION
  */
 function checkIndexOptions<Metadata, Input>({
@@ -70,7 +71,8 @@ function checkIndexOptions<Metadata, Input>({
   model,
   metadataSchema,
   checkpointIntervalEntries: interval = 'auto',
-}: IndexOptions<Metadata, Input>): number | 'auto' | false {
+  recoveryBudgetMs,
+}: IndexOptions<Metadata, Input>): CheckpointRules {
   checkSchema(metadataSchema)
   if (typeof index?.set !== 'function')
     throw new WalError(
@@ -83,9 +85,15 @@ function checkIndexOptions<Metadata, Input>({
       'The option index must be an empty index: what it is to hold comes from the directory.',
     )
   if (model !== undefined) checkModel(model)
-  return interval === 'auto' || interval === false
-    ? interval
-    : wholeNumber('checkpointIntervalEntries', interval, 1)
+  return {
+    interval:
+      interval === 'auto' || interval === false
+        ? interval
+        : wholeNumber('checkpointIntervalEntries', interval, 1),
+    ...(recoveryBudgetMs !== undefined && {
+      recoveryBudgetMs: wholeNumber('recoveryBudgetMs', recoveryBudgetMs, 1),
+    }),
+  }
 }
 
 /** @throws WALV_INVALID_OPTION */
@@ -117,9 +125,9 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> extends IndexR
   #closed = false
 
   private constructor(
-    { log, state, order: queue, recovery }: Restored,
+    { log, state, order: queue, recovery, times }: Restored,
     metadataSchema: MetadataSchema | undefined,
-    interval: number | 'auto' | false,
+    rules: CheckpointRules,
     closeWaitMs: number,
   ) {
     super(state)
@@ -128,7 +136,14 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> extends IndexR
     this.recovery = recovery
     this.#queue = queue
     const watch = new SnapshotWatch(log.directory, closeWaitMs)
-    const checkpointing = new Checkpointing(log, state, queue, interval, watch)
+    const checkpointing = new Checkpointing(
+      log,
+      state,
+      queue,
+      rules,
+      watch,
+      new RecoveryForecast(log, state, times),
+    )
     this.#checkpointing = checkpointing
     queue.onApplied(() => checkpointing.takeIfDue())
     const needOpen = (): void => this.needOpen()
@@ -153,7 +168,8 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> extends IndexR
       )
     }
     checkOptions('DurableIndex.open', options, DURABLE_INDEX_OPTIONS)
-    const { index, model, checkpointIntervalEntries, metadataSchema, ...walOptions } = options
+    const { index, model, checkpointIntervalEntries, recoveryBudgetMs, metadataSchema, ...walOptions } =
+      options
     const place = { directory: resolve(String(options.directory)), readOnly: options.readOnly ?? false }
     return DurableIndex.#open(options, place, () => openRestored(walOptions, index, model))
   }
@@ -168,11 +184,11 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> extends IndexR
       () => place,
       async () => {
         const { index, metadataSchema, closeWaitMs = DEFAULT_CLOSE_WAIT_MS } = options
-        const interval = checkIndexOptions(options)
+        const rules = checkIndexOptions(options)
         take(index)
         try {
           const restored = await restore()
-          const checkpoints = place.readOnly ? false : interval
+          const checkpoints: CheckpointRules = place.readOnly ? { ...rules, interval: false } : rules
           const opened = new DurableIndex<Metadata, Input>(restored, metadataSchema, checkpoints, closeWaitMs)
           opened.#checkpointing.opened()
           return opened

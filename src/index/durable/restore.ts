@@ -8,7 +8,7 @@ import type { ContentRules, WalOptions } from '../../log/options.ts'
 import { LOOKS_BESIDE_WRITER, lookBesideWriter, wasRetired } from '../../log/recover/beside-writer.ts'
 import { refuseAborted } from '../../log/recover/recover.ts'
 import { Wal } from '../../log/wal.ts'
-import { OpeningWork } from '../opening-work.ts'
+import { type OpeningTimes, OpeningWork } from '../opening-work.ts'
 import type { VectorIndex } from '../vector-index.ts'
 import type { ApplyOrder } from './apply-order.ts'
 import { ApplyQueue } from './apply-queue.ts'
@@ -34,6 +34,7 @@ export interface Restored {
   readonly state: IndexState
   readonly order: ApplyOrder
   readonly recovery: IndexRecoveryReport
+  readonly times: OpeningTimes
 }
 
 /**
@@ -77,6 +78,7 @@ export async function restoreOver(
   const loading = new SnapshotLoading(log.directory, index, model, work)
   try {
     loading.accept(log.recovery.index)
+    work.logTook(log.recovery.durationMs)
     const outcome = log.snapshot && (await loading.tryOut(log.snapshot, 1))
     if (typeof outcome === 'object') throw wrongSnapshot(log, outcome.problem)
     const { recovery, ...restored } = await fill(log, loading.state, options.signal, work)
@@ -95,10 +97,9 @@ const wrongSnapshot = ({ directory }: Log, problem: string): WalError =>
   )
 
 async function openOnce(options: WalOptions, loading: SnapshotLoading, work: OpeningWork): Promise<Restored> {
-  const log = await Wal.openWith(
-    { ...options, ...(options.onProgress && { onProgress: work.logRead }) },
-    loading,
-  )
+  const log = await Wal.openWith({ ...options, onProgress: work.logRead }, loading)
+  // Who waits for another writer is not to be told that opening takes as long.
+  if (options.lockWaitMs) work.logTook(log.recovery.durationMs - work.times.snapshotMs)
   try {
     return await fill(log, loading.state, options.signal, work)
   } catch (error) {
@@ -118,10 +119,11 @@ async function fill(
   const fromSnapshot = state.catalog.size
   const shared = isShared(log) ? await follow(log, state) : undefined
   const counts = shared?.counts ?? (await replay(log, state, signal, work))
+  work.filled()
   if (!log.readOnly) await sayWhatItHolds(log, state.identity)
   work.end()
   const order = shared ?? new ApplyQueue(state, log.directory, log.lastSeq)
-  return { log, state, order, recovery: { ...log.recovery, ...counts, fromSnapshot } }
+  return { log, state, order, recovery: { ...log.recovery, ...counts, fromSnapshot }, times: work.times }
 }
 
 /** From here on the log tells of all that follows. */
@@ -168,6 +170,7 @@ class SnapshotLoading implements ContentRules {
       const { files, info } = snapshot.reference
       const bytes = files.reduce((sum, file) => sum + file.bytes, 0)
       await this.state.load(snapshot, info, this.#work.snapshot(bytes, behind), catalogAmong(files))
+      this.#work.snapshotLoaded()
       return true
     } catch (error) {
       const problem = await problemOf(snapshot, error as WalError)

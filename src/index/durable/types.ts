@@ -36,6 +36,17 @@ export interface IndexOptions<Metadata = JsonValue, Input = Metadata> {
    */
   readonly checkpointIntervalEntries?: number | 'auto' | false
   /**
+   * How many milliseconds the next opening may take, in a process that has just begun: at least 1.
+   * What replaying a change, loading the snapshot and reading the log take is measured, and a
+   * checkpoint is taken before they would take longer together; `stats().estimatedRecoveryMs` tells
+   * what an opening would take now. `close` takes one, too, where that is quicker than replaying
+   * what is behind the last. Where the snapshot alone takes longer, the budget cannot be kept:
+   * `health()` warns, and checkpoints are taken as without a budget. With
+   * `checkpointIntervalEntries: false` it is only told. Default: none, checkpoints are taken by
+   * `checkpointIntervalEntries` alone.
+   */
+  readonly recoveryBudgetMs?: number
+  /**
    * Checks metadata before it is logged, and gives the types `Input` and `Metadata`: a Standard
    * Schema, for example one made with zod or valibot. What it returns is logged. What is in the
    * directory already is not checked. It must answer at once; one that answers with a promise is
@@ -66,6 +77,7 @@ const INDEX_OPTIONS: OptionNames<IndexOptions> = {
   index: true,
   model: true,
   checkpointIntervalEntries: true,
+  recoveryBudgetMs: true,
   metadataSchema: true,
 }
 

@@ -50,10 +50,32 @@ test('The figures of a log, and nothing of it is touched', async (t) => {
       lastCheckpoint: '4',
       snapshots: { count: 1, bytes: snapshotBytes },
       info: { mine: true },
+      estimatedRecoveryMs: null,
       damage: 0,
       closedInOrder: true,
     })
   })
+})
+
+test('An index with a budget for opening tells what opening would take', async (t) => {
+  const directory = await temporaryDirectory(t)
+  for (let opening = 0; opening < 2; opening++) {
+    const index = await DurableIndex.open({
+      directory,
+      index: flat({ dimensions: 2 }),
+      recoveryBudgetMs: 60_000,
+    })
+    for (let i = 0; i < 20; i++) await index.upsert(`id-${opening}-${i}`, [1, i])
+    if (opening === 1) await index.checkpoint()
+    await index.close()
+  }
+  const [{ estimatedRecoveryMs }] = await jsonLines(0, 'stats', directory)
+  assert.ok(estimatedRecoveryMs > 0 && estimatedRecoveryMs < 60_000, `${estimatedRecoveryMs} ms`)
+  const lines = await textLines(0, 'stats', directory)
+  assert.ok(
+    lines.some((line) => /^opening takes +about [\d.]+ m?s$/.test(line)),
+    lines.join('\n'),
+  )
 })
 
 test('For people they are a table', async (t) => {

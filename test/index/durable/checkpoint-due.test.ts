@@ -5,6 +5,7 @@ import type { ApplyQueue } from '../../../src/index/durable/apply-queue.ts'
 import { Checkpointing } from '../../../src/index/durable/checkpointing.ts'
 import type { IndexState } from '../../../src/index/durable/index-state.ts'
 import { LoggedAmount } from '../../../src/index/durable/logged-amount.ts'
+import { RecoveryForecast } from '../../../src/index/durable/recovery-forecast.ts'
 import { RetryDelay } from '../../../src/index/durable/retry-delay.ts'
 import { SnapshotWatch } from '../../../src/log/checkpoint/snapshot-watch.ts'
 import type { Log } from '../../support/kit.ts'
@@ -22,6 +23,8 @@ function scheduler(
   const logged = new LoggedAmount()
   let taken = 0
   const log = {
+    recovery: { bytes: 0 },
+    stats: () => ({ firstSeq: 0, lastSeq: -1, bytesWritten: 0 }),
     lastCheckpoint: { sequenceNumber: 0, snapshot: { files: [{ bytes: snapshotBytes }] } },
     checkpoint: async () => {
       taken++
@@ -38,8 +41,9 @@ function scheduler(
     log,
     state,
     { appliedSeq: 1 } as ApplyQueue,
-    'auto',
+    { interval: 'auto' },
     new SnapshotWatch('/log', 1),
+    new RecoveryForecast(log, state, { ms: 0, logMs: 0, snapshotMs: 0, replayMs: 0, replayed: [] }),
   )
   return {
     logged,
