@@ -61,7 +61,7 @@ async function* readSegment(
     },
     beforeReading: () => items.length > 0,
   }
-  const scan = await SegmentScan.open(disk, segment, visitor).catch((error) => {
+  const scan = await SegmentScan.open(disk, segment, visitor, range.from).catch((error) => {
     throw refusal(error, segment, range)
   })
   try {

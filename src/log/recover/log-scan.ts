@@ -1,9 +1,19 @@
 import type { Disk } from '../../disk/disk.ts'
 import { SEGMENT_HEADER_BYTES } from '../../format/segment.ts'
-import { type Anomaly, closes, type FrameVisitor, firstNumber, scanWhole } from '../segment/segment-scan.ts'
+import {
+  type Anomaly,
+  closes,
+  type FrameVisitor,
+  firstNumber,
+  type Mark,
+  scanWhole,
+} from '../segment/segment-scan.ts'
 import type { Reach } from './directory.ts'
 import type { LiveSegment } from './segment-chain.ts'
 import { Tally } from './tally.ts'
+
+/** So far apart are the places of records that are remembered. */
+const MARK_BYTES = 1024 * 1024
 
 export interface AnalysisOptions {
   readonly signal?: AbortSignal | undefined
@@ -50,8 +60,10 @@ export async function scanSegments(
   let nextSeq = segments[0] ? await beginning(disk, segments[0]) : 0
   let closedAt: number | undefined
   let done = 0
+  const marks = new Marks()
   const visitor: FrameVisitor = {
     record(window, at, header, bytes) {
+      marks.pass(header.seq, window.offset)
       tally.add(window.memory, at, header, bytes)
       return false
     },
@@ -73,7 +85,7 @@ export async function scanSegments(
       scan.anomalies.length === 0
     if (segment.headerValid || !empty) {
       if (scan.usedBytes === SEGMENT_HEADER_BYTES) closedAt = undefined
-      logScan.live.push(segment)
+      logScan.live.push({ ...segment, ...marks.taken() })
       for (const anomaly of scan.anomalies) logScan.anomalies.push(anomaly)
       logScan.usedBytes.set(segment.number, scan.usedBytes)
       logScan.watermarkAt.set(segment.number, durableBefore)
@@ -83,6 +95,26 @@ export async function scanSegments(
     options.onProgress?.(done, total)
   }
   return withLostEnd({ ...logScan, tally, durableBefore, nextSeq, closedAt }, reach)
+}
+
+/** Remembers where some of the records of a segment stand. */
+class Marks {
+  #marks: Mark[] = []
+  #nextOffset = MARK_BYTES
+
+  pass(seq: number, offset: number): void {
+    if (offset < this.#nextOffset) return
+    this.#marks.push({ seq, offset })
+    this.#nextOffset = offset + MARK_BYTES
+  }
+
+  /** Those of the segment that ends; none where it is short. */
+  taken(): { readonly marks?: readonly Mark[] } {
+    const marks = this.#marks
+    this.#marks = []
+    this.#nextOffset = MARK_BYTES
+    return marks.length > 0 ? { marks } : {}
+  }
 }
 
 /** What is known to have been durable, by a frame or by the name of a snapshot, may be missing. */

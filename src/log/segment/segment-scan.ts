@@ -60,6 +60,17 @@ export interface SegmentExtent extends FramesToRead {
    * missing, and nothing tells where the records of this one end.
    */
   readonly openEnded: boolean
+  /**
+   * Places where a record was found, in order, some of them: whoever needs nothing before one may
+   * begin there.
+   */
+  readonly marks?: readonly Mark[]
+}
+
+/** Where in a segment's file a record stands. */
+export interface Mark {
+  readonly seq: number
+  readonly offset: number
 }
 
 /**
@@ -72,22 +83,31 @@ export class SegmentScan {
   /** The sequence number that should come next. */
   expected: number
   /** File offset where the last good frame ends. */
-  usedBytes: number = SEGMENT_HEADER_BYTES
+  usedBytes: number
   readonly #segment: SegmentExtent
   readonly #visitor: FrameVisitor
   readonly #file: DiskFile
   readonly #window: FrameReader
 
-  private constructor(file: DiskFile, segment: SegmentExtent, visitor: FrameVisitor) {
+  private constructor(file: DiskFile, segment: SegmentExtent, visitor: FrameVisitor, { seq, offset }: Mark) {
     this.#file = file
     this.#segment = segment
     this.#visitor = visitor
-    this.expected = segment.firstSeq
-    this.#window = new FrameReader(file, segment, SEGMENT_HEADER_BYTES)
+    this.expected = seq
+    this.usedBytes = offset
+    this.#window = new FrameReader(file, segment, offset)
   }
 
-  static async open(disk: Disk, segment: SegmentExtent, visitor: FrameVisitor): Promise<SegmentScan> {
-    return new SegmentScan(await disk.open(segment.path, 'read'), segment, visitor)
+  /** `from`: nothing before this record is needed. */
+  static async open(
+    disk: Disk,
+    segment: SegmentExtent,
+    visitor: FrameVisitor,
+    from: number = -1,
+  ): Promise<SegmentScan> {
+    const begin = { seq: segment.firstSeq, offset: SEGMENT_HEADER_BYTES }
+    const start = segment.marks?.findLast(({ seq }) => seq <= from) ?? begin
+    return new SegmentScan(await disk.open(segment.path, 'read'), segment, visitor, start)
   }
 
   /** Whether any sector could not be read, also one that nothing needs. */
