@@ -44,6 +44,8 @@ export async function recoverIndex(job: IndexJob): Promise<Metrics> {
   })
   const ms = performance.now() - start
   if (index.size !== records) throw new Error(`${index.size} vectors of ${records} came back`)
+  // Not of the time, but of the memory.
+  await index.caughtUp()
   await index.close()
   return { ms, recordsPerSecond: (1000 * records) / ms }
 }
@@ -69,6 +71,7 @@ export async function bareIndex(job: IndexJob): Promise<Metrics> {
     byLabel.set(label, entry)
     index.set(label, source.vector(label))
   }
+  await index.caughtUp?.()
   const keep = byId.size + byLabel.size + index.size
   return { records: keep / 3 }
 }
