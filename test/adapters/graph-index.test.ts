@@ -3,13 +3,17 @@
  * missing by its fault.
  */
 import assert from 'node:assert/strict'
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
+import { Generation } from '../../src/adapters/graph/generation.ts'
 import { GraphIndex, type GraphIndexTuning } from '../../src/adapters/graph/graph-index.ts'
+import { captureGraphs } from '../../src/adapters/graph/graph-snapshot.ts'
+import type { GraphHost } from '../../src/adapters/graph/host.ts'
 import { Scratch } from '../../src/adapters/graph/scratch.ts'
 import { nextTurn } from '../../src/clock.ts'
+import { MemorySnapshot } from '../index/memory-snapshot.ts'
 import { type Metric, Random, vectorIndexConformance } from '../support/kit.ts'
 import { BruteGraph, bruteEngine } from './brute-graph.ts'
 import { saved, Twins, vectorsOf, warningsOf } from './engines.ts'
@@ -49,6 +53,7 @@ test('while a worn graph is replaced, nothing is missing, no call does much, and
     twins.set(label, vector)
     BruteGraph.addsLeft = Number.POSITIVE_INFINITY
     await nextTurn()
+    assert.ok(twins.index.lag! >= 0)
     if (at % 50 === 0) assert.equal(await twins.recall(queries), 1)
     if (at % 250 !== 60) continue
     const files = await saved(twins.index)
@@ -64,6 +69,42 @@ test('while a worn graph is replaced, nothing is missing, no call does much, and
   const graphs = BruteGraph.made - madeBefore
   assert.ok(graphs >= 3 && graphs < 60, `${graphs} graphs were made`)
   assert.ok(snapshots > 0, 'no snapshot had two graphs')
+})
+
+test('what is set after the freeze is not taken for what is in the snapshot', async () => {
+  const twins = new Twins(make())
+  const vectors = vectorsOf(4, 800)
+  for (const [label, vector] of vectors.slice(0, 400).entries()) twins.set(label, vector)
+  await twins.index.caughtUp!()
+  const then = new Twins(make())
+  for (const [label, vector] of vectors.slice(0, 400).entries()) then.exact.set(label, vector)
+  const frozen = twins.index.freeze()
+  for (let label = 0; label < 300; label++) twins.set(label, vectors[400 + label]!)
+  await twins.index.caughtUp!()
+  const files = new MemorySnapshot()
+  await frozen.save(files)
+  frozen.release()
+  await then.index.load(files)
+  await then.index.caughtUp!()
+  assert.equal(await then.recall(vectors.slice(0, 300)), 1)
+})
+
+test('a snapshot names no key that came to a graph after it was written', async () => {
+  const generation = new Generation(1)
+  generation.reserve(10)
+  for (let key = 0; key < 10; key++) generation.adopt(100 + key, key)
+  const host = {
+    save: async (_: number, path: string) => {
+      writeFileSync(path, 'a graph')
+      return { entries: 6, nextKey: 6 }
+    },
+  } as Partial<GraphHost> as GraphHost
+  const graphs = await captureGraphs('brute', host, [generation], new Set([103]))
+  const files = new MemorySnapshot()
+  await graphs.save(bruteEngine, files)
+  graphs.close()
+  const { graphs: written } = JSON.parse(Buffer.from(files.files.get('graph.json')!).toString())
+  assert.deepEqual(written, [{ bytes: 7, entries: 6, nextKey: 6, pairs: 5 }])
 })
 
 test('a vector that the engine does not take is compared always, and the others are in the graph', async () => {

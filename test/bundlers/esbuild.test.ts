@@ -3,7 +3,8 @@
  * `npm run test:bundlers`.
  */
 import assert from 'node:assert/strict'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { removeFolder, temporaryFolder } from '../package/installed.ts'
@@ -53,6 +54,40 @@ test('a CommonJS bundle with walv/usearch starts, and finds the engine beside it
     printed,
     /^WALV_ENGINE walv\/usearch needs usearch 2\.26\.2 or newer, .* 2\.25\.3 is installed/,
   )
+})
+
+const GRAPH = `
+import { DurableIndex } from 'walv'
+import { usearch } from 'walv/usearch'
+
+async function main() {
+  process.on('warning', ({ code }) => console.log(code))
+  const index = await DurableIndex.open({ directory: process.argv[2], index: usearch({ dimensions: 2 }) })
+  const vectors = Array.from({ length: 300 }, (_, at) => [Math.cos(at / 99), Math.sin(at / 99)])
+  await index.insertMany(vectors.map((vector, at) => ({ id: String(at), vector })))
+  await index.caughtUp()
+  const [hit] = await index.search(vectors[42], { k: 1 })
+  console.log(index.stats().graphLag, hit.id)
+  await index.close()
+}
+main()
+`
+
+test('a graph in a bundle works in the main thread and says so, and in a thread beside walv', async () => {
+  await writeFile(join(cwd, 'graph.mjs'), GRAPH)
+  const usearch = join(cwd, 'node_modules/usearch')
+  if (!existsSync(usearch)) await symlink(join(ROOT, 'node_modules/usearch'), usearch)
+  const bundle = 'npx esbuild graph.mjs --bundle --platform=node --external:fs-native-extensions'
+  await shell(cwd, `${bundle} --format=esm --outfile=graph/esm/main.mjs`)
+  await shell(cwd, `${bundle} --format=cjs --outfile=graph/cjs/main.cjs`)
+  await shell(
+    cwd,
+    `${bundle} --format=esm --external:walv --external:'walv/*' --outfile=graph/beside/main.mjs`,
+  )
+  const inMainThread = /^(0 42\nWALV_GRAPH_IN_MAIN_THREAD|WALV_GRAPH_IN_MAIN_THREAD\n0 42)$/
+  assert.match(await printedBy(join(cwd, 'graph/esm')), inMainThread)
+  assert.match(await printedBy(join(cwd, 'graph/cjs'), 'main.cjs'), inMainThread)
+  assert.equal(await printedBy(join(cwd, 'graph/beside')), '0 42')
 })
 
 test('the version of the addon that the page names is the one that walv has', async () => {

@@ -14,7 +14,7 @@ const KIB = 1024
  */
 const BUDGET = {
   code: 1_100 * KIB,
-  declarations: 360 * KIB,
+  declarations: 390 * KIB,
   docs: 360 * KIB,
   tarball: 620 * KIB,
 }

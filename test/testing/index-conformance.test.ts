@@ -15,10 +15,17 @@ import {
 import { caseOf } from './case-of.ts'
 import { WRONG_CONTENTS } from './wrong/index-contents.ts'
 import { WRONG_DURABLE } from './wrong/index-durable.ts'
+import { WRONG_LAG } from './wrong/index-lag.ts'
 import { WRONG_SEARCH } from './wrong/index-search.ts'
 import { WRONG_SNAPSHOTS } from './wrong/index-snapshots.ts'
 
-const WRONG_INDEXES = { ...WRONG_CONTENTS, ...WRONG_SEARCH, ...WRONG_SNAPSHOTS, ...WRONG_DURABLE }
+const WRONG_INDEXES = {
+  ...WRONG_CONTENTS,
+  ...WRONG_SEARCH,
+  ...WRONG_LAG,
+  ...WRONG_SNAPSHOTS,
+  ...WRONG_DURABLE,
+}
 
 const FLATS: FlatOptions[] = [
   { dimensions: 8, metric: 'cosine' },

@@ -1,4 +1,4 @@
-/** `npm run torture -- --rounds 2000 [--seed N] [--keep]` */
+/** `npm run torture -- --rounds 2000 [--seed N] [--graphs] [--keep]` */
 import { parseArgs } from 'node:util'
 import { PHASES, torture } from './torture.ts'
 
@@ -7,6 +7,7 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '2000' },
     seed: { type: 'string', default: String(Math.floor(Math.random() * 2 ** 32)) },
     keep: { type: 'boolean', default: false },
+    graphs: { type: 'boolean', default: false },
   },
 })
 // So that an interrupted run cleans up.
@@ -18,6 +19,7 @@ const figures = await torture({
   rounds,
   seed,
   keep: values.keep,
+  graphs: values.graphs,
   onRound: (round) => {
     if (process.stderr.isTTY) process.stderr.write(`\r${round}`)
   },

@@ -62,6 +62,8 @@ export interface TortureOptions {
   readonly rounds: number
   readonly seed: number
   readonly onRound?: (round: number) => void
+  /** Works on indexes with a graph in a thread, which ends now and then. Default: on flat ones. */
+  readonly graphs?: boolean
   /** Leaves what a failed round worked on, for a look at it. */
   readonly keep?: boolean
 }
@@ -91,7 +93,7 @@ export async function torture(options: TortureOptions): Promise<Figures> {
   const directory = await mkdtemp(join(tmpdir(), 'walv-torture-'))
   const clean = (): void => rmSync(directory, { recursive: true, force: true })
   process.once('exit', clean)
-  const run = new Torture(directory, options.seed)
+  const run = new Torture(directory, options)
   try {
     const figures = await run.run(options)
     clean()
@@ -117,6 +119,7 @@ class Torture {
   story = ''
   readonly #directory: string
   readonly #seed: number
+  readonly #graphs: boolean
   readonly #random: Random
   readonly #killed = Object.fromEntries(PHASES.map((phase) => [phase, 0])) as Record<Phase, number>
   #next = new Victim()
@@ -130,8 +133,9 @@ class Torture {
   #acknowledged = 0
   #recovered = 0
 
-  constructor(directory: string, seed: number) {
+  constructor(directory: string, { seed, graphs = false }: TortureOptions) {
     this.#directory = directory
+    this.#graphs = graphs
     this.#seed = seed
     this.#random = new Random(seed)
   }
@@ -193,6 +197,7 @@ class Torture {
         lengths: random.pick(LENGTHS),
         slots: phase === 'transactions' ? 4 : random.pick([0, 1, 4]),
       },
+      graph: this.#graphs,
       window: random.pick([1, 16, 256]),
       checkpoints: phase === 'checkpoint' || phase === 'retention' || random.chance(0.2),
       durability: random.pick(['commit', 'commit', 'os', { intervalMs: 5 }]),

@@ -3,6 +3,7 @@
  */
 import { setImmediate as tick } from 'node:timers/promises'
 import { type Durability, DurableIndex, flat, type IndexTransaction } from '../../src/mod.ts'
+import { graphIndex } from './graph-index.ts'
 import { DIMENSIONS, type Diet, memberOf, type Step, steps } from './stream.ts'
 import { type Acknowledged, tell, tellFacts } from './told.ts'
 import { watchedDisk } from './watched-disk.ts'
@@ -11,6 +12,8 @@ export interface WorkTask {
   readonly do: 'work'
   readonly directory: string
   readonly diet: Diet
+  /** Whether the index has a graph, whose thread ends now and then. */
+  readonly graph?: boolean
   /** Most steps in flight. */
   readonly window: number
   /** Takes one checkpoint after the other all the while. */
@@ -27,6 +30,7 @@ const MAX_STEPS = 2_000
 
 export async function work({
   diet,
+  graph,
   window,
   checkpoints,
   exitsAtStep,
@@ -37,7 +41,7 @@ export async function work({
   const index = await DurableIndex.open({
     ...options,
     disk: watchedDisk,
-    index: flat({ dimensions: DIMENSIONS, metric: 'l2' }),
+    index: graph ? graphIndex(DIMENSIONS) : flat({ dimensions: DIMENSIONS, metric: 'l2' }),
     checkpointIntervalEntries: false,
   })
   tellFacts({ opened: { lastSeq: index.recovery.lastSeq, fingerprint: index.fingerprint() } })

@@ -44,6 +44,8 @@ export async function recoverIndex(job: IndexJob): Promise<Metrics> {
   })
   const ms = performance.now() - start
   if (index.size !== records) throw new Error(`${index.size} vectors of ${records} came back`)
+  // Not of the time, but of the memory.
+  await index.caughtUp()
   await index.close()
   return { ms, recordsPerSecond: (1000 * records) / ms }
 }
@@ -76,6 +78,7 @@ export async function bareIndex(job: BareIndexJob): Promise<Metrics> {
     byLabel.set(label, entry)
     index.set(label, source.vector(label))
   }
+  await index.caughtUp?.()
   const keep = byId.size + byLabel.size + index.size
   return { records: keep / 3 }
 }

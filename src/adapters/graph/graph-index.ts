@@ -39,6 +39,8 @@ export interface GraphIndexTuning {
   readonly maxLag?: number
   /** Where the graphs are. Default: in a thread, if the engine can. */
   readonly makeHost?: MakeHost
+  /** From how many vectors on there are graphs. Default: as many as a graph is asked for. */
+  readonly startSize?: number
   /** How many vectors are handed to the graphs at a time, at most. Default: by their size. */
   readonly batchVectors?: number
 }
@@ -73,7 +75,7 @@ export class GraphIndex implements VectorIndex {
       dimensions,
       scaling: this.#scaling,
       makeHost: tuning.makeHost ?? hostFor(engine),
-      startSize: engine.worker === undefined ? 1 : LEAST_FOR_THREAD,
+      startSize: tuning.startSize ?? (engine.worker === undefined ? 1 : LEAST_FOR_THREAD),
       maxLag: tuning.maxLag ?? Number.POSITIVE_INFINITY,
       batchVectors: tuning.batchVectors,
     })

@@ -114,7 +114,8 @@ export class LaggingGraphs {
 
   /** @throws WALV_CLOSED, WALV_ENGINE */
   async caughtUp(): Promise<void> {
-    if (this.#isOver || this.lag > 0) await this.#watch.until(0)
+    const isSweeping = this.#sweep !== undefined && this.isNeededFor(this.#exact.size)
+    if (this.#isOver || this.lag > 0 || isSweeping) await this.#watch.until(0)
   }
 
   /** A label has a new vector in the exact index. `fits`: whether an engine can compute with it. */

@@ -1,7 +1,7 @@
 import { monotonicMs } from '../../clock.ts'
 import { DurableIndex, WalError } from '../../mod.ts'
 import { type Command, command, type ExitCode, printJson, printLine } from '../command.ts'
-import { ENGINES, type Engine, makeIndex } from '../engines.ts'
+import { ENGINES, type Engine, graphBuilt, makeIndex } from '../engines.ts'
 import { seqOrNull } from '../json.ts'
 import { engineOf, indexKind, snapshotsIn, UNWARNED } from '../opening.ts'
 import { formatBytes, formatDuration, formatQuantity } from '../output.ts'
@@ -35,6 +35,7 @@ export const checkpoint: Command = command(
       ...UNWARNED,
     })
     const before = index.stats().bytes
+    await graphBuilt(index)
     const taken = await index.checkpoint()
     const { size } = index
     const { bytes } = index.stats()

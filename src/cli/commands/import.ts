@@ -9,7 +9,7 @@ import {
 } from '../../mod.ts'
 import type { OptionValues } from '../args.ts'
 import { type Command, command, type ExitCode, printJson, printLine } from '../command.ts'
-import { ENGINES, type Engine, makeIndex } from '../engines.ts'
+import { ENGINES, type Engine, graphBuilt, makeIndex } from '../engines.ts'
 import { asDocuments, isDocument, needAlike } from '../import/documents.ts'
 import {
   FILE_FORMATS,
@@ -77,6 +77,7 @@ export const importVectors: Command = command(
     needAlike(index, checked.areDocuments, file, directory)
     const before = index.size
     const rows = await insertAll(index, source, options.prefix)
+    await graphBuilt(index)
     await index.checkpoint()
     const durationMs = Math.round(monotonicMs() - started)
     const added = index.size - before

@@ -20,7 +20,9 @@ export class IndexSubject {
 
   /** An empty index. */
   async make(): Promise<VectorIndex> {
-    return this.#make()
+    const index = await this.#make()
+    this.#leftovers.push(async () => index.close?.())
+    return index
   }
 
   /** An empty index with an empty oracle beside it. */

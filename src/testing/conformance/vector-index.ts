@@ -3,6 +3,7 @@ import { checkOptions } from '../../option-names.ts'
 import { type ConformanceCase, casesOf } from './case.ts'
 import { indexContents } from './index-contents.ts'
 import { indexDurable } from './index-durable.ts'
+import { indexLag } from './index-lag.ts'
 import { indexSearch } from './index-search.ts'
 import { indexSnapshots } from './index-snapshots.ts'
 import { IndexSubject } from './index-subject.ts'
@@ -30,6 +31,6 @@ export function vectorIndexConformance(
 ): ConformanceCase[] {
   checkOptions('vectorIndexConformance', options, { minRecall: true })
   const { minRecall = 1 } = options
-  const checks = { ...indexContents, ...indexSearch, ...indexSnapshots, ...indexDurable }
+  const checks = { ...indexContents, ...indexSearch, ...indexLag, ...indexSnapshots, ...indexDurable }
   return casesOf(checks, () => new IndexSubject(make, minRecall))
 }
