@@ -69,6 +69,11 @@ export const BUGS: readonly Bug[] = [
         find: 'crc32(view, at, at + 36, this.#seed)',
         replace: 'crc32(view, at + 8, at + 36, this.#seed)',
       },
+      {
+        file: 'src/format/segment-codec.ts',
+        find: 'crc32Words(words, at, at + 36, this.#seed)',
+        replace: 'crc32Words(words, at + 8, at + 36, this.#seed)',
+      },
     ],
     caughtBy: {
       file: 'test/crash/regressions.test.ts',
