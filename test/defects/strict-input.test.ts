@@ -1,6 +1,4 @@
-/**
- * What a call does not know is refused, with help, and without repeating what was given at length.
- */
+/** What a call does not know is refused, with help, without repeating at length what was given. */
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
