@@ -13,7 +13,7 @@ export const makeIndex = (engine: Engine, options: FlatOptions): VectorIndex =>
   ({ flat, usearch, hnswlib })[engine](options)
 
 /**
- * Resolves when the graph of an index has all that a snapshot should have of it. One that has failed
- * is no reason to fail: the next opening builds it.
+ * Resolves when the graph of an index has all that a snapshot should have of it. One that has
+ * failed is no reason to fail: the next opening builds it.
  */
 export const graphBuilt = (index: DurableIndex): Promise<void> => index.caughtUp().catch(() => {})
