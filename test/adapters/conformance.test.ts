@@ -9,6 +9,8 @@ const USEARCH: UsearchOptions[] = [
   { dimensions: 5, metric: 'ip', quantization: 'bf16' },
   { dimensions: 16, metric: 'cosine', quantization: 'f16' },
   { dimensions: 1, metric: 'l2', quantization: 'f16' },
+  { dimensions: 12, quantization: 'i8', threads: 2 },
+  { dimensions: 6, metric: 'l2', threads: 0 },
 ]
 
 const HNSWLIB: HnswlibOptions[] = [
