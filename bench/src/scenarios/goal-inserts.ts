@@ -53,7 +53,7 @@ export const goalLog: Scenario = {
 
 const runsOf = (settings: Settings): [string, Settings][] => [
   ['quick', { ...settings, warmUpMs: 200, durationMs: 400 }],
-  ['long', { ...settings, durationMs: settings.quick ? 1000 : 4000 }],
+  ['long', { ...settings, durationMs: settings.quick ? 800 : 4000 }],
 ]
 
 export const goalCalls: Scenario = {
@@ -64,7 +64,7 @@ export const goalCalls: Scenario = {
   also: [RATE, { key: 'peakRssMb', title: 'peak memory', unit: 'MB' }],
   isLong: true,
   variants: ({ quick }) =>
-    (quick ? [10_000, 50_000] : [100_000, 1_000_000]).map((calls) => ({
+    (quick ? [10_000, 30_000] : [100_000, 1_000_000]).map((calls) => ({
       label: `${calls} calls`,
       contestants: (['all at once', '256 in flight'] as const).map((label) => ({
         label,
@@ -87,7 +87,7 @@ export const goalMany: Scenario = {
   also: [RECORDS_PER_SYNC, CPU, { key: 'peakRssMb', title: 'peak memory', unit: 'MB' }],
   isLong: true,
   variants: ({ quick }) => {
-    const records = quick ? 50_000 : 1_000_000
+    const records = quick ? 30_000 : 1_000_000
     const job = { kind: 'many', dimensions: 128, records }
     return [
       {

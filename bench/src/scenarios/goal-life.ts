@@ -27,14 +27,14 @@ export const goalLife: Scenario = {
   isLong: true,
   variants: ({ quick }) =>
     (['flat', 'usearch'] as const).map((engine) => {
-      const job = { dimensions: 128, engine, catchUpMs: quick ? 10_000 : 90_000 }
+      const job = { dimensions: 128, engine, catchUpMs: quick ? 5_000 : 60_000 }
       return {
         label: engine,
         prepare: {
           kind: 'grow',
           ...job,
-          records: quick ? 20_000 : 1_000_000,
-          growMs: quick ? 10_000 : 150_000,
+          records: quick ? 10_000 : 1_000_000,
+          growMs: quick ? 5_000 : 120_000,
           searchMs: quick ? 500 : 3000,
         },
         contestants: [
@@ -70,8 +70,8 @@ export const goalMemory: Scenario = {
           job: {
             kind: 'graph-memory',
             dimensions: 768,
-            records: quick ? 5_000 : 100_000,
-            limitMs: quick ? 10_000 : 60_000,
+            records: quick ? 3_000 : 50_000,
+            limitMs: quick ? 5_000 : 40_000,
             engineOptions: { quantization: 'i8' },
           },
           durability: 'none',

@@ -78,8 +78,8 @@ export const goalCheckpoint: Scenario = {
   ],
   isLong: true,
   variants: ({ quick }) => {
-    const records = quick ? 20_000 : 200_000
-    const job = { kind: 'checkpoint-longest', dimensions: 128, records, checkpoints: 5 }
+    const records = quick ? 10_000 : 200_000
+    const job = { kind: 'checkpoint-longest', dimensions: 128, records, checkpoints: quick ? 3 : 5 }
     return [{ label: `${records} vectors`, contestants: [{ label: 'walv', peer: 'walv', job }] }]
   },
 }
