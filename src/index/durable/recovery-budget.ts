@@ -2,11 +2,10 @@ import type { RecoveryForecast } from './recovery-forecast.ts'
 
 /** A prediction may be a quarter too low, and the budget is to hold. */
 const AIM = 0.75
-/**
- * While it is not known what loading the snapshot takes, what is behind it has to be worth at least
- * this share of the budget.
- */
-const LEAST_SHARE = 0.2
+/** Where a snapshot takes most of the budget, so much of the rest is for changes all the same. */
+const LEAST_ROOM = 0.25
+/** What is behind a checkpoint has to take at least this share of the room there is for it. */
+const LEAST_SHARE = 0.25
 /** Between two checkpoints there is a rest, this share of what the first took. */
 const REST_SHARE = 0.25
 /** The budget is looked at again when so much of it may have been used up. */
@@ -76,10 +75,11 @@ export class RecoveryBudget {
   }
 
   #isDue(behind: number, replayMs: number): boolean {
-    const { cost, leastMs } = this.#forecast
-    const limit = AIM * this.budgetMs
-    if (cost.knowsLoading && leastMs >= limit) return false
-    if (!cost.knowsLoading && replayMs < LEAST_SHARE * limit) return false
+    if (this.isTooSmall) return false
+    // A snapshot that nobody has loaded yet may be quicker than it is taken for.
+    const leastMs = this.#forecast.cost.knowsLoading ? this.#forecast.leastMs : 0
+    const limit = Math.max(AIM * this.budgetMs, leastMs + LEAST_ROOM * (this.budgetMs - leastMs))
+    if (replayMs < LEAST_SHARE * (limit - leastMs)) return false
     if (this.#last && this.#now() - this.#last.endedAt < REST_SHARE * this.#last.tookMs) return false
     // Until one was taken, nobody knows how long one takes.
     const meanwhile = this.#last

@@ -159,6 +159,13 @@ test('between two there is a rest, however little room the snapshot leaves', asy
   assert.equal(begun(), 2)
 })
 
+test('a snapshot that takes most of the budget leaves room for some changes still', async () => {
+  const { change, begun, checkpointing } = simulated(800)
+  await change(30, 1)
+  assert.equal(begun(), 1)
+  assert.equal(checkpointing.trouble, undefined)
+})
+
 test('closing takes one where that is quicker than replaying what is behind the last', async () => {
   for (const [behind, takes] of [
     [20, 0],
