@@ -125,6 +125,10 @@ export class GraphIndex implements VectorIndex {
     return this.#exact.get(label)
   }
 
+  peek(label: number): Float32Array {
+    return this.#exact.peek(label)
+  }
+
   search(query: Float32Array, k: number, accept?: Accept): Neighbour[] | Promise<Neighbour[]> {
     const wanted = Math.max(MIN_CANDIDATES, k * CANDIDATES_PER_HIT)
     if (k > 0 && this.#graphs.covered > 0 && wanted <= this.size * CANDIDATES_SHARE) {

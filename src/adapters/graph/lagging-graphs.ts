@@ -303,7 +303,7 @@ export class LaggingGraphs {
         return
       }
       if (this.#generations.has(label) || this.#unindexed.has(label) || this.#aside.has(label)) continue
-      if (this.#options.scaling.fits(this.#exact.get(label))) this.#unindexed.add(label)
+      if (this.#options.scaling.fits(this.#exact.peek(label))) this.#unindexed.add(label)
       else this.#aside.add(label)
     }
   }
@@ -333,7 +333,7 @@ export class LaggingGraphs {
     const { dimensions, scaling } = this.#options
     const vectors = this.#buffers.pop() ?? new Float32Array(this.#batchVectors * dimensions)
     for (const [at, label] of labels.entries()) {
-      const fits = scaling.write(this.#exact.get(label), vectors, at * dimensions)
+      const fits = scaling.write(this.#exact.peek(label), vectors, at * dimensions)
       assert(fits, 'a vector that no engine computes with is sent to one')
       this.#unindexed.send(label, firstKey + at)
     }

@@ -58,6 +58,10 @@ export class FlatIndex implements VectorIndex {
     return this.#storage.read(this.#slotOf(label))
   }
 
+  peek(label: number): Float32Array {
+    return this.#storage.view(this.#slotOf(label))
+  }
+
   /** Answers at once where the index is small, and otherwise without stopping the process. */
   search(
     query: Float32Array,

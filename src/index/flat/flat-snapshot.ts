@@ -69,7 +69,7 @@ export async function decodeSnapshot(
   const source = new PieceSource(pieces)
   try {
     const count = await decodeHeader(source, shape)
-    const labels = await decodeLabels(source, count)
+    const labels = await Labels.read(source, count, work)
     const { dimensions } = shape
     const rowsPerBlock = rowsPerChunk(dimensions)
     const own = new Float32Array(room ? 0 : Math.min(count, rowsPerBlock) * dimensions)
@@ -78,7 +78,7 @@ export async function decodeSnapshot(
       const block = room?.() ?? own
       await fillBlock(source, block.subarray(0, rows * dimensions), shape.acceptsNonFinite)
       for (let row = 0; row < rows; row++) {
-        const label = labels[from + row]!
+        const label = labels.at(from + row)
         const isNew = add(label, block.subarray(row * dimensions, (row + 1) * dimensions))
         if (!isNew) throw mismatch(`it holds label ${label} twice`, HEADER_BYTES + (from + row) * LABEL_BYTES)
         const waiting = work?.step(from + row + 1, count)
@@ -145,21 +145,33 @@ function expectShape(dimensions: number, metricCode: number, shape: SnapshotShap
   )
 }
 
-/**
- * A chunk of labels at a time, so that what is allocated follows what was read and not what the
- * header claims.
- */
-async function decodeLabels(source: PieceSource, count: number): Promise<number[]> {
-  const labels: number[] = []
-  const piece = new Uint8Array(PIECE_LABELS * LABEL_BYTES)
-  const view = new DataView(piece.buffer)
-  while (labels.length < count) {
-    const length = Math.min(PIECE_LABELS, count - labels.length)
-    await source.fill(piece.subarray(0, length * LABEL_BYTES), 'the labels')
-    for (let i = 0; i < length; i++) labels.push(getUint64(view, i * LABEL_BYTES))
+/** Labels as they were read, a piece at a time: what is allocated follows that, not the header. */
+class Labels {
+  readonly #pieces: Float64Array[] = []
+
+  static async read(source: PieceSource, count: number, work: LongWork | undefined): Promise<Labels> {
+    const labels = new Labels()
+    const bytes = new Uint8Array(PIECE_LABELS * LABEL_BYTES)
+    for (let from = 0; from < count; from += PIECE_LABELS) {
+      const length = Math.min(PIECE_LABELS, count - from)
+      await source.fill(bytes.subarray(0, length * LABEL_BYTES), 'the labels')
+      labels.#pieces.push(labelsIn(bytes, length, from))
+      const waiting = work?.step(0, count)
+      if (waiting) await waiting
+    }
+    return labels
   }
+
+  at(place: number): number {
+    return this.#pieces[Math.floor(place / PIECE_LABELS)]![place % PIECE_LABELS]!
+  }
+}
+
+function labelsIn(bytes: Uint8Array, length: number, from: number): Float64Array {
+  const view = new DataView(bytes.buffer)
+  const labels = Float64Array.from({ length }, (_, i) => getUint64(view, i * LABEL_BYTES))
   const unsafe = labels.findIndex((label) => !Number.isSafeInteger(label))
-  if (unsafe >= 0) throw mismatch('a label is 2^53 or more', HEADER_BYTES + unsafe * LABEL_BYTES)
+  if (unsafe >= 0) throw mismatch('a label is 2^53 or more', HEADER_BYTES + (from + unsafe) * LABEL_BYTES)
   return labels
 }
 

@@ -114,6 +114,12 @@ export class FlatStorage {
     return vectorIn(this.chunkOf(slot), slot % this.rowsPerChunk, this.dimensions)
   }
 
+  /** The row itself. */
+  view(slot: number): Float32Array {
+    const at = (slot % this.rowsPerChunk) * this.dimensions
+    return this.chunkOf(slot).vectors.subarray(at, at + this.dimensions)
+  }
+
   /**
    * Removes a row by moving the last one into its slot; returns the label that moved, or
    * `undefined` if none had to.
