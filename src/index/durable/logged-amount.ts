@@ -48,6 +48,10 @@ function bytesOf(entry: Exclude<BatchMember, { readonly type: 'batch' }>): numbe
 function jsonBytes(value: JsonValue | undefined): number {
   if (typeof value === 'string') return value.length + 2
   if (typeof value !== 'object' || value === null) return value === undefined ? 0 : 8
-  if (Array.isArray(value)) return value.reduce((sum: number, member) => sum + 1 + jsonBytes(member), 2)
-  return Object.entries(value).reduce((sum, [key, member]) => sum + key.length + 4 + jsonBytes(member), 2)
+  let bytes = 2
+  if (Array.isArray(value)) for (const member of value) bytes += 1 + jsonBytes(member)
+  else
+    for (const key of Object.keys(value))
+      bytes += key.length + 4 + jsonBytes((value as { readonly [key: string]: JsonValue })[key])
+  return bytes
 }
