@@ -8,11 +8,15 @@ import type { GraphEngine } from './graph.ts'
 import { GraphTable } from './graph-table.ts'
 import type { AddOutcome, GraphBatch } from './host.ts'
 import type { Answer, Asked, WorkerData } from './messages.ts'
+import { NativeGate } from './native-gate.ts'
 
 const port = parentPort!
-const { module, options } = workerData as WorkerData
-const { graphEngine } = (await import(module)) as { graphEngine: (options: unknown) => GraphEngine }
-const table = new GraphTable(graphEngine(options))
+const { module, options, gate: memory } = workerData as WorkerData
+const gate = new NativeGate(memory)
+const table = await withinGate(async () => {
+  const { graphEngine } = (await import(module)) as { graphEngine: (options: unknown) => GraphEngine }
+  return new GraphTable(graphEngine(options))
+})
 
 interface Adding {
   readonly id: number
@@ -23,6 +27,24 @@ interface Adding {
 const queue: Adding[] = []
 let isAdding = false
 
+async function withinGate<T>(work: () => Promise<T>): Promise<T> {
+  gate.enter()
+  try {
+    return await work()
+  } finally {
+    gate.leave()
+  }
+}
+
+function native<T>(work: () => T): T {
+  gate.enter()
+  try {
+    return work()
+  } finally {
+    gate.leave()
+  }
+}
+
 const tell = (answer: Answer, memory: ArrayBuffer[] = []): void => port.postMessage(answer, memory)
 
 function step(): void {
@@ -31,7 +53,7 @@ function step(): void {
     isAdding = false
     return
   }
-  const { done, value } = first.steps.next()
+  const { done, value } = native(() => first.steps.next())
   if (done) {
     queue.shift()
     tell({ id: first.id, value }, [value.vectors.buffer])
@@ -48,13 +70,19 @@ function drop(graph: number): void {
   table.drop(graph)
 }
 
-function answerTo(asked: Exclude<Asked, { readonly add: unknown } | { readonly drop: unknown }>): unknown {
+type Question = Exclude<Asked, Record<'add', unknown> | Record<'drop', unknown> | Record<'close', unknown>>
+
+function answerTo(asked: Question): unknown {
   if ('nearest' in asked) return table.nearest(asked.nearest, asked.questions)
   if ('save' in asked) return table.save(asked.save, asked.path)
   return table.load(asked.load, asked.path, asked.nextKey)
 }
 
 port.on('message', (asked: Asked) => {
+  if ('close' in asked) {
+    // Between two steps no native code is under way.
+    process.exit()
+  }
   if ('drop' in asked) {
     drop(asked.drop)
     return
@@ -66,7 +94,7 @@ port.on('message', (asked: Asked) => {
     return
   }
   try {
-    tell({ id: asked.id, value: answerTo(asked) })
+    tell({ id: asked.id, value: native(() => answerTo(asked)) })
   } catch (error) {
     tell({ id: asked.id, problem: (error as Error).message })
   }

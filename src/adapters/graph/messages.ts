@@ -5,10 +5,13 @@ export interface WorkerData {
   /** The URL of the module that makes its engine. */
   readonly module: string
   readonly options: unknown
+  /** Of the `NativeGate`. */
+  readonly gate: SharedArrayBuffer
 }
 
-/** What it is asked, by numbers that rise from 1. Dropping is not answered. */
+/** What it is asked, by numbers that rise from 1. Dropping and closing are not answered. */
 export type Asked =
+  | { readonly close: true }
   | { readonly drop: number }
   | { readonly id: number; readonly add: GraphBatch }
   | { readonly id: number; readonly nearest: Float32Array; readonly questions: readonly GraphQuestion[] }

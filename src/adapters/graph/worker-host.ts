@@ -2,9 +2,11 @@ import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { Worker } from 'node:worker_threads'
+import { clearTimeout, setTimeout } from '../../clock.ts'
 import type { WorkerEngine } from './graph.ts'
 import type { AddOutcome, GraphBatch, GraphHost, GraphQuestion, HostEnd, WrittenGraph } from './host.ts'
 import type { Answer, Asked, WorkerData } from './messages.ts'
+import { guard, NativeGate, unguard } from './native-gate.ts'
 
 interface Waiting {
   readonly resolve: (value: never) => void
@@ -28,7 +30,11 @@ export function fileBeside(url: string | undefined, name: string): string | unde
 const awaited = new Set<WorkerHost>()
 
 /** Ends the thread of an index that was forgotten without being closed. */
-const forgotten = new FinalizationRegistry<Worker>((worker) => void worker.terminate())
+const forgotten = new FinalizationRegistry<Worker>((worker) => worker.postMessage(CLOSE))
+
+const CLOSE: Asked = { close: true }
+/** A thread that does not heed it is ended all the same. */
+const MAX_CLOSE_WAIT_MS = 10_000
 
 /**
  * Graphs in a thread of their own. Once the thread ends, for whatever reason, every question is
@@ -38,6 +44,8 @@ export class WorkerHost implements GraphHost {
   /** A message costs about as much as a vector. */
   readonly gatherMs = 5
   readonly #worker: Worker
+  readonly #gate: NativeGate
+  readonly #exited: Promise<void>
   readonly #waiting = new Map<number, Waiting>()
   readonly #onEnd: (end: HostEnd) => void
   #lastId = 0
@@ -46,8 +54,11 @@ export class WorkerHost implements GraphHost {
   #questions = 0
   #end: Error | undefined
 
-  private constructor(worker: Worker, onEnd: (end: HostEnd) => void) {
+  private constructor(worker: Worker, gate: NativeGate, onEnd: (end: HostEnd) => void) {
     this.#worker = worker
+    this.#gate = gate
+    this.#exited = new Promise((resolve) => worker.once('exit', () => resolve()))
+    guard(gate)
     this.#onEnd = onEnd
     // The thread must not keep the index that it belongs to.
     const weak = new WeakRef(this)
@@ -60,6 +71,7 @@ export class WorkerHost implements GraphHost {
       cause = error
     })
     worker.on('exit', (code) => {
+      unguard(gate)
       const host = weak.deref()
       if (host) host.#ended(cause, code)
     })
@@ -71,11 +83,12 @@ export class WorkerHost implements GraphHost {
   static start(engine: WorkerEngine, onEnd: (end: HostEnd) => void): WorkerHost | undefined {
     const file = fileBeside(import.meta.url, 'graph-worker.js')
     if (file === undefined) return undefined
-    const data: WorkerData = { module: engine.module.href, options: engine.options }
+    const gate = new NativeGate()
+    const data: WorkerData = { module: engine.module.href, options: engine.options, gate: gate.memory }
     try {
       // Options of the main thread, as `--test` or a loader, are not meant for this one.
       const worker = new Worker(pathToFileURL(file), { workerData: data, execArgv: [], name: 'walv-graph' })
-      return new WorkerHost(worker, onEnd)
+      return new WorkerHost(worker, gate, onEnd)
     } catch {
       return undefined
     }
@@ -108,11 +121,16 @@ export class WorkerHost implements GraphHost {
 
   async close(): Promise<void> {
     this.#finish(new Error('the graphs are closed'))
-    await this.#worker.terminate()
+    this.#worker.ref()
+    this.#worker.postMessage(CLOSE)
+    const timer = setTimeout(() => void this.#worker.terminate(), MAX_CLOSE_WAIT_MS)
+    await this.#exited
+    clearTimeout(timer)
   }
 
   /** Ends the thread, as if it had died. For tests. */
   async kill(): Promise<void> {
+    this.#gate.shut(MAX_CLOSE_WAIT_MS)
     await this.#worker.terminate()
   }
 
