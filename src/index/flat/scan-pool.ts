@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
-import type { Region } from '../kernel/arena.ts'
+import { onDropped, type Region } from '../kernel/arena.ts'
 import { MAX_THREADS } from '../kernel/kernel.ts'
 import type { Metric } from '../vector-index.ts'
 import type { ScanAnswer, ScanPiece, ScanRequest } from './scan-messages.ts'
@@ -12,6 +12,10 @@ const MAX_FAILURES = 5
 class ScanPool {
   readonly #threads = new Map<number, ScanThread>()
   #failures = 0
+
+  constructor() {
+    onDropped(() => this.#retireAll())
+  }
 
   /** How many threads share a search: 0 where none can be had. */
   get size(): number {
@@ -29,6 +33,14 @@ class ScanPool {
     shares: readonly (readonly RegionPiece[])[],
   ): Promise<ScanAnswer[]> {
     return Promise.all(shares.map((pieces, at) => this.#thread(at + 1).search(metric, query, k, pieces)))
+  }
+
+  /**
+   * Threads know each memory that they have searched. Others take their place when they are needed.
+   */
+  #retireAll(): void {
+    for (const thread of this.#threads.values()) thread.retire()
+    this.#threads.clear()
   }
 
   #thread(number: number): ScanThread {
@@ -62,6 +74,7 @@ class ScanThread {
   /** The memories that it was told of. */
   readonly #known = new WeakSet<Region>()
   #nextId = 0
+  #isRetired = false
 
   constructor(number: number, ended: () => void) {
     this.#worker = new Worker(new URL('./scan-worker.js', import.meta.url), {
@@ -112,6 +125,18 @@ class ScanThread {
   #settle(answer: ScanAnswer): void {
     this.#waiting.get(answer.id)?.resolve(answer)
     this.#waiting.delete(answer.id)
-    if (this.#waiting.size === 0) this.#worker.unref()
+    this.#rest()
+  }
+
+  /** Ends once nobody waits for it. */
+  retire(): void {
+    this.#isRetired = true
+    this.#rest()
+  }
+
+  #rest(): void {
+    if (this.#waiting.size > 0) return
+    if (this.#isRetired) this.#worker.terminate()
+    else this.#worker.unref()
   }
 }

@@ -12,8 +12,8 @@ import {
 /**
  * Memory that WebAssembly computes in and that threads share. A memory reserves gigabytes of
  * addresses however little is in it, and systems give only some hundred of them, so that all
- * indexes of a process share a few. One never shrinks: what is given back is given to others, and a
- * large one of which all is given back is dropped.
+ * indexes of a process share a few. One never shrinks: what is given back is given to others. Where
+ * there are several, one of which all is given back is dropped.
  */
 
 /** A memory, and the kernel in it. */
@@ -41,8 +41,6 @@ export interface Block {
 const MAX_PAGES = 32_768
 /** Growing is a call of the system, so it is done for several blocks at once. */
 const GROWTH_PAGES = 256
-/** A memory that has given out no more than this is kept for the next who asks. */
-const KEPT_PAGES = 1_024
 
 interface OpenRegion extends Region {
   /** Pages from here on were never given out. */
@@ -59,6 +57,7 @@ interface Place {
 }
 
 let regions: OpenRegion[] = []
+let dropped = (): void => {}
 let nextNumber = 0
 /** In WebAssembly numbers are little-endian, whatever the machine. */
 let isUnavailable = endianness() !== 'LE'
@@ -105,7 +104,16 @@ function takeBack({ region, page, pages }: Place): void {
   if (free) free.push(page)
   else region.free.set(pages, [page])
   region.given--
-  if (region.given === 0 && region.next > KEPT_PAGES) regions = regions.filter((other) => other !== region)
+  // The last one is kept: the garbage collector does not feel what is in a memory, and would leave
+  // it behind for each index that is opened and closed again.
+  if (region.given > 0 || regions.length === 1) return
+  regions = regions.filter((other) => other !== region)
+  dropped()
+}
+
+/** Has this called when a memory is dropped: a thread that still knows it would keep it. */
+export function onDropped(call: () => void): void {
+  dropped = call
 }
 
 function placeFor(pages: number): Place | undefined {
