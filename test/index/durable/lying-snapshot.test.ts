@@ -12,6 +12,7 @@ import {
   type RecoveryPolicy,
   refusal,
   temporaryDirectory,
+  type VectorIndex,
 } from '../../support/kit.ts'
 import { altered, assertWhole, liar, lied, open, spoiler } from '../../support/lying-indexes.ts'
 
@@ -87,7 +88,11 @@ test('an index that gives back other vectors than a good snapshot holds is at fa
   await index.insert('a', [1, 2])
   await index.checkpoint()
   await index.close()
-  const forgetful = altered((inner) => ({ get: (label) => inner.get(label).fill(0) }))
+  const zeros = (inner: VectorIndex, label: number): Float32Array => inner.get(label).fill(0)
+  const forgetful = altered((inner) => ({
+    get: (label) => zeros(inner, label),
+    peek: (label) => zeros(inner, label),
+  }))
   await assert.rejects(open(t, directory, { index: forgetful }), refusal('WALV_DAMAGED'))
   assert.deepEqual((await readdir(directory)).includes('quarantine'), false)
   assert.equal((await open(t, directory)).recovery.fromSnapshot, 1)
