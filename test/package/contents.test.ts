@@ -13,9 +13,9 @@ const KIB = 1024
  * Raise one of these only with a reason in the commit: everybody who installs walv downloads it.
  */
 const BUDGET = {
-  code: 1_100 * KIB,
-  declarations: 390 * KIB,
-  docs: 360 * KIB,
+  code: 1_220 * KIB,
+  declarations: 420 * KIB,
+  docs: 390 * KIB,
   tarball: 620 * KIB,
 }
 

@@ -1,8 +1,10 @@
 /** What an index must hold: a map, and its fingerprint as the format's specification defines it. */
 import assert from 'node:assert/strict'
-import { createHash } from 'node:crypto'
+import { createXXHash128 } from 'hash-wasm'
 import type { DurableIndex } from '../../src/mod.ts'
 import type { Change } from './stream.ts'
+
+const xxhash = await createXXHash128()
 
 type Put = NonNullable<Change['put']>
 
@@ -52,8 +54,11 @@ export class State {
 function itemHash(id: string, { vector, metadata }: Put): bigint {
   const texts = [Buffer.from(id), Buffer.from(JSON.stringify(metadata))] as const
   const lengths = Uint32Array.of(texts[0].length, vector.length, texts[1].length)
-  const hash = createHash('sha256')
-  for (const part of [lengths, vector, ...texts]) hash.update(part)
-  const digest = hash.digest()
-  return digest.readBigUInt64LE(0) | (digest.readBigUInt64LE(8) << 64n)
+  const parts = [lengths, vector, ...texts].map(
+    (part) => new Uint8Array(part.buffer, part.byteOffset, part.byteLength),
+  )
+  const bytes = parts.reduce((sum, part) => sum + part.length, 0)
+  xxhash.init()
+  for (const part of parts) xxhash.update(part)
+  return BigInt(`0x${xxhash.update(new Uint8Array(Math.max(0, 256 - bytes))).digest()}`)
 }
