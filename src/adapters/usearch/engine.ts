@@ -4,8 +4,9 @@ import type { Metric } from '../../index/vector-index.ts'
 import type { Graph, GraphEngine } from '../graph/graph.ts'
 import { loadPeer, type Peer } from '../peer.ts'
 
-export const QUANTIZATIONS = ['f32', 'f16', 'bf16', 'i8'] as const
-export type UsearchQuantization = (typeof QUANTIZATIONS)[number]
+export type UsearchQuantization = 'f32' | 'f16' | 'bf16' | 'i8'
+
+export const QUANTIZATIONS: readonly UsearchQuantization[] = ['f32', 'f16', 'bf16', 'i8']
 
 /** All that an engine depends on. */
 export interface UsearchSettings {
