@@ -1,8 +1,7 @@
-import { DurableIndex, flat } from 'walv'
 import type { Job, Metrics } from '../job.ts'
-import { Records } from '../records.ts'
+import { pause } from '../loop-delay.ts'
 import { quantile } from '../statistics.ts'
-import { insertAll } from './fill.ts'
+import { underInserts } from './under-inserts.ts'
 
 export interface CheckpointStallJob extends Job {
   readonly records: number
@@ -10,52 +9,33 @@ export interface CheckpointStallJob extends Job {
   readonly quietMs: number
 }
 
-const CALLERS = 16
 const MAX_MORE = 500_000
 
 /** The longest wait of an insert while checkpoints are taken, against the waits without. */
 export async function checkpointStall(job: CheckpointStallJob): Promise<Metrics> {
-  const index = await DurableIndex.open({
-    directory: job.directory,
-    index: flat({ dimensions: job.dimensions }),
-    checkpointIntervalEntries: false,
-  })
-  await insertAll(index, job.dimensions, 0, job.records)
-  const records = new Records(job.records + MAX_MORE, job.dimensions)
-  let next = job.records
-  let isOver = false
+  const quietWaits: number[][] = []
+  const duringWaits: number[][] = []
   let waits: number[] = []
-  async function caller(): Promise<void> {
-    while (!isOver && next < records.ids.length) {
-      const n = next++
-      const start = performance.now()
-      await index.insert(records.ids[n]!, records.vector(n))
-      waits.push(performance.now() - start)
-    }
-  }
+  let checkpointMs = 0
   /** Nothing is computed before the end: the callers would wait for it. */
   function taken(): number[] {
     const those = waits
     waits = []
     return those
   }
-  const callers = Array.from({ length: CALLERS }, caller)
-  await pause(job.quietMs)
-  taken()
-  const quietWaits: number[][] = []
-  const duringWaits: number[][] = []
-  let checkpointMs = 0
-  for (let i = 0; i < job.checkpoints; i++) {
+  const note = (ms: number): void => void waits.push(ms)
+  await underInserts(job, MAX_MORE, note, async (index) => {
     await pause(job.quietMs)
-    quietWaits.push(taken())
-    const start = performance.now()
-    await index.checkpoint()
-    checkpointMs += performance.now() - start
-    duringWaits.push(taken())
-  }
-  isOver = true
-  await Promise.all(callers)
-  await index.close()
+    taken()
+    for (let i = 0; i < job.checkpoints; i++) {
+      await pause(job.quietMs)
+      quietWaits.push(taken())
+      const start = performance.now()
+      await index.checkpoint()
+      checkpointMs += performance.now() - start
+      duringWaits.push(taken())
+    }
+  })
   const quiet = quietWaits.flat().sort((a, b) => a - b)
   const during = duringWaits.flat().sort((a, b) => a - b)
   const p99 = quantile(quiet, 0.99)
@@ -68,5 +48,3 @@ export async function checkpointStall(job: CheckpointStallJob): Promise<Metrics>
     checkpointMs: checkpointMs / job.checkpoints,
   }
 }
-
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))

@@ -1,4 +1,4 @@
-import { nextTurn } from '../../clock.ts'
+import { monotonicMs, nextTurn } from '../../clock.ts'
 import { assert } from '../../errors.ts'
 import type { LabelMap } from '../label-map.ts'
 import type { Metric, Neighbour } from '../vector-index.ts'
@@ -11,8 +11,10 @@ import { type RegionPiece, scanPool } from './scan-pool.ts'
  * of the answer and measured again.
  */
 const SPARE = 64
-/** What is searched in one step where no thread does it. */
-const STEP_BYTES = 4 * 1024 * 1024
+/**
+ * After so long the event loop has its turn, where no thread searches: a filter may take its time.
+ */
+const STEP_MS = 2
 
 /**
  * A search that leaves the process its event loop: in other threads, or where there are none, and
@@ -60,14 +62,13 @@ export class LargeSearch {
     const storage = this.#storage
     const scan = new Scan(this.#metric, this.#query, this.#wanted, 0)
     const rows = storage.chunks.map((_, number) => storage.rowsIn(number))
-    let bytes = 0
+    let beganAt = monotonicMs()
     for (const [number, chunk] of [...storage.chunks].entries()) {
-      if (bytes >= STEP_BYTES) {
+      if (monotonicMs() - beganAt >= STEP_MS) {
         await nextTurn()
-        bytes = 0
+        beganAt = monotonicMs()
       }
       scan.rows(chunk.block.region, chunk, 0, rows[number]!, accept)
-      bytes += chunk.block.bytes
     }
     return [scan.nearest.neighbours()]
   }
