@@ -1,67 +1,15 @@
 #!/usr/bin/env node
 import { WalError } from '../mod.ts'
-import { findCommand, parseCommand } from './args.ts'
-import { type Command, type ExitCode, exitCodeOf } from './command.ts'
-import { checkpoint } from './commands/checkpoint.ts'
-import { convert } from './commands/convert.ts'
-import { demo } from './commands/demo.ts'
-import { doctor } from './commands/doctor.ts'
-import { exportVectors } from './commands/export.ts'
-import { importVectors } from './commands/import.ts'
-import { log } from './commands/log.ts'
-import { query } from './commands/query.ts'
-import { repair } from './commands/repair.ts'
-import { stats } from './commands/stats.ts'
-import { verify } from './commands/verify.ts'
-import { programHelp } from './help.ts'
-import { packageVersion } from './package.ts'
-
-const COMMANDS: readonly Command[] = [
-  demo,
-  log,
-  verify,
-  doctor,
-  repair,
-  stats,
-  importVectors,
-  exportVectors,
-  query,
-  checkpoint,
-  convert,
-]
-
-async function main([name, ...rest]: readonly string[]): Promise<ExitCode> {
-  const specs = COMMANDS.map(({ spec }) => spec)
-  if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
-    process.stdout.write(programHelp(specs))
-    return name === undefined ? 2 : 0
-  }
-  if (name === '--version' || name === '-v') {
-    process.stdout.write(`${packageVersion()}\n`)
-    return 0
-  }
-  const { run, spec } = COMMANDS[specs.indexOf(findCommand(specs, name))]!
-  const parsed = parseCommand(spec, rest)
-  if (parsed.help !== undefined) {
-    process.stdout.write(parsed.help)
-    return 0
-  }
-  return run(parsed.options, parsed.positionals)
-}
+import { complain, run } from './run.ts'
 
 process.stdout.on('error', (cause: NodeJS.ErrnoException) => {
   // A reader that has seen enough, such as head, is no error.
   if (cause.code === 'EPIPE') process.exit(0)
-  complain(new WalError('WALV_IO', `What was asked for cannot be written: ${cause.message}.`, { cause }))
-  process.exit()
+  process.exit(
+    complain(new WalError('WALV_IO', `What was asked for cannot be written: ${cause.message}.`, { cause })),
+  )
 })
 
-function complain(error: unknown): void {
-  const text = error instanceof WalError ? `${error.message} (${error.code})` : (error as Error).stack
-  process.stderr.write(`walv: ${text}\n`)
-  process.exitCode = exitCodeOf(error)
-}
-
-main(process.argv.slice(2)).then((code) => {
+run(process.argv.slice(2)).then((code) => {
   process.exitCode = code
-}, complain)
+})
