@@ -166,15 +166,30 @@ function textOf(content: Content): string {
 /** As docs/format.md says: the sum of one number for each id. */
 export function fingerprintOf(content: Content): string {
   let sum = 0n
-  for (const [id, { vector, metadata }] of content) {
-    const head = Buffer.alloc(12)
-    head.writeUInt32LE(Buffer.byteLength(id), 0)
-    head.writeUInt32LE(vector.length, 4)
-    head.writeUInt32LE(Buffer.byteLength(metadata), 8)
-    const item = Buffer.concat([head, bytesOf(vector), Buffer.from(id + metadata)])
-    sum += xxh3Of(Buffer.concat([item, Buffer.alloc(Math.max(0, 256 - item.length))]))
-  }
+  for (const [id, value] of content) sum += numberOf(id, value)
   return (sum % (1n << 128n)).toString(16).padStart(32, '0')
+}
+
+/**
+ * The numbers that were computed, by all that they depend on. What is recovered is nearly the same
+ * in thousands of states, and the hash is slow in plain JavaScript.
+ */
+const numbers = new Map<string, bigint>()
+const MAX_NUMBERS = 10_000
+
+function numberOf(id: string, { vector, metadata }: Value): bigint {
+  const key = JSON.stringify([id, Buffer.from(bytesOf(vector)).toString('base64'), metadata])
+  const known = numbers.get(key)
+  if (known !== undefined) return known
+  const head = Buffer.alloc(12)
+  head.writeUInt32LE(Buffer.byteLength(id), 0)
+  head.writeUInt32LE(vector.length, 4)
+  head.writeUInt32LE(Buffer.byteLength(metadata), 8)
+  const item = Buffer.concat([head, bytesOf(vector), Buffer.from(id + metadata)])
+  const number = xxh3Of(Buffer.concat([item, Buffer.alloc(Math.max(0, 256 - item.length))]))
+  if (numbers.size === MAX_NUMBERS) numbers.clear()
+  numbers.set(key, number)
+  return number
 }
 
 const bytesOf = ({ buffer, byteOffset, byteLength }: Float32Array): Uint8Array =>

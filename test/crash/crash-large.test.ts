@@ -1,0 +1,4 @@
+/** The crash explorer, on logs with large groups, and logs under load. */
+import { testWorkloads } from './explored.ts'
+
+testWorkloads('large', 5_000)
