@@ -45,6 +45,15 @@ export interface VectorIndex {
     accept?: (label: number) => boolean,
   ): Neighbour[] | Promise<Neighbour[]>
   /**
+   * What `search` answers to each of one or more queries, which it may search together. Other work
+   * has its turn meanwhile. Without it, `search` is asked for one after the other.
+   */
+  searchMany?(
+    queries: readonly Float32Array[],
+    k: number,
+    accept?: (label: number) => boolean,
+  ): Promise<Neighbour[][]>
+  /**
    * The state at this moment, as something that can be written while the index goes on changing.
    * Synchronous and quick.
    */

@@ -16,7 +16,7 @@ import { readBorrowed, readIntoMemory, readLog, readPlain } from './read.ts'
 import { bareIndex, emptyProcess, recoverIndex, recoverNothing } from './recover.ts'
 import { beginWithinBudget, lifeWithinBudget, recoveryBudget } from './recovery-budget.ts'
 import { replayRaw } from './replay-raw.ts'
-import { search } from './search.ts'
+import { search, searchMany } from './search.ts'
 import { steady } from './steady.ts'
 
 type Run = (job: Job) => Promise<Metrics>
@@ -55,5 +55,6 @@ export const JOBS: Readonly<Record<string, Run | undefined>> = {
   'recovery-budget': recoveryBudget,
   'replay-raw': replayRaw,
   search,
+  searchMany,
   steady,
 } as Record<string, (job: never) => Promise<Metrics>> as Record<string, Run>

@@ -13,6 +13,13 @@ const K = 10
 const QUERIES = 20
 const CHECKED = 5
 
+export interface SearchManyJob extends Job {
+  readonly records: number
+  /** Queries that are asked together. */
+  readonly together: number
+  readonly queries: number
+}
+
 /** Labels, nearest first. */
 type Search = (query: Float32Array) => Promise<number[]> | number[]
 
@@ -37,6 +44,38 @@ export async function search(job: SearchJob): Promise<Metrics> {
   }
   times.sort((a, b) => a - b)
   return { ms: quantile(times, 0.5), p99Ms: quantile(times, 0.99), buildMs }
+}
+
+/**
+ * Several queries at a time, of a flat index. What the first of them are answered is compared with
+ * what a search for each answers.
+ */
+export async function searchMany({
+  dimensions,
+  records,
+  together,
+  queries,
+}: SearchManyJob): Promise<Metrics> {
+  const { flat } = await import('walv')
+  const index = flat({ dimensions, metric: 'cosine' })
+  for (const [label, vector] of randomVectors(records, dimensions).entries()) index.set(label, vector)
+  const asked = randomVectors(together, dimensions, 2)
+  const ask = (): Promise<unknown> | unknown =>
+    together === 1 ? index.search(asked[0]!, K) : index.searchMany!(asked, K)
+  if (together > 1) {
+    const single = await Promise.all(asked.map((query) => index.search(query, K)))
+    if (JSON.stringify(await ask()) !== JSON.stringify(single)) throw new Error('together they differ')
+  }
+  const times: number[] = []
+  const before = process.cpuUsage()
+  for (let done = 0; done < queries; done += together) {
+    const start = performance.now()
+    await ask()
+    times.push((performance.now() - start) / together)
+  }
+  const { user, system } = process.cpuUsage(before)
+  times.sort((a, b) => a - b)
+  return { rate: 1000 / quantile(times, 0.5), cpuMs: (user + system) / 1000 / queries }
 }
 
 function acceptOf(engine: SearchJob['engine']): ((label: number) => boolean) | undefined {

@@ -8,7 +8,7 @@ import { goalLife, goalMemory } from './goal-life.ts'
 import { headline } from './headline.ts'
 import { oneAtATime, paced } from './latency.ts'
 import { checkpointOpen, read, recovery } from './recovery.ts'
-import { goalSearch, search } from './search.ts'
+import { goalSearch, search, searchMany } from './search.ts'
 import {
   checkpointStall,
   goalCheckpoint,
@@ -47,5 +47,6 @@ export const SCENARIOS: readonly Scenario[] = [
   growthSegments,
   steady,
   search,
+  searchMany,
   diskWays,
 ]

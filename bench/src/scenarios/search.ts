@@ -52,6 +52,32 @@ export const goalSearch: Scenario = {
     ),
 }
 
+const TOGETHER = [1, 8, 64]
+
+/** Queries a second where several are asked in one pass over the memory. */
+export const searchMany: Scenario = {
+  name: 'search-many',
+  title: 'exact search for several queries at a time, k = 10, cosine; answers are checked first',
+  metric: { key: 'rate', title: 'queries', unit: '/s' },
+  also: [{ key: 'cpuMs', title: 'cpu a query', unit: 'ms' }],
+  isLong: true,
+  variants: () =>
+    (
+      [
+        [10_000, 768],
+        [100_000, 128],
+      ] as const
+    ).map(([records, dimensions]) => ({
+      label: `${records} vectors of ${dimensions} dimensions`,
+      contestants: TOGETHER.map((together) => ({
+        label: together === 1 ? 'one by one' : `${together} at a time`,
+        peer: 'walv',
+        job: { kind: 'searchMany', dimensions, records, together, queries: 512 },
+        durability: 'none',
+      })),
+    })),
+}
+
 export const search: Scenario = {
   name: 'search',
   title: 'exact search, k = 10, cosine; answers are checked first',

@@ -1,3 +1,4 @@
+import { nextTurn } from '../../clock.ts'
 import { assert } from '../../errors.ts'
 import type { SnapshotWriter } from '../../log/log.ts'
 import { LabelMap } from '../label-map.ts'
@@ -16,6 +17,9 @@ import { Scan } from './scan.ts'
 
 /** Vectors of more bytes are not searched in one step: that would take a millisecond and more. */
 const LARGE_BYTES = 8 * 1024 * 1024
+
+/** So many queries are searched in one pass over the memory. */
+const MOST_TOGETHER = 64
 
 /** So many rows side by side are worth asking for bounds. */
 const LEAST_RUN = 4
@@ -73,7 +77,8 @@ export class FlatIndex implements VectorIndex {
       `a query of ${query.length} in an index of ${this.dimensions} dimensions`,
     )
     if (k === 0) return []
-    return this.#isLarge ? this.#searchLarge(query, k, accept) : this.#searchAtOnce(query, k, accept)
+    if (!this.#isLarge) return this.#searchAtOnce(query, k, accept)
+    return this.#searchLarge([query.slice()], k, accept).then(([answer]) => answer!)
   }
 
   get #isLarge(): boolean {
@@ -88,18 +93,36 @@ export class FlatIndex implements VectorIndex {
     return scan.nearest.neighbours()
   }
 
-  /** As the index is at the end of the search. */
-  async #searchLarge(
-    query: Float32Array,
+  /** The same for several queries. */
+  async searchMany(
+    queries: readonly Float32Array[],
     k: number,
     accept?: (label: number) => boolean,
-  ): Promise<Neighbour[]> {
-    const own = query.slice()
+  ): Promise<Neighbour[][]> {
+    const own = queries.map((query) => query.slice())
+    const answers: Neighbour[][] = []
+    while (answers.length < own.length) {
+      if (answers.length > 0) await nextTurn()
+      const rest = own.slice(answers.length)
+      if (k > 0 && this.#isLarge)
+        answers.push(...(await this.#searchLarge(rest.slice(0, MOST_TOGETHER), k, accept)))
+      else answers.push(await this.search(rest[0]!, k, accept))
+    }
+    return answers
+  }
+
+  /**
+   * Several queries of the caller's own, as the index is at the end of the search.
+   */
+  async #searchLarge(
+    queries: readonly Float32Array[],
+    k: number,
+    accept?: (label: number) => boolean,
+  ): Promise<Neighbour[][]> {
     const storage = this.#storage
-    const search = new LargeSearch(storage, this.#slots, this.metric, own, k)
-    const found = await search.run(accept)
-    if (this.#storage !== storage) return this.search(own, k, accept)
-    return found ?? this.#searchAtOnce(own, k, accept)
+    const found = await new LargeSearch(storage, this.#slots, this.metric, queries, k).run(accept)
+    if (this.#storage !== storage) return Promise.all(queries.map((query) => this.search(query, k, accept)))
+    return found.map((neighbours, at) => neighbours ?? this.#searchAtOnce(queries[at]!, k, accept))
   }
 
   has(label: number): boolean {

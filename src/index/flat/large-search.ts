@@ -4,73 +4,127 @@ import type { LabelMap } from '../label-map.ts'
 import type { Metric, Neighbour } from '../vector-index.ts'
 import type { FlatStorage } from './flat-storage.ts'
 import { Scan } from './scan.ts'
+import type { NearestFound } from './scan-messages.ts'
 import { type RegionPiece, scanPool } from './scan-pool.ts'
+import { Scans } from './scans.ts'
 
 /**
  * So many more are looked for than were asked for: those that were written meanwhile are left out
  * of the answer and measured again.
  */
-const SPARE = 64
-/**
- * After so long the event loop has its turn, where no thread searches: a filter may take its time.
- */
+const SPARE = 16
+/** After so long the event loop has its turn. */
 const STEP_MS = 2
+/**
+ * Rows between two looks at the clock where a filter is asked, which may be about each, and may
+ * take its time.
+ */
+const FILTERED_ROWS = 128
 
 /**
- * A search that leaves the process its event loop: in other threads, or where there are none, and
- * where a filter has to be asked, in steps. The index may change meanwhile. The answer is of the
- * state at its end: what was written since the beginning is measured then.
+ * A search for what is nearest to each of some queries that leaves the process its event loop: in
+ * other threads, or where there are none, and where a filter has to be asked, in steps. The index
+ * may change meanwhile. The answers are of the state at its end: what was written since the
+ * beginning is measured then.
  */
 export class LargeSearch {
   readonly #storage: FlatStorage
   readonly #slots: LabelMap<number>
   readonly #metric: Metric
-  readonly #query: Float32Array
+  readonly #queries: readonly Float32Array[]
   readonly #k: number
 
   /** `slots` has the slot of every label. */
-  constructor(storage: FlatStorage, slots: LabelMap<number>, metric: Metric, query: Float32Array, k: number) {
+  constructor(
+    storage: FlatStorage,
+    slots: LabelMap<number>,
+    metric: Metric,
+    queries: readonly Float32Array[],
+    k: number,
+  ) {
     this.#storage = storage
     this.#slots = slots
     this.#metric = metric
-    this.#query = query
+    this.#queries = queries
     this.#k = k
   }
 
-  /** Undefined where so much was written meanwhile that the answer might miss something. */
-  async run(accept?: (label: number) => boolean): Promise<Neighbour[] | undefined> {
+  /**
+   * The answer to each query; undefined where so much was written meanwhile that it might miss
+   * something.
+   */
+  async run(accept?: (label: number) => boolean): Promise<(Neighbour[] | undefined)[]> {
     const written = this.#storage.watch()
     try {
       const found = accept
         ? await this.#inSteps(accept)
         : await this.#inThreads().catch(() => this.#inSteps())
-      return this.#atTheEnd(found, written, accept)
+      return this.#queries.map((query, at) =>
+        this.#atTheEnd(
+          query,
+          found.map((each) => each[at]!),
+          written,
+          accept,
+        ),
+      )
     } finally {
       this.#storage.unwatch(written)
     }
   }
 
+  /** Returns what each thread found. */
   async #inThreads(): Promise<readonly Found[]> {
-    const shares = sharesOf(this.#storage, scanPool.size)
-    const answers = await scanPool.search(this.#metric, this.#query, this.#wanted, shares)
-    return answers.map(({ labels, distances }) =>
-      Array.from(labels, (label, at) => ({ label, distance: distances[at]! })),
-    )
+    const { chunks } = this.#storage
+    const pieces = piecesOf(this.#storage)
+    const next = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
+    // Of several searches at a time one takes part: all together they would stop the event loop.
+    const takesPart = scanPool.isIdle
+    const work = { metric: this.#metric, queries: this.#queries, k: this.#wanted, pieces, next }
+    const answering = scanPool.search(work, Math.min(scanPool.size, chunks.length))
+    // Handled below, too: by then it may have been rejected.
+    answering.catch(() => {})
+    const own = takesPart ? [this.#takePart(next)] : []
+    const answers = await answering
+    return [...own, ...answers.map(({ found }) => found.map(neighboursOf))]
+  }
+
+  /** Searches for one step while threads wake up: that takes them a tenth of a millisecond. */
+  #takePart(next: Int32Array): Found {
+    const storage = this.#storage
+    const { chunks } = storage
+    const scans = this.#scans()
+    const beganAt = monotonicMs()
+    while (monotonicMs() - beganAt < STEP_MS) {
+      const number = Atomics.add(next, 0, 1)
+      const chunk = chunks[number]
+      if (chunk === undefined) break
+      scans.rows(chunk.block.region, chunk, 0, storage.rowsIn(number))
+    }
+    return scans.found()
   }
 
   async #inSteps(accept?: (label: number) => boolean): Promise<readonly Found[]> {
     const storage = this.#storage
-    const scan = new Scan(this.#metric, this.#query, this.#wanted, 0)
-    const rows = storage.chunks.map((_, number) => storage.rowsIn(number))
+    const scans = this.#scans()
+    const { rowsPerChunk } = storage
+    const counts = storage.chunks.map((_, number) => storage.rowsIn(number))
+    const stepRows = accept || this.#queries.length > 1 ? FILTERED_ROWS : rowsPerChunk
     let beganAt = monotonicMs()
     for (const [number, chunk] of [...storage.chunks].entries()) {
-      if (monotonicMs() - beganAt >= STEP_MS) {
-        await nextTurn()
-        beganAt = monotonicMs()
+      const rows = counts[number]!
+      for (let row = 0; row < rows; row += stepRows) {
+        if (monotonicMs() - beganAt >= STEP_MS) {
+          await nextTurn()
+          beganAt = monotonicMs()
+        }
+        scans.rows(chunk.block.region, chunk, row, Math.min(stepRows, rows - row), accept)
       }
-      scan.rows(chunk.block.region, chunk, 0, rows[number]!, accept)
     }
-    return [scan.nearest.neighbours()]
+    return [scans.found()]
+  }
+
+  #scans(): Scans {
+    return new Scans(this.#metric, this.#queries, this.#wanted, 0)
   }
 
   get #wanted(): number {
@@ -78,12 +132,13 @@ export class LargeSearch {
   }
 
   #atTheEnd(
-    found: readonly Found[],
+    query: Float32Array,
+    found: readonly (readonly Neighbour[])[],
     written: ReadonlySet<number>,
     accept?: (label: number) => boolean,
   ): Neighbour[] | undefined {
     const storage = this.#storage
-    const scan = new Scan(this.#metric, this.#query, Math.min(this.#k, storage.count), 0)
+    const scan = new Scan(this.#metric, query, Math.min(this.#k, storage.count), 0)
     for (const neighbours of found) {
       const standing = neighbours.filter(({ label }) => this.#isStanding(label, written))
       if (neighbours.length - standing.length > SPARE) return undefined
@@ -105,31 +160,28 @@ export class LargeSearch {
   }
 }
 
-type Found = readonly Neighbour[]
+/** What is nearest to each query, of some of the chunks. */
+type Found = readonly (readonly Neighbour[])[]
+
+const neighboursOf = ({ labels, distances }: NearestFound): Neighbour[] =>
+  Array.from(labels, (label, at) => ({ label, distance: distances[at]! }))
 
 /**
- * The chunks in so many shares of about the same size.
+ * All chunks, in their order.
  * @throws where there are no threads, or memory that they cannot share
  */
-function sharesOf(storage: FlatStorage, count: number): RegionPiece[][] {
-  assert(count > 0, 'there are no threads')
-  const perShare = Math.ceil(storage.chunks.length / count)
-  const shares: RegionPiece[][] = []
-  for (let from = 0; from < storage.chunks.length; from += perShare)
-    shares.push(shareOf(storage, from, Math.min(from + perShare, storage.chunks.length)))
-  return shares
-}
-
-function shareOf(storage: FlatStorage, from: number, to: number): RegionPiece[] {
+function piecesOf(storage: FlatStorage): RegionPiece[] {
+  const { chunks } = storage
+  assert(scanPool.size > 0, 'there are no threads')
   const pieces: RegionPiece[] = []
-  for (let start = from; start < to; ) {
-    const { region } = storage.chunks[start]!.block
+  for (let start = 0; start < chunks.length; ) {
+    const { region } = chunks[start]!.block
     assert(region !== undefined, 'there is memory that threads do not share')
     let end = start
-    while (end < to && storage.chunks[end]!.block.region === region) end++
+    while (end < chunks.length && chunks[end]!.block.region === region) end++
     pieces.push({
       region,
-      addresses: Int32Array.from({ length: end - start }, (_, at) => storage.chunks[start + at]!.address),
+      addresses: Int32Array.from({ length: end - start }, (_, at) => chunks[start + at]!.address),
       rows: Int32Array.from({ length: end - start }, (_, at) => storage.rowsIn(start + at)),
     })
     start = end

@@ -14,9 +14,14 @@ export interface ScanTask {
   readonly type: 'scan'
   readonly id: number
   readonly metric: Metric
-  readonly query: Float32Array
+  readonly queries: readonly Float32Array[]
   readonly k: number
   readonly pieces: readonly ScanPiece[]
+  /**
+   * Shared by all who take part: the number of the first chunk that nobody has taken yet, the
+   * chunks of all pieces counted in their order.
+   */
+  readonly next: Int32Array
 }
 
 /** Chunks of one memory: where each begins, and how many of its rows are in use. */
@@ -26,9 +31,14 @@ export interface ScanPiece {
   readonly rows: Int32Array
 }
 
-/** What is nearest, nearest first. */
 export interface ScanAnswer {
   readonly id: number
+  /** Of each query. */
+  readonly found: readonly NearestFound[]
+}
+
+/** What is nearest to a query in the chunks that a thread took, nearest first. */
+export interface NearestFound {
   readonly labels: Float64Array
   readonly distances: Float64Array
 }

@@ -2,8 +2,7 @@ import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import { onDropped, type Region } from '../kernel/arena.ts'
 import { MAX_THREADS } from '../kernel/kernel.ts'
-import type { Metric } from '../vector-index.ts'
-import type { ScanAnswer, ScanPiece, ScanRequest } from './scan-messages.ts'
+import type { ScanAnswer, ScanPiece, ScanRequest, ScanTask } from './scan-messages.ts'
 
 /** So many failures in all, and no thread is started any more. */
 const MAX_FAILURES = 5
@@ -22,17 +21,17 @@ class ScanPool {
     return this.#failures < MAX_FAILURES ? Math.min(availableParallelism(), MAX_THREADS - 1) : 0
   }
 
+  /** Whether no thread has anything to search. */
+  get isIdle(): boolean {
+    return [...this.#threads.values()].every((thread) => thread.isIdle)
+  }
+
   /**
-   * The `k` nearest in each share, which may be searched at the same time.
+   * What each of so many threads has found, of the chunks that it took.
    * @throws whatever ends a thread
    */
-  search(
-    metric: Metric,
-    query: Float32Array,
-    k: number,
-    shares: readonly (readonly RegionPiece[])[],
-  ): Promise<ScanAnswer[]> {
-    return Promise.all(shares.map((pieces, at) => this.#thread(at + 1).search(metric, query, k, pieces)))
+  search(work: ScanWork, threads: number): Promise<ScanAnswer[]> {
+    return Promise.all(Array.from({ length: threads }, (_, at) => this.#thread(at + 1).search(work)))
   }
 
   /**
@@ -61,6 +60,11 @@ export const scanPool: ScanPool = new ScanPool()
 /** Chunks of one memory. */
 export interface RegionPiece extends Omit<ScanPiece, 'region'> {
   readonly region: Region
+}
+
+/** What several threads search together. */
+export interface ScanWork extends Omit<ScanTask, 'type' | 'id' | 'pieces'> {
+  readonly pieces: readonly RegionPiece[]
 }
 
 interface Waiting {
@@ -93,12 +97,11 @@ class ScanThread {
     this.#worker.unref()
   }
 
-  search(
-    metric: Metric,
-    query: Float32Array,
-    k: number,
-    pieces: readonly RegionPiece[],
-  ): Promise<ScanAnswer> {
+  get isIdle(): boolean {
+    return this.#waiting.size === 0
+  }
+
+  search({ pieces, ...work }: ScanWork): Promise<ScanAnswer> {
     for (const { region } of pieces) this.#introduce(region)
     const id = this.#nextId++
     const sent = pieces.map(({ region: { number: region }, addresses, rows }) => ({
@@ -106,7 +109,7 @@ class ScanThread {
       addresses,
       rows,
     }))
-    this.#send({ type: 'scan', id, metric, query, k, pieces: sent })
+    this.#send({ type: 'scan', id, ...work, pieces: sent })
     // Whoever waits for a search keeps the process alive, and nobody else.
     this.#worker.ref()
     return new Promise((resolve, reject) => this.#waiting.set(id, { resolve, reject }))

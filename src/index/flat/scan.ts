@@ -9,12 +9,22 @@ export class Scan {
   readonly nearest: TopK
   readonly #distances: Distances
   readonly #screen: Screen
-  readonly #bounds = new Float64Array(MAX_CHUNK_ROWS)
+  readonly #bounds: Float64Array
   readonly #rows = new Int32Array(MAX_ROWS)
   readonly #measured = new Float64Array(MAX_ROWS)
 
-  /** Finds at most `k`; memory is taken for so many. `thread` is 0 for the main one. */
-  constructor(metric: Metric, query: Float32Array, k: number, thread: number) {
+  /**
+   * Finds at most `k`; memory is taken for so many. `thread` is 0 for the main one. `bounds`:
+   * memory for those of a chunk, of which nothing is expected from one call to the next.
+   */
+  constructor(
+    metric: Metric,
+    query: Float32Array,
+    k: number,
+    thread: number,
+    bounds: Float64Array = new Float64Array(MAX_CHUNK_ROWS),
+  ) {
+    this.#bounds = bounds
     this.nearest = new TopK(k)
     this.#distances = new Distances(metric, query)
     this.#screen = new Screen(metric, query, thread)

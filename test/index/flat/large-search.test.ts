@@ -98,11 +98,10 @@ test('an index that is emptied during a search answers with what there is then',
 test('a thread that dies in a search costs that search time and nothing else', async () => {
   const [index, model] = filled('ip')
   const query = randomVector()
-  const dying = Array.from({ length: scanPool.size }, () => [
-    { region: { number: -1 } as Region, addresses: Int32Array.of(0), rows: Int32Array.of(1) },
-  ])
+  const pieces = [{ region: { number: -1 } as Region, addresses: Int32Array.of(0), rows: Int32Array.of(1) }]
+  const next = new Int32Array(new SharedArrayBuffer(4))
   // They are told to look into a memory that there is not, with a search behind that.
-  const ends = scanPool.search('ip', query, 1, dying)
+  const ends = scanPool.search({ metric: 'ip', queries: [query], k: 1, pieces, next }, scanPool.size)
   const behind = index.search(query, 4)
   await assert.rejects(ends)
   assert.deepEqual(await behind, nearestOf(model, 'ip', query, 4))
@@ -122,4 +121,80 @@ test('memory that is given back is not kept by the threads that searched it', as
   }
   const grown = process.memoryUsage().rss - before
   assert.ok(grown < 600e6, `six indexes of 200 MB, one after the other, left ${grown} bytes`)
+})
+
+for (const metric of ['cosine', 'l2', 'ip'] as const) {
+  test(`${metric}: many queries in one pass get what each gets alone, with a filter and without`, async () => {
+    const [index, model] = filled(metric)
+    // More than go into one pass.
+    const queries = Array.from({ length: 66 }, randomVector)
+    const odd = (label: number): boolean => label % 2 === 1
+    for (const accept of [undefined, odd]) {
+      const [found, turns] = await meanwhile(index.searchMany(queries, 10, accept), () => {})
+      assert.ok(turns > 2)
+      for (const [at, query] of queries.entries())
+        assert.deepEqual(found[at], await index.search(query, 10, accept))
+      assert.deepEqual(found[65], nearestOf(model, metric, queries[65]!, 10, accept))
+    }
+    assert.deepEqual(await index.searchMany(queries.slice(0, 2), 0), [[], []])
+    assert.deepEqual(await index.searchMany([], 3), [])
+  })
+}
+
+test('many queries of which the caller changes the vectors, while the index changes', async () => {
+  const [index, model] = filled('l2')
+  const queries = Array.from({ length: 8 }, randomVector)
+  const given = queries.map((query) => query.slice())
+  const [found] = await meanwhile(index.searchMany(given, 5), (turn) => {
+    for (const query of given) query.fill(0)
+    if (turn > 5) return
+    for (const query of queries) {
+      const [nearest] = nearestOf(model, 'l2', query, 1)
+      change({ remove: nearest!.label }, index, model)
+    }
+    change({ set: COUNT + turn, vector: queries[turn]!.slice() }, index, model)
+  })
+  for (const [at, query] of queries.entries()) assert.deepEqual(found[at], nearestOf(model, 'l2', query, 5))
+})
+
+test('many queries to an index that is emptied meanwhile, and to a small one', async () => {
+  const [index] = filled('cosine')
+  const searching = index.searchMany([randomVector(), randomVector()], 3)
+  index.clear()
+  index.set(5, new Float32Array(DIMENSIONS))
+  const only = [[{ label: 5, distance: 1 }], [{ label: 5, distance: 1 }]]
+  assert.deepEqual(await searching, only)
+  const [found, turns] = await meanwhile(index.searchMany([randomVector(), randomVector()], 3), () => {})
+  assert.deepEqual(found, only)
+  assert.ok(turns > 1)
+})
+
+test('a filter that takes its time stops the event loop no longer than a few steps of 2 ms', async () => {
+  const [index] = filled('ip')
+  const CALL_MS = 0.02
+  let calls = 0
+  let most = 0
+  // It takes few: it is asked about nearly all.
+  const slow = (label: number): boolean => {
+    calls++
+    const end = performance.now() + CALL_MS
+    while (performance.now() < end);
+    return label % 5000 === 0
+  }
+  const searches = [
+    () => index.search(randomVector(), 10, slow),
+    () => index.searchMany([randomVector()], 10, slow),
+  ]
+  for (const search of searches) {
+    let all = 0
+    const [, turns] = await meanwhile<unknown>(search(), () => {
+      most = Math.max(most, calls)
+      all += calls
+      calls = 0
+    })
+    assert.ok(all > COUNT / 2, `it was asked ${all} times`)
+    assert.ok(turns > all / 300, `${turns} turns in ${all} calls`)
+  }
+  // 2 ms are 100 calls; counted, not timed, as another process may have the processor.
+  assert.ok(most < 300, `${most} calls, of ${CALL_MS} ms at least, without a turn of the event loop`)
 })
