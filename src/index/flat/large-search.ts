@@ -77,8 +77,9 @@ export class LargeSearch {
     const { chunks } = this.#storage
     const pieces = piecesOf(this.#storage)
     const next = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
-    // Of several searches at a time one takes part: all together they would stop the event loop.
-    const takesPart = scanPool.isIdle
+    // Of several searches at a time one takes part, and many queries take too long for a step: the
+    // event loop would stop.
+    const takesPart = scanPool.isIdle && this.#queries.length === 1
     const work = { metric: this.#metric, queries: this.#queries, k: this.#wanted, pieces, next }
     const answering = scanPool.search(work, Math.min(scanPool.size, chunks.length))
     // Handled below, too: by then it may have been rejected.
