@@ -62,17 +62,22 @@ const flip = (path: string, offset: number, bit: number): Harm => ({
     changed(files, path, (bytes) => overwritten(bytes, Buffer.of((bytes[offset] ?? 0) ^ (1 << bit)), offset)),
 })
 
+/** Of so many frames one has every bit flipped, and the others one in each byte. */
+const FRAME_STEP = 4
+
 /**
- * Every bit of every frame; of the fields of headers one in each byte, and of zeros and of
- * snapshots one in each word of 8 bytes. With `all` every bit there is.
+ * Every bit of the first frame of each segment and of every fourth behind it; of the others, and of
+ * the fields of headers, one in each byte, and of zeros and of snapshots one in each word of 8
+ * bytes. With `all` every bit there is.
  */
 export function* flips(original: Original, all: boolean): Generator<Harm> {
   for (const path of pathsOf(original)) {
     const { frames } = original.segments.find((segment) => segment.path === path) ?? { frames: undefined }
     for (let offset = 0; offset < original.files.get(path)!.length; offset++) {
-      const isInFrame = frames?.some(({ from, to }) => from <= offset && offset < to)
-      if (all || isInFrame) yield* EVERY_BIT.map((bit) => flip(path, offset, bit))
-      else if (frames && isField(offset)) yield flip(path, offset, offset % 8)
+      const frame = frames?.findIndex(({ from, to }) => from <= offset && offset < to) ?? -1
+      if (all || (frame >= 0 && frame % FRAME_STEP === 0))
+        yield* EVERY_BIT.map((bit) => flip(path, offset, bit))
+      else if (frame >= 0 || (frames && isField(offset))) yield flip(path, offset, offset % 8)
       else if (offset % 8 === 0) yield flip(path, offset, (offset / 8) % 8)
     }
   }
