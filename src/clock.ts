@@ -12,6 +12,9 @@ export const setInterval: typeof timers.setInterval = timers.setInterval
 export const clearInterval: typeof timers.clearInterval = timers.clearInterval
 export const setImmediate: typeof timers.setImmediate = timers.setImmediate
 
+/** Before the event loop goes on, and when no promise has anything left to do. */
+export const nextTick: typeof process.nextTick = process.nextTick.bind(process)
+
 /** Never goes back; from a moment that has no meaning. */
 export const monotonicMs: () => number = performance.now.bind(performance)
 
