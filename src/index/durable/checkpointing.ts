@@ -24,7 +24,8 @@ export const LONG_REPLAY_MS = 1_000
 /** Less work of the background than this is no reason for a checkpoint. */
 const LEAST_WORK_MS = 100
 /**
- * How long a checkpoint is taken to last where none was taken: a few syncs, and a disk that is slow.
+ * How long a checkpoint is taken to last where none was taken: a few syncs, and a disk that is
+ * slow.
  */
 const CHECKPOINT_MS = 50
 const SNAPSHOT_BYTES_PER_MS = 100_000
