@@ -28,3 +28,10 @@ export const delay = (milliseconds: number): Promise<void> =>
 
 /** Resolves in the next turn of the event loop. */
 export const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+
+/**
+ * Resolves when timers that are due and what the system has answered have had their turn. Behind
+ * such an answer the next turn alone begins before them.
+ */
+export const wholeTurn = (): Promise<void> =>
+  new Promise((resolve) => setImmediate(() => setImmediate(resolve)))

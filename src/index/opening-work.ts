@@ -1,4 +1,4 @@
-import { monotonicMs, nextTurn } from '../clock.ts'
+import { monotonicMs, wholeTurn } from '../clock.ts'
 import { WalError } from '../errors.ts'
 
 /**
@@ -135,7 +135,7 @@ export class OpeningWork {
 
   async #turn(done: number, total: number): Promise<void> {
     this.#advance(done, total)
-    await nextTurn()
+    await wholeTurn()
     if (this.#signal?.aborted) throw aborted(this.#signal.reason)
     this.#turnAt = monotonicMs()
   }

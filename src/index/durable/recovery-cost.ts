@@ -94,7 +94,8 @@ export class RecoveryCost {
 
   /**
    * What an opening would take that has so much to do. Each opening has its own luck with the
-   * machine: those before are predicted as well, and what they took has as much say as this one's.
+   * machine: those before are predicted as well, and what the middle one of all took of what was
+   * predicted is what this one is to take. One that was very slow has no more say than the others.
    */
   openingMs(amounts: OpeningAmounts): number {
     // What so many changes take this process may not know yet.
@@ -104,8 +105,7 @@ export class RecoveryCost {
       const predicted = this.#byOwn({ ...opening, snapshotVectors: 0 })
       return predicted === 0 ? 1 : Math.min(2, Math.max(0.5, opening.ms / predicted))
     })
-    const all = luck.reduce((sum, each) => sum + each, 1)
-    return (this.#byOwn(amounts) * all) / (luck.length + 1)
+    return this.#byOwn(amounts) * median([1, ...luck])
   }
 
   #byOwn({ logBytes, snapshotBytes, snapshotVectors, changes }: OpeningAmounts): number {
@@ -169,6 +169,12 @@ export class RecoveryCost {
     const [smallAmount, smallMs] = middle(small)
     return Math.min(Math.max(0, ms - smallMs) / (amount - smallAmount), ms / amount)
   }
+}
+
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b)
+  const half = sorted.length >> 1
+  return sorted.length % 2 === 1 ? sorted[half]! : (sorted[half - 1]! + sorted[half]!) / 2
 }
 
 const middle = (points: readonly Point[]): Point => [
