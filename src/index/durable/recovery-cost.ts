@@ -32,6 +32,8 @@ export interface OpeningAmounts {
 /** Less says nothing of what more would take: it is over before the code is warm. */
 const LEAST_CHANGES = 1_000
 const LEAST_BYTES = 1024 * 1024
+/** A change may take so many times as long to be applied as those that an opening replayed. */
+const APPLYING_GROWTH = 1.5
 /** The next point of a curve is so much further. */
 const POINT_GROWTH = 1.2
 /** So many openings before this one are remembered. */
@@ -88,8 +90,19 @@ export class RecoveryCost {
   replayMs(changes: number): number {
     const { own } = this
     if (changes <= own.changes) return at(this.#replayed, changes)
-    const applying = at(this.#applied, changes) - own.applyMs
+    const applying = Math.min(at(this.#applied, changes) - own.applyMs, this.#mostApplying(changes))
     return own.replayMs + applying + (changes - own.changes) * (this.#readingMs ?? 0)
+  }
+
+  /**
+   * Beside what else a process does, a change that others interrupt takes many times as long. It
+   * is not taken for more than those that the opening applied while the code was new, and half as
+   * much again.
+   */
+  #mostApplying(changes: number): number {
+    const { own } = this
+    if (own.changes < LEAST_CHANGES) return Number.POSITIVE_INFINITY
+    return (APPLYING_GROWTH * own.applyMs * (changes - own.changes)) / own.changes
   }
 
   /**
