@@ -36,9 +36,13 @@ interface Adding {
 const queue: Adding[] = []
 let isAdding = false
 
-/** Elsewhere it would be the priority of the whole process. */
+/**
+ * On other systems it would be the priority of the whole process, and Deno asks its user for a
+ * permission.
+ */
 function yieldToOthers(): void {
-  if (process.platform !== 'linux') return
+  const { deno, bun } = process.versions
+  if (process.platform !== 'linux' || deno !== undefined || bun !== undefined) return
   try {
     // 0 is this thread.
     setPriority(0, Math.min(getPriority(0) + NICENESS, MAX_NICENESS))
