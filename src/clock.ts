@@ -12,6 +12,9 @@ export const setInterval: typeof timers.setInterval = timers.setInterval
 export const clearInterval: typeof timers.clearInterval = timers.clearInterval
 export const setImmediate: typeof timers.setImmediate = timers.setImmediate
 
+/** Before the event loop goes on, and when no promise has anything left to do. */
+export const nextTick: typeof process.nextTick = process.nextTick.bind(process)
+
 /** Never goes back; from a moment that has no meaning. */
 export const monotonicMs: () => number = performance.now.bind(performance)
 
@@ -25,3 +28,10 @@ export const delay = (milliseconds: number): Promise<void> =>
 
 /** Resolves in the next turn of the event loop. */
 export const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+
+/**
+ * Resolves when timers that are due and what the system has answered have had their turn. Behind
+ * such an answer the next turn alone begins before them.
+ */
+export const wholeTurn = (): Promise<void> =>
+  new Promise((resolve) => setImmediate(() => setImmediate(resolve)))

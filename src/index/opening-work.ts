@@ -1,4 +1,4 @@
-import { monotonicMs, nextTurn } from '../clock.ts'
+import { monotonicMs, wholeTurn } from '../clock.ts'
 import { WalError } from '../errors.ts'
 
 /**
@@ -50,6 +50,9 @@ export class OpeningWork {
   #replayAt: number | undefined
   #filledAt: number | undefined
   readonly #replayed: [share: number, ms: number][] = []
+  #nextSample = 0
+  /** How long the replay had taken when all was read. */
+  #readMs: number | undefined
   readonly #startedAt = this.#turnAt
 
   constructor(
@@ -88,18 +91,16 @@ export class OpeningWork {
   /** `share`: how much of the log is behind the snapshot, from 0 to 1. */
   replay(share: number): LongWork {
     const stage = this.#stage(this.#logBytes + this.#snapshotBytes, Math.round(share * this.#logBytes), 0)
-    const began = monotonicMs()
-    let next = 1
-    this.#replayAt = began
-    return {
-      step: (done, total) => {
-        if (done >= next) {
-          this.#replayed.push([done / total, monotonicMs() - began])
-          next = Math.max(done + 1, done * SAMPLE_GROWTH)
-        }
-        return stage.step(done, total)
-      },
-    }
+    this.#replayAt = monotonicMs()
+    return stage
+  }
+
+  /** So much of what is to be replayed was read; the index may be given it later. */
+  replayRead(done: number, total: number): void {
+    if (done < this.#nextSample && done < total) return
+    this.#readMs = monotonicMs() - this.#replayAt!
+    this.#replayed.push([done / total, this.#readMs])
+    this.#nextSample = Math.max(done + 1, done * SAMPLE_GROWTH)
   }
 
   /** Called when the index has everything. */
@@ -114,12 +115,15 @@ export class OpeningWork {
   /** Known when it is filled. */
   get times(): OpeningTimes {
     const filledAt = this.#filledAt ?? this.#logReadAt
+    const replayMs = this.#replayAt === undefined ? 0 : filledAt - this.#replayAt
+    // What the index is given in the end it would be given less of, had less been read.
+    const behindMs = replayMs - (this.#readMs ?? replayMs)
     return {
       ms: this.#logMs + filledAt - this.#logReadAt,
       logMs: this.#logMs,
       snapshotMs: this.#loadedAt === undefined ? 0 : this.#loadedAt - this.#logReadAt,
-      replayMs: this.#replayAt === undefined ? 0 : filledAt - this.#replayAt,
-      replayed: this.#replayed,
+      replayMs,
+      replayed: this.#replayed.map(([share, ms]) => [share, ms + share * behindMs]),
     }
   }
 
@@ -135,7 +139,7 @@ export class OpeningWork {
 
   async #turn(done: number, total: number): Promise<void> {
     this.#advance(done, total)
-    await nextTurn()
+    await wholeTurn()
     if (this.#signal?.aborted) throw aborted(this.#signal.reason)
     this.#turnAt = monotonicMs()
   }

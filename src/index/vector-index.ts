@@ -78,6 +78,12 @@ export interface VectorIndex {
    */
   readonly lag?: number
   /**
+   * How many milliseconds the work of which `lag` tells has taken since the index was made. Closing
+   * takes a checkpoint where that saves the next process more of it than the checkpoint takes.
+   * Default: 0.
+   */
+  readonly workMs?: number
+  /**
    * Resolves when `lag` is 0. Rejects with `WALV_CLOSED` where the index is closed before, and with
    * `WALV_ENGINE` where what does the work has failed for good.
    */

@@ -209,3 +209,16 @@ test('vectors that come and go by many are all found, with dead ones in the grap
   assert.ok(Math.min(...recalls) >= 0.97, recalls.join())
   await twins.index.close!()
 })
+
+test('closing saves a graph that took long to be built, and that the next opening loads', async (t) => {
+  const directory = await temporaryDirectory(t)
+  const first = await openIndex(t, { directory, index: make() })
+  await first.insertMany(words.slice(0, 4000).map((vector, at) => ({ id: `${at}`, vector })))
+  await first.caughtUp()
+  await first.close()
+  const index = make()
+  const again = await openIndex(t, { directory, index })
+  assert.equal(again.recovery.fromSnapshot, 4000)
+  await again.caughtUp()
+  assert.equal(index.workMs, 0, 'nothing was built again')
+})

@@ -22,3 +22,18 @@ test('what is told goes back neither in bytes nor in its share, though a large s
   work.end()
   assert.deepEqual(told, [[50, 200], [100, 200], ...steps.map(([, expected]) => expected), [10_150, 10_150]])
 })
+
+test('what the index is given at the end is told of all that was read before, in proportion', async () => {
+  const work = new OpeningWork(undefined, undefined)
+  work.logRead(100, 100)
+  work.replay(1)
+  for (let read = 1; read <= 1000; read++) work.replayRead(read, 1000)
+  await setTimeout(200)
+  work.filled()
+  const { replayMs, replayed } = work.times
+  const [share, ms] = replayed.findLast(([each]) => each <= 0.5)!
+  assert.ok(
+    share > 0.35 && Math.abs(ms / replayMs - share) < 0.1,
+    `${share} of it took ${ms} of ${replayMs} ms`,
+  )
+})

@@ -93,6 +93,10 @@ export class GraphIndex implements VectorIndex {
     return this.#graphs.lag
   }
 
+  get workMs(): number {
+    return this.#graphs.workMs
+  }
+
   get isFull(): boolean {
     return this.#graphs.isFull
   }

@@ -29,6 +29,7 @@ export class GraphTable {
     const { graph, firstKey, count, vectors } = batch
     const failed: number[] = []
     let problem: string | undefined
+    let tookMs = 0
     for (let from = 0; from < count; ) {
       if (from > 0) yield
       const end = Math.min(count, from + this.#stepVectors)
@@ -36,10 +37,12 @@ export class GraphTable {
       const entry = this.#entry(graph)
       entry.nextKey = firstKey + end
       problem = addStep(entry.graph, batch, from, end, failed) ?? problem
-      this.#adapt(end - from, monotonicMs() - began)
+      const stepMs = monotonicMs() - began
+      this.#adapt(end - from, stepMs)
+      tookMs += stepMs
       from = end
     }
-    return { failed, vectors, ...(problem !== undefined && { problem }) }
+    return { failed, vectors, tookMs, ...(problem !== undefined && { problem }) }
   }
 
   nearest(query: Float32Array, questions: readonly GraphQuestion[]): ArrayLike<number>[] {

@@ -2,6 +2,7 @@
  * The thread that has an engine's graphs. What is asked comes before what is to be added: a search
  * waits no longer than one step of adding takes.
  */
+import { getPriority, setPriority } from 'node:os'
 import { parentPort, workerData } from 'node:worker_threads'
 import { setImmediate } from '../../clock.ts'
 import type { GraphEngine } from './graph.ts'
@@ -10,6 +11,14 @@ import type { AddOutcome, GraphBatch } from './host.ts'
 import type { Answer, Asked, WorkerData } from './messages.ts'
 import { NativeGate } from './native-gate.ts'
 
+/**
+ * What a graph takes over is found without it: it need not be quick. Where this thread and the main
+ * thread want one processor, the main thread has three quarters of it.
+ */
+const NICENESS = 5
+const MAX_NICENESS = 19
+
+yieldToOthers()
 const port = parentPort!
 const { module, options, gate: memory } = workerData as WorkerData
 const gate = new NativeGate(memory)
@@ -26,6 +35,21 @@ interface Adding {
 
 const queue: Adding[] = []
 let isAdding = false
+
+/**
+ * On other systems it would be the priority of the whole process, and Deno asks its user for a
+ * permission.
+ */
+function yieldToOthers(): void {
+  const { deno, bun } = process.versions
+  if (process.platform !== 'linux' || deno !== undefined || bun !== undefined) return
+  try {
+    // 0 is this thread.
+    setPriority(0, Math.min(getPriority(0) + NICENESS, MAX_NICENESS))
+  } catch {
+    // Not where a sandbox forbids it.
+  }
+}
 
 async function withinGate<T>(work: () => Promise<T>): Promise<T> {
   gate.enter()

@@ -16,6 +16,8 @@ export interface AddOutcome {
   readonly failed: readonly number[]
   /** Why the last of them was not. */
   readonly problem?: string
+  /** What it took, in milliseconds. Default: 0. */
+  readonly tookMs?: number
   /** The memory of the batch, to be used again. */
   readonly vectors: Float32Array<ArrayBuffer>
 }

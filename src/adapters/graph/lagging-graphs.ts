@@ -80,6 +80,7 @@ export class LaggingGraphs {
   /** Changes when everything begins again: answers to what was asked before say nothing then. */
   #epoch: object = {}
   #refused = 0
+  #workMs = 0
   #isOver = false
 
   constructor(exact: FlatIndex, options: GraphsOptions) {
@@ -101,6 +102,11 @@ export class LaggingGraphs {
   get lag(): number {
     if (!this.isNeededFor(this.#exact.size)) return 0
     return this.#exact.size - this.#aside.size - (this.#isLoading ? 0 : this.#generations.size)
+  }
+
+  /** How many milliseconds the graphs have taken for what they took over. */
+  get workMs(): number {
+    return this.#workMs
   }
 
   get isFull(): boolean {
@@ -354,6 +360,7 @@ export class LaggingGraphs {
   #settle(batch: Batch, outcome: AddOutcome): void {
     const { generation, firstKey, labels, oneByOne, copies } = batch
     this.#batches--
+    this.#workMs += outcome.tookMs ?? 0
     generation.settle(labels.length)
     const failed = new Set(outcome.failed)
     this.#refused = failed.size < labels.length ? 0 : this.#refused + failed.size

@@ -4,6 +4,7 @@ import { assert, WalError } from '../../errors.ts'
 import { type ApplyOrder, failedToApply } from './apply-order.ts'
 import { Fifo } from './fifo.ts'
 import type { IndexState } from './index-state.ts'
+import { TurnLimit } from './turn-limit.ts'
 
 interface Waiting {
   readonly entries: readonly BatchMember[]
@@ -26,6 +27,7 @@ export class ApplyQueue implements ApplyOrder {
   readonly #state: IndexState
   readonly #directory: string
   readonly #waiting = new Fifo<Waiting>()
+  readonly #turnLimit = new TurnLimit(() => this.#answerNext())
   #broken: WalError | undefined
   #applied = (): void => {}
 
@@ -62,15 +64,21 @@ export class ApplyQueue implements ApplyOrder {
 
   #answered(item: Waiting): void {
     item.isAnswered = true
-    for (let next = this.#waiting.first; next?.isAnswered; next = this.#waiting.first) {
-      const { seq, entries, leave, resolve, reject } = next
-      this.#waiting.shift()
-      const error = seq === undefined ? next.error : this.#apply(seq, entries)
-      leave()
-      if (error === undefined) resolve(undefined)
-      else reject(error)
-    }
+    this.#turnLimit.go()
+  }
+
+  /** Returns false if there is none that the log has answered. */
+  #answerNext(): boolean {
+    const next = this.#waiting.first
+    if (!next?.isAnswered) return false
+    const { seq, entries, leave, resolve, reject } = next
+    this.#waiting.shift()
+    const error = seq === undefined ? next.error : this.#apply(seq, entries)
+    leave()
+    if (error === undefined) resolve(undefined)
+    else reject(error)
     this.#applied()
+    return true
   }
 
   onApplied(call: () => void): void {

@@ -4,7 +4,7 @@ import type { SnapshotWatch } from '../../log/checkpoint/snapshot-watch.ts'
 import type { Log } from '../../log/log.ts'
 import type { ApplyOrder } from './apply-order.ts'
 import type { IndexState } from './index-state.ts'
-import type { Amount } from './logged-amount.ts'
+import type { WorkedAmount } from './logged-amount.ts'
 import { RecoveryBudget } from './recovery-budget.ts'
 import { OPENINGS, type RecoveryForecast } from './recovery-forecast.ts'
 import { tryReading } from './rehearsal.ts'
@@ -21,6 +21,14 @@ const LEAST_BYTES = 64 * 1024 * 1024
  * replay for longer.
  */
 export const LONG_REPLAY_MS = 1_000
+/** Less work of the background than this is no reason for a checkpoint. */
+const LEAST_WORK_MS = 100
+/**
+ * How long a checkpoint is taken to last where none was taken: a few syncs, and a disk that is
+ * slow.
+ */
+const CHECKPOINT_MS = 50
+const SNAPSHOT_BYTES_PER_MS = 100_000
 /** So many changes are read back where nobody knows what that takes. */
 const REHEARSED_CHANGES = 1_000
 /** The log behind the last checkpoint may be so many times as large as the index. */
@@ -77,10 +85,12 @@ export class Checkpointing {
   #running: { readonly seq: number; readonly done: Promise<CheckpointEntry | undefined> } | undefined
   #next: Promise<CheckpointEntry | undefined> | undefined
   /** What was logged when the last one was taken. */
-  #covered: Amount = { changes: 0, bytes: 0, applyMs: 0 }
+  #covered: WorkedAmount = { changes: 0, bytes: 0, applyMs: 0, workMs: 0 }
   /** The same of the one that is being taken. */
-  #frozen: { readonly seq: number; readonly amount: Amount } | undefined
+  #frozen: { readonly seq: number; readonly amount: WorkedAmount } | undefined
   readonly #retryDelay: RetryDelay
+  /** How long the last one took, if one was taken here. */
+  #checkpointMs: number | undefined
   #hasRehearsed = false
   #failures = 0
   #lastError: string | undefined
@@ -169,7 +179,7 @@ export class Checkpointing {
    * What was logged when the one was taken that an opening would start from: one is in force before
    * all is removed that it makes needless.
    */
-  get #inForce(): Amount {
+  get #inForce(): WorkedAmount {
     const isInForce =
       this.#frozen !== undefined && this.#log.lastCheckpoint?.sequenceNumber === this.#frozen.seq
     return isInForce ? this.#frozen!.amount : this.#covered
@@ -245,7 +255,8 @@ export class Checkpointing {
     if (!isFirst || this.#interval === false) return
     // What is on its way is applied first, so that nothing is left to replay.
     await this.#queue.settled()
-    if (this.#isLongReplay() || this.#isQuickerThanReplay()) this.#takeAutomatic()
+    if (this.#isLongReplay() || this.#isQuickerThanReplay() || this.#isQuickerThanWork())
+      this.#takeAutomatic()
     await this.#ended()
   }
 
@@ -266,6 +277,17 @@ export class Checkpointing {
     return checkpointMs < this.#forecast.cost.replayMs(changes)
   }
 
+  /** What is built in the background is saved by a checkpoint, and otherwise built once more. */
+  #isQuickerThanWork(): boolean {
+    const workMs = this.#workMs - this.#inForce.workMs
+    if (workMs < LEAST_WORK_MS) return false
+    return workMs > (this.#checkpointMs ?? CHECKPOINT_MS + this.#indexBytes() / SNAPSHOT_BYTES_PER_MS)
+  }
+
+  get #workMs(): number {
+    return this.#state.index.workMs ?? 0
+  }
+
   #start(): Promise<CheckpointEntry | undefined> {
     const seq = this.#queue.appliedSeq
     const done = this.#write(seq).finally(() => {
@@ -280,7 +302,8 @@ export class Checkpointing {
     if (seq < 0 || last?.sequenceNumber === seq) return last
     const { changes, bytes, applyMs } = this.#state.logged
     const beganAt = this.#now()
-    this.#frozen = { seq, amount: { changes, bytes, applyMs } }
+    const amount = { changes, bytes, applyMs, workMs: this.#workMs }
+    this.#frozen = { seq, amount }
     const frozen = this.#state.freeze()
     try {
       const checkpoint = await this.#log.checkpoint({
@@ -290,8 +313,9 @@ export class Checkpointing {
           return this.#withOpenings(frozen.info)
         },
       })
-      this.#covered = { changes, bytes, applyMs }
-      this.#budget?.tookCheckpoint(this.#now() - beganAt, this.#state.logged.changes - changes)
+      this.#covered = amount
+      this.#checkpointMs = this.#now() - beganAt
+      this.#budget?.tookCheckpoint(this.#checkpointMs, this.#state.logged.changes - changes)
       this.#retryDelay.succeeded()
       return checkpoint
     } finally {

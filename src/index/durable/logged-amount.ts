@@ -12,6 +12,12 @@ export interface Amount {
   readonly applyMs: number
 }
 
+/** An amount, and what the index did in the background until then. */
+export interface WorkedAmount extends Amount {
+  /** In milliseconds, since the index was made. */
+  readonly workMs: number
+}
+
 /**
  * How much was logged. It is estimated from the changes, so that those that are replayed count like
  * those that are made.

@@ -32,6 +32,8 @@ export interface OpeningAmounts {
 /** Less says nothing of what more would take: it is over before the code is warm. */
 const LEAST_CHANGES = 1_000
 const LEAST_BYTES = 1024 * 1024
+/** A change may take so many times as long to be applied as those that an opening replayed. */
+const APPLYING_GROWTH = 1.5
 /** The next point of a curve is so much further. */
 const POINT_GROWTH = 1.2
 /** So many openings before this one are remembered. */
@@ -88,13 +90,25 @@ export class RecoveryCost {
   replayMs(changes: number): number {
     const { own } = this
     if (changes <= own.changes) return at(this.#replayed, changes)
-    const applying = at(this.#applied, changes) - own.applyMs
+    const applying = Math.min(at(this.#applied, changes) - own.applyMs, this.#mostApplying(changes))
     return own.replayMs + applying + (changes - own.changes) * (this.#readingMs ?? 0)
   }
 
   /**
+   * Beside what else a process does, a change that others interrupt takes many times as long. It
+   * is not taken for more than those that the opening applied while the code was new, and half as
+   * much again.
+   */
+  #mostApplying(changes: number): number {
+    const { own } = this
+    if (own.changes < LEAST_CHANGES) return Number.POSITIVE_INFINITY
+    return (APPLYING_GROWTH * own.applyMs * (changes - own.changes)) / own.changes
+  }
+
+  /**
    * What an opening would take that has so much to do. Each opening has its own luck with the
-   * machine: those before are predicted as well, and what they took has as much say as this one's.
+   * machine: those before are predicted as well, and what the middle one of all took of what was
+   * predicted is what this one is to take. One that was very slow has no more say than the others.
    */
   openingMs(amounts: OpeningAmounts): number {
     // What so many changes take this process may not know yet.
@@ -104,8 +118,7 @@ export class RecoveryCost {
       const predicted = this.#byOwn({ ...opening, snapshotVectors: 0 })
       return predicted === 0 ? 1 : Math.min(2, Math.max(0.5, opening.ms / predicted))
     })
-    const all = luck.reduce((sum, each) => sum + each, 1)
-    return (this.#byOwn(amounts) * all) / (luck.length + 1)
+    return this.#byOwn(amounts) * median([1, ...luck])
   }
 
   #byOwn({ logBytes, snapshotBytes, snapshotVectors, changes }: OpeningAmounts): number {
@@ -169,6 +182,12 @@ export class RecoveryCost {
     const [smallAmount, smallMs] = middle(small)
     return Math.min(Math.max(0, ms - smallMs) / (amount - smallAmount), ms / amount)
   }
+}
+
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b)
+  const half = sorted.length >> 1
+  return sorted.length % 2 === 1 ? sorted[half]! : (sorted[half - 1]! + sorted[half]!) / 2
 }
 
 const middle = (points: readonly Point[]): Point => [

@@ -257,6 +257,7 @@ async function replay(
     async (apply) => {
       for await (const { seq, entries } of log.replay({ after, borrow: true, ...(signal && { signal }) })) {
         reached = seq
+        work.replayRead(seq + 1 - from, total)
         if (entries.length === 1 && indexIdentity(entries[0]!)) continue
         const impossible = await apply(entries).catch((error) => refuseUnfit(seq, error))
         counts[impossible ? 'voided' : 'replayed']++

@@ -32,7 +32,9 @@ export interface IndexOptions<Metadata = JsonValue, Input = Metadata> {
    * holds vectors, and at least 10,000, or when they take twice as many bytes as the index, and at
    * least 64 MiB, so that the log and the cost of snapshots stay in proportion. `false`: never.
    * After one that fails none is tried for 5 s, and for twice as long after each further one, at
-   * most 10 minutes.
+   * most 10 minutes. Unless it is `false`, `close` takes one, too, where applying what is behind
+   * the last took longer than a second, or where a graph took longer to be built than a checkpoint
+   * takes.
    */
   readonly checkpointIntervalEntries?: number | 'auto' | false
   /**

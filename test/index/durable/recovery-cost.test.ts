@@ -126,6 +126,23 @@ test('openings before have as much say as this one in how quick the machine is',
   assert.equal(cost.openingMs({ ...NOTHING, changes: 2000 }), 120)
 })
 
+test('of several openings one that was very slow changes nothing', () => {
+  const own = opening({ ms: 1000, changes: 2000, replayMs: 100, applyMs: 100 })
+  const earlier = [490, 500, 510, 520].map((ms) => ({ ...own, ms }))
+  const cost = new RecoveryCost(own, [], earlier)
+  assert.equal(cost.openingMs({ ...NOTHING, changes: 2000 }), 510)
+})
+
+test('a change that others interrupt is not taken for more than half as much again as one that was replayed', () => {
+  const own = opening({ ms: 500, changes: 2000, replayMs: 200, applyMs: 100 })
+  const cost = new RecoveryCost(own, [])
+  cost.noteApplied(3000, 2000)
+  assert.equal(cost.replayMs(3000), 200 + 1.5 * 50 + 1000 * (100 / 2000))
+  const few = new RecoveryCost(opening({ ms: 5, changes: 10, replayMs: 2, applyMs: 1 }), [])
+  few.noteApplied(3000, 2000)
+  assert.ok(few.replayMs(3000) > 2000, 'of few replayed nothing is known')
+})
+
 test('a checkpoint tells of the last four openings, and what it tells otherwise is passed over', () => {
   const own = opening({ ms: 12.345, changes: 3 })
   const before = [1, 2, 3, 4].map((ms) => opening({ ms }))

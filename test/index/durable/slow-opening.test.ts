@@ -128,6 +128,37 @@ test('closing takes none where opening is quick, nor where automatic ones are of
   assert.equal(again.recovery.fromSnapshot, 0)
 })
 
+/** The flat index, as if so many milliseconds had gone into a graph for it. */
+const withGraph = (workMs: () => number): VectorIndex =>
+  new Proxy(flat({ dimensions: 2 }), {
+    get(target, name) {
+      if (name === 'workMs') return workMs()
+      const value: unknown = Reflect.get(target, name)
+      return typeof value === 'function' ? value.bind(target) : value
+    },
+  })
+
+test('closing takes a checkpoint where a graph takes longer to be built again', async (t) => {
+  for (const [workMs, atCheckpoint, options, expected] of [
+    [90, undefined, {}, 0],
+    [10_000, undefined, {}, 2],
+    [10_000, undefined, { checkpointIntervalEntries: false }, 0],
+    [10_000, 9_950, {}, 1],
+    [20_000, 10_000, {}, 2],
+  ] as const) {
+    const directory = await temporaryDirectory(t)
+    let spentMs: number = atCheckpoint ?? workMs
+    const index = await open(t, directory, { index: withGraph(() => spentMs), ...options })
+    await index.insert('a', [1, 2])
+    if (atCheckpoint !== undefined) await index.checkpoint()
+    await index.insert('b', [1, 2])
+    spentMs = workMs
+    await index.close()
+    const { recovery } = await open(t, directory)
+    assert.equal(recovery.fromSnapshot, expected, `${workMs} ms, ${atCheckpoint} at the checkpoint`)
+  }
+})
+
 test('an opening that had to replay for long takes a checkpoint, unless it is read-only', async (t) => {
   const directory = await written(t)
   const reader = await open(t, directory, { index: watched(slowOnce(1_050)), readOnly: true })
