@@ -60,8 +60,29 @@ export class Admission {
     return this.#enter(submit, true)
   }
 
+  /**
+   * Calls `submit` where nobody waits and the log has room; false if it has to wait, and nothing
+   * has happened.
+   * @throws what `submit` throws
+   */
+  enterNow(submit: () => void): boolean {
+    if (!this.#isOpen) return false
+    try {
+      submit()
+      return true
+    } catch (error) {
+      if (isBackpressure(error)) return false
+      throw error
+    }
+  }
+
+  /** Nothing is in the way, as far as is known without asking the log. */
+  get #isOpen(): boolean {
+    return this.#letting === undefined && !this.#isIndexFull
+  }
+
   #enter<T>(submit: () => T | Promise<T>, looks: boolean): Promise<T> {
-    if (this.#letting === undefined && !this.#isIndexFull && (!looks || this.#queue.isSettled)) {
+    if (this.#isOpen && (!looks || this.#queue.isSettled)) {
       try {
         return Promise.resolve(submit())
       } catch (error) {

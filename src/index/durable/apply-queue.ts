@@ -1,20 +1,21 @@
-import { nextTurn } from '../../clock.ts'
+import { monotonicMs, nextTurn } from '../../clock.ts'
 import type { BatchMember } from '../../entry.ts'
 import { assert, WalError } from '../../errors.ts'
 import { type ApplyOrder, failedToApply } from './apply-order.ts'
 import { Fifo } from './fifo.ts'
-import type { IndexState } from './index-state.ts'
+import type { Impossible, IndexState } from './index-state.ts'
 
-interface Waiting {
-  readonly entries: readonly BatchMember[]
-  isAnswered: boolean
-  /** What the log has answered: the sequence number, or why there is none. */
-  seq: number | undefined
+/** What takes effect together, on its way through the log. */
+export interface QueuedUnit {
+  /** Whether the log has answered. */
+  readonly isAnswered: boolean
+  /** The number under which it is logged; undefined as long as it is not. */
+  readonly seq: number | undefined
+  /** Why it has no effect. */
   error: unknown
-  /** Called when the change is applied or refused, before its caller learns of it. */
-  readonly leave: () => void
-  readonly resolve: (existed: undefined) => void
-  readonly reject: (error: unknown) => void
+  apply(state: IndexState): Impossible | undefined
+  /** It is applied, or refused. Must not throw. */
+  settle(): void
 }
 
 /**
@@ -25,7 +26,8 @@ export class ApplyQueue implements ApplyOrder {
   appliedSeq: number
   readonly #state: IndexState
   readonly #directory: string
-  readonly #waiting = new Fifo<Waiting>()
+  readonly #waiting = new Fifo<QueuedUnit>()
+  #isAboutToApply = false
   #broken: WalError | undefined
   #applied = (): void => {}
 
@@ -37,39 +39,51 @@ export class ApplyQueue implements ApplyOrder {
 
   add(logged: Promise<number>, entries: readonly BatchMember[], leave: () => void): Promise<undefined> {
     return new Promise<undefined>((resolve, reject) => {
-      const item: Waiting = {
-        entries,
-        leave,
-        resolve,
-        reject,
-        isAnswered: false,
-        seq: undefined,
-        error: undefined,
-      }
-      this.#waiting.push(item)
+      const unit = new PromisedUnit(entries, leave, resolve, reject)
+      this.#waiting.push(unit)
       logged.then(
         (seq) => {
-          item.seq = seq
-          this.#answered(item)
+          unit.seq = seq
+          unit.isAnswered = true
+          this.#applyAnswered()
         },
         (error) => {
-          item.error = error
-          this.#answered(item)
+          unit.error = error
+          unit.isAnswered = true
+          this.#applyAnswered()
         },
       )
     })
   }
 
-  #answered(item: Waiting): void {
-    item.isAnswered = true
+  /** Takes what was handed to the log just now, and says itself when that has answered. */
+  push(unit: QueuedUnit): void {
+    this.#waiting.push(unit)
+  }
+
+  /** The log has answered for a unit. All that it answers for at once are applied at once. */
+  answered(): void {
+    if (this.#isAboutToApply) return
+    this.#isAboutToApply = true
+    SOON.then(this.#applySoon)
+  }
+
+  readonly #applySoon = (): void => {
+    this.#isAboutToApply = false
+    this.#applyAnswered()
+  }
+
+  #applyAnswered(): void {
+    const units: QueuedUnit[] = []
     for (let next = this.#waiting.first; next?.isAnswered; next = this.#waiting.first) {
-      const { seq, entries, leave, resolve, reject } = next
       this.#waiting.shift()
-      const error = seq === undefined ? next.error : this.#apply(seq, entries)
-      leave()
-      if (error === undefined) resolve(undefined)
-      else reject(error)
+      units.push(next)
     }
+    if (units.length === 0) return
+    const began = monotonicMs()
+    for (const unit of units) if (unit.seq !== undefined) unit.error = this.#apply(unit.seq, unit)
+    this.#state.logged.applyMs += monotonicMs() - began
+    for (const unit of units) unit.settle()
     this.#applied()
   }
 
@@ -78,11 +92,11 @@ export class ApplyQueue implements ApplyOrder {
   }
 
   /** @returns why it has no effect, if it has none */
-  #apply(seq: number, entries: readonly BatchMember[]): WalError | undefined {
+  #apply(seq: number, unit: QueuedUnit): WalError | undefined {
     if (this.#broken) return this.#broken
     assert(seq > this.appliedSeq, `record ${seq} is applied after ${this.appliedSeq}`)
     try {
-      const impossible = this.#state.apply(entries)
+      const impossible = unit.apply(this.#state)
       this.appliedSeq = seq
       return impossible && builtOnRefused(seq)
     } catch (cause) {
@@ -105,6 +119,41 @@ export class ApplyQueue implements ApplyOrder {
 
   async settled(): Promise<void> {
     while (!this.isSettled) await nextTurn()
+  }
+}
+
+const SOON = Promise.resolve()
+
+/** Several changes, or a transaction's. */
+class PromisedUnit implements QueuedUnit {
+  isAnswered = false
+  seq: number | undefined
+  error: unknown
+  readonly #entries: readonly BatchMember[]
+  readonly #leave: () => void
+  readonly #resolve: (existed: undefined) => void
+  readonly #reject: (error: unknown) => void
+
+  constructor(
+    entries: readonly BatchMember[],
+    leave: () => void,
+    resolve: (existed: undefined) => void,
+    reject: (error: unknown) => void,
+  ) {
+    this.#entries = entries
+    this.#leave = leave
+    this.#resolve = resolve
+    this.#reject = reject
+  }
+
+  apply(state: IndexState): Impossible | undefined {
+    return state.apply(this.#entries)
+  }
+
+  settle(): void {
+    this.#leave()
+    if (this.error === undefined) this.#resolve(undefined)
+    else this.#reject(this.error)
   }
 }
 

@@ -4,7 +4,14 @@ import { WalError } from '../../errors.ts'
 import { isShared, type Log, type Transaction } from '../../log/log.ts'
 import { Admission, isBackpressure } from './admission.ts'
 import type { ApplyOrder } from './apply-order.ts'
-import { type ChangeInput, type ChangeRules, checkedEntry, checkedItem } from './checked-change.ts'
+import { ApplyQueue } from './apply-queue.ts'
+import {
+  type ChangeInput,
+  type ChangeRules,
+  checkedEntry,
+  checkedInsert,
+  checkedItem,
+} from './checked-change.ts'
 import { InFlight } from './in-flight.ts'
 import { dataEntries, type IndexState, isData } from './index-state.ts'
 import { IndexTransaction } from './index-transaction.ts'
@@ -15,6 +22,7 @@ import {
   insertMany,
 } from './insert-many.ts'
 import type { MetadataSchema } from './metadata-schema.ts'
+import { type Asker, CalledChange, type ChangeHome, NumberedChange, type OneChange } from './one-change.ts'
 import { VectorPool } from './vector-pool.ts'
 
 /** What the changes of an index go through. */
@@ -37,6 +45,8 @@ export class Changes<Input = JsonValue> {
   readonly #pool: VectorPool | undefined
   readonly #inFlight: InFlight
   readonly #admission: Admission
+  /** Where changes that stand alone are, if the log tells of them without promises. */
+  readonly #home: ChangeHome | undefined
   /** What to tell when the index is closed. */
   readonly #listeners = new Set<() => void>()
 
@@ -44,8 +54,11 @@ export class Changes<Input = JsonValue> {
     const { log, state, queue, metadataSchema } = way
     this.#way = way
     this.#pool = log.copiesEntries ? new VectorPool(state.index.dimensions) : undefined
-    this.#rules = { index: state.index, metadataSchema, pool: this.#pool }
     this.#inFlight = new InFlight(state.catalog, isShared(log))
+    if (queue instanceof ApplyQueue && log.hand !== undefined)
+      this.#home = { queue, inFlight: this.#inFlight, pool: this.#pool }
+    const takesText = this.#home !== undefined
+    this.#rules = { index: state.index, metadataSchema, pool: this.#pool, takesText }
     this.#admission = new Admission(log, queue, state.index)
   }
 
@@ -56,6 +69,17 @@ export class Changes<Input = JsonValue> {
       const entry = checkedEntry(input, this.#rules)
       // What is no deletion has no answer.
       return this.#admission.enter(() => this.#append(entry) as Promise<never>)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  /** The same for what most changes are. */
+  insert(item: InsertManyItem, replace: boolean): Promise<void> {
+    try {
+      this.#way.needOpen()
+      const entry = checkedInsert(item, replace, this.#rules)
+      return this.#admission.enter(() => this.#appendOne(entry) as Promise<never>)
     } catch (error) {
       return Promise.reject(error)
     }
@@ -72,7 +96,7 @@ export class Changes<Input = JsonValue> {
         this.#way.needOpen()
         return checkedItem(item, replace, this.#rules)
       },
-      append: (entry, refused) => this.#append(entry, refused),
+      append: (entry, asker, number) => this.#appendNumbered(entry, asker, number),
       needOpen: () => this.#way.needOpen(),
       whenClosed: (call) => {
         this.#listeners.add(call)
@@ -123,29 +147,64 @@ export class Changes<Input = JsonValue> {
    * Everything from here to the append is synchronous: what validation sees is what the log's order
    * will be. What is refused is thrown.
    */
-  #append(entry: BatchMember, refused?: (error: unknown) => void): Promise<boolean | undefined> {
-    this.#way.queue.needWhole()
-    return isData(entry) ? this.#appendOne(entry, refused) : this.#appendSeveral(entry, refused)
+  #append(entry: BatchMember): Promise<boolean | undefined> {
+    return isData(entry) ? this.#appendOne(entry) : this.#appendSeveral(entry)
   }
 
   /** What most changes are: nothing is made for it that several would need. */
-  #appendOne(
-    change: DataEntry,
-    refused: ((error: unknown) => void) | undefined,
-  ): Promise<boolean | undefined> {
+  #appendOne(entry: DataEntry): Promise<boolean | undefined> {
+    if (this.#home === undefined) return this.#submitOne(entry)
+    const change = new CalledChange(entry, this.#home)
+    this.#hand(change, this.#home)
+    return change.outcome()
+  }
+
+  /** One of many, whose asker is told what becomes of it. */
+  #appendNumbered(entry: DataEntry, asker: Asker, number: number): void {
+    if (this.#home) this.#hand(new NumberedChange(entry, this.#home, asker, number), this.#home)
+    else
+      this.#submitOne(entry, (error) => asker.refused(number, error)).then(
+        () => asker.applied(number, entry.id),
+        (error) => asker.failed(number, error),
+      )
+  }
+
+  #hand(change: OneChange, { queue, inFlight }: ChangeHome): void {
+    queue.needWhole()
+    const entry = change.change
+    try {
+      this.#check(entry)
+      this.#way.log.hand!(entry, change)
+    } catch (error) {
+      if (!isBackpressure(error)) change.giveBack()
+      throw error
+    }
+    inFlight.enterOne(entry.id, change)
+    queue.push(change)
+  }
+
+  #check(change: DataEntry): void {
+    this.#inFlight.checkFree(change.id)
+    this.#inFlight.checkPossible(change, this.#inFlight.exists(change.id))
+  }
+
+  /** The same for a log that answers with promises. */
+  #submitOne(change: DataEntry, refused?: (error: unknown) => void): Promise<boolean | undefined> {
+    this.#way.queue.needWhole()
     const { id } = change
     let logged: Promise<number>
     try {
-      this.#inFlight.checkFree(id)
-      this.#inFlight.checkPossible(change, this.#inFlight.exists(id))
-      logged = this.#submit(change, refused)
+      this.#check(change)
+      logged = this.#way.log.submit(change)
     } catch (error) {
       if (!isBackpressure(error)) this.#giveBack(change)
       throw error
     }
-    this.#inFlight.enterOne(id, change.type !== 'delete')
+    if (refused) logged.catch(refused)
+    const expected = { exists: change.type !== 'delete' }
+    this.#inFlight.enterOne(id, expected)
     const leave = (): void => {
-      this.#inFlight.leave(id)
+      this.#inFlight.leave(id, expected)
       this.#giveBack(change)
     }
     return this.#way.queue.add(logged, [change], leave)
@@ -155,24 +214,16 @@ export class Changes<Input = JsonValue> {
     if (change.type !== 'delete' && change.vector) this.#pool?.give(change.vector)
   }
 
-  #appendSeveral(
-    entry: BatchMember,
-    refused: ((error: unknown) => void) | undefined,
-  ): Promise<boolean | undefined> {
+  #appendSeveral(entry: BatchMember): Promise<boolean | undefined> {
+    this.#way.queue.needWhole()
     const outcome = new Map<string, boolean>()
     for (const change of dataEntries([entry])) {
       this.#inFlight.checkFree(change.id)
       this.#inFlight.checkPossible(change, outcome.get(change.id) ?? this.#inFlight.exists(change.id))
       outcome.set(change.id, change.type !== 'delete')
     }
-    const logged = this.#submit(entry, refused)
-    return this.#way.queue.add(logged, [entry], this.#inFlight.enter(outcome))
-  }
-
-  #submit(entry: BatchMember, refused: ((error: unknown) => void) | undefined): Promise<number> {
     const logged = this.#way.log.submit(entry)
-    if (refused) logged.catch(refused)
-    return logged
+    return this.#way.queue.add(logged, [entry], this.#inFlight.enter(outcome))
   }
 
   #appendDeletes(ids: readonly string[]): Promise<unknown> {

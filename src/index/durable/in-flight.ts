@@ -5,9 +5,8 @@ import { MAX_INDEX_VECTORS } from '../../limits.ts'
 import type { Catalog } from './catalog.ts'
 
 /** What is logged and not yet applied, as far as it decides whether an id exists. */
-interface Expected {
-  exists: boolean
-  users: number
+export interface Expected {
+  readonly exists: boolean
 }
 
 /**
@@ -16,6 +15,7 @@ interface Expected {
  * it ends.
  */
 export class InFlight {
+  /** Of each id the last. They leave in the order in which they entered. */
   readonly #expected = new Map<string, Expected>()
   readonly #reserved = new Map<string, object>()
   readonly #catalog: Catalog
@@ -73,6 +73,7 @@ export class InFlight {
 
   /** @throws WALV_CONFLICT if another transaction has touched the id and has not ended */
   checkFree(id: string, owner?: object): void {
+    if (this.#reserved.size === 0) return
     const holder = this.#reserved.get(id)
     if (holder === undefined || holder === owner) return
     throw new WalError(
@@ -95,20 +96,19 @@ export class InFlight {
    * or have failed.
    */
   enter(outcome: ReadonlyMap<string, boolean>): () => void {
-    for (const [id, exists] of outcome) this.enterOne(id, exists)
+    const entered = Array.from(outcome, ([id, exists]) => ({ id, exists }))
+    for (const each of entered) this.enterOne(each.id, each)
     return () => {
-      for (const id of outcome.keys()) this.leave(id)
+      for (const each of entered) this.leave(each.id, each)
     }
   }
 
-  /** The same for one id; `leave` is to be called for it. */
-  enterOne(id: string, exists: boolean): void {
-    const expected = this.#expected.get(id)
-    this.#expected.set(id, { exists, users: (expected?.users ?? 0) + 1 })
+  /** The same for one id; `leave` is to be called with the same. */
+  enterOne(id: string, expected: Expected): void {
+    this.#expected.set(id, expected)
   }
 
-  leave(id: string): void {
-    const expected = this.#expected.get(id)!
-    if (--expected.users === 0) this.#expected.delete(id)
+  leave(id: string, expected: Expected): void {
+    if (this.#expected.get(id) === expected) this.#expected.delete(id)
   }
 }

@@ -1,4 +1,5 @@
-import type { BatchMember, JsonValue } from '../../entry.ts'
+import type { BatchMember, InsertEntry, JsonValue, UpdateEntry } from '../../entry.ts'
+import { CheckedInsert, CheckedUpdate } from '../../format/checked-insert.ts'
 
 /** What a change takes in the log beside what it holds, about. */
 const CHANGE_BYTES = 48
@@ -41,7 +42,16 @@ export class LoggedAmount implements Amount {
 function bytesOf(entry: Exclude<BatchMember, { readonly type: 'batch' }>): number {
   if (entry.type === 'custom') return entry.kind.length + entry.data.length
   if (entry.type === 'delete') return entry.id.length
-  return entry.id.length + 4 * (entry.vector?.length ?? 0) + jsonBytes(entry.metadata)
+  return entry.id.length + 4 * (entry.vector?.length ?? 0) + metadataBytes(entry)
+}
+
+function metadataBytes(entry: InsertEntry | UpdateEntry): number {
+  const json = CheckedInsert.is(entry)
+    ? CheckedInsert.jsonOf(entry)
+    : CheckedUpdate.is(entry)
+      ? CheckedUpdate.jsonOf(entry)
+      : undefined
+  return json === undefined ? jsonBytes(entry.metadata) : json.length
 }
 
 /** About the length of a JSON text, without making it. */

@@ -6,7 +6,7 @@ import { type Encodable, flagsOf, inTransaction } from '../../format/encode.ts'
 import { FLAG_CLOSED, FRAME_TYPES, type FrameHeader, type FrameType, frameBytes } from '../../format/frame.ts'
 import { MAX_SEQUENCE } from '../../limits.ts'
 import type { DirectoryLock } from '../directory-lock.ts'
-import type { LogStats } from '../log.ts'
+import type { LogStats, LogWaiter } from '../log.ts'
 import type { WalSettings } from '../options.ts'
 import type { SegmentList } from '../segment/segments.ts'
 import { backpressure, closedError, exhausted, fateUnknown, poisonOf, refusedBy } from './append-error.ts'
@@ -166,11 +166,26 @@ export class GroupCommit implements PipelineOwner {
     this.#admit(bytes, urgency)
     const group = this.#queue.groupFor(bytes, this.#nextSeq)
     const done = group.add(payload, this.#header(type, payloadBytes, flagsOf(transactionId)))
-    this.#nextSeq++
-    this.#backlog.bytes += bytes
+    this.#added(bytes)
     if (urgency !== 'lazy' || this.#isFilling) this.#schedule()
     else this.#armIdleTimer()
     return done
+  }
+
+  /** The same without a promise. */
+  hand(entry: Encodable, waiter: LogWaiter): void {
+    const { type, bytes: payloadBytes } = entry
+    const bytes = frameBytes(payloadBytes)
+    this.#admit(bytes, 'usual')
+    const group = this.#queue.groupFor(bytes, this.#nextSeq)
+    group.addFor(waiter, entry, this.#header(type, payloadBytes, 0))
+    this.#added(bytes)
+    this.#schedule()
+  }
+
+  #added(bytes: number): void {
+    this.#nextSeq++
+    this.#backlog.bytes += bytes
   }
 
   /**
