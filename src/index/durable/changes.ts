@@ -12,7 +12,7 @@ import {
   checkedInsert,
   checkedItem,
 } from './checked-change.ts'
-import { InFlight } from './in-flight.ts'
+import { expectedOf, InFlight } from './in-flight.ts'
 import { dataEntries, type IndexState, isData } from './index-state.ts'
 import { IndexTransaction } from './index-transaction.ts'
 import {
@@ -56,7 +56,7 @@ export class Changes<Input = JsonValue> {
     this.#pool = log.copiesEntries ? new VectorPool(state.index.dimensions) : undefined
     this.#inFlight = new InFlight(state.catalog, isShared(log))
     if (queue instanceof ApplyQueue && log.hand !== undefined)
-      this.#home = { queue, inFlight: this.#inFlight, pool: this.#pool }
+      this.#home = { queue, inFlight: this.#inFlight, pool: this.#pool, hand: (change) => this.#hand(change) }
     const takesText = this.#home !== undefined
     this.#rules = { index: state.index, metadataSchema, pool: this.#pool, takesText }
     this.#admission = new Admission(log, queue, state.index)
@@ -67,6 +67,7 @@ export class Changes<Input = JsonValue> {
     try {
       this.#way.needOpen()
       const entry = checkedEntry(input, this.#rules)
+      if (this.#home && isData(entry)) return this.#let(new CalledChange(entry, this.#home))
       // What is no deletion has no answer.
       return this.#admission.enter(() => this.#append(entry) as Promise<never>)
     } catch (error) {
@@ -79,7 +80,8 @@ export class Changes<Input = JsonValue> {
     try {
       this.#way.needOpen()
       const entry = checkedInsert(item, replace, this.#rules)
-      return this.#admission.enter(() => this.#appendOne(entry) as Promise<never>)
+      if (this.#home) return this.#let(new CalledChange(entry, this.#home))
+      return this.#admission.enter(() => this.#submitOne(entry) as Promise<never>)
     } catch (error) {
       return Promise.reject(error)
     }
@@ -91,12 +93,12 @@ export class Changes<Input = JsonValue> {
   ): Promise<InsertManyProgress> {
     this.#way.needOpen()
     return insertMany(items, options, {
-      admission: this.#admission,
+      isFull: () => this.#admission.isFull,
       checked: (item, replace) => {
         this.#way.needOpen()
         return checkedItem(item, replace, this.#rules)
       },
-      append: (entry, asker, number) => this.#appendNumbered(entry, asker, number),
+      start: (entry, asker, number) => this.#start(entry, asker, number),
       needOpen: () => this.#way.needOpen(),
       whenClosed: (call) => {
         this.#listeners.add(call)
@@ -155,31 +157,46 @@ export class Changes<Input = JsonValue> {
   #appendOne(entry: DataEntry): Promise<boolean | undefined> {
     if (this.#home === undefined) return this.#submitOne(entry)
     const change = new CalledChange(entry, this.#home)
-    this.#hand(change, this.#home)
+    change.submit()
     return change.outcome()
   }
 
-  /** One of many, whose asker is told what becomes of it. */
-  #appendNumbered(entry: DataEntry, asker: Asker, number: number): void {
-    if (this.#home) this.#hand(new NumberedChange(entry, this.#home, asker, number), this.#home)
-    else
-      this.#submitOne(entry, (error) => asker.refused(number, error)).then(
-        () => asker.applied(number, entry.id),
-        (error) => asker.failed(number, error),
-      )
+  /** Lets a change through in its turn. */
+  #let(change: CalledChange): Promise<void> {
+    const outcome = change.outcome()
+    this.#admission.let(change)
+    return outcome
   }
 
-  #hand(change: OneChange, { queue, inFlight }: ChangeHome): void {
+  /** The same for one of many, whose asker is told what becomes of it. */
+  #start(entry: DataEntry, asker: Asker, number: number): void {
+    if (this.#home) {
+      this.#admission.let(new NumberedChange(entry, this.#home, asker, number))
+      return
+    }
+    const submit = (): Promise<unknown> => {
+      asker.needGoOn()
+      try {
+        return this.#submitOne(entry, (error) => asker.refused(number, error))
+      } catch (error) {
+        if (!isBackpressure(error)) asker.refused(number, error)
+        throw error
+      }
+    }
+    this.#admission.enter(submit).then(
+      () => asker.applied(number, entry.id),
+      (error) => asker.failed(number, error),
+    )
+  }
+
+  /** What is refused is thrown, and nothing has happened. */
+  #hand(change: OneChange): void {
+    const { queue, inFlight } = this.#home!
     queue.needWhole()
     const entry = change.change
-    try {
-      this.#check(entry)
-      this.#way.log.hand!(entry, change)
-    } catch (error) {
-      if (!isBackpressure(error)) change.giveBack()
-      throw error
-    }
-    inFlight.enterOne(entry.id, change)
+    this.#check(entry)
+    this.#way.log.hand!(entry, change)
+    inFlight.enterOne(change)
     queue.push(change)
   }
 
@@ -191,7 +208,6 @@ export class Changes<Input = JsonValue> {
   /** The same for a log that answers with promises. */
   #submitOne(change: DataEntry, refused?: (error: unknown) => void): Promise<boolean | undefined> {
     this.#way.queue.needWhole()
-    const { id } = change
     let logged: Promise<number>
     try {
       this.#check(change)
@@ -201,10 +217,10 @@ export class Changes<Input = JsonValue> {
       throw error
     }
     if (refused) logged.catch(refused)
-    const expected = { exists: change.type !== 'delete' }
-    this.#inFlight.enterOne(id, expected)
+    const expected = expectedOf(change.id, change.type !== 'delete')
+    this.#inFlight.enterOne(expected)
     const leave = (): void => {
-      this.#inFlight.leave(id, expected)
+      this.#inFlight.leave(expected)
       this.#giveBack(change)
     }
     return this.#way.queue.add(logged, [change], leave)

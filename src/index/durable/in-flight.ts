@@ -3,9 +3,10 @@ import type { DataEntry } from '../../entry.ts'
 import { WalError } from '../../errors.ts'
 import { MAX_INDEX_VECTORS } from '../../limits.ts'
 import type { Catalog } from './catalog.ts'
+import { type PendingId, PendingIds } from './pending-ids.ts'
 
 /** What is logged and not yet applied, as far as it decides whether an id exists. */
-export interface Expected {
+export interface Expected extends PendingId {
   readonly exists: boolean
 }
 
@@ -15,8 +16,7 @@ export interface Expected {
  * it ends.
  */
 export class InFlight {
-  /** Of each id the last. They leave in the order in which they entered. */
-  readonly #expected = new Map<string, Expected>()
+  readonly #expected = new PendingIds<Expected>()
   readonly #reserved = new Map<string, object>()
   readonly #catalog: Catalog
   readonly #isShared: boolean
@@ -37,7 +37,7 @@ export class InFlight {
 
   /** Whether something that is not applied yet decides whether an id exists. */
   decides(id: string): boolean {
-    return this.#isShared || this.#expected.has(id)
+    return this.#isShared || this.#expected.get(id) !== undefined
   }
 
   /**
@@ -96,19 +96,26 @@ export class InFlight {
    * or have failed.
    */
   enter(outcome: ReadonlyMap<string, boolean>): () => void {
-    const entered = Array.from(outcome, ([id, exists]) => ({ id, exists }))
-    for (const each of entered) this.enterOne(each.id, each)
+    const entered = Array.from(outcome, ([id, exists]) => expectedOf(id, exists))
+    for (const each of entered) this.enterOne(each)
     return () => {
-      for (const each of entered) this.leave(each.id, each)
+      for (const each of entered) this.leave(each)
     }
   }
 
   /** The same for one id; `leave` is to be called with the same. */
-  enterOne(id: string, expected: Expected): void {
-    this.#expected.set(id, expected)
+  enterOne(expected: Expected): void {
+    this.#expected.add(expected)
   }
 
-  leave(id: string, expected: Expected): void {
-    if (this.#expected.get(id) === expected) this.#expected.delete(id)
+  leave(expected: Expected): void {
+    this.#expected.remove(expected)
   }
 }
+
+export const expectedOf = (id: string, exists: boolean): Expected => ({
+  id,
+  exists,
+  hash: 0,
+  next: undefined,
+})

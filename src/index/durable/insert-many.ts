@@ -3,7 +3,6 @@ import { echo } from '../../echo.ts'
 import type { InsertEntry, JsonValue, VectorInput } from '../../entry.ts'
 import { WalError, type WalErrorCode } from '../../errors.ts'
 import { checkOptions, type OptionNames } from '../../option-names.ts'
-import { type Admission, isBackpressure } from './admission.ts'
 import type { Asker } from './one-change.ts'
 
 /** Items that are handed to the log and not yet searchable, at most. */
@@ -46,11 +45,12 @@ const INSERT_MANY_OPTIONS: OptionNames<InsertManyOptions> = { replace: true, onP
 
 /** What inserting needs of an index. */
 export interface InsertTarget {
-  readonly admission: Admission
+  /** Whether somebody waits for room in the log. */
+  isFull(): boolean
   /** Checks an item and copies what it holds. */
   checked(item: InsertManyItem<unknown>, replace: boolean): InsertEntry
-  /** Hands it to the log. Throws what can be refused at once; of the rest `asker` is told. */
-  append(entry: InsertEntry, asker: Asker, number: number): void
+  /** Hands it to the log, when there is room. `asker` is told what becomes of it. */
+  start(entry: InsertEntry, asker: Asker, number: number): void
   /** @throws WALV_CLOSED, WALV_POISONED */
   needOpen(): void
   /** Calls back when the index is closed, unless what is returned was called before. */
@@ -117,8 +117,7 @@ class Insertion implements Asker {
         signal?.throwIfAborted()
         this.#start(item)
         // Those that are left keep the disk busy while the next come.
-        if (this.#unsettled >= MAX_IN_FLIGHT || this.#target.admission.isFull)
-          await this.#until(this.#unsettled >> 1)
+        if (this.#unsettled >= MAX_IN_FLIGHT || this.#target.isFull()) await this.#until(this.#unsettled >> 1)
       }
       if (this.#source?.isGivenUp) {
         signal?.throwIfAborted()
@@ -154,24 +153,12 @@ class Insertion implements Asker {
       return
     }
     this.#unsettled++
-    const { admission } = this.#target
-    const append = (): void => this.#append(entry, position)
-    try {
-      if (!admission.enterNow(append)) admission.enter(append).catch((error) => this.failed(position, error))
-    } catch (error) {
-      this.failed(position, error)
-    }
+    this.#target.start(entry, this, position)
   }
 
   /** A refusal is noted before anything behind it can be handed to the log. */
-  #append(entry: InsertEntry, position: number): void {
+  needGoOn(): void {
     if (this.#failure) throw this.#failure.error
-    try {
-      this.#target.append(entry, this, position)
-    } catch (error) {
-      if (!isBackpressure(error)) this.#fail(position, error)
-      throw error
-    }
   }
 
   refused(position: number, error: unknown): void {

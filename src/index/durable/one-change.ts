@@ -1,8 +1,10 @@
 import type { DataEntry } from '../../entry.ts'
 import type { LogWaiter } from '../../log/log.ts'
+import { type Entrant, isBackpressure } from './admission.ts'
 import type { ApplyQueue, QueuedUnit } from './apply-queue.ts'
 import type { Expected, InFlight } from './in-flight.ts'
 import type { Impossible, IndexState } from './index-state.ts'
+import type { PendingId } from './pending-ids.ts'
 import type { VectorPool } from './vector-pool.ts'
 
 /** Where changes that stand alone are on their way. */
@@ -10,15 +12,21 @@ export interface ChangeHome {
   readonly queue: ApplyQueue
   readonly inFlight: InFlight
   readonly pool: VectorPool | undefined
+  /** Hands a change to the log, and notes it. @throws what can be refused at once */
+  hand(change: OneChange): void
 }
 
 /**
  * A change that stands alone, from its call until it is applied: what the log answers, what the
  * queue applies, and what is expected of its id meanwhile, all in one object, for there are many.
  */
-export abstract class OneChange implements LogWaiter, QueuedUnit, Expected {
+export abstract class OneChange implements Entrant, LogWaiter, QueuedUnit, Expected {
+  readonly looks = false
   readonly change: DataEntry
+  readonly id: string
   readonly exists: boolean
+  hash = 0
+  next: PendingId | undefined = undefined
   isAnswered = false
   seq: number | undefined = undefined
   error: unknown = undefined
@@ -26,8 +34,19 @@ export abstract class OneChange implements LogWaiter, QueuedUnit, Expected {
 
   constructor(change: DataEntry, home: ChangeHome) {
     this.change = change
+    this.id = change.id
     this.exists = change.type !== 'delete'
     this.#home = home
+  }
+
+  submit(): void {
+    this.#home.hand(this)
+  }
+
+  reject(error: unknown): void {
+    this.error = error
+    this.#giveBack()
+    this.tell()
   }
 
   logged(seq: number): void {
@@ -47,13 +66,13 @@ export abstract class OneChange implements LogWaiter, QueuedUnit, Expected {
   }
 
   settle(): void {
-    this.#home.inFlight.leave(this.change.id, this)
-    this.giveBack()
+    this.#home.inFlight.leave(this)
+    this.#giveBack()
     this.tell()
   }
 
   /** It is on its way no more: the memory of its vector is free. */
-  giveBack(): void {
+  #giveBack(): void {
     const { change } = this
     if (change.type !== 'delete' && change.vector) this.#home.pool?.give(change.vector)
   }
@@ -64,7 +83,9 @@ export abstract class OneChange implements LogWaiter, QueuedUnit, Expected {
 
 /** Who asks for many changes, and knows them by numbers. */
 export interface Asker {
-  /** Called as soon as the log has refused it, though it has not answered for what came before. */
+  /** @throws why nothing more is to be handed to the log */
+  needGoOn(): void
+  /** Called as soon as it is refused, though the log has not answered for what came before. */
   refused(number: number, error: unknown): void
   applied(number: number, id: string): void
   failed(number: number, error: unknown): void
@@ -81,13 +102,23 @@ export class NumberedChange extends OneChange {
     this.#number = number
   }
 
+  override submit(): void {
+    this.#asker.needGoOn()
+    try {
+      super.submit()
+    } catch (error) {
+      if (!isBackpressure(error)) this.#asker.refused(this.#number, error)
+      throw error
+    }
+  }
+
   override refused(error: Error): void {
     this.#asker.refused(this.#number, error)
     super.refused(error)
   }
 
   protected override tell(): void {
-    if (this.error === undefined) this.#asker.applied(this.#number, this.change.id)
+    if (this.error === undefined) this.#asker.applied(this.#number, this.id)
     else this.#asker.failed(this.#number, this.error)
   }
 }
