@@ -106,7 +106,9 @@ function measure(entry: LoggableEntry, within?: Nested): Encodable {
     case 'insert':
       return CheckedInsert.is(entry) ? measureChecked(entry) : measureInsert(entry, within)
     case 'update':
-      return CheckedUpdate.is(entry) ? measureCheckedUpdate(entry) : measureUpdate(entry, within)
+      return CheckedUpdate.is(entry)
+        ? encodableUpdate(entry.id, entry.vector, CheckedUpdate.jsonOf(entry))
+        : measureUpdate(entry, within)
     case 'delete': {
       const { id } = entry
       return encodableData(FRAME_TYPES.delete, 0, id, checkedIdBytes(id))
@@ -159,15 +161,10 @@ function measureUpdate(
 ): Encodable {
   checkedIdBytes(id)
   const json = metadata === undefined ? undefined : metadataText(metadata, id)
-  if (json !== undefined) checkedTextBytes(json, id)
   return encodableUpdate(id, given === undefined ? undefined : takenVector(given, id, within), json)
 }
 
-function encodableUpdate(
-  id: string,
-  vector: Float32Array | undefined,
-  json: string | undefined,
-): EncodableData {
+function encodableUpdate(id: string, vector?: Float32Array, json?: string): EncodableData {
   const flags = (vector === undefined ? 0 : HAS_VECTOR) | (json === undefined ? 0 : HAS_METADATA)
   const jsonBytes = json === undefined ? 0 : checkedTextBytes(json, id)
   return encodableData(FRAME_TYPES.update, flags, id, checkedIdBytes(id), vector, json, jsonBytes)
@@ -181,11 +178,6 @@ function measureChecked(entry: CheckedInsert): Encodable {
   const jsonBytes = json === undefined ? 0 : checkedTextBytes(json, id)
   const flags = HAS_VECTOR | (json === undefined ? 0 : HAS_METADATA) | (replace ? REPLACE : 0)
   return encodableData(FRAME_TYPES.insert, flags, id, idBytes, vectorOf(vector, id), json, jsonBytes)
-}
-
-function measureCheckedUpdate(entry: CheckedUpdate): Encodable {
-  const { id, vector } = entry
-  return encodableUpdate(id, vector && vectorOf(vector, id), CheckedUpdate.jsonOf(entry))
 }
 
 /** In a batch a copy: code that runs while its other members are read may change it. */

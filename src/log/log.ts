@@ -85,8 +85,8 @@ export interface Log {
   submit(entry: EntryInput): Promise<number>
   /**
    * The same for who is told without a promise, and takes entries that the index has checked
-   * (`CheckedInsert`, `CheckedUpdate`) by the text of their metadata alone. A log that does not have
-   * it is given entries like any other, by `submit`.
+   * (`CheckedInsert`, `CheckedUpdate`) by the text of their metadata alone. A log that does not
+   * have it is given entries like any other, by `submit`.
    */
   hand?(entry: EntryInput, waiter: LogWaiter): void
   appendBatch(entries: readonly EntryInput[]): Promise<number>

@@ -3,8 +3,8 @@ const FIRST_PLACES = 16
 
 /**
  * First in, first out, in constant time however many wait: a ring, which nothing is moved in. What
- * has gone is not held on to, nor is an array that is left behind: V8's collector of the young would
- * keep what such a one still names until it next goes through all that is old.
+ * has gone is not held on to, nor is an array that is left behind: V8's collector of the young
+ * would keep what such a one still names until it next goes through all that is old.
  */
 export class Fifo<T> {
   #places: (T | undefined)[] = new Array(FIRST_PLACES).fill(undefined)

@@ -123,7 +123,7 @@ export class IndexState {
     return impossible
   }
 
-  /** What most changes are, with one look for the id. False, and nothing has happened, if it is not. */
+  /** What most changes are, with one look for the id. Else false, and nothing has happened. */
   #insertNew(change: InsertEntry): boolean {
     const { id, vector } = change
     if (vector.length !== this.index.dimensions) return false

@@ -53,7 +53,11 @@ test('it holds what a Map holds, whatever is done to it, and what was frozen sta
       if (random.chance(0.6)) {
         const label = known?.[0] ?? nextLabel++
         const json = jsonOf(random, step)
-        assert.deepEqual(plain(store.set(label, id, json, store.find(id) === undefined)), [label, id, json])
+        assert.equal(store.has(id), known !== undefined)
+        if (random.chance(0.5)) assert.equal(store.add(label, id, json), known === undefined)
+        else if (known === undefined) store.set(label, id, json, true)
+        if (known) store.set(label, id, json, false)
+        assert.deepEqual(plain(store.at(label)!), [label, id, json])
         model.set(id, [label, json])
       } else if (known) {
         store.remove(known[0])
