@@ -46,12 +46,9 @@ function bytesOf(entry: Exclude<BatchMember, { readonly type: 'batch' }>): numbe
 }
 
 function metadataBytes(entry: InsertEntry | UpdateEntry): number {
-  const json = CheckedInsert.is(entry)
-    ? CheckedInsert.jsonOf(entry)
-    : CheckedUpdate.is(entry)
-      ? CheckedUpdate.jsonOf(entry)
-      : undefined
-  return json === undefined ? jsonBytes(entry.metadata) : json.length
+  if (CheckedInsert.is(entry)) return CheckedInsert.jsonOf(entry)?.length ?? jsonBytes(null)
+  if (CheckedUpdate.is(entry)) return CheckedUpdate.jsonOf(entry)?.length ?? 0
+  return jsonBytes(entry.metadata)
 }
 
 /** About the length of a JSON text, without making it. */

@@ -149,3 +149,12 @@ test('ids as people make them are spread: no part has many times its share', () 
     assert.ok(hashes.size > 99_900, `${kind(12345)}: ${hashes.size} hashes`)
   }
 })
+
+test('to add an id that is known takes no memory', () => {
+  const store = new EntryStore()
+  const json = JSON.stringify('x'.repeat(200_000))
+  assert.ok(store.add(0, 'a', json))
+  const before = process.memoryUsage().arrayBuffers
+  for (let label = 1; label < 200; label++) assert.equal(store.add(label, 'a', json), false)
+  assert.ok(process.memoryUsage().arrayBuffers - before < 2e6)
+})
