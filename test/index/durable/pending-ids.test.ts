@@ -41,7 +41,7 @@ test('what was removed leads nowhere', () => {
   const table = new PendingIds<Entered>()
   const each = [1, 2, 3].map((number) => entered('a', number))
   for (const one of each) table.add(one)
-  for (const one of each) table.remove(one)
+  for (const one of each.toReversed()) table.remove(one)
   assert.deepEqual(
     each.map(({ next }) => next),
     [undefined, undefined, undefined],
