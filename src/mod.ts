@@ -58,6 +58,7 @@ export type {
   CommittedUnit,
   Log,
   LogStats,
+  LogWaiter,
   ReadOptions,
   RecoveryReport,
   ReplayOptions,

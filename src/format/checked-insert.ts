@@ -1,4 +1,4 @@
-import type { InsertEntry, JsonValue } from '../entry.ts'
+import type { InsertEntry, JsonValue, UpdateEntry } from '../entry.ts'
 
 /**
  * An insert that was checked and copied before it is logged, with the JSON text of its metadata, so
@@ -9,7 +9,8 @@ export class CheckedInsert implements InsertEntry {
   readonly type = 'insert'
   readonly id: string
   readonly vector: Float32Array
-  readonly metadata: JsonValue
+  /** Left out where only a log gets it that goes by the text (`Log.hand`). */
+  declare readonly metadata?: JsonValue
   readonly replace: boolean
   readonly #json: string | undefined
 
@@ -21,13 +22,13 @@ export class CheckedInsert implements InsertEntry {
   constructor(
     id: string,
     vector: Float32Array,
-    metadata: JsonValue,
+    metadata: JsonValue | undefined,
     json: string | undefined,
     replace: boolean,
   ) {
     this.id = id
     this.vector = vector
-    this.metadata = metadata
+    if (metadata !== undefined) this.metadata = metadata
     this.replace = replace
     this.#json = json
   }
@@ -37,6 +38,29 @@ export class CheckedInsert implements InsertEntry {
   }
 
   static jsonOf(entry: CheckedInsert): string | undefined {
+    return entry.#json
+  }
+}
+
+/** An update in the same way, only for a log that goes by the text. */
+export class CheckedUpdate implements UpdateEntry {
+  readonly type = 'update'
+  readonly id: string
+  declare readonly vector?: Float32Array
+  readonly #json: string | undefined
+
+  /** `json`: the text of the metadata, `'null'` where it is cleared; undefined if it stays. */
+  constructor(id: string, vector: Float32Array | undefined, json: string | undefined) {
+    this.id = id
+    if (vector !== undefined) this.vector = vector
+    this.#json = json
+  }
+
+  static is(entry: object): entry is CheckedUpdate {
+    return #json in entry
+  }
+
+  static jsonOf(entry: CheckedUpdate): string | undefined {
     return entry.#json
   }
 }

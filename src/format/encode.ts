@@ -21,7 +21,7 @@ import {
   MAX_RECORD_BYTES,
 } from '../limits.ts'
 import { alignUp, type ByteBuffer, setUint64 } from './byte-buffer.ts'
-import { CheckedInsert } from './checked-insert.ts'
+import { CheckedInsert, CheckedUpdate } from './checked-insert.ts'
 import { FLAG_IN_TRANSACTION, FRAME_TYPES, type FrameType } from './frame.ts'
 import { checkedTextBytes, metadataText } from './metadata.ts'
 import { isShortAscii, writeText } from './short-text.ts'
@@ -106,7 +106,9 @@ function measure(entry: LoggableEntry, within?: Nested): Encodable {
     case 'insert':
       return CheckedInsert.is(entry) ? measureChecked(entry) : measureInsert(entry, within)
     case 'update':
-      return measureUpdate(entry, within)
+      return CheckedUpdate.is(entry)
+        ? encodableUpdate(entry.id, entry.vector, CheckedUpdate.jsonOf(entry))
+        : measureUpdate(entry, within)
     case 'delete': {
       const { id } = entry
       return encodableData(FRAME_TYPES.delete, 0, id, checkedIdBytes(id))
@@ -157,12 +159,15 @@ function measureUpdate(
   { id, vector: given, metadata }: UpdateEntry<VectorInput>,
   within: Nested | undefined,
 ): Encodable {
-  const idBytes = checkedIdBytes(id)
+  checkedIdBytes(id)
   const json = metadata === undefined ? undefined : metadataText(metadata, id)
-  const jsonBytes = json === undefined ? 0 : checkedTextBytes(json, id)
-  const vector = given === undefined ? undefined : takenVector(given, id, within)
+  return encodableUpdate(id, given === undefined ? undefined : takenVector(given, id, within), json)
+}
+
+function encodableUpdate(id: string, vector?: Float32Array, json?: string): EncodableData {
   const flags = (vector === undefined ? 0 : HAS_VECTOR) | (json === undefined ? 0 : HAS_METADATA)
-  return encodableData(FRAME_TYPES.update, flags, id, idBytes, vector, json, jsonBytes)
+  const jsonBytes = json === undefined ? 0 : checkedTextBytes(json, id)
+  return encodableData(FRAME_TYPES.update, flags, id, checkedIdBytes(id), vector, json, jsonBytes)
 }
 
 /** Nobody changes it any more, not even where it waits for other members of its batch. */

@@ -2,6 +2,7 @@ import { cut, echo } from '../echo.ts'
 import type { JsonValue } from '../entry.ts'
 import { WalError } from '../errors.ts'
 import { MAX_METADATA_BYTES, MAX_METADATA_NESTING } from '../limits.ts'
+import { JsonText } from './json-text.ts'
 import { isShortAscii } from './short-text.ts'
 
 /**
@@ -16,8 +17,10 @@ export function encodeMetadata(metadata: JsonValue, id: string): Buffer {
 }
 
 /** The same as a text. Of its length nothing is known. @throws WALV_INVALID_METADATA, WALV_LIMIT */
-export const metadataText = (metadata: JsonValue, id: string): string =>
-  JSON.stringify(ownMetadata(metadata, id))
+export function metadataText(metadata: JsonValue, id: string): string {
+  const isObject = typeof metadata === 'object' && metadata !== null && !Array.isArray(metadata)
+  return isObject ? textOfObject(metadata, id) : JSON.stringify(ownMetadata(metadata, id))
+}
 
 /** The UTF-8 length of such a text. @throws WALV_LIMIT */
 export function checkedTextBytes(json: string, id: string): number {
@@ -98,7 +101,44 @@ function copyOfArray(value: readonly unknown[], depth: number, path: Path, id: s
   return copy
 }
 
+/**
+ * What `JSON.stringify` makes of the copy of an object, without making the copy: of what most
+ * metadata is, short texts and numbers by name, it takes half the time.
+ */
+function textOfObject(value: object, id: string): string {
+  const path: Path = []
+  needPlain(value, path, id)
+  const text = new JsonText()
+  for (const key of Object.keys(value)) {
+    const member: unknown = (value as Record<string, unknown>)[key]
+    if (member === undefined) continue
+    needWellFormedKey(key, path, id)
+    if (isPlain(member)) text.addPlain(key, member)
+    else text.addJson(key, JSON.stringify(within(member, key, 1, path, id)))
+  }
+  return text.end()
+}
+
 function copyOfObject(value: object, depth: number, path: Path, id: string): JsonValue {
+  needPlain(value, path, id)
+  const copy: Record<string, JsonValue> = {}
+  for (const key of Object.keys(value)) {
+    const member = (value as Record<string, unknown>)[key]
+    if (member === undefined) continue
+    needWellFormedKey(key, path, id)
+    const own = within(member, key, depth, path, id)
+    if (key !== '__proto__') copy[key] = own
+    else
+      Object.defineProperty(copy, key, { value: own, enumerable: true, writable: true, configurable: true })
+  }
+  return copy
+}
+
+function needWellFormedKey(key: string, path: Path, id: string): void {
+  if (!key.isWellFormed()) refuse('has a key with half a surrogate pair', [...path, key], id)
+}
+
+function needPlain(value: object, path: Path, id: string): void {
   const prototype = Object.getPrototypeOf(value)
   if (prototype !== null && Object.getPrototypeOf(prototype) !== null) {
     refuse(
@@ -109,17 +149,6 @@ function copyOfObject(value: object, depth: number, path: Path, id: string): Jso
   }
   if (typeof (value as { toJSON?: unknown }).toJSON === 'function')
     refuse('has a toJSON method; convert it first', path, id)
-  const copy: Record<string, JsonValue> = {}
-  for (const key of Object.keys(value)) {
-    const member = (value as Record<string, unknown>)[key]
-    if (member === undefined) continue
-    if (!key.isWellFormed()) refuse('has a key with half a surrogate pair', [...path, key], id)
-    const own = within(member, key, depth, path, id)
-    if (key !== '__proto__') copy[key] = own
-    else
-      Object.defineProperty(copy, key, { value: own, enumerable: true, writable: true, configurable: true })
-  }
-  return copy
 }
 
 function within(member: unknown, key: string | number, depth: number, path: Path, id: string): JsonValue {

@@ -43,6 +43,17 @@ export const CHECKPOINT_REQUEST: OptionNames<CheckpointRequest> = { seq: true, s
 export const READ_OPTIONS: OptionNames<ReadOptions> = { from: true, signal: true, borrow: true }
 export const REPLAY_OPTIONS: OptionNames<ReplayOptions> = { ...READ_OPTIONS, after: true }
 
+/** Who is told what becomes of a record, where a promise would be too much. */
+export interface LogWaiter {
+  /**
+   * The record is durable at the level asked for, under this number. Called in the order of the log
+   * while it is busy with itself: what follows from it has to wait for a microtask.
+   */
+  logged(seq: number): void
+  /** The same for a record that is refused, or of which nobody knows (`fate`). */
+  refused(error: Error): void
+}
+
 /**
  * What a durable index needs of a log. `Wal` is one; a replicated log is another. The log's order
  * alone decides what happens: applying what `replay` yields, in its order, always gives the same
@@ -72,6 +83,12 @@ export interface Log {
    * throw has its place in the order.
    */
   submit(entry: EntryInput): Promise<number>
+  /**
+   * The same for who is told without a promise, and takes entries that the index has checked
+   * (`CheckedInsert`, `CheckedUpdate`) by the text of their metadata alone. A log that does not
+   * have it is given entries like any other, by `submit`.
+   */
+  hand?(entry: EntryInput, waiter: LogWaiter): void
   appendBatch(entries: readonly EntryInput[]): Promise<number>
   begin(): Transaction
   /**

@@ -13,6 +13,7 @@ import {
   type CommittedUnit,
   type Log,
   type LogStats,
+  type LogWaiter,
   READ_OPTIONS,
   REPLAY_OPTIONS,
   type ReadOptions,
@@ -165,6 +166,11 @@ export class Wal implements Log {
    */
   submit(entry: EntryInput): Promise<number> {
     return this.#writable().writer.append(encodableInput(entry))
+  }
+
+  /** @internal The same for a durable index. */
+  hand(entry: EntryInput, waiter: LogWaiter): void {
+    this.#writable().writer.hand(encodableInput(entry), waiter)
   }
 
   /** Logs several entries as one record: all or nothing. Resolves to its sequence number. */

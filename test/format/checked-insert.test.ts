@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { InsertEntry, JsonValue } from '../../src/entry.ts'
-import { CheckedInsert } from '../../src/format/checked-insert.ts'
+import { CheckedInsert, CheckedUpdate } from '../../src/format/checked-insert.ts'
 import { encodable } from '../../src/format/encode.ts'
 import { MAX_DIMENSIONS, MAX_ID_BYTES, MAX_METADATA_BYTES } from '../../src/limits.ts'
 import { payloadOf } from './frames.ts'
@@ -76,4 +76,30 @@ test('the limits of the format hold for it', () => {
   assert.throws(() => encodable(new CheckedInsert('a', vector, null, undefined, false)), {
     code: 'WALV_LIMIT',
   })
+})
+
+test('a checked update is written as the plain one is, with what it changes alone', () => {
+  for (const vector of [undefined, VECTOR]) {
+    for (const metadata of [undefined, ...METADATA]) {
+      if (vector === undefined && metadata === undefined) continue
+      const entry = new CheckedUpdate(
+        'é',
+        vector,
+        metadata === undefined ? undefined : JSON.stringify(metadata),
+      )
+      const like = {
+        type: 'update' as const,
+        id: 'é',
+        ...(vector && { vector }),
+        ...(metadata !== undefined && { metadata }),
+      }
+      assert.deepEqual(payloadOf(entry), payloadOf(like))
+    }
+  }
+})
+
+test('an entry without metadata of its own is written by its text', () => {
+  const entry = new CheckedInsert('a', VECTOR, undefined, '{"a":1}', false)
+  assert.equal('metadata' in entry, false)
+  assert.deepEqual(payloadOf(entry), payloadOf(plain(checked('a', { a: 1 }))))
 })

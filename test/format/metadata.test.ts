@@ -140,3 +140,28 @@ test('bytes that are no JSON are no metadata', () => {
   for (const text of ['', 'nul', '{', '[1', `[${'1,'.repeat(300)}]`, 'undefined', '[0]]'])
     assert.equal(decodeMetadata(Buffer.from(text)), undefined, text)
 })
+
+test('an object is written as JSON writes it, however many members it has, and whatever their names', () => {
+  const texts = ['short', 'a "quoted" one', 'tab\t', 'ü', 'x'.repeat(64), 'x'.repeat(65), '', '\u007f', '\\']
+  const wide = Object.fromEntries(
+    Array.from({ length: 300 }, (_, n) => [texts[n % 9]! + n, n % 3 === 0 ? texts[n % 7]! : n * 1.5]),
+  )
+  const own = JSON.parse('{"__proto__":{"a":1},"1":true,"b":[1],"0":null}')
+  for (const value of [wide, own, { ...wide, ...own, last: false }, { n: 1e21, m: -0.5, z: -0 }])
+    assert.equal(encode(value), JSON.stringify(value))
+})
+
+test('metadata whose getter has other metadata written is written whole', () => {
+  const outer = {
+    first: 'outer',
+    get inner() {
+      return encode({ other: 'x'.repeat(40), more: 1 })
+    },
+    last: 'outer',
+  }
+  assert.deepEqual(JSON.parse(encode(outer)), {
+    first: 'outer',
+    inner: `{"other":"${'x'.repeat(40)}","more":1}`,
+    last: 'outer',
+  })
+})

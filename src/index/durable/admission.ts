@@ -4,19 +4,20 @@ import type { VectorIndex } from '../vector-index.ts'
 import type { ApplyOrder } from './apply-order.ts'
 import { Fifo } from './fifo.ts'
 
-interface Waiting {
-  /**
-   * Hands something to the log. Where that throws `WALV_BACKPRESSURE`, nothing has happened, and it
-   * is called again.
-   */
-  readonly submit: () => unknown
+/** What is to be let through. */
+export interface Entrant {
   /**
    * It looks at the index, and so waits for everything that was let through to be applied or
    * refused.
    */
   readonly looks: boolean
-  readonly resolve: (answer: unknown) => void
-  readonly reject: (error: unknown) => void
+  /**
+   * Hands something to the log. Where that throws `WALV_BACKPRESSURE`, nothing has happened, and it
+   * is called again.
+   */
+  submit(): void
+  /** It was not handed to the log, for this reason. */
+  reject(error: unknown): void
 }
 
 /**
@@ -28,7 +29,7 @@ export class Admission {
   readonly #log: Log
   readonly #queue: ApplyOrder
   readonly #index: Pick<VectorIndex, 'isFull' | 'room'>
-  readonly #waiting = new Fifo<Waiting>()
+  readonly #waiting = new Fifo<Entrant>()
   #letting: Promise<void> | undefined
   #tellEnding: () => void = () => {}
   /** From then on nobody waits for the index, which need not catch up any more. */
@@ -60,8 +61,30 @@ export class Admission {
     return this.#enter(submit, true)
   }
 
+  /** The same for who is told what became of it in another way. */
+  let(entrant: Entrant): void {
+    if (this.#isOpen && (!entrant.looks || this.#queue.isSettled)) {
+      try {
+        entrant.submit()
+        return
+      } catch (error) {
+        if (!isBackpressure(error)) {
+          entrant.reject(error)
+          return
+        }
+      }
+    }
+    this.#waiting.push(entrant)
+    this.#letting ??= this.#letAllThrough()
+  }
+
+  /** Nothing is in the way, as far as is known without asking the log. */
+  get #isOpen(): boolean {
+    return this.#letting === undefined && !this.#isIndexFull
+  }
+
   #enter<T>(submit: () => T | Promise<T>, looks: boolean): Promise<T> {
-    if (this.#letting === undefined && !this.#isIndexFull && (!looks || this.#queue.isSettled)) {
+    if (this.#isOpen && (!looks || this.#queue.isSettled)) {
       try {
         return Promise.resolve(submit())
       } catch (error) {
@@ -69,7 +92,7 @@ export class Admission {
       }
     }
     return new Promise<T>((resolve, reject) => {
-      this.#waiting.push({ submit, looks, resolve: resolve as (answer: unknown) => void, reject })
+      this.#waiting.push({ looks, submit: () => resolve(submit()), reject })
       this.#letting ??= this.#letAllThrough()
     })
   }
@@ -102,11 +125,11 @@ export class Admission {
   }
 
   /** All who need not wait. `ready` has waited. */
-  #letThrough(ready: Waiting): void {
+  #letThrough(ready: Entrant): void {
     for (let next = this.#waiting.first; next !== undefined; next = this.#waiting.first) {
       if (next !== ready && (next.looks || this.#isIndexFull)) return
       try {
-        next.resolve(next.submit())
+        next.submit()
       } catch (error) {
         if (isBackpressure(error)) return
         next.reject(error)

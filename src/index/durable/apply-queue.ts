@@ -1,21 +1,22 @@
-import { nextTurn } from '../../clock.ts'
+import { monotonicMs, nextTurn } from '../../clock.ts'
 import type { BatchMember } from '../../entry.ts'
 import { assert, WalError } from '../../errors.ts'
 import { type ApplyOrder, failedToApply } from './apply-order.ts'
 import { Fifo } from './fifo.ts'
-import type { IndexState } from './index-state.ts'
+import type { Impossible, IndexState } from './index-state.ts'
 import { TurnLimit } from './turn-limit.ts'
 
-interface Waiting {
-  readonly entries: readonly BatchMember[]
-  isAnswered: boolean
-  /** What the log has answered: the sequence number, or why there is none. */
-  seq: number | undefined
+/** What takes effect together, on its way through the log. */
+export interface QueuedUnit {
+  /** Whether the log has answered. */
+  readonly isAnswered: boolean
+  /** The number under which it is logged; undefined as long as it is not. */
+  readonly seq: number | undefined
+  /** Why it has no effect. */
   error: unknown
-  /** Called when the change is applied or refused, before its caller learns of it. */
-  readonly leave: () => void
-  readonly resolve: (existed: undefined) => void
-  readonly reject: (error: unknown) => void
+  apply(state: IndexState): Impossible | undefined
+  /** It is applied, or refused. Must not throw. */
+  settle(): void
 }
 
 /**
@@ -26,8 +27,12 @@ export class ApplyQueue implements ApplyOrder {
   appliedSeq: number
   readonly #state: IndexState
   readonly #directory: string
-  readonly #waiting = new Fifo<Waiting>()
-  readonly #turnLimit = new TurnLimit(() => this.#answerNext())
+  readonly #waiting = new Fifo<QueuedUnit>()
+  /** Applied or refused; those who wait for them are still to be told. */
+  readonly #ended = new Fifo<QueuedUnit>()
+  /** Whoever is told goes on at once, and hundreds would stop the event loop. */
+  readonly #turnLimit = new TurnLimit(() => this.#settleNext())
+  #isAboutToApply = false
   #broken: WalError | undefined
   #applied = (): void => {}
 
@@ -39,45 +44,58 @@ export class ApplyQueue implements ApplyOrder {
 
   add(logged: Promise<number>, entries: readonly BatchMember[], leave: () => void): Promise<undefined> {
     return new Promise<undefined>((resolve, reject) => {
-      const item: Waiting = {
-        entries,
-        leave,
-        resolve,
-        reject,
-        isAnswered: false,
-        seq: undefined,
-        error: undefined,
-      }
-      this.#waiting.push(item)
+      const unit = new PromisedUnit(entries, leave, resolve, reject)
+      this.#waiting.push(unit)
       logged.then(
         (seq) => {
-          item.seq = seq
-          this.#answered(item)
+          unit.seq = seq
+          unit.isAnswered = true
+          this.#applyAnswered()
         },
         (error) => {
-          item.error = error
-          this.#answered(item)
+          unit.error = error
+          unit.isAnswered = true
+          this.#applyAnswered()
         },
       )
     })
   }
 
-  #answered(item: Waiting): void {
-    item.isAnswered = true
+  /** Takes what was handed to the log just now, and says itself when that has answered. */
+  push(unit: QueuedUnit): void {
+    this.#waiting.push(unit)
+  }
+
+  /** The log has answered for a unit. All that it answers for at once are applied at once. */
+  answered(): void {
+    if (this.#isAboutToApply) return
+    this.#isAboutToApply = true
+    SOON.then(this.#applySoon)
+  }
+
+  readonly #applySoon = (): void => {
+    this.#isAboutToApply = false
+    this.#applyAnswered()
+  }
+
+  #applyAnswered(): void {
+    if (!this.#waiting.first?.isAnswered) return
+    const began = monotonicMs()
+    for (let next = this.#waiting.first; next?.isAnswered; next = this.#waiting.first) {
+      this.#waiting.shift()
+      if (next.seq !== undefined) next.error = this.#apply(next.seq, next)
+      this.#ended.push(next)
+    }
+    this.#state.logged.applyMs += monotonicMs() - began
+    this.#applied()
     this.#turnLimit.go()
   }
 
-  /** Returns false if there is none that the log has answered. */
-  #answerNext(): boolean {
-    const next = this.#waiting.first
-    if (!next?.isAnswered) return false
-    const { seq, entries, leave, resolve, reject } = next
-    this.#waiting.shift()
-    const error = seq === undefined ? next.error : this.#apply(seq, entries)
-    leave()
-    if (error === undefined) resolve(undefined)
-    else reject(error)
-    this.#applied()
+  #settleNext(): boolean {
+    const unit = this.#ended.first
+    if (unit === undefined) return false
+    this.#ended.shift()
+    unit.settle()
     return true
   }
 
@@ -86,11 +104,11 @@ export class ApplyQueue implements ApplyOrder {
   }
 
   /** @returns why it has no effect, if it has none */
-  #apply(seq: number, entries: readonly BatchMember[]): WalError | undefined {
+  #apply(seq: number, unit: QueuedUnit): WalError | undefined {
     if (this.#broken) return this.#broken
     assert(seq > this.appliedSeq, `record ${seq} is applied after ${this.appliedSeq}`)
     try {
-      const impossible = this.#state.apply(entries)
+      const impossible = unit.apply(this.#state)
       this.appliedSeq = seq
       return impossible && builtOnRefused(seq)
     } catch (cause) {
@@ -108,11 +126,46 @@ export class ApplyQueue implements ApplyOrder {
   }
 
   get isSettled(): boolean {
-    return this.#waiting.size === 0
+    return this.#waiting.size === 0 && this.#ended.size === 0
   }
 
   async settled(): Promise<void> {
     while (!this.isSettled) await nextTurn()
+  }
+}
+
+const SOON = Promise.resolve()
+
+/** Several changes, or a transaction's. */
+class PromisedUnit implements QueuedUnit {
+  isAnswered = false
+  seq: number | undefined
+  error: unknown
+  readonly #entries: readonly BatchMember[]
+  readonly #leave: () => void
+  readonly #resolve: (existed: undefined) => void
+  readonly #reject: (error: unknown) => void
+
+  constructor(
+    entries: readonly BatchMember[],
+    leave: () => void,
+    resolve: (existed: undefined) => void,
+    reject: (error: unknown) => void,
+  ) {
+    this.#entries = entries
+    this.#leave = leave
+    this.#resolve = resolve
+    this.#reject = reject
+  }
+
+  apply(state: IndexState): Impossible | undefined {
+    return state.apply(this.#entries)
+  }
+
+  settle(): void {
+    this.#leave()
+    if (this.error === undefined) this.#resolve(undefined)
+    else this.#reject(this.error)
   }
 }
 

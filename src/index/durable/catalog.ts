@@ -37,7 +37,7 @@ export class Catalog {
   }
 
   has(id: string): boolean {
-    return this.#store.find(id) !== undefined
+    return this.#store.has(id)
   }
 
   get(id: string): CatalogEntry | undefined {
@@ -91,6 +91,11 @@ export class Catalog {
     if (before) this.#parsed.delete(label)
     this.#store.set(label, id, json, before === undefined)
     return label
+  }
+
+  /** The same for a new id. Returns undefined, and changes nothing, if it is known. */
+  add(id: string, json: string | null): number | undefined {
+    return this.#store.add(this.#nextLabel, id, json) ? this.#nextLabel++ : undefined
   }
 
   delete({ label }: Pick<CatalogEntry, 'label'>): void {

@@ -4,8 +4,15 @@ import { WalError } from '../../errors.ts'
 import { isShared, type Log, type Transaction } from '../../log/log.ts'
 import { Admission, isBackpressure } from './admission.ts'
 import type { ApplyOrder } from './apply-order.ts'
-import { type ChangeInput, type ChangeRules, checkedEntry, checkedItem } from './checked-change.ts'
-import { InFlight } from './in-flight.ts'
+import { ApplyQueue } from './apply-queue.ts'
+import {
+  type ChangeInput,
+  type ChangeRules,
+  checkedEntry,
+  checkedInsert,
+  checkedItem,
+} from './checked-change.ts'
+import { expectedOf, InFlight } from './in-flight.ts'
 import { dataEntries, type IndexState, isData } from './index-state.ts'
 import { IndexTransaction } from './index-transaction.ts'
 import {
@@ -15,6 +22,7 @@ import {
   insertMany,
 } from './insert-many.ts'
 import type { MetadataSchema } from './metadata-schema.ts'
+import { type Asker, CalledChange, type ChangeHome, NumberedChange, type OneChange } from './one-change.ts'
 import { VectorPool } from './vector-pool.ts'
 
 /** What the changes of an index go through. */
@@ -37,6 +45,8 @@ export class Changes<Input = JsonValue> {
   readonly #pool: VectorPool | undefined
   readonly #inFlight: InFlight
   readonly #admission: Admission
+  /** Where changes that stand alone are, if the log tells of them without promises. */
+  readonly #home: ChangeHome | undefined
   /** What to tell when the index is closed. */
   readonly #listeners = new Set<() => void>()
 
@@ -44,8 +54,11 @@ export class Changes<Input = JsonValue> {
     const { log, state, queue, metadataSchema } = way
     this.#way = way
     this.#pool = log.copiesEntries ? new VectorPool(state.index.dimensions) : undefined
-    this.#rules = { index: state.index, metadataSchema, pool: this.#pool }
     this.#inFlight = new InFlight(state.catalog, isShared(log))
+    if (queue instanceof ApplyQueue && log.hand !== undefined)
+      this.#home = { queue, inFlight: this.#inFlight, pool: this.#pool, hand: (change) => this.#hand(change) }
+    const takesText = this.#home !== undefined
+    this.#rules = { index: state.index, metadataSchema, pool: this.#pool, takesText }
     this.#admission = new Admission(log, queue, state.index)
   }
 
@@ -54,8 +67,21 @@ export class Changes<Input = JsonValue> {
     try {
       this.#way.needOpen()
       const entry = checkedEntry(input, this.#rules)
+      if (this.#home && isData(entry)) return this.#let(new CalledChange(entry, this.#home))
       // What is no deletion has no answer.
       return this.#admission.enter(() => this.#append(entry) as Promise<never>)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  /** The same for what most changes are. */
+  insert(item: InsertManyItem, replace: boolean): Promise<void> {
+    try {
+      this.#way.needOpen()
+      const entry = checkedInsert(item, replace, this.#rules)
+      if (this.#home) return this.#let(new CalledChange(entry, this.#home))
+      return this.#admission.enter(() => this.#submitOne(entry) as Promise<never>)
     } catch (error) {
       return Promise.reject(error)
     }
@@ -67,12 +93,12 @@ export class Changes<Input = JsonValue> {
   ): Promise<InsertManyProgress> {
     this.#way.needOpen()
     return insertMany(items, options, {
-      admission: this.#admission,
+      isFull: () => this.#admission.isFull,
       checked: (item, replace) => {
         this.#way.needOpen()
         return checkedItem(item, replace, this.#rules)
       },
-      append: (entry, refused) => this.#append(entry, refused),
+      start: (entry, asker, number) => this.#start(entry, asker, number),
       needOpen: () => this.#way.needOpen(),
       whenClosed: (call) => {
         this.#listeners.add(call)
@@ -123,29 +149,78 @@ export class Changes<Input = JsonValue> {
    * Everything from here to the append is synchronous: what validation sees is what the log's order
    * will be. What is refused is thrown.
    */
-  #append(entry: BatchMember, refused?: (error: unknown) => void): Promise<boolean | undefined> {
-    this.#way.queue.needWhole()
-    return isData(entry) ? this.#appendOne(entry, refused) : this.#appendSeveral(entry, refused)
+  #append(entry: BatchMember): Promise<boolean | undefined> {
+    return isData(entry) ? this.#appendOne(entry) : this.#appendSeveral(entry)
   }
 
   /** What most changes are: nothing is made for it that several would need. */
-  #appendOne(
-    change: DataEntry,
-    refused: ((error: unknown) => void) | undefined,
-  ): Promise<boolean | undefined> {
-    const { id } = change
+  #appendOne(entry: DataEntry): Promise<boolean | undefined> {
+    if (this.#home === undefined) return this.#submitOne(entry)
+    const change = new CalledChange(entry, this.#home)
+    change.submit()
+    return change.outcome()
+  }
+
+  /** Lets a change through in its turn. */
+  #let(change: CalledChange): Promise<void> {
+    const outcome = change.outcome()
+    this.#admission.let(change)
+    return outcome
+  }
+
+  /** The same for one of many, whose asker is told what becomes of it. */
+  #start(entry: DataEntry, asker: Asker, number: number): void {
+    if (this.#home) {
+      this.#admission.let(new NumberedChange(entry, this.#home, asker, number))
+      return
+    }
+    const submit = (): Promise<unknown> => {
+      asker.needGoOn()
+      try {
+        return this.#submitOne(entry, (error) => asker.refused(number, error))
+      } catch (error) {
+        if (!isBackpressure(error)) asker.refused(number, error)
+        throw error
+      }
+    }
+    this.#admission.enter(submit).then(
+      () => asker.applied(number, entry.id),
+      (error) => asker.failed(number, error),
+    )
+  }
+
+  /** What is refused is thrown, and nothing has happened. */
+  #hand(change: OneChange): void {
+    const { queue, inFlight } = this.#home!
+    queue.needWhole()
+    const entry = change.change
+    this.#check(entry)
+    this.#way.log.hand!(entry, change)
+    inFlight.enterOne(change)
+    queue.push(change)
+  }
+
+  #check(change: DataEntry): void {
+    this.#inFlight.checkFree(change.id)
+    this.#inFlight.checkPossible(change, this.#inFlight.exists(change.id))
+  }
+
+  /** The same for a log that answers with promises. */
+  #submitOne(change: DataEntry, refused?: (error: unknown) => void): Promise<boolean | undefined> {
+    this.#way.queue.needWhole()
     let logged: Promise<number>
     try {
-      this.#inFlight.checkFree(id)
-      this.#inFlight.checkPossible(change, this.#inFlight.exists(id))
-      logged = this.#submit(change, refused)
+      this.#check(change)
+      logged = this.#way.log.submit(change)
     } catch (error) {
       if (!isBackpressure(error)) this.#giveBack(change)
       throw error
     }
-    this.#inFlight.enterOne(id, change.type !== 'delete')
+    if (refused) logged.catch(refused)
+    const expected = expectedOf(change.id, change.type !== 'delete')
+    this.#inFlight.enterOne(expected)
     const leave = (): void => {
-      this.#inFlight.leave(id)
+      this.#inFlight.leave(expected)
       this.#giveBack(change)
     }
     return this.#way.queue.add(logged, [change], leave)
@@ -155,24 +230,16 @@ export class Changes<Input = JsonValue> {
     if (change.type !== 'delete' && change.vector) this.#pool?.give(change.vector)
   }
 
-  #appendSeveral(
-    entry: BatchMember,
-    refused: ((error: unknown) => void) | undefined,
-  ): Promise<boolean | undefined> {
+  #appendSeveral(entry: BatchMember): Promise<boolean | undefined> {
+    this.#way.queue.needWhole()
     const outcome = new Map<string, boolean>()
     for (const change of dataEntries([entry])) {
       this.#inFlight.checkFree(change.id)
       this.#inFlight.checkPossible(change, outcome.get(change.id) ?? this.#inFlight.exists(change.id))
       outcome.set(change.id, change.type !== 'delete')
     }
-    const logged = this.#submit(entry, refused)
-    return this.#way.queue.add(logged, [entry], this.#inFlight.enter(outcome))
-  }
-
-  #submit(entry: BatchMember, refused: ((error: unknown) => void) | undefined): Promise<number> {
     const logged = this.#way.log.submit(entry)
-    if (refused) logged.catch(refused)
-    return logged
+    return this.#way.queue.add(logged, [entry], this.#inFlight.enter(outcome))
   }
 
   #appendDeletes(ids: readonly string[]): Promise<unknown> {

@@ -9,9 +9,9 @@ import type {
   VectorInput,
 } from '../../entry.ts'
 import { WalError } from '../../errors.ts'
-import { CheckedInsert } from '../../format/checked-insert.ts'
+import { CheckedInsert, CheckedUpdate } from '../../format/checked-insert.ts'
 import { checkedIdBytes, membersOf, vectorOf } from '../../format/encode.ts'
-import { ownMetadata } from '../../format/metadata.ts'
+import { metadataText, ownMetadata } from '../../format/metadata.ts'
 import { MAX_BATCH_NESTING } from '../../limits.ts'
 import type { OptionNames } from '../../option-names.ts'
 import type { VectorIndex } from '../vector-index.ts'
@@ -42,6 +42,8 @@ export interface ChangeRules {
   readonly metadataSchema: MetadataSchema | undefined
   /** Where the vectors of changes that stand alone are copied to. Default: memory of their own. */
   readonly pool?: VectorPool | undefined
+  /** The log goes by the text of metadata, so that changes that stand alone need no copy of it. */
+  readonly takesText?: boolean
 }
 
 /**
@@ -71,7 +73,7 @@ export function checkedEntry(entry: ChangeInput, rules: ChangeRules, nesting: nu
           `Batches may be nested at most ${MAX_BATCH_NESTING} deep. Nothing was logged.`,
         )
       }
-      const own = { ...rules, pool: undefined }
+      const own = { ...rules, pool: undefined, takesText: false }
       return { type: 'batch', entries: members.map((member) => checkedEntry(member, own, nesting + 1)) }
     }
     case 'custom': {
@@ -84,12 +86,18 @@ export function checkedEntry(entry: ChangeInput, rules: ChangeRules, nesting: nu
   }
 }
 
-function checkedInsert(
+/** The same for an insert, or an upsert, that stands alone. */
+export function checkedInsert(
   { id, vector, metadata = null }: Omit<InsertEntry<VectorInput>, 'type'>,
   replace: boolean | undefined,
   rules: ChangeRules,
 ): InsertEntry {
   checkedIdBytes(id)
+  if (rules.takesText) {
+    const value = bySchema(id, metadata, rules)
+    const json = value === null ? undefined : metadataText(value, id)
+    return new CheckedInsert(id, checkedVector(id, vector, rules), undefined, json, replace === true)
+  }
   const own = checkedMetadata(id, metadata, rules)
   const json = own === null ? undefined : JSON.stringify(own)
   return new CheckedInsert(id, checkedVector(id, vector, rules), own, json, replace === true)
@@ -119,7 +127,7 @@ export function checkedItem(
   item: InsertManyItem<unknown>,
   replace: boolean,
   rules: ChangeRules,
-): BatchMember & { readonly id: string } {
+): InsertEntry {
   if (typeof item !== 'object' || item === null)
     throw new WalError(
       'WALV_INVALID_ENTRY',
@@ -155,6 +163,11 @@ function checkedUpdate({ id, vector, metadata }: UpdateEntry<VectorInput>, rules
       `The update of ${echo(id)} has neither a vector nor metadata. Nothing was logged.`,
       { id },
     )
+  }
+  if (rules.takesText) {
+    const own = vector === undefined ? undefined : checkedVector(id, vector, rules)
+    const json = metadata === undefined ? undefined : metadataText(bySchema(id, metadata, rules), id)
+    return new CheckedUpdate(id, own, json)
   }
   return {
     type: 'update',
@@ -203,6 +216,8 @@ export function checkedQuery(
   return vector
 }
 
-function checkedMetadata(id: string, given: JsonValue, { metadataSchema }: ChangeRules): JsonValue {
-  return ownMetadata(metadataSchema ? metadataBySchema(metadataSchema, id, given) : given, id)
-}
+const checkedMetadata = (id: string, given: JsonValue, rules: ChangeRules): JsonValue =>
+  ownMetadata(bySchema(id, given, rules), id)
+
+const bySchema = (id: string, given: JsonValue, { metadataSchema }: ChangeRules): JsonValue =>
+  metadataSchema ? metadataBySchema(metadataSchema, id, given) : given

@@ -210,7 +210,7 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> extends IndexR
    * `Wal.append` and validation throw
    */
   insert(id: string, vector: VectorInput, ...[metadata]: MetadataArgument<Input>): Promise<void> {
-    return this.#changes.add({ type: 'insert', id, vector, metadata: metadata as JsonValue })
+    return this.#changes.insert({ id, vector, metadata: metadata as JsonValue }, false)
   }
 
   /**
@@ -232,7 +232,7 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> extends IndexR
 
   /** Sets vector and metadata of an id, new or not. */
   upsert(id: string, vector: VectorInput, ...[metadata]: MetadataArgument<Input>): Promise<void> {
-    return this.#changes.add({ type: 'insert', id, vector, metadata: metadata as JsonValue, replace: true })
+    return this.#changes.insert({ id, vector, metadata: metadata as JsonValue }, true)
   }
 
   /**

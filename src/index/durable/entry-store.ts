@@ -176,6 +176,25 @@ export class EntryStore {
     return record
   }
 
+  /** The same of an id that is new; false, and nothing happens, if it is known. */
+  add(label: number, id: string, json: string | null): boolean {
+    assert(this.#want(id) && this.#wantedBytes > 0, 'an id that is none reaches the catalog')
+    const hash = this.#wantedHash()
+    if (this.#byId.find(hash) >= 0) return false
+    const current = this.#current
+    const chunk = this.#withRoom(RECORD_HEADER_BYTES + this.#wantedBytes, json)
+    // Another chunk was begun, and others' records were looked at for that.
+    if (this.#current !== current) this.#want(id)
+    const place = this.#write(chunk, label, json)
+    this.#byId.add(hash, place)
+    this.#byLabel.set(label, place)
+    return true
+  }
+
+  has(id: string): boolean {
+    return this.#want(id) && this.#byId.find(this.#wantedHash()) >= 0
+  }
+
   remove(label: number): void {
     const place = this.#byLabel.get(label)
     if (place === undefined) return

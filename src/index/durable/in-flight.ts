@@ -3,11 +3,11 @@ import type { DataEntry } from '../../entry.ts'
 import { WalError } from '../../errors.ts'
 import { MAX_INDEX_VECTORS } from '../../limits.ts'
 import type { Catalog } from './catalog.ts'
+import { type PendingId, PendingIds } from './pending-ids.ts'
 
 /** What is logged and not yet applied, as far as it decides whether an id exists. */
-interface Expected {
-  exists: boolean
-  users: number
+export interface Expected extends PendingId {
+  readonly exists: boolean
 }
 
 /**
@@ -16,7 +16,7 @@ interface Expected {
  * it ends.
  */
 export class InFlight {
-  readonly #expected = new Map<string, Expected>()
+  readonly #expected = new PendingIds<Expected>()
   readonly #reserved = new Map<string, object>()
   readonly #catalog: Catalog
   readonly #isShared: boolean
@@ -37,7 +37,7 @@ export class InFlight {
 
   /** Whether something that is not applied yet decides whether an id exists. */
   decides(id: string): boolean {
-    return this.#isShared || this.#expected.has(id)
+    return this.#isShared || this.#expected.get(id) !== undefined
   }
 
   /**
@@ -73,6 +73,7 @@ export class InFlight {
 
   /** @throws WALV_CONFLICT if another transaction has touched the id and has not ended */
   checkFree(id: string, owner?: object): void {
+    if (this.#reserved.size === 0) return
     const holder = this.#reserved.get(id)
     if (holder === undefined || holder === owner) return
     throw new WalError(
@@ -95,20 +96,26 @@ export class InFlight {
    * or have failed.
    */
   enter(outcome: ReadonlyMap<string, boolean>): () => void {
-    for (const [id, exists] of outcome) this.enterOne(id, exists)
+    const entered = Array.from(outcome, ([id, exists]) => expectedOf(id, exists))
+    for (const each of entered) this.enterOne(each)
     return () => {
-      for (const id of outcome.keys()) this.leave(id)
+      for (const each of entered) this.leave(each)
     }
   }
 
-  /** The same for one id; `leave` is to be called for it. */
-  enterOne(id: string, exists: boolean): void {
-    const expected = this.#expected.get(id)
-    this.#expected.set(id, { exists, users: (expected?.users ?? 0) + 1 })
+  /** The same for one id; `leave` is to be called with the same. */
+  enterOne(expected: Expected): void {
+    this.#expected.add(expected)
   }
 
-  leave(id: string): void {
-    const expected = this.#expected.get(id)!
-    if (--expected.users === 0) this.#expected.delete(id)
+  leave(expected: Expected): void {
+    this.#expected.remove(expected)
   }
 }
+
+export const expectedOf = (id: string, exists: boolean): Expected => ({
+  id,
+  exists,
+  hash: 0,
+  next: undefined,
+})

@@ -1,8 +1,15 @@
 import { monotonicMs } from '../../clock.ts'
 import { cut, echo } from '../../echo.ts'
-import type { BatchMember, DataEntry, DeleteEntry, IndexIdentity, JsonValue } from '../../entry.ts'
+import type {
+  BatchMember,
+  DataEntry,
+  DeleteEntry,
+  IndexIdentity,
+  InsertEntry,
+  JsonValue,
+} from '../../entry.ts'
 import { WalError } from '../../errors.ts'
-import { CheckedInsert } from '../../format/checked-insert.ts'
+import { CheckedInsert, CheckedUpdate } from '../../format/checked-insert.ts'
 import { identityOf } from '../../format/index-record.ts'
 import type { SnapshotWriter } from '../../log/log.ts'
 import { decodeSnapshot, SNAPSHOT_FILE } from '../flat/flat-snapshot.ts'
@@ -82,7 +89,7 @@ export class IndexState {
     const impossible = this.#impossible(entries, changes)
     if (impossible) return impossible
     for (const change of changes) {
-      this.#applyOne(change)
+      this.#applyTimed(change)
       if (held.isFull) await flush()
       const waiting = turn(held.count)
       if (waiting) await waiting
@@ -94,23 +101,38 @@ export class IndexState {
    * Applies entries that take effect together: all of them, or, where one cannot be (an id that is
    * to be inserted exists, one that is to be updated does not), none. A function of the state and
    * the entries alone, so that every reader of a log comes to the same state. Returns why they were
-   * not applied, if they were not.
+   * not applied, if they were not. Who calls it notes how long it took, in `logged`.
    */
   apply(entries: readonly BatchMember[]): Impossible | undefined {
     const [only] = entries
-    if (entries.length === 1 && isData(only!)) return this.#applyAlone(only)
+    if (entries.length === 1 && isData(only!)) return this.applyOne(only)
     const changes = [...dataEntries(entries)]
     const impossible = this.#impossible(entries, changes)
-    if (impossible === undefined) for (const change of changes) this.#applyOne(change)
+    if (impossible === undefined)
+      for (const change of changes) this.#takeEffect(change, this.catalog.get(change.id))
     return impossible
   }
 
-  #applyAlone(change: DataEntry): Impossible | undefined {
+  /** The same of one change that stands alone. */
+  applyOne(change: DataEntry): Impossible | undefined {
     this.logged.addOne(change)
+    if (change.type === 'insert' && this.#insertNew(change)) return undefined
     const before = this.catalog.get(change.id)
     const impossible = impossibleAs(change, before !== undefined)
-    if (impossible === undefined) this.#change(change, before)
+    if (impossible === undefined) this.#takeEffect(change, before)
     return impossible
+  }
+
+  /** What most changes are, with one look for the id. Else false, and nothing has happened. */
+  #insertNew(change: InsertEntry): boolean {
+    const { id, vector } = change
+    if (vector.length !== this.index.dimensions) return false
+    const metadata = jsonOf(change)
+    const label = this.catalog.add(id, metadata)
+    if (label === undefined) return false
+    this.#vectors.set(label, vector)
+    this.fingerprint.add({ id, vector, metadata })
+    return true
   }
 
   #impossible(entries: readonly BatchMember[], changes: readonly DataEntry[]): Impossible | undefined {
@@ -125,13 +147,9 @@ export class IndexState {
     return undefined
   }
 
-  #applyOne(change: DataEntry): void {
-    this.#change(change, this.catalog.get(change.id))
-  }
-
-  #change(change: DataEntry, before: CatalogEntry | undefined): void {
+  #applyTimed(change: DataEntry): void {
     const began = monotonicMs()
-    this.#takeEffect(change, before)
+    this.#takeEffect(change, this.catalog.get(change.id))
     this.logged.applyMs += monotonicMs() - began
   }
 
@@ -140,7 +158,7 @@ export class IndexState {
       if (before) this.#remove(before)
       return
     }
-    const json = change.metadata === undefined ? (before?.json ?? null) : jsonOf(change)
+    const json = hasMetadata(change) ? jsonOf(change) : (before?.json ?? null)
     this.#set(before, change.id, change.vector, json)
   }
 
@@ -307,11 +325,21 @@ function impossibleAs(change: DataEntry, exists: boolean): Impossible | undefine
   return type === 'update' && !exists ? { code: 'WALV_NOT_FOUND', id } : undefined
 }
 
+/** What keeps its metadata as it is has none. */
+const hasMetadata = (change: Exclude<DataEntry, DeleteEntry>): boolean =>
+  CheckedInsert.is(change) ||
+  (CheckedUpdate.is(change) ? CheckedUpdate.jsonOf(change) : change.metadata) !== undefined
+
+/** Metadata that is cleared is logged as `null`. */
+const textOrNone = (json: string | undefined): string | null =>
+  json === undefined || json === 'null' ? null : json
+
 /**
  * The text of the metadata of a change, null if there is none. It is made where it was not before.
  */
 function jsonOf(change: Exclude<DataEntry, DeleteEntry>): string | null {
   if (CheckedInsert.is(change)) return CheckedInsert.jsonOf(change) ?? null
+  if (CheckedUpdate.is(change)) return textOrNone(CheckedUpdate.jsonOf(change))
   return change.metadata == null ? null : JSON.stringify(change.metadata)
 }
 

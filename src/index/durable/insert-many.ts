@@ -1,10 +1,9 @@
 import { nextTurn } from '../../clock.ts'
 import { echo } from '../../echo.ts'
-import type { BatchMember, InsertEntry, JsonValue, VectorInput } from '../../entry.ts'
+import type { InsertEntry, JsonValue, VectorInput } from '../../entry.ts'
 import { WalError, type WalErrorCode } from '../../errors.ts'
 import { checkOptions, type OptionNames } from '../../option-names.ts'
-import { type Admission, isBackpressure } from './admission.ts'
-import { Fifo } from './fifo.ts'
+import type { Asker } from './one-change.ts'
 
 /** Items that are handed to the log and not yet searchable, at most. */
 const MAX_IN_FLIGHT = 1024
@@ -46,14 +45,12 @@ const INSERT_MANY_OPTIONS: OptionNames<InsertManyOptions> = { replace: true, onP
 
 /** What inserting needs of an index. */
 export interface InsertTarget {
-  readonly admission: Admission
+  /** Whether somebody waits for room in the log. */
+  isFull(): boolean
   /** Checks an item and copies what it holds. */
-  checked(item: InsertManyItem<unknown>, replace: boolean): BatchMember & { readonly id: string }
-  /**
-   * Hands it to the log. Throws what can be refused at once. `refused` is called as soon as the log
-   * has refused it, though it has not answered yet for what came before.
-   */
-  append(entry: BatchMember, refused: (error: unknown) => void): Promise<unknown>
+  checked(item: InsertManyItem<unknown>, replace: boolean): InsertEntry
+  /** Hands it to the log, when there is room. `asker` is told what becomes of it. */
+  start(entry: InsertEntry, asker: Asker, number: number): void
   /** @throws WALV_CLOSED, WALV_POISONED */
   needOpen(): void
   /** Calls back when the index is closed, unless what is returned was called before. */
@@ -82,21 +79,15 @@ export async function insertMany(
   return new Insertion(target, options).run(items)
 }
 
-interface InFlightItem {
-  readonly id: string
-  isDone: boolean
-}
-
-class Insertion {
+class Insertion implements Asker {
   readonly #target: InsertTarget
   readonly #options: InsertManyOptions
   #started = 0
-  /**
-   * Those that are done from the first on leave it. One that was refused stays, and all behind it.
-   */
-  readonly #inFlight = new Fifo<InFlightItem>()
+  /** Those that are done before one in front of them, by their places. */
+  readonly #early = new Map<number, string>()
   #unsettled = 0
   #waiting: { readonly atMost: number; readonly resolve: () => void } | undefined
+  /** So many are done from the first on: the place of the next. */
   #count = 0
   #lastId: string | undefined
   #toldCount = 0
@@ -126,8 +117,7 @@ class Insertion {
         signal?.throwIfAborted()
         this.#start(item)
         // Those that are left keep the disk busy while the next come.
-        if (this.#unsettled >= MAX_IN_FLIGHT || this.#target.admission.isFull)
-          await this.#until(this.#unsettled >> 1)
+        if (this.#unsettled >= MAX_IN_FLIGHT || this.#target.isFull()) await this.#until(this.#unsettled >> 1)
       }
       if (this.#source?.isGivenUp) {
         signal?.throwIfAborted()
@@ -155,41 +145,40 @@ class Insertion {
 
   #start(item: InsertManyItem<unknown>): void {
     const position = this.#started++
-    let entry: BatchMember & { readonly id: string }
+    let entry: InsertEntry
     try {
       entry = this.#target.checked(item, this.#options.replace ?? false)
     } catch (error) {
       this.#fail(position, error)
       return
     }
-    const inFlight: InFlightItem = { id: entry.id, isDone: false }
-    this.#inFlight.push(inFlight)
     this.#unsettled++
-    const settled = (): void => {
-      this.#unsettled--
-      if (this.#waiting && this.#unsettled <= this.#waiting.atMost) this.#waiting.resolve()
-    }
-    this.#target.admission
-      .enter(() => this.#append(entry, position))
-      .then(
-        () => {
-          inFlight.isDone = true
-          this.#advance()
-        },
-        (error) => this.#fail(position, error),
-      )
-      .then(settled)
+    this.#target.start(entry, this, position)
   }
 
   /** A refusal is noted before anything behind it can be handed to the log. */
-  #append(entry: BatchMember, position: number): Promise<unknown> {
+  needGoOn(): void {
     if (this.#failure) throw this.#failure.error
-    try {
-      return this.#target.append(entry, (error) => this.#fail(position, error))
-    } catch (error) {
-      if (!isBackpressure(error)) this.#fail(position, error)
-      throw error
-    }
+  }
+
+  refused(position: number, error: unknown): void {
+    this.#fail(position, error)
+  }
+
+  applied(position: number, id: string): void {
+    if (position === this.#count) this.#advance(id)
+    else this.#early.set(position, id)
+    this.#settled()
+  }
+
+  failed(position: number, error: unknown): void {
+    this.#fail(position, error)
+    this.#settled()
+  }
+
+  #settled(): void {
+    this.#unsettled--
+    if (this.#waiting && this.#unsettled <= this.#waiting.atMost) this.#waiting.resolve()
   }
 
   #fail(position: number, error: unknown): void {
@@ -197,11 +186,11 @@ class Insertion {
     this.#source?.giveUp()
   }
 
-  #advance(): void {
-    for (let next = this.#inFlight.first; next?.isDone; next = this.#inFlight.first) {
-      this.#inFlight.shift()
+  #advance(id: string): void {
+    for (let next: string | undefined = id; next !== undefined; next = this.#early.get(this.#count)) {
+      this.#early.delete(this.#count)
       this.#count++
-      this.#lastId = next.id
+      this.#lastId = next
     }
     if (this.#telling || this.#options.onProgress === undefined) return
     this.#telling = true

@@ -1,4 +1,5 @@
-import type { BatchMember, JsonValue } from '../../entry.ts'
+import type { BatchMember, InsertEntry, JsonValue, UpdateEntry } from '../../entry.ts'
+import { CheckedInsert, CheckedUpdate } from '../../format/checked-insert.ts'
 
 /** What a change takes in the log beside what it holds, about. */
 const CHANGE_BYTES = 48
@@ -47,7 +48,13 @@ export class LoggedAmount implements Amount {
 function bytesOf(entry: Exclude<BatchMember, { readonly type: 'batch' }>): number {
   if (entry.type === 'custom') return entry.kind.length + entry.data.length
   if (entry.type === 'delete') return entry.id.length
-  return entry.id.length + 4 * (entry.vector?.length ?? 0) + jsonBytes(entry.metadata)
+  return entry.id.length + 4 * (entry.vector?.length ?? 0) + metadataBytes(entry)
+}
+
+function metadataBytes(entry: InsertEntry | UpdateEntry): number {
+  if (CheckedInsert.is(entry)) return CheckedInsert.jsonOf(entry)?.length ?? jsonBytes(null)
+  if (CheckedUpdate.is(entry)) return CheckedUpdate.jsonOf(entry)?.length ?? 0
+  return jsonBytes(entry.metadata)
 }
 
 /** About the length of a JSON text, without making it. */

@@ -1,4 +1,4 @@
-import { nextTurn } from '../../clock.ts'
+import { monotonicMs, nextTurn } from '../../clock.ts'
 import { echo } from '../../echo.ts'
 import type { BatchMember } from '../../entry.ts'
 import { WalError } from '../../errors.ts'
@@ -52,7 +52,9 @@ export class SharedOrder implements ApplyOrder {
       const [first] = entries
       const isDeletion = entries.length === 1 && first?.type === 'delete' && transactionId === undefined
       const existed = isDeletion ? this.#state.catalog.has(first.id) : undefined
+      const began = monotonicMs()
       const impossible = this.#state.apply(entries)
+      this.#state.logged.applyMs += monotonicMs() - began
       this.appliedSeq = seq
       if (first === undefined || !indexIdentity(first)) this.counts[impossible ? 'voided' : 'replayed']++
       if (own) this.#outcomes.set(seq, { impossible, existed })

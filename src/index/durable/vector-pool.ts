@@ -3,7 +3,7 @@ import { allocate, type Block } from '../kernel/arena.ts'
 /** Memory that is asked for at a time, and how many vectors are made of it at most. */
 const SLAB_BYTES = 256 * 1024
 const MAX_SLAB_VECTORS = 1_024
-/** In all. What is on its way beyond that has memory of its own. */
+/** In all, of what is used again. What is on its way beyond that is forgotten with its slab. */
 const MAX_BYTES = 16 * 1024 * 1024
 
 /**
@@ -13,25 +13,31 @@ const MAX_BYTES = 16 * 1024 * 1024
  */
 export class VectorPool {
   readonly #dimensions: number
+  /** Each vector begins at a multiple of 8 bytes. */
+  readonly #stride: number
   readonly #free: Float32Array[] = []
-  readonly #slabs = new Set<ArrayBufferLike>()
+  /** Those whose vectors are used again. */
+  readonly #kept = new Set<ArrayBufferLike>()
   readonly #check: FiniteCheck
-  #bytes = 0
+  #keptBytes = 0
+  /** The last slab, and where what was not yet given out of it begins. */
+  #slab = new ArrayBuffer(0)
+  #at = 0
 
   constructor(dimensions: number) {
     this.#dimensions = dimensions
+    this.#stride = 2 * Math.max(1, Math.ceil(dimensions / 2)) * Float32Array.BYTES_PER_ELEMENT
     this.#check = new FiniteCheck(dimensions)
   }
 
   /** Its content is whatever was there. */
   take(): Float32Array {
-    if (this.#free.length === 0 && this.#bytes < MAX_BYTES) this.#addSlab()
-    return this.#free.pop() ?? new Float32Array(this.#dimensions)
+    return this.#free.pop() ?? this.#next()
   }
 
   /** Takes back what was taken here. One that never comes back is lost to the pool. */
   give(vector: Float32Array): void {
-    if (this.#slabs.has(vector.buffer)) this.#free.push(vector)
+    if (this.#kept.has(vector.buffer)) this.#free.push(vector)
   }
 
   /** Whether all elements of a vector are finite. */
@@ -39,15 +45,20 @@ export class VectorPool {
     return this.#check.of(vector)
   }
 
+  #next(): Float32Array {
+    if (this.#at + this.#stride > this.#slab.byteLength) this.#addSlab()
+    const vector = new Float32Array(this.#slab, this.#at, this.#dimensions)
+    this.#at += this.#stride
+    return vector
+  }
+
   #addSlab(): void {
-    const dimensions = this.#dimensions
-    // Each begins at a multiple of 8 bytes.
-    const stride = 2 * Math.max(1, Math.ceil(dimensions / 2)) * Float32Array.BYTES_PER_ELEMENT
-    const count = Math.max(1, Math.min(MAX_SLAB_VECTORS, Math.floor(SLAB_BYTES / stride)))
-    const slab = new ArrayBuffer(count * stride)
-    this.#slabs.add(slab)
-    this.#bytes += slab.byteLength
-    for (let at = 0; at < count; at++) this.#free.push(new Float32Array(slab, at * stride, dimensions))
+    const count = Math.max(1, Math.min(MAX_SLAB_VECTORS, Math.floor(SLAB_BYTES / this.#stride)))
+    this.#slab = new ArrayBuffer(count * this.#stride)
+    this.#at = 0
+    if (this.#keptBytes >= MAX_BYTES) return
+    this.#kept.add(this.#slab)
+    this.#keptBytes += this.#slab.byteLength
   }
 }
 

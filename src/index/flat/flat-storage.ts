@@ -80,8 +80,8 @@ export class FlatStorage {
     )
     const chunk = this.chunkOf(slot)
     const row = slot % this.rowsPerChunk
-    for (const frozen of this.#frozen) frozen.preserve(slot, chunk)
-    for (const written of this.#watches) written.add(slot)
+    if (this.#frozen.size > 0) for (const frozen of this.#frozen) frozen.preserve(slot, chunk)
+    if (this.#watches.size > 0) for (const written of this.#watches) written.add(slot)
     chunk.labels[row] = label
     chunk.vectors.set(vector, row * this.dimensions)
     chunk.scales[row] = this.#scaleOf(chunk, row)

@@ -6,11 +6,11 @@ import { type Encodable, flagsOf, inTransaction } from '../../format/encode.ts'
 import { FLAG_CLOSED, FRAME_TYPES, type FrameHeader, type FrameType, frameBytes } from '../../format/frame.ts'
 import { MAX_SEQUENCE } from '../../limits.ts'
 import type { DirectoryLock } from '../directory-lock.ts'
-import type { LogStats } from '../log.ts'
+import type { LogStats, LogWaiter } from '../log.ts'
 import type { WalSettings } from '../options.ts'
 import type { SegmentList } from '../segment/segments.ts'
 import { backpressure, closedError, exhausted, fateUnknown, poisonOf, refusedBy } from './append-error.ts'
-import { Backlog } from './backlog.ts'
+import { Backlog, type Urgency } from './backlog.ts'
 import { CommitPipeline } from './commit-pipeline.ts'
 import { Flushes } from './flushes.ts'
 import type { Group } from './group.ts'
@@ -31,14 +31,6 @@ export type WriterCounters = Pick<
   LogStats,
   'groups' | 'syncs' | 'bytesWritten' | 'rotations' | 'lastSyncMs' | 'medianSyncMs'
 >
-
-/**
- * How a record gets on. `lazy`: it does not ask to be written, but goes with what does, or once the
- * log is idle, or too much waits. `exempt`: it is not refused for the bytes that wait, so that what
- * holds something can always end. Of those no more than two for each open transaction, of some 50
- * bytes, and one checkpoint can wait.
- */
-type Urgency = 'usual' | 'lazy' | 'exempt'
 
 /**
  * Group commit: one writer, one order. Appends are encoded into the group that is filling while the
@@ -161,16 +153,19 @@ export class GroupCommit implements PipelineOwner {
    */
   append(entry: Encodable, transactionId?: number, urgency: Urgency = 'usual'): Promise<number> {
     const payload = transactionId === undefined ? entry : inTransaction(entry, transactionId)
-    const { type, bytes: payloadBytes } = payload
-    const bytes = frameBytes(payloadBytes)
-    this.#admit(bytes, urgency)
+    const bytes = this.#admit(payload.bytes, urgency)
     const group = this.#queue.groupFor(bytes, this.#nextSeq)
-    const done = group.add(payload, this.#header(type, payloadBytes, flagsOf(transactionId)))
-    this.#nextSeq++
-    this.#backlog.bytes += bytes
-    if (urgency !== 'lazy' || this.#isFilling) this.#schedule()
-    else this.#armIdleTimer()
+    const done = group.add(payload, this.#header(payload.type, payload.bytes, flagsOf(transactionId)))
+    this.#added(bytes, urgency)
     return done
+  }
+
+  /** The same without a promise. */
+  hand(entry: Encodable, waiter: LogWaiter): void {
+    const bytes = this.#admit(entry.bytes, 'usual')
+    const group = this.#queue.groupFor(bytes, this.#nextSeq)
+    group.addFor(waiter, entry, this.#header(entry.type, entry.bytes, 0))
+    this.#added(bytes, 'usual')
   }
 
   /**
@@ -224,7 +219,16 @@ export class GroupCommit implements PipelineOwner {
     if (this.#poison && !poisonedBefore) throw this.#poison
   }
 
-  #admit(bytes: number, urgency: Urgency): void {
+  #added(bytes: number, urgency: Urgency): void {
+    this.#nextSeq++
+    this.#backlog.bytes += bytes
+    // Otherwise a whole group waits, or half of what may.
+    if (urgency !== 'lazy' || this.#queue.hasWaiting || this.#backlog.isHalfFull) this.#schedule()
+    else this.#armIdleTimer()
+  }
+
+  #admit(payloadBytes: number, urgency: Urgency): number {
+    const bytes = frameBytes(payloadBytes)
     if (this.#closed) throw closedError(this.#settings.directory)
     if (this.poison) throw refusedBy(this.poison, this.poison)
     if (urgency !== 'exempt' && !this.#backlog.hasRoomFor(bytes)) {
@@ -233,6 +237,7 @@ export class GroupCommit implements PipelineOwner {
       throw backpressure(this.pendingBytes, this.#settings.maxPendingBytes)
     }
     if (this.#nextSeq > MAX_SEQUENCE) throw exhausted()
+    return bytes
   }
 
   #header(type: FrameType, payloadBytes: number, flags: number): FrameHeader {
@@ -360,11 +365,6 @@ export class GroupCommit implements PipelineOwner {
 
   #settleFlushes(): void {
     this.#flushes.settle(this.durableBefore, this.#nextSeq)
-  }
-
-  /** A whole group waits, or half of what may. */
-  get #isFilling(): boolean {
-    return this.#queue.hasWaiting || this.#backlog.isHalfFull
   }
 
   get #lacksWatermark(): boolean {

@@ -8,6 +8,7 @@ import {
   type SegmentHeader,
 } from '../../format/segment.ts'
 import type { SegmentCodec } from '../../format/segment-codec.ts'
+import type { LogWaiter } from '../log.ts'
 
 /** Most bytes of one group, unless a single record needs more. */
 export const GROUP_BYTES: number = 1024 * 1024
@@ -35,12 +36,16 @@ export class Group {
   readonly position: WritePosition
   /** The group begins a new segment, whose header is written with it. */
   readonly opensSegment: boolean
-  /** The records of a group have numbers in a row: a waiter's place is its record's. */
-  readonly #resolves: Settle<number>[] = []
-  readonly #rejects: Settle<Error>[] = []
+  /**
+   * The records of a group have numbers in a row: a waiter's place is its record's. What resolves a
+   * promise, or who waits without one.
+   */
+  readonly #waiters: (Settle<number> | LogWaiter)[] = []
+  /** What rejects the promise, where there is one. */
+  readonly #rejects: (Settle<Error> | undefined)[] = []
   /** One for all promises of the group. */
   readonly #wait = (resolve: Settle<number>, reject: Settle<Error>): void => {
-    this.#resolves.push(resolve)
+    this.#waiters.push(resolve)
     this.#rejects.push(reject)
   }
   readonly #memory: ByteBuffer
@@ -65,7 +70,7 @@ export class Group {
   }
 
   get nextSeq(): number {
-    return this.firstSeq + this.#resolves.length
+    return this.firstSeq + this.#waiters.length
   }
 
   get memory(): ByteBuffer {
@@ -89,6 +94,14 @@ export class Group {
     entry.write(this.#memory, this.#used + FRAME_HEADER_BYTES)
     this.#seal(header)
     return new Promise(this.#wait)
+  }
+
+  /** The same for a caller that waits without a promise. */
+  addFor(waiter: LogWaiter, entry: Encodable, header: FrameHeader): void {
+    entry.write(this.#memory, this.#used + FRAME_HEADER_BYTES)
+    this.#seal(header)
+    this.#waiters.push(waiter)
+    this.#rejects.push(undefined)
   }
 
   /**
@@ -129,12 +142,19 @@ export class Group {
 
   resolve(): void {
     let seq = this.firstSeq
-    for (const resolve of this.#resolves) resolve(seq++)
+    for (const waiter of this.#waiters) {
+      if (typeof waiter === 'function') waiter(seq++)
+      else waiter.logged(seq++)
+    }
   }
 
   reject(errorOf: (seq: number) => Error): void {
     let seq = this.firstSeq
-    for (const reject of this.#rejects) reject(errorOf(seq++))
+    for (const [at, waiter] of this.#waiters.entries()) {
+      const error = errorOf(seq++)
+      if (typeof waiter === 'function') this.#rejects[at]!(error)
+      else waiter.refused(error)
+    }
   }
 }
 

@@ -53,7 +53,11 @@ test('it holds what a Map holds, whatever is done to it, and what was frozen sta
       if (random.chance(0.6)) {
         const label = known?.[0] ?? nextLabel++
         const json = jsonOf(random, step)
-        assert.deepEqual(plain(store.set(label, id, json, store.find(id) === undefined)), [label, id, json])
+        assert.equal(store.has(id), known !== undefined)
+        if (random.chance(0.5)) assert.equal(store.add(label, id, json), known === undefined)
+        else if (known === undefined) store.set(label, id, json, true)
+        if (known) store.set(label, id, json, false)
+        assert.deepEqual(plain(store.at(label)!), [label, id, json])
         model.set(id, [label, json])
       } else if (known) {
         store.remove(known[0])
@@ -144,4 +148,13 @@ test('ids as people make them are spread: no part has many times its share', () 
     assert.ok(largest < 400, `${kind(12345)}: ${largest} in one part`)
     assert.ok(hashes.size > 99_900, `${kind(12345)}: ${hashes.size} hashes`)
   }
+})
+
+test('to add an id that is known takes no memory', () => {
+  const store = new EntryStore()
+  const json = JSON.stringify('x'.repeat(200_000))
+  assert.ok(store.add(0, 'a', json))
+  const before = process.memoryUsage().arrayBuffers
+  for (let label = 1; label < 200; label++) assert.equal(store.add(label, 'a', json), false)
+  assert.ok(process.memoryUsage().arrayBuffers - before < 2e6)
 })

@@ -37,7 +37,8 @@ async function fullIndex(
 }
 
 async function microsecondsOf(answers: number): Promise<number> {
-  const queue = new ApplyQueue({ apply: () => undefined } as unknown as IndexState, 'nowhere', -1)
+  const state = { apply: () => undefined, logged: { applyMs: 0 } } as unknown as IndexState
+  const queue = new ApplyQueue(state, 'nowhere', -1)
   const start = process.cpuUsage()
   await Promise.all(
     Array.from({ length: answers }, (_, seq) => queue.add(Promise.resolve(seq), [], () => {})),
