@@ -13,7 +13,7 @@ export type {
   SlowSyncMessage,
   SyncMessage,
 } from './diagnostics.ts'
-export type { Disk, DiskEntry, DiskFile, DiskLock } from './disk/disk.ts'
+export type { Disk, DiskEntry, DiskFile, DiskLock, DiskWatch } from './disk/disk.ts'
 export { nodeDisk } from './disk/node-disk.ts'
 export type { DiagnoseOptions, Diagnosis, Loss, Recoverable, Verdict } from './doctor/diagnose.ts'
 export type { Remedy } from './doctor/remedy.ts'
@@ -65,6 +65,7 @@ export type {
   SharedUnit,
   Snapshot,
   SnapshotWriter,
+  TailOptions,
   Transaction,
   TransactionState,
 } from './log/log.ts'

@@ -6,6 +6,9 @@ import { WalError } from '../errors.ts'
 import { encodableInput } from '../format/encode.ts'
 import { checkOptions } from '../option-names.ts'
 import { SnapshotStore } from './checkpoint/snapshot-store.ts'
+import { type LiveRange, liveItems } from './follow/live-items.ts'
+import { Tail } from './follow/tail.ts'
+import { FollowingState } from './following-state.ts'
 import { type Health, type HealthOptions, judgeHealth, roomOf, thresholdsOf } from './health.ts'
 import {
   CHECKPOINT_REQUEST,
@@ -19,13 +22,15 @@ import {
   type RecoveryReport,
   type ReplayOptions,
   type Snapshot,
+  TAIL_OPTIONS,
+  type TailOptions,
   type Transaction,
 } from './log.ts'
 import { type OpenLog, openForWriting } from './open.ts'
 import { type ContentRules, settingsOf, type WalOptions, type WalSettings, wholeNumber } from './options.ts'
 import { OpenReaders } from './read/open-readers.ts'
-import { RecordReader, readItems } from './read/record-reader.ts'
-import { replayUnits } from './read/replay.ts'
+import { type LogItem, RecordReader, readItems } from './read/record-reader.ts'
+import { replayUnits, until } from './read/replay.ts'
 import { recover, refuseAborted } from './recover/recover.ts'
 import { FoundState, type WalState, WritingState } from './wal-state.ts'
 import { closedError } from './write/append-error.ts'
@@ -98,10 +103,14 @@ export class Wal implements Log {
       settings.signal?.throwIfAborted()
       if (settings.readOnly) {
         const found = await recover(settings, snapshots)
-        return new Wal(settings, found.report, snapshots, new FoundState(found, settings.directory))
+        const state = settings.follow
+          ? await FollowingState.start(settings, found)
+          : new FoundState(found, settings.directory)
+        return new Wal(settings, found.report, snapshots, state)
       }
       const { recovered, writing } = await openForWriting(settings, snapshots)
-      return new Wal(settings, recovered.report, snapshots, new WritingState(writing))
+      const state = new WritingState(writing, settings.directory)
+      return new Wal(settings, recovered.report, snapshots, state)
     } catch (error) {
       refuseAborted(error, settings.signal)
       throw ioError(
@@ -202,15 +211,21 @@ export class Wal implements Log {
     const durableBefore = this.durableSeq + 1
     const { signal, borrow = false } = options
     const again = this.#state.followsRetention ? READ_AGAIN : OPEN_AGAIN
-    const items = readItems(this.#settings.disk, extents, {
-      from,
-      before,
-      durableBefore,
-      signal,
-      borrow,
-      again,
-    })
-    return this.#readers.add(new RecordReader(items, this.directory, this.#settings.recovery === 'salvage'))
+    const range = { from, before, durableBefore, signal, borrow, again }
+    const items = this.#settings.follow
+      ? this.#followedItems(from, before, signal, borrow)
+      : readItems(this.#settings.disk, extents, range)
+    return this.#readers.add(this.#records(items))
+  }
+
+  /** Others may supersede what is read meanwhile. */
+  #followedItems(from: number, until: number, signal: AbortSignal | undefined, borrow: boolean) {
+    const ended = signal ?? new AbortController().signal
+    return liveItems(this.#settings.disk, this.#state.live(), { from, until, ended, borrow, holds: false })
+  }
+
+  #records(items: AsyncGenerator<readonly LogItem[], void, void>): RecordReader {
+    return new RecordReader(items, this.directory, this.#settings.recovery === 'salvage')
   }
 
   /**
@@ -233,6 +248,42 @@ export class Wal implements Log {
           : after + 1)
     const records = this.read({ from, signal, borrow })
     return replayUnits(records, after, (begin, through) => until(this.read({ from: begin, signal }), through))
+  }
+
+  /**
+   * What takes effect, in the order in which it does, as `replay` has it: what is there, and then
+   * what comes, live. On a log that is open for writing, what is acknowledged; with `follow`, what
+   * is durable. Nothing is read before it is asked for, and memory is bounded. Ends, without an
+   * error, when the log is closed or `signal` is aborted; while it waits, the process stays alive.
+   * @throws WALV_SEQUENCE_TRIMMED where retention has let go of `from`, or overtakes the reading;
+   * WALV_READ_ONLY where the log was opened with `readOnly` alone; WALV_DAMAGED, WALV_POISONED,
+   * WALV_CLOSED
+   */
+  tail(options: TailOptions = {}): AsyncGenerator<CommittedUnit, void, void> {
+    return this.tailWith(options)
+  }
+
+  /** @internal `waits`: told before it waits for what comes, and when it goes on. */
+  tailWith(
+    options: TailOptions,
+    { holds = true, waits }: Pick<LiveRange, 'waits'> & { readonly holds?: boolean } = {},
+  ): AsyncGenerator<CommittedUnit, void, void> {
+    this.#needOpen()
+    checkOptions('tail', options, TAIL_OPTIONS)
+    const { signal, borrow = false } = options
+    const source = this.#state.live()
+    const from = options.from === undefined ? undefined : wholeNumber('from', options.from, 0)
+    const ended = new AbortController()
+    const items = liveItems(this.#settings.disk, source, {
+      from: from ?? source.extent.extents[0]?.firstSeq ?? 0,
+      ended: ended.signal,
+      ...{ borrow, holds },
+      ...(waits && { waits }),
+    })
+    const again = (begin: number, through: number): AsyncIterable<WalRecord> =>
+      until(this.read({ from: begin, signal: ended.signal }), through)
+    const units = replayUnits(this.#records(items), (from ?? 0) - 1, again, from)
+    return this.#readers.add(new Tail(units, ended, signal))
   }
 
   /**
@@ -339,15 +390,5 @@ export class Wal implements Log {
   #writable(): OpenLog {
     this.#needOpen()
     return this.#state.writable()
-  }
-}
-
-async function* until(
-  records: AsyncIterable<WalRecord>,
-  through: number,
-): AsyncGenerator<WalRecord, void, void> {
-  for await (const record of records) {
-    if (record.seq > through) return
-    yield record
   }
 }

@@ -12,6 +12,7 @@ test('an option that is left out has its default', () => {
   assert.deepEqual(settings, {
     directory: 'here',
     readOnly: false,
+    follow: false,
     durability: 'commit',
     recovery: 'strict',
     segmentMaxBytes: 64 * MIB,
@@ -32,6 +33,7 @@ test('every option that is given is taken', () => {
   const options: Required<WalOptions> = {
     directory: 'here',
     readOnly: true,
+    follow: true,
     durability: { intervalMs: 20 },
     recovery: 'salvage',
     segmentMaxBytes: 100_000,

@@ -1,3 +1,11 @@
+/**
+ * How a record gets on. `lazy`: it does not ask to be written, but goes with what does, or once the
+ * log is idle, or too much waits. `exempt`: it is not refused for the bytes that wait, so that what
+ * holds something can always end. Of those no more than two for each open transaction, of some 50
+ * bytes, and one checkpoint can wait.
+ */
+export type Urgency = 'usual' | 'lazy' | 'exempt'
+
 /** The bytes that were appended and are not acknowledged yet, and who waits for fewer of them. */
 export class Backlog {
   bytes = 0

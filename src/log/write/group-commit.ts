@@ -10,14 +10,15 @@ import type { LogStats } from '../log.ts'
 import type { WalSettings } from '../options.ts'
 import type { SegmentList } from '../segment/segments.ts'
 import { backpressure, closedError, exhausted, fateUnknown, poisonOf, refusedBy } from './append-error.ts'
-import { Backlog } from './backlog.ts'
+import { Backlog, type Urgency } from './backlog.ts'
 import { CommitPipeline } from './commit-pipeline.ts'
 import { Flushes } from './flushes.ts'
-import type { Group } from './group.ts'
+import type { Group, WritePosition } from './group.ts'
 import { GroupQueue } from './group-queue.ts'
 import { IdleTimer } from './idle-timer.ts'
 import type { Pipeline, PipelineOwner } from './pipeline.ts'
 import { type ActiveSegment, SegmentWriter, type WriteFailure } from './segment-writer.ts'
+import { Signal } from './signal.ts'
 import { WritePipeline } from './write-pipeline.ts'
 
 /** What a writer starts from: the log as recovery left it, all of it durable. */
@@ -31,14 +32,6 @@ export type WriterCounters = Pick<
   LogStats,
   'groups' | 'syncs' | 'bytesWritten' | 'rotations' | 'lastSyncMs' | 'medianSyncMs'
 >
-
-/**
- * How a record gets on. `lazy`: it does not ask to be written, but goes with what does, or once the
- * log is idle, or too much waits. `exempt`: it is not refused for the bytes that wait, so that what
- * holds something can always end. Of those no more than two for each open transaction, of some 50
- * bytes, and one checkpoint can wait.
- */
-type Urgency = 'usual' | 'lazy' | 'exempt'
 
 /**
  * Group commit: one writer, one order. Appends are encoded into the group that is filling while the
@@ -76,6 +69,7 @@ type Urgency = 'usual' | 'lazy' | 'exempt'
  *   of an idle writer, and those not for long.
  */
 export class GroupCommit implements PipelineOwner {
+  readonly moved: Signal = new Signal()
   readonly #settings: WalSettings
   readonly #writer: SegmentWriter
   readonly #lock: DirectoryLock
@@ -142,6 +136,10 @@ export class GroupCommit implements PipelineOwner {
 
   get durableBefore(): number {
     return this.#pipeline.durableBefore
+  }
+
+  get position(): WritePosition {
+    return this.#writer.position
   }
 
   get poison(): WalError | undefined {
@@ -305,6 +303,7 @@ export class GroupCommit implements PipelineOwner {
     if (groupChannel.hasSubscribers) this.#tellOf(group)
     group.resolve()
     this.#backlog.tell()
+    this.moved.tell()
   }
 
   #tellOf({ firstSeq, nextSeq, bytes }: Group): void {
@@ -351,6 +350,7 @@ export class GroupCommit implements PipelineOwner {
     for (const each of behind) each.reject(() => refusedBy(poison, cause))
     this.#backlog.tell()
     this.#flushes.fail(poison)
+    this.moved.tell()
   }
 
   synced(): void {
