@@ -22,6 +22,7 @@ export * from './entry.ts'
 export { WalError, type WalErrorCode, type WalErrorDetails } from './errors.ts'
 export { indexIdentity } from './format/index-record.ts'
 export { DurableIndex, type DurableIndexStats } from './index/durable/durable-index.ts'
+export type { ChangesOptions, IndexChange } from './index/durable/index-changes.ts'
 export type { IndexReader } from './index/durable/index-reader.ts'
 export type { IndexTransaction, MetadataArgument } from './index/durable/index-transaction.ts'
 export type {

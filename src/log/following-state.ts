@@ -1,5 +1,6 @@
 import type { CheckpointEntry } from '../entry.ts'
 import { WalError } from '../errors.ts'
+import type { FoundCheckpoint } from './checkpoint/found-checkpoint.ts'
 import { Follower } from './follow/follower.ts'
 import type { Extent, LiveSource } from './follow/live-source.ts'
 import type { Transaction } from './log.ts'
@@ -36,6 +37,10 @@ export class FollowingState implements WalState {
 
   get lastCheckpoint(): CheckpointEntry | undefined {
     return this.#follower.checkpoints.at(-1)?.entry
+  }
+
+  get checkpoints(): readonly FoundCheckpoint[] {
+    return this.#follower.checkpoints
   }
 
   get extent(): Extent {

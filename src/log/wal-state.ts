@@ -1,6 +1,7 @@
 /** What a `Wal` is to itself: found and only read, or open for writing. */
 import type { CheckpointEntry } from '../entry.ts'
 import { WalError } from '../errors.ts'
+import type { FoundCheckpoint } from './checkpoint/found-checkpoint.ts'
 import type { Extent, LiveSource } from './follow/live-source.ts'
 import type { Vitals } from './health.ts'
 import type { LogStats, Transaction } from './log.ts'
@@ -12,6 +13,8 @@ export interface WalState {
   readonly lastSeq: number
   readonly durableSeq: number
   readonly lastCheckpoint: CheckpointEntry | undefined
+  /** Those whose snapshots are kept, oldest first. */
+  readonly checkpoints: readonly FoundCheckpoint[]
   /** How long ago the last checkpoint since opening was taken. */
   readonly takenAgoMs: number | undefined
   readonly inDoubt: Transaction[]
@@ -51,6 +54,10 @@ export class FoundState implements WalState {
 
   get lastCheckpoint(): CheckpointEntry | undefined {
     return this.#recovered.checkpoint
+  }
+
+  get checkpoints(): readonly FoundCheckpoint[] {
+    return this.#recovered.checkpoints
   }
 
   get extent(): Extent {
@@ -119,6 +126,10 @@ export class WritingState implements WalState {
 
   get lastCheckpoint(): CheckpointEntry | undefined {
     return this.#log.checkpoints.last
+  }
+
+  get checkpoints(): readonly FoundCheckpoint[] {
+    return this.#log.retention.kept
   }
 
   get takenAgoMs(): number | undefined {

@@ -6,8 +6,8 @@ import { WalError } from '../errors.ts'
 import { encodableInput } from '../format/encode.ts'
 import { checkOptions } from '../option-names.ts'
 import { SnapshotStore } from './checkpoint/snapshot-store.ts'
-import { type LiveRange, liveItems } from './follow/live-items.ts'
-import { Tail } from './follow/tail.ts'
+import { liveItems } from './follow/live-items.ts'
+import { tailOf, type Waiting } from './follow/tail.ts'
 import { FollowingState } from './following-state.ts'
 import { type Health, type HealthOptions, judgeHealth, roomOf, thresholdsOf } from './health.ts'
 import {
@@ -22,7 +22,6 @@ import {
   type RecoveryReport,
   type ReplayOptions,
   type Snapshot,
-  TAIL_OPTIONS,
   type TailOptions,
   type Transaction,
 } from './log.ts'
@@ -263,27 +262,15 @@ export class Wal implements Log {
     return this.tailWith(options)
   }
 
-  /** @internal `waits`: told before it waits for what comes, and when it goes on. */
-  tailWith(
-    options: TailOptions,
-    { holds = true, waits }: Pick<LiveRange, 'waits'> & { readonly holds?: boolean } = {},
-  ): AsyncGenerator<CommittedUnit, void, void> {
+  /** @internal */
+  tailWith(options: TailOptions, waiting: Waiting = {}): AsyncGenerator<CommittedUnit, void, void> {
     this.#needOpen()
-    checkOptions('tail', options, TAIL_OPTIONS)
-    const { signal, borrow = false } = options
     const source = this.#state.live()
-    const from = options.from === undefined ? undefined : wholeNumber('from', options.from, 0)
-    const ended = new AbortController()
-    const items = liveItems(this.#settings.disk, source, {
-      from: from ?? source.extent.extents[0]?.firstSeq ?? 0,
-      ended: ended.signal,
-      ...{ borrow, holds },
-      ...(waits && { waits }),
+    const units = tailOf(this.#settings.disk, source, options, waiting, {
+      records: (items) => this.#records(items),
+      again: (from, through, signal) => until(this.read({ from, signal }), through),
     })
-    const again = (begin: number, through: number): AsyncIterable<WalRecord> =>
-      until(this.read({ from: begin, signal: ended.signal }), through)
-    const units = replayUnits(this.#records(items), (from ?? 0) - 1, again, from)
-    return this.#readers.add(new Tail(units, ended, signal))
+    return this.#readers.add(units)
   }
 
   /**
@@ -318,6 +305,18 @@ export class Wal implements Log {
    */
   async flush(): Promise<void> {
     return this.#writable().writer.flush()
+  }
+
+  /** @internal Of a log that is followed: looks at the files now. */
+  async refresh(): Promise<void> {
+    await this.#state.live().refresh?.()
+  }
+
+  /** @internal The snapshots of all checkpoints that are kept, oldest first. */
+  get snapshots(): readonly { readonly checkpoint: CheckpointEntry; readonly snapshot: Snapshot }[] {
+    return this.#state.checkpoints.map(({ entry: checkpoint }) => {
+      return { checkpoint, snapshot: this.#snapshots.open(checkpoint.snapshot!) }
+    })
   }
 
   stats(): LogStats {

@@ -84,6 +84,7 @@ export class ApplyQueue implements ApplyOrder {
     try {
       const impossible = this.#state.apply(entries)
       this.appliedSeq = seq
+      if (impossible) this.#state.voids.add(seq)
       return impossible && builtOnRefused(seq)
     } catch (cause) {
       this.#broken = failedToApply(this.#directory, seq, cause)

@@ -54,6 +54,7 @@ export class SharedOrder implements ApplyOrder {
       const existed = isDeletion ? this.#state.catalog.has(first.id) : undefined
       const impossible = this.#state.apply(entries)
       this.appliedSeq = seq
+      if (impossible) this.#state.voids.add(seq)
       if (first === undefined || !indexIdentity(first)) this.counts[impossible ? 'voided' : 'replayed']++
       if (own) this.#outcomes.set(seq, { impossible, existed })
     } catch (cause) {
