@@ -35,7 +35,7 @@ interface Moment {
  */
 export class Follower implements LiveSource {
   readonly directory: string
-  readonly moved = new Signal()
+  readonly moved: Signal = new Signal()
   readonly #disk: Disk
   readonly #clock: () => number
   readonly #segments: FollowedSegments

@@ -5,7 +5,7 @@ import type { Disk, DiskWatch } from '../../disk/disk.ts'
 const WATCHED_POLL_MS = 1_000
 /** How often where it does not: soon after there was something new, and ever more rarely then. */
 const MIN_POLL_MS = 10
-const MAX_POLL_MS = 250
+const MAX_POLL_MS = 500
 
 /**
  * Has somebody look at a directory when something may have changed in it: when the disk says so,

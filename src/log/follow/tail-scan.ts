@@ -13,8 +13,9 @@ import { SECTOR_BYTES, SEGMENT_HEADER_BYTES } from '../../format/segment.ts'
 import { isZero } from '../segment/frame-reader.ts'
 import type { Mark, SegmentExtent } from '../segment/segment-scan.ts'
 
-/** So much is read at a time: more than what a group has, as a rule. */
-const CHUNK_BYTES = 64 * 1024
+/** So much is read at a time at first, and so much at most where more and more is there. */
+const CHUNK_BYTES = 4 * 1024
+const MAX_CHUNK_BYTES = 1024 * 1024
 /** Two sectors and a header: where a watermark may stand behind a record. */
 const LOOK_AHEAD_BYTES = 2 * SECTOR_BYTES + FRAME_HEADER_BYTES
 /** So far apart are the places of records that are remembered. */
@@ -37,6 +38,7 @@ export class TailScan {
   readonly #disk: Disk
   #file: DiskFile | undefined
   #memory = byteBuffer(CHUNK_BYTES)
+  #chunkBytes = CHUNK_BYTES
 
   /** `from`: where to go on; by default at the beginning. */
   constructor(disk: Disk, segment: SegmentExtent, from?: Mark) {
@@ -51,18 +53,24 @@ export class TailScan {
   async advance(end: number, see: SeeFrame): Promise<boolean> {
     this.#file ??= await this.#disk.open(this.segment.path, 'read')
     const began = this.offset
-    let wanted = CHUNK_BYTES
+    let wanted = this.#chunkBytes
     while (this.expected < end && this.segment.bytes - this.offset >= FRAME_HEADER_BYTES) {
-      const bytes = Math.min(Math.max(wanted, CHUNK_BYTES), this.segment.bytes - this.offset)
+      const bytes = Math.min(Math.max(wanted, this.#chunkBytes), this.segment.bytes - this.offset)
       if (this.#memory.bytes.length < bytes) this.#memory = byteBuffer(bytes)
       const filled = await readFully(this.#file, this.#memory.bytes.subarray(0, bytes), this.offset)
       const before = this.offset
       wanted = this.#walk(filled, end, see)
       if (this.offset === before && wanted <= filled) break
       if (filled < bytes) break
+      if (this.offset - before > bytes / 2) this.#chunkBytes = Math.min(2 * bytes, MAX_CHUNK_BYTES)
     }
-    if (this.#memory.bytes.length > CHUNK_BYTES) this.#memory = byteBuffer(CHUNK_BYTES)
+    if (this.offset === began && this.#memory.bytes.length > CHUNK_BYTES) this.#rest()
     return this.offset > began
+  }
+
+  #rest(): void {
+    this.#chunkBytes = CHUNK_BYTES
+    this.#memory = byteBuffer(CHUNK_BYTES)
   }
 
   async close(): Promise<void> {
