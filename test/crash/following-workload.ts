@@ -4,11 +4,10 @@
  * power cut leaves begins with it: it was durable.
  */
 import assert from 'node:assert/strict'
-import { dataEntries } from '../../src/index/durable/index-state.ts'
 import { type Disk, type Durability, DurableIndex, flat, Wal, type WalError } from '../../src/mod.ts'
 import type { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
 import { Random } from '../../src/testing/random.ts'
-import { fingerprintOf, type Value } from './index-model.ts'
+import { assertPrefixes, prefixFingerprints } from '../support/prefixes.ts'
 import { Process } from './process.ts'
 import { flow, timeNow } from './virtual-time.ts'
 import { DIRECTORY, seedOf, type Work, type Workload } from './workload.ts'
@@ -104,42 +103,14 @@ async function needPrefixes(disk: SimulatedDisk, shown: Shown | undefined, keepi
   const prefixes = await prefixesOf(disk)
   // What retention has let go of cannot be told any more.
   if (prefixes === undefined) return assert.equal(keeping.checkpointRetention, 1)
-  let at = 0
-  for (const fingerprint of wanted) {
-    const found = prefixes.indexOf(fingerprint, at)
-    assert.ok(
-      found >= 0,
-      `a state was shown that is not among the ${prefixes.length} of the log, behind ${at}`,
-    )
-    at = found
-  }
+  assertPrefixes(wanted, prefixes)
 }
 
-/** The fingerprints after each beginning of the log, in their order. */
+/** The fingerprints after each beginning of the log; undefined where its beginning is gone. */
 async function prefixesOf(disk: SimulatedDisk): Promise<string[] | undefined> {
   const wal = await Wal.open({ directory: DIRECTORY, disk: disk.kill(), readOnly: true })
-  if (wal.stats().firstSeq > 0) return undefined
-  const content = new Map<string, Value>()
-  let sum = 0n
-  const prefixes = [textOf(sum)]
-  const itemOf = (id: string): bigint => {
-    const value = content.get(id)
-    return value === undefined ? 0n : BigInt(`0x${fingerprintOf(new Map([[id, value]]))}`)
-  }
-  for await (const { entries } of wal.replay()) {
-    for (const change of dataEntries(entries)) {
-      sum -= itemOf(change.id)
-      if (change.type === 'delete') content.delete(change.id)
-      else
-        content.set(change.id, { vector: change.vector!, metadata: JSON.stringify(change.metadata ?? null) })
-      sum += itemOf(change.id)
-    }
-    prefixes.push(textOf(sum))
-  }
-  return prefixes
+  return wal.stats().firstSeq > 0 ? undefined : prefixFingerprints(wal.replay())
 }
-
-const textOf = (sum: bigint): string => BigInt.asUintN(128, sum).toString(16).padStart(32, '0')
 
 class Following {
   readonly #disk: SimulatedDisk

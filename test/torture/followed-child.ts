@@ -1,14 +1,20 @@
 /** Writes an index until it is killed; tells each acknowledged change. */
 import { DurableIndex, flat } from '../../src/mod.ts'
 
-const { directory, life } = JSON.parse(process.argv[2]!) as { directory: string; life: number }
+export interface FollowedTask {
+  readonly directory: string
+  readonly life: number
+  readonly checkpointRetention: number
+}
+
+const { directory, life, checkpointRetention } = JSON.parse(process.argv[2]!) as FollowedTask
 
 process.on('disconnect', () => process.exit())
 const index = await DurableIndex.open({
   directory,
   index: flat({ dimensions: 2 }),
   checkpointIntervalEntries: 60,
-  checkpointRetention: 1,
+  checkpointRetention,
   segmentMaxBytes: 64 * 1024,
 })
 process.send!({ opened: index.fingerprint(), size: index.size })
