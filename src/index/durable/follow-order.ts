@@ -1,3 +1,4 @@
+import { monotonicMs, nextTurn } from '../../clock.ts'
 import { WalError } from '../../errors.ts'
 import { indexIdentity } from '../../format/index-record.ts'
 import type { CommittedUnit } from '../../log/log.ts'
@@ -6,6 +7,9 @@ import type { Wal } from '../../log/wal.ts'
 import { type ApplyOrder, failedToApply } from './apply-order.ts'
 import type { IndexState } from './index-state.ts'
 import { jumpToSnapshot } from './snapshot-jump.ts'
+
+/** What else waits has its turn after so long, however much there is to apply. */
+const TURN_MS = 4
 
 /** How far a follower is behind its writer. */
 export interface Lag {
@@ -101,7 +105,13 @@ export class FollowOrder implements ApplyOrder {
     }
     const tail = { from: this.appliedSeq + 1, borrow: true }
     try {
-      for await (const unit of this.#wal.tailWith(tail, { holds: false, waits })) this.#take(unit)
+      let began = monotonicMs()
+      for await (const unit of this.#wal.tailWith(tail, { holds: false, waits })) {
+        this.#take(unit)
+        if (monotonicMs() - began < TURN_MS) continue
+        await nextTurn()
+        began = monotonicMs()
+      }
     } finally {
       this.#isWaiting = false
     }
