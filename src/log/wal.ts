@@ -124,6 +124,11 @@ export class Wal implements Log {
     return this.#settings.readOnly
   }
 
+  /** Whether it keeps up with a log that others write. */
+  get follows(): boolean {
+    return this.#settings.follow
+  }
+
   get lastSeq(): number {
     return this.#state.lastSeq
   }

@@ -14,7 +14,7 @@ import type { ApplyOrder } from './apply-order.ts'
 import { Changes } from './changes.ts'
 import { checkUpdate } from './checked-change.ts'
 import { type CheckpointFigures, Checkpointing, type CheckpointRules } from './checkpointing.ts'
-import { openFollowing } from './follow.ts'
+import { openFollowing, openOver } from './follow.ts'
 import { type ChangesOptions, type IndexChange, indexChanges } from './index-changes.ts'
 import { IndexReader } from './index-reader.ts'
 import type { IndexState } from './index-state.ts'
@@ -22,7 +22,7 @@ import type { IndexTransaction, MetadataArgument } from './index-transaction.ts'
 import type { InsertManyItem, InsertManyOptions, InsertManyProgress } from './insert-many.ts'
 import { checkSchema, type MetadataSchema } from './metadata-schema.ts'
 import { RecoveryForecast } from './recovery-forecast.ts'
-import { type IndexRecoveryReport, openRestored, type Restored, restoreOver } from './restore.ts'
+import { type IndexRecoveryReport, openRestored, type Restored } from './restore.ts'
 import {
   DURABLE_INDEX_OPTIONS,
   type DurableIndexOptions,
@@ -168,9 +168,7 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> extends IndexR
     if (options != null && 'log' in options) {
       checkOptions('DurableIndex.open', options, LOG_INDEX_OPTIONS)
       const { directory, readOnly } = checkLog(options.log)
-      return DurableIndex.#open(options, { directory, readOnly }, () =>
-        restoreOver(options.log, options, options.index, options.model),
-      )
+      return DurableIndex.#open(options, { directory, readOnly }, () => openOver(options))
     }
     checkOptions('DurableIndex.open', options, DURABLE_INDEX_OPTIONS)
     const { index, model, checkpointIntervalEntries, recoveryBudgetMs, metadataSchema, ...walOptions } =

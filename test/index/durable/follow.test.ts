@@ -2,8 +2,9 @@ import assert from 'node:assert/strict'
 import { rm } from 'node:fs/promises'
 import { type TestContext, test } from 'node:test'
 import {
+  closing,
   type Disk,
-  type DurableIndex,
+  DurableIndex,
   flat,
   names,
   nodeDisk,
@@ -12,6 +13,7 @@ import {
   refusal,
   temporaryDirectory,
   until,
+  Wal,
 } from '../../support/kit.ts'
 
 const RULES = {
@@ -83,6 +85,16 @@ test('an index that is opened to follow has what the snapshot holds, and goes on
   assert.ok(follower.recovery.fromSnapshot === 300)
   await fill(writer, 'c', 5)
   await same(follower, writer)
+})
+
+test('an index over a log that follows keeps up as well', async (t) => {
+  const { directory, writer } = await pair(t)
+  const log = await Wal.open({ directory, follow: true })
+  assert.equal(log.follows, true)
+  const follower = closing(t, await DurableIndex.open({ log, index: flat({ dimensions: 2 }) }))
+  await fill(writer, 'a', 5)
+  await same(follower, writer)
+  await assert.rejects(follower.upsert('b', [1, 2]), refusal('WALV_READ_ONLY'))
 })
 
 /** A disk that tells nothing new while it is paused. */
