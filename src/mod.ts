@@ -13,7 +13,7 @@ export type {
   SlowSyncMessage,
   SyncMessage,
 } from './diagnostics.ts'
-export type { Disk, DiskEntry, DiskFile, DiskLock } from './disk/disk.ts'
+export type { Disk, DiskEntry, DiskFile, DiskLock, DiskWatch } from './disk/disk.ts'
 export { nodeDisk } from './disk/node-disk.ts'
 export type { DiagnoseOptions, Diagnosis, Loss, Recoverable, Verdict } from './doctor/diagnose.ts'
 export type { Remedy } from './doctor/remedy.ts'
@@ -22,6 +22,7 @@ export * from './entry.ts'
 export { WalError, type WalErrorCode, type WalErrorDetails } from './errors.ts'
 export { indexIdentity } from './format/index-record.ts'
 export { DurableIndex, type DurableIndexStats } from './index/durable/durable-index.ts'
+export type { ChangesOptions, IndexChange } from './index/durable/index-changes.ts'
 export type { IndexReader } from './index/durable/index-reader.ts'
 export type { IndexTransaction, MetadataArgument } from './index/durable/index-transaction.ts'
 export type {
@@ -66,6 +67,7 @@ export type {
   SharedUnit,
   Snapshot,
   SnapshotWriter,
+  TailOptions,
   Transaction,
   TransactionState,
 } from './log/log.ts'

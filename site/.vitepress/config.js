@@ -30,6 +30,7 @@ export default defineConfig({
           { text: 'Choosing a durability level', link: '/docs/guides/durability-levels' },
           { text: 'Checkpoints and retention', link: '/docs/guides/checkpoints' },
           { text: 'Transactions', link: '/docs/guides/transactions' },
+          { text: 'Following a writer', link: '/docs/guides/following' },
           { text: 'Filters', link: '/docs/filters' },
           { text: 'Another embedding model', link: '/docs/guides/another-model' },
           { text: 'Engines', link: '/docs/adapters' },

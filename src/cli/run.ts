@@ -11,6 +11,7 @@ import { log } from './commands/log.ts'
 import { query } from './commands/query.ts'
 import { repair } from './commands/repair.ts'
 import { stats } from './commands/stats.ts'
+import { tail } from './commands/tail.ts'
 import { verify } from './commands/verify.ts'
 import { programHelp } from './help.ts'
 import { packageVersion } from './package.ts'
@@ -18,6 +19,7 @@ import { packageVersion } from './package.ts'
 const COMMANDS: readonly Command[] = [
   demo,
   log,
+  tail,
   verify,
   doctor,
   repair,

@@ -47,6 +47,17 @@ export interface Disk {
    * disk that cannot tell.
    */
   freeFiles?(directory: string): Promise<number>
+  /**
+   * Has `changed` called when something in a directory may have changed: a name in it, or the
+   * content of a file of it. It may be called for nothing, late, or, where the file system does not
+   * tell, never. Throws what the system says where it cannot be watched. Does not keep the process
+   * alive. Left out by a disk that cannot tell of changes.
+   */
+  watch?(directory: string, changed: () => void): DiskWatch
+}
+
+export interface DiskWatch {
+  close(): void
 }
 
 export interface DiskFile {

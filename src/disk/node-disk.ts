@@ -5,7 +5,7 @@
  * Windows `FlushFileBuffers`, which demands a file opened for writing.
  */
 import * as fs from 'node:fs'
-import type { Disk, DiskEntry, DiskFile } from './disk.ts'
+import type { Disk, DiskEntry, DiskFile, DiskWatch } from './disk.ts'
 import { lockFile } from './lock.ts'
 import { asIrregular, NO_FOLLOW, NO_WAIT, refuseIrregular } from './regular-file.ts'
 
@@ -255,6 +255,13 @@ async function renameNew(from: string, to: string): Promise<void> {
   await fs.promises.unlink(from)
 }
 
+function watch(directory: string, changed: () => void): DiskWatch {
+  const watcher = fs.watch(directory, { persistent: false }, changed)
+  // Windows says so where the directory is removed; whoever watches looks by itself as well.
+  watcher.on('error', () => watcher.close())
+  return watcher
+}
+
 /** The file system of this machine. On Windows `syncDirectory` does nothing. */
 export const nodeDisk: Disk = {
   open,
@@ -267,4 +274,5 @@ export const nodeDisk: Disk = {
   lock: lockFile,
   freeBytes,
   freeFiles,
+  watch,
 }

@@ -39,6 +39,22 @@ export interface ReplayOptions extends ReadOptions {
   readonly after?: number | undefined
 }
 
+export interface TailOptions {
+  /**
+   * Only what takes effect at this sequence number or behind it. Default: everything from the
+   * oldest record that is kept on, but for transactions that began before it.
+   */
+  readonly from?: number | undefined
+  /** Ends the iteration, as closing the log does: without an error. */
+  readonly signal?: AbortSignal | undefined
+  /**
+   * Vectors and data are views of the reader's own memory, which are valid until the next unit is
+   * asked for. Default false: they are the caller's own.
+   */
+  readonly borrow?: boolean
+}
+
+export const TAIL_OPTIONS: OptionNames<TailOptions> = { from: true, signal: true, borrow: true }
 export const CHECKPOINT_REQUEST: OptionNames<CheckpointRequest> = { seq: true, snapshot: true }
 export const READ_OPTIONS: OptionNames<ReadOptions> = { from: true, signal: true, borrow: true }
 export const REPLAY_OPTIONS: OptionNames<ReplayOptions> = { ...READ_OPTIONS, after: true }
@@ -98,6 +114,11 @@ export interface Log {
   drained(): Promise<void>
   read(options?: ReadOptions): AsyncIterable<WalRecord>
   replay(options?: ReplayOptions): AsyncIterable<CommittedUnit>
+  /**
+   * What takes effect, in its order: what is there, and then what comes, until the log is closed.
+   * Left out by a log that cannot tell.
+   */
+  tail?(options?: TailOptions): AsyncIterable<CommittedUnit>
   checkpoint(request: CheckpointRequest): Promise<CheckpointEntry>
   /**
    * Resolves when everything appended so far is on stable storage, whatever the durability level.
@@ -272,4 +293,11 @@ export interface LogStats {
   /** Clean-up that failed after the work itself was durable; tried again at the next checkpoint. */
   readonly upkeepFailures: number
   readonly lastUpkeepError: string | undefined
+  /**
+   * Of a log that is followed: how long ago the oldest record was appended that is in the files and
+   * not visible here, by the clocks of both processes, in milliseconds; 0 if there is none.
+   */
+  readonly lagMs?: number
+  /** Of a log that is followed: records that are in the files and not visible here. */
+  readonly recordsBehind?: number
 }

@@ -29,6 +29,11 @@ export interface WalOptions {
   readonly directory: string
   /** Opens nothing for writing and takes no lock: safe beside a live writer. Default false. */
   readonly readOnly?: boolean
+  /**
+   * Keeps up with whoever writes the log, in this process or another: what is durable there becomes
+   * visible here. Implies `readOnly`. Default false: what is there at opening is all that is seen.
+   */
+  readonly follow?: boolean
   /** Default `'commit'`. */
   readonly durability?: Durability
   /** Default `'strict'`. */
@@ -91,6 +96,7 @@ const MAX_TIMER_MS = 2 ** 31 - 1
 export interface WalSettings {
   readonly directory: string
   readonly readOnly: boolean
+  readonly follow: boolean
   /** How often to sync: at every group, never, or every so many milliseconds. */
   readonly durability: Durability
   readonly recovery: RecoveryPolicy
@@ -114,6 +120,7 @@ export interface WalSettings {
 export const WAL_OPTIONS: OptionNames<WalOptions> = {
   directory: true,
   readOnly: true,
+  follow: true,
   durability: true,
   recovery: true,
   segmentMaxBytes: true,
@@ -135,19 +142,20 @@ export const WAL_OPTIONS: OptionNames<WalOptions> = {
  */
 export function settingsOf(options: WalOptions): WalSettings {
   checkOptions('Wal.open', options, WAL_OPTIONS)
-  const { directory, durability = 'commit', recovery = 'strict' } = options
+  const { directory, durability = 'commit', recovery = 'strict', readOnly = false, follow = false } = options
   if (typeof directory !== 'string' || directory === '' || directory.includes('\0'))
     throw wrongKind('directory', directory, 'a path')
   if (!['strict', 'salvage', 'repair'].includes(recovery))
     throw wrongKind('recovery', recovery, "'strict', 'salvage' or 'repair'")
-  if (typeof (options.readOnly ?? false) !== 'boolean')
-    throw wrongKind('readOnly', options.readOnly, 'true or false')
+  if (typeof readOnly !== 'boolean') throw wrongKind('readOnly', readOnly, 'true or false')
+  if (typeof follow !== 'boolean') throw wrongKind('follow', follow, 'true or false')
   const MIB = 1024 * 1024
   return {
     directory,
     durability: durabilityOf(durability),
     recovery,
-    readOnly: options.readOnly ?? false,
+    readOnly: readOnly || follow,
+    follow,
     segmentMaxBytes: wholeNumber(
       'segmentMaxBytes',
       options.segmentMaxBytes ?? 64 * MIB,

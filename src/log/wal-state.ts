@@ -1,22 +1,20 @@
 /** What a `Wal` is to itself: found and only read, or open for writing. */
 import type { CheckpointEntry } from '../entry.ts'
 import { WalError } from '../errors.ts'
+import type { FoundCheckpoint } from './checkpoint/found-checkpoint.ts'
+import type { Extent, LiveSource } from './follow/live-source.ts'
 import type { Vitals } from './health.ts'
 import type { LogStats, Transaction } from './log.ts'
 import type { OpenLog } from './open.ts'
 import type { Recovered } from './recover/recover.ts'
-import type { SegmentExtent } from './segment/segment-scan.ts'
-
-/** What can be read: these parts of files, up to before this sequence number. */
-export interface Extent {
-  readonly extents: SegmentExtent[]
-  readonly before: number
-}
+import type { Signal } from './write/signal.ts'
 
 export interface WalState {
   readonly lastSeq: number
   readonly durableSeq: number
   readonly lastCheckpoint: CheckpointEntry | undefined
+  /** Those whose snapshots are kept, oldest first. */
+  readonly checkpoints: readonly FoundCheckpoint[]
   /** How long ago the last checkpoint since opening was taken. */
   readonly takenAgoMs: number | undefined
   readonly inDoubt: Transaction[]
@@ -27,6 +25,8 @@ export interface WalState {
   readonly followsRetention: boolean
   /** @throws WALV_READ_ONLY */
   writable(): OpenLog
+  /** What goes on while it is read. @throws WALV_READ_ONLY where nothing does */
+  live(): LiveSource
   close(): Promise<void>
 }
 
@@ -54,6 +54,10 @@ export class FoundState implements WalState {
 
   get lastCheckpoint(): CheckpointEntry | undefined {
     return this.#recovered.checkpoint
+  }
+
+  get checkpoints(): readonly FoundCheckpoint[] {
+    return this.#recovered.checkpoints
   }
 
   get extent(): Extent {
@@ -91,6 +95,13 @@ export class FoundState implements WalState {
     )
   }
 
+  live(): never {
+    throw new WalError(
+      'WALV_READ_ONLY',
+      `The log in ${this.#directory} was opened read-only, and sees nothing that is written later. Open it with follow: true to keep up with its writer.`,
+    )
+  }
+
   async close(): Promise<void> {}
 }
 
@@ -98,9 +109,11 @@ export class FoundState implements WalState {
 export class WritingState implements WalState {
   readonly followsRetention: boolean = true
   readonly #log: OpenLog
+  readonly #directory: string
 
-  constructor(log: OpenLog) {
+  constructor(log: OpenLog, directory: string) {
     this.#log = log
+    this.#directory = directory
   }
 
   get lastSeq(): number {
@@ -113,6 +126,10 @@ export class WritingState implements WalState {
 
   get lastCheckpoint(): CheckpointEntry | undefined {
     return this.#log.checkpoints.last
+  }
+
+  get checkpoints(): readonly FoundCheckpoint[] {
+    return this.#log.retention.kept
   }
 
   get takenAgoMs(): number | undefined {
@@ -160,6 +177,10 @@ export class WritingState implements WalState {
     return this.#log
   }
 
+  live(): LiveSource {
+    return new LiveLog(this.#log, this.#directory)
+  }
+
   async close(): Promise<void> {
     const { checkpoints, writer, lock } = this.#log
     try {
@@ -169,5 +190,32 @@ export class WritingState implements WalState {
       // The lock goes with the descriptor whatever closing that answers.
       await lock.release().catch(() => {})
     }
+  }
+}
+
+/** A log that this process writes, for who reads it as it grows. */
+class LiveLog implements LiveSource {
+  readonly directory: string
+  readonly moved: Signal
+  readonly #log: OpenLog
+
+  constructor(log: OpenLog, directory: string) {
+    this.#log = log
+    this.directory = directory
+    this.moved = log.writer.moved
+  }
+
+  get broken(): WalError | undefined {
+    return this.#log.writer.poison
+  }
+
+  get extent(): Extent {
+    const { segments, writer } = this.#log
+    const { segment, offset } = writer.position
+    // Behind that there are zeros, which nobody has to read.
+    const extents = segments
+      .extents()
+      .map((each) => (each.number === segment ? { ...each, bytes: offset } : each))
+    return { extents, before: writer.acknowledgedBefore }
   }
 }

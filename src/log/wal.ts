@@ -6,7 +6,10 @@ import { WalError } from '../errors.ts'
 import { encodableInput } from '../format/encode.ts'
 import { checkOptions } from '../option-names.ts'
 import { SnapshotStore } from './checkpoint/snapshot-store.ts'
-import { type Health, type HealthOptions, judgeHealth, roomOf, thresholdsOf } from './health.ts'
+import { liveItems } from './follow/live-items.ts'
+import { tailOf, type Waiting } from './follow/tail.ts'
+import { FollowingState } from './following-state.ts'
+import type { Health, HealthOptions } from './health.ts'
 import {
   CHECKPOINT_REQUEST,
   type CheckpointRequest,
@@ -20,14 +23,16 @@ import {
   type RecoveryReport,
   type ReplayOptions,
   type Snapshot,
+  type TailOptions,
   type Transaction,
 } from './log.ts'
 import { type OpenLog, openForWriting } from './open.ts'
 import { type ContentRules, settingsOf, type WalOptions, type WalSettings, wholeNumber } from './options.ts'
 import { OpenReaders } from './read/open-readers.ts'
-import { RecordReader, readItems } from './read/record-reader.ts'
-import { replayUnits } from './read/replay.ts'
+import { type LogItem, RecordReader, readItems } from './read/record-reader.ts'
+import { replayUnits, until } from './read/replay.ts'
 import { recover, refuseAborted } from './recover/recover.ts'
+import { WalFigures } from './wal-figures.ts'
 import { FoundState, type WalState, WritingState } from './wal-state.ts'
 import { closedError } from './write/append-error.ts'
 
@@ -50,7 +55,7 @@ export class Wal implements Log {
   readonly #snapshots: SnapshotStore
   readonly #state: WalState
   readonly #readers = new OpenReaders()
-  readonly #openedAt: number
+  readonly #figures: WalFigures
   #closing: Promise<void> | undefined
 
   private constructor(
@@ -62,7 +67,7 @@ export class Wal implements Log {
     this.#settings = settings
     this.#snapshots = snapshots
     this.#state = state
-    this.#openedAt = settings.ageClock()
+    this.#figures = new WalFigures(settings, state)
     this.recovery = recovery
     this.directory = settings.directory
   }
@@ -99,10 +104,14 @@ export class Wal implements Log {
       settings.signal?.throwIfAborted()
       if (settings.readOnly) {
         const found = await recover(settings, snapshots)
-        return new Wal(settings, found.report, snapshots, new FoundState(found, settings.directory))
+        const state = settings.follow
+          ? await FollowingState.start(settings, found)
+          : new FoundState(found, settings.directory)
+        return new Wal(settings, found.report, snapshots, state)
       }
       const { recovered, writing } = await openForWriting(settings, snapshots)
-      return new Wal(settings, recovered.report, snapshots, new WritingState(writing))
+      const state = new WritingState(writing, settings.directory)
+      return new Wal(settings, recovered.report, snapshots, state)
     } catch (error) {
       refuseAborted(error, settings.signal)
       throw ioError(
@@ -115,6 +124,11 @@ export class Wal implements Log {
 
   get readOnly(): boolean {
     return this.#settings.readOnly
+  }
+
+  /** Whether it keeps up with a log that others write. */
+  get follows(): boolean {
+    return this.#settings.follow
   }
 
   get lastSeq(): number {
@@ -208,15 +222,21 @@ export class Wal implements Log {
     const durableBefore = this.durableSeq + 1
     const { signal, borrow = false } = options
     const again = this.#state.followsRetention ? READ_AGAIN : OPEN_AGAIN
-    const items = readItems(this.#settings.disk, extents, {
-      from,
-      before,
-      durableBefore,
-      signal,
-      borrow,
-      again,
-    })
-    return this.#readers.add(new RecordReader(items, this.directory, this.#settings.recovery === 'salvage'))
+    const range = { from, before, durableBefore, signal, borrow, again }
+    const items = this.#settings.follow
+      ? this.#followedItems(from, before, signal, borrow)
+      : readItems(this.#settings.disk, extents, range)
+    return this.#readers.add(this.#records(items))
+  }
+
+  /** Others may supersede what is read meanwhile. */
+  #followedItems(from: number, until: number, signal: AbortSignal | undefined, borrow: boolean) {
+    const ended = signal ?? new AbortController().signal
+    return liveItems(this.#settings.disk, this.#state.live(), { from, until, ended, borrow, holds: false })
+  }
+
+  #records(items: AsyncGenerator<readonly LogItem[], void, void>): RecordReader {
+    return new RecordReader(items, this.directory, this.#settings.recovery === 'salvage')
   }
 
   /**
@@ -239,6 +259,30 @@ export class Wal implements Log {
           : after + 1)
     const records = this.read({ from, signal, borrow })
     return replayUnits(records, after, (begin, through) => until(this.read({ from: begin, signal }), through))
+  }
+
+  /**
+   * What takes effect, in the order in which it does, as `replay` has it: what is there, and then
+   * what comes, live. On a log that is open for writing, what is acknowledged; with `follow`, what
+   * is durable. Nothing is read before it is asked for, and memory is bounded. Ends, without an
+   * error, when the log is closed or `signal` is aborted; while it waits, the process stays alive.
+   * @throws WALV_SEQUENCE_TRIMMED where retention has let go of `from`, or overtakes the reading;
+   * WALV_READ_ONLY where the log was opened with `readOnly` alone; WALV_DAMAGED, WALV_POISONED,
+   * WALV_CLOSED
+   */
+  tail(options: TailOptions = {}): AsyncGenerator<CommittedUnit, void, void> {
+    return this.tailWith(options)
+  }
+
+  /** @internal */
+  tailWith(options: TailOptions, waiting: Waiting = {}): AsyncGenerator<CommittedUnit, void, void> {
+    this.#needOpen()
+    const source = this.#state.live()
+    const units = tailOf(this.#settings.disk, source, options, waiting, {
+      records: (items) => this.#records(items),
+      again: (from, through, signal) => until(this.read({ from, signal }), through),
+    })
+    return this.#readers.add(units)
   }
 
   /**
@@ -275,9 +319,20 @@ export class Wal implements Log {
     return this.#writable().writer.flush()
   }
 
+  /** @internal Of a log that is followed: looks at the files now. */
+  async refresh(): Promise<void> {
+    await this.#state.live().refresh?.()
+  }
+
+  /** @internal The snapshots of all checkpoints that are kept, oldest first. */
+  get snapshots(): readonly { readonly checkpoint: CheckpointEntry; readonly snapshot: Snapshot }[] {
+    return this.#state.checkpoints.map(({ entry: checkpoint }) => {
+      return { checkpoint, snapshot: this.#snapshots.open(checkpoint.snapshot!) }
+    })
+  }
+
   stats(): LogStats {
-    const { lastSeq, durableSeq } = this
-    return { lastSeq, durableSeq, ...this.#state.figures, checkpointAgeMs: this.#checkpointAgeMs }
+    return this.#figures.stats
   }
 
   /**
@@ -287,29 +342,7 @@ export class Wal implements Log {
    */
   async health(options: HealthOptions = {}): Promise<Health> {
     this.#needOpen()
-    const thresholds = thresholdsOf(options)
-    const { bytes, medianSyncMs, checkpointAgeMs, firstSeq, lastSeq } = this.stats()
-    const vitals = {
-      directory: this.directory,
-      bytes,
-      medianSyncMs,
-      checkpointAgeMs,
-      openForMs: this.#openForMs,
-      entriesSinceCheckpoint: lastSeq - (this.lastCheckpoint?.sequenceNumber ?? firstSeq - 1),
-      ...(await roomOf(this.#settings.disk, this.directory)),
-      ...this.#state.vitals,
-    }
-    return judgeHealth(vitals, thresholds)
-  }
-
-  get #openForMs(): number {
-    return this.#settings.ageClock() - this.#openedAt
-  }
-
-  get #checkpointAgeMs(): number | undefined {
-    const at = this.#state.figures.lastCheckpointAt
-    if (at === undefined) return undefined
-    return this.#state.takenAgoMs ?? Math.max(this.#openForMs, this.#settings.clock() - at)
+    return this.#figures.health(options)
   }
 
   /**
@@ -345,15 +378,5 @@ export class Wal implements Log {
   #writable(): OpenLog {
     this.#needOpen()
     return this.#state.writable()
-  }
-}
-
-async function* until(
-  records: AsyncIterable<WalRecord>,
-  through: number,
-): AsyncGenerator<WalRecord, void, void> {
-  for await (const record of records) {
-    if (record.seq > through) return
-    yield record
   }
 }

@@ -2,6 +2,7 @@
 import { hnswlib } from '../../src/adapters/hnswlib.ts'
 import { usearch } from '../../src/adapters/usearch.ts'
 import { convertWorkload } from './convert-workload.ts'
+import { followingWorkload } from './following-workload.ts'
 import { indexWorkload } from './index-workload.ts'
 import { laggingIndex } from './lagging-index.ts'
 import { logWorkload, STREAMS } from './log-workload.ts'
@@ -35,6 +36,7 @@ export const WORKLOADS: readonly Workload[] = [
   variedIndexWorkload('varied-index', 'none'),
   variedIndexWorkload('failing-varied-index', 'lasting'),
   twoProcessesWorkload('two-processes'),
+  followingWorkload('following'),
   repairWorkload('repair', 3),
   convertWorkload('convert', 1),
 ]

@@ -66,6 +66,7 @@ test('a search with a number, or with a name that other libraries use, is told o
 const WAL_OPTIONS: Record<keyof WalOptions, true> = {
   directory: true,
   readOnly: true,
+  follow: true,
   durability: true,
   recovery: true,
   segmentMaxBytes: true,

@@ -3,7 +3,9 @@ import fs from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import { nodeDisk } from '../../src/disk/node-disk.ts'
+import { until } from '../support/kit.ts'
 import { failure, replaceFs, restoreFs } from './replaced-fs.ts'
 
 let directory: string
@@ -217,4 +219,23 @@ test('removing a symbolic link, or a directory that holds one, leaves alone what
   await nodeDisk.remove(join(directory, 'folder'))
   assert.deepEqual(fs.readdirSync(directory), ['target'])
   assert.deepEqual(fs.readdirSync(target), ['kept'])
+})
+
+test('a watch tells when a file of the directory is written, and when a name changes, until it is closed', async () => {
+  let told = 0
+  const watch = nodeDisk.watch!(directory, () => {
+    told++
+  })
+  const file = await nodeDisk.open(path, 'create')
+  await until(() => told > 0)
+  const before = told
+  await file.write(Buffer.from('x'), 0)
+  await until(() => told > before)
+  await file.close()
+  watch.close()
+  await new Promise(setImmediate)
+  const last = told
+  await nodeDisk.remove(path)
+  await delay(30)
+  assert.equal(told, last)
 })

@@ -12,6 +12,7 @@ test('an option that is left out has its default', () => {
   assert.deepEqual(settings, {
     directory: 'here',
     readOnly: false,
+    follow: false,
     durability: 'commit',
     recovery: 'strict',
     segmentMaxBytes: 64 * MIB,
@@ -32,6 +33,7 @@ test('every option that is given is taken', () => {
   const options: Required<WalOptions> = {
     directory: 'here',
     readOnly: true,
+    follow: true,
     durability: { intervalMs: 20 },
     recovery: 'salvage',
     segmentMaxBytes: 100_000,
@@ -134,6 +136,7 @@ test('what is none of the words that an option takes is refused, and the words a
     `The option recovery must be 'strict', 'salvage' or 'repair', not null.`,
   )
   refuses({ directory: 'here', readOnly: 'yes' }, 'The option readOnly must be true or false, not "yes".')
+  refuses({ directory: 'here', follow: 1 }, 'The option follow must be true or false, not 1.')
   refuses({ directory: 'here', readOnly: 1 }, 'The option readOnly must be true or false, not 1.')
 })
 
@@ -145,7 +148,7 @@ test('the directory is a path', () => {
 })
 
 const ALL =
-  'directory, readOnly, durability, recovery, segmentMaxBytes, segmentMaxAgeMs, checkpointRetention, maxPendingBytes, slowSyncMs, lockWaitMs, closeWaitMs, onProgress, signal, disk, clock'
+  'directory, readOnly, follow, durability, recovery, segmentMaxBytes, segmentMaxAgeMs, checkpointRetention, maxPendingBytes, slowSyncMs, lockWaitMs, closeWaitMs, onProgress, signal, disk, clock'
 
 test('options are an object, and one that does not exist is refused with those that do', async () => {
   refuses(undefined, `The options of Wal.open must be an object, not undefined. There are: ${ALL}.`)

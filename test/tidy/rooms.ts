@@ -21,6 +21,7 @@ export const ROOMS: readonly (readonly string[])[] = [
   ['src/log/checkpoint/'],
   ['src/log/recover/'],
   ['src/log/read/'],
+  ['src/log/follow/'],
   ['src/log/'],
   ['src/v1/'],
   ['src/doctor/'],

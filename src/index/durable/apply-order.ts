@@ -29,6 +29,12 @@ export interface ApplyOrder {
   needWhole(): void
   /** Resolves when nothing waits. */
   settled(): Promise<void>
+  /** How far it is behind a log that others write. */
+  readonly lag?: { readonly lagMs: number; readonly recordsBehind: number }
+  /** Nothing more is applied: the log that it follows is closed. */
+  readonly isOver?: boolean
+  /** @throws WALV_READ_ONLY where nothing can be changed */
+  needWritable?(): void
 }
 
 /** Says, and tells whoever listens, that an index failed to take what is durable. */

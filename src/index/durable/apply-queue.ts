@@ -110,6 +110,7 @@ export class ApplyQueue implements ApplyOrder {
     try {
       const impossible = unit.apply(this.#state)
       this.appliedSeq = seq
+      if (impossible) this.#state.voids.add(seq)
       return impossible && builtOnRefused(seq)
     } catch (cause) {
       this.#broken = failedToApply(this.#directory, seq, cause)

@@ -14,13 +14,15 @@ import type { ApplyOrder } from './apply-order.ts'
 import { Changes } from './changes.ts'
 import { checkUpdate } from './checked-change.ts'
 import { type CheckpointFigures, Checkpointing, type CheckpointRules } from './checkpointing.ts'
+import { openFollowing, openOver } from './follow.ts'
+import { type ChangesOptions, type IndexChange, indexChanges } from './index-changes.ts'
 import { IndexReader } from './index-reader.ts'
 import type { IndexState } from './index-state.ts'
 import type { IndexTransaction, MetadataArgument } from './index-transaction.ts'
 import type { InsertManyItem, InsertManyOptions, InsertManyProgress } from './insert-many.ts'
 import { checkSchema, type MetadataSchema } from './metadata-schema.ts'
 import { RecoveryForecast } from './recovery-forecast.ts'
-import { type IndexRecoveryReport, openRestored, type Restored, restoreOver } from './restore.ts'
+import { type IndexRecoveryReport, openRestored, type Restored } from './restore.ts'
 import {
   DURABLE_INDEX_OPTIONS,
   type DurableIndexOptions,
@@ -146,7 +148,10 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> extends IndexR
     )
     this.#checkpointing = checkpointing
     queue.onApplied(() => checkpointing.takeIfDue())
-    const needOpen = (): void => this.needOpen()
+    const needOpen = (): void => {
+      this.needOpen()
+      queue.needWritable?.()
+    }
     this.#changes = new Changes({ log, state, queue, metadataSchema, needOpen })
   }
 
@@ -163,15 +168,15 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> extends IndexR
     if (options != null && 'log' in options) {
       checkOptions('DurableIndex.open', options, LOG_INDEX_OPTIONS)
       const { directory, readOnly } = checkLog(options.log)
-      return DurableIndex.#open(options, { directory, readOnly }, () =>
-        restoreOver(options.log, options, options.index, options.model),
-      )
+      return DurableIndex.#open(options, { directory, readOnly }, () => openOver(options))
     }
     checkOptions('DurableIndex.open', options, DURABLE_INDEX_OPTIONS)
     const { index, model, checkpointIntervalEntries, recoveryBudgetMs, metadataSchema, ...walOptions } =
       options
-    const place = { directory: resolve(String(options.directory)), readOnly: options.readOnly ?? false }
-    return DurableIndex.#open(options, place, () => openRestored(walOptions, index, model))
+    const { directory, readOnly = false, follow = false } = options
+    const place = { directory: resolve(String(directory)), readOnly: readOnly || follow }
+    const open = follow ? openFollowing : openRestored
+    return DurableIndex.#open(options, place, () => open(walOptions, index, model))
   }
 
   static #open<Metadata, Input>(
@@ -302,6 +307,18 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> extends IndexR
     return this.#checkpointing.take()
   }
 
+  /**
+   * What takes effect, change by change, in order: from a place in the log on, as far as it is
+   * kept, and then live. Each is told once searches see it; nothing is read before it is asked for.
+   * Ends, without an error, when the index is closed or `signal` is aborted.
+   * @throws WALV_SEQUENCE_TRIMMED where retention has let go of `from`, or overtakes the reading;
+   * WALV_READ_ONLY where the index was opened with `readOnly` alone; WALV_CLOSED, WALV_DAMAGED
+   */
+  changes(options: ChangesOptions = {}): AsyncGenerator<IndexChange<Metadata>, void, void> {
+    this.needOpen()
+    return indexChanges<Metadata>(this.#log, this.#state, this.#queue, options)
+  }
+
   /** Resolves when everything logged so far is on stable storage, whatever the durability level. */
   async flush(): Promise<void> {
     this.needOpen()
@@ -326,6 +343,7 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> extends IndexR
       size: this.size,
       graphLag: this.#state.index.lag ?? 0,
       ...this.#checkpointing.figures,
+      ...this.#queue.lag,
     }
   }
 

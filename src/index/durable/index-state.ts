@@ -26,6 +26,7 @@ import {
 } from './fingerprint.ts'
 import { LoggedAmount } from './logged-amount.ts'
 import { fingerprintVersionOf, type SavedIndex, savedIndex } from './snapshot-proof.ts'
+import { Voids } from './voids.ts'
 
 /** Why entries that take effect together do not: one of them cannot be, as this id stands. */
 export interface Impossible {
@@ -42,6 +43,7 @@ export class IndexState {
   readonly fingerprint: SetFingerprint = new SetFingerprint()
   /** What was applied since the snapshot that it was loaded from, if from one, or had no effect. */
   readonly logged: LoggedAmount = new LoggedAmount()
+  readonly voids: Voids = new Voids()
   #vectors: Vectors
 
   constructor(index: VectorIndex, model?: string) {
@@ -319,7 +321,7 @@ export interface FrozenState {
 }
 
 /** Why a change cannot be, as its id stands. */
-function impossibleAs(change: DataEntry, exists: boolean): Impossible | undefined {
+export function impossibleAs(change: DataEntry, exists: boolean): Impossible | undefined {
   const { type, id } = change
   if (type === 'insert' && exists && !change.replace) return { code: 'WALV_DUPLICATE_ID', id }
   return type === 'update' && !exists ? { code: 'WALV_NOT_FOUND', id } : undefined

@@ -117,12 +117,14 @@ async function fill(
   work: OpeningWork,
 ): Promise<Restored> {
   const fromSnapshot = state.catalog.size
+  // A log that is followed may go on while it is replayed.
+  const through = log.lastSeq
   const shared = isShared(log) ? await follow(log, state) : undefined
   const counts = shared?.counts ?? (await replay(log, state, signal, work))
   work.filled()
   if (!log.readOnly) await sayWhatItHolds(log, state.identity)
   work.end()
-  const order = shared ?? new ApplyQueue(state, log.directory, log.lastSeq)
+  const order = shared ?? new ApplyQueue(state, log.directory, log.readOnly ? through : log.lastSeq)
   return { log, state, order, recovery: { ...log.recovery, ...counts, fromSnapshot }, times: work.times }
 }
 
@@ -251,6 +253,7 @@ async function replay(
   const total = lastSeq + 1 - from
   const replaying = work.replay(total / Math.max(1, lastSeq + 1 - firstSeq))
   const counts = { replayed: 0, voided: 0 }
+  state.voids.knownFrom = (after ?? -1) + 1
   let reached = from
   await state.coalesce(
     (held) => replaying.step(Math.max(0, reached - from - held), total),
@@ -261,6 +264,7 @@ async function replay(
         if (entries.length === 1 && indexIdentity(entries[0]!)) continue
         const impossible = await apply(entries).catch((error) => refuseUnfit(seq, error))
         counts[impossible ? 'voided' : 'replayed']++
+        if (impossible) state.voids.add(seq)
       }
     },
   )

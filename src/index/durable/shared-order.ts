@@ -56,6 +56,7 @@ export class SharedOrder implements ApplyOrder {
       const impossible = this.#state.apply(entries)
       this.#state.logged.applyMs += monotonicMs() - began
       this.appliedSeq = seq
+      if (impossible) this.#state.voids.add(seq)
       if (first === undefined || !indexIdentity(first)) this.counts[impossible ? 'voided' : 'replayed']++
       if (own) this.#outcomes.set(seq, { impossible, existed })
     } catch (cause) {

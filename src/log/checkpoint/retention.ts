@@ -36,6 +36,11 @@ export class Retention {
     return this.#kept.at(-1)
   }
 
+  /** Oldest first. */
+  get kept(): readonly FoundCheckpoint[] {
+    return this.#kept
+  }
+
   get count(): number {
     return this.#kept.length
   }

@@ -1,15 +1,19 @@
-import type { RecordReader } from './record-reader.ts'
-
 /** So many are kept before any is looked for that has ended. */
 const MIN_SWEEP = 64
 
+/** What reads a log, until it has come to its end or the log is closed. */
+interface Reader {
+  readonly isOpen: boolean
+  close(): Promise<void>
+}
+
 /** The readers of an open log, as long as anybody else holds them. Closing the log ends them. */
 export class OpenReaders {
-  #readers: WeakRef<RecordReader>[] = []
+  #readers: WeakRef<Reader>[] = []
   /** Collected ones are left out when there are so many again. */
   #sweepAt = MIN_SWEEP
 
-  add(reader: RecordReader): RecordReader {
+  add<R extends Reader>(reader: R): R {
     this.#readers.push(new WeakRef(reader))
     if (this.#readers.length >= this.#sweepAt) {
       this.#readers = this.#readers.filter((each) => each.deref()?.isOpen)

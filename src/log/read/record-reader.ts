@@ -4,9 +4,10 @@ import { ioError } from '../../disk/io-error.ts'
 import type { Damage, WalRecord } from '../../entry.ts'
 import { WalError } from '../../errors.ts'
 import { decodeRecord } from '../../format/decode.ts'
+import { FRAME_TYPES } from '../../format/frame.ts'
 import { damageIn } from '../damage.ts'
 import { damageOf } from '../recover/damage.ts'
-import { type FrameVisitor, type SegmentExtent, SegmentScan } from '../segment/segment-scan.ts'
+import { type FrameVisitor, type Mark, type SegmentExtent, SegmentScan } from '../segment/segment-scan.ts'
 
 /** What a range of the log holds, in order. */
 export type LogItem = { readonly record: WalRecord } | { readonly damage: Damage }
@@ -27,6 +28,8 @@ export interface ReadRange {
    * Vectors and data are views of the reader's memory, valid until the next items are asked for.
    */
   readonly borrow?: boolean
+  /** Told behind a record where the next one stands, for who goes on from there later. */
+  readonly reached?: ((segment: number, next: Mark) => void) | undefined
 }
 
 /**
@@ -53,6 +56,8 @@ async function* readSegment(
   const visitor: FrameVisitor = {
     record(window, at, header, bytes) {
       if (header.seq < range.from) return false
+      if (header.type !== FRAME_TYPES.gap)
+        range.reached?.(segment.number, { seq: header.seq + 1, offset: window.offset + bytes })
       const decoding = decodeRecord(window.memory, at, header, range.borrow)
       if ('record' in decoding) items.push(decoding)
       else

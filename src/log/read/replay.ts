@@ -26,12 +26,13 @@ function owned<E extends BatchMember>(entry: E): E {
  * Turns records into what takes effect, in the order in which it does: a transaction's entries at
  * its commit, nothing of one that does not commit, and nothing of one that was open where records
  * are lost: they may have been its own. `readAgain` reads a range of records, for transactions too
- * large to be held.
+ * large to be held, and for those that began before the first record, where that is `beganBefore`.
  */
 export async function* replayUnits(
   records: AsyncIterable<WalRecord>,
   after: number,
   readAgain: (from: number, through: number) => AsyncIterable<WalRecord>,
+  beganBefore: number = 0,
 ): AsyncGenerator<CommittedUnit, void, void> {
   const transactions = new TransactionTracker<Held>()
   let heldBytes = 0
@@ -46,11 +47,10 @@ export async function* replayUnits(
     } else if (entry.type === 'commitTransaction') {
       const held = transactions.commit(transactionId!)?.held
       heldBytes -= held?.bytes ?? 0
-      if (held === undefined || seq <= after) continue
-      const entries = held.spilled
-        ? await collect(readAgain(transactionId!, seq), transactionId!)
-        : held.entries
-      yield { seq, timestamp, entries, transactionId: transactionId! }
+      if (seq <= after || (held === undefined && transactionId! >= beganBefore)) continue
+      const isHeld = held !== undefined && !held.spilled
+      const entries = isHeld ? held.entries : await collect(readAgain(transactionId!, seq), transactionId!)
+      if (entries) yield { seq, timestamp, entries, transactionId: transactionId! }
     } else if (entry.type === 'abortTransaction') {
       heldBytes -= transactions.open.get(transactionId!)?.held.bytes ?? 0
       transactions.abort(transactionId!)
@@ -73,9 +73,12 @@ export async function* replayUnits(
   }
 }
 
-async function collect(records: AsyncIterable<WalRecord>, id: number): Promise<BatchMember[]> {
+/** The entries of a transaction; undefined where records are lost between them. */
+async function collect(records: AsyncIterable<WalRecord>, id: number): Promise<BatchMember[] | undefined> {
   const entries: BatchMember[] = []
-  for await (const { entry, transactionId } of records) {
+  let expected = id
+  for await (const { seq, entry, transactionId } of records) {
+    if (seq !== expected++ || entry.type === 'gap') return undefined
     if (transactionId === id && isMember(entry)) entries.push(entry)
   }
   return entries
@@ -89,4 +92,15 @@ function sizeOf(entry: BatchMember): number {
   if (entry.type === 'batch') return entry.entries.reduce((sum, member) => sum + sizeOf(member), 64)
   if (entry.type === 'custom') return 128 + entry.data.length
   return 128 + 2 * entry.id.length + (entry.type === 'delete' ? 0 : (entry.vector?.byteLength ?? 0))
+}
+
+/** The records up to this one. */
+export async function* until(
+  records: AsyncIterable<WalRecord>,
+  through: number,
+): AsyncGenerator<WalRecord, void, void> {
+  for await (const record of records) {
+    if (record.seq > through) return
+    yield record
+  }
 }

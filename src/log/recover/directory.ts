@@ -129,7 +129,7 @@ async function furthestSnapshot(disk: Disk, path: string): Promise<Reach | undef
   return furthest
 }
 
-async function readSegmentFile(
+export async function readSegmentFile(
   disk: Disk,
   directory: string,
   name: string,

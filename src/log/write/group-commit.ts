@@ -13,11 +13,18 @@ import { backpressure, closedError, exhausted, fateUnknown, poisonOf, refusedBy 
 import { Backlog, type Urgency } from './backlog.ts'
 import { CommitPipeline } from './commit-pipeline.ts'
 import { Flushes } from './flushes.ts'
-import type { Group } from './group.ts'
+import type { Group, WritePosition } from './group.ts'
+import { tellOfGroup } from './group-message.ts'
 import { GroupQueue } from './group-queue.ts'
 import { IdleTimer } from './idle-timer.ts'
 import type { Pipeline, PipelineOwner } from './pipeline.ts'
-import { type ActiveSegment, SegmentWriter, type WriteFailure } from './segment-writer.ts'
+import {
+  type ActiveSegment,
+  SegmentWriter,
+  type WriteFailure,
+  type WriterCounters,
+} from './segment-writer.ts'
+import { Signal } from './signal.ts'
 import { WritePipeline } from './write-pipeline.ts'
 
 /** What a writer starts from: the log as recovery left it, all of it durable. */
@@ -25,12 +32,6 @@ export interface WriterStart extends ActiveSegment {
   readonly nextSeq: number
   readonly lastTimestamp: number
 }
-
-/** What the writer counts, from opening on. */
-export type WriterCounters = Pick<
-  LogStats,
-  'groups' | 'syncs' | 'bytesWritten' | 'rotations' | 'lastSyncMs' | 'medianSyncMs'
->
 
 /**
  * Group commit: one writer, one order. Appends are encoded into the group that is filling while the
@@ -68,6 +69,7 @@ export type WriterCounters = Pick<
  *   of an idle writer, and those not for long.
  */
 export class GroupCommit implements PipelineOwner {
+  readonly moved: Signal = new Signal()
   readonly #settings: WalSettings
   readonly #writer: SegmentWriter
   readonly #lock: DirectoryLock
@@ -114,6 +116,7 @@ export class GroupCommit implements PipelineOwner {
       this.#syncTimer = setInterval(() => this.#syncAppended(), durability.intervalMs).unref()
   }
 
+  /** From opening on. */
   get counters(): WriterCounters {
     const { count: syncs, lastMs: lastSyncMs, medianMs: medianSyncMs } = this.#writer.syncTimes
     return { groups: this.#groups, ...this.#writer.counters, syncs, lastSyncMs, medianSyncMs }
@@ -134,6 +137,10 @@ export class GroupCommit implements PipelineOwner {
 
   get durableBefore(): number {
     return this.#pipeline.durableBefore
+  }
+
+  get position(): WritePosition {
+    return this.#writer.position
   }
 
   get poison(): WalError | undefined {
@@ -307,16 +314,10 @@ export class GroupCommit implements PipelineOwner {
     this.#groups++
     this.#queue.release(group)
     this.#writer.prepareAhead(group.bytes, this.#hasWork())
-    if (groupChannel.hasSubscribers) this.#tellOf(group)
+    if (groupChannel.hasSubscribers) tellOfGroup(this.#settings, group, this.#writer, this.pendingBytes)
     group.resolve()
     this.#backlog.tell()
-  }
-
-  #tellOf({ firstSeq, nextSeq, bytes }: Group): void {
-    const { directory, durability } = this.#settings
-    const syncMs = durability === 'commit' ? this.#writer.syncTimes.lastMs : undefined
-    const entries = nextSeq - firstSeq
-    groupChannel.publish({ directory, firstSeq, entries, bytes, syncMs, pendingBytes: this.pendingBytes })
+    this.moved.tell()
   }
 
   /**
@@ -356,6 +357,7 @@ export class GroupCommit implements PipelineOwner {
     for (const each of behind) each.reject(() => refusedBy(poison, cause))
     this.#backlog.tell()
     this.#flushes.fail(poison)
+    this.moved.tell()
   }
 
   synced(): void {

@@ -10,6 +10,7 @@ import { FRAME_HEADER_BYTES } from '../../format/frame.ts'
 import { SEGMENT_HEADER_BYTES } from '../../format/segment.ts'
 import { SegmentCodec } from '../../format/segment-codec.ts'
 import type { DirectoryLock } from '../directory-lock.ts'
+import type { LogStats } from '../log.ts'
 import type { WalSettings } from '../options.ts'
 import { SegmentSupply } from '../segment/segment-supply.ts'
 import type { OpenSegment, SegmentList } from '../segment/segments.ts'
@@ -31,6 +32,12 @@ export interface WriteFailure {
   /** The group is in the file all the same: whoever has the directory now may have read it. */
   readonly isWritten?: boolean
 }
+
+/** What a log that is written counts. */
+export type WriterCounters = Pick<
+  LogStats,
+  'groups' | 'syncs' | 'bytesWritten' | 'rotations' | 'lastSyncMs' | 'medianSyncMs'
+>
 
 /** Where a writer goes on. */
 export interface ActiveSegment {

@@ -1,0 +1,73 @@
+import type { BatchMember } from '../../entry.ts'
+import { WalError } from '../../errors.ts'
+import { CheckedInsert } from '../../format/checked-insert.ts'
+import type { Snapshot } from '../../log/log.ts'
+import type { Wal } from '../../log/wal.ts'
+import { decodeSnapshot, SNAPSHOT_FILE } from '../flat/flat-snapshot.ts'
+import { Catalog, type CatalogEntry } from './catalog.ts'
+import { catalogAmong } from './catalog-file.ts'
+import { SetFingerprint } from './fingerprint.ts'
+import type { IndexState } from './index-state.ts'
+import { fingerprintVersionOf, isProvable, type SavedIndex, savedIndex } from './snapshot-proof.ts'
+
+/**
+ * Makes a state that of the newest snapshot, in one step, by what is different: searches go on in
+ * the old one meanwhile, and see nothing in between. It is proved by its fingerprint before
+ * anything is changed. Memory: the ids of the snapshot, and the vectors that are different.
+ * @returns through which record the state reaches now
+ * @throws WALV_SEQUENCE_TRIMMED where there is no snapshot that goes further, WALV_DAMAGED, what
+ * the disk says
+ */
+export async function jumpToSnapshot(wal: Wal, state: IndexState, appliedSeq: number): Promise<number> {
+  const { lastCheckpoint: checkpoint, snapshot } = wal
+  if (checkpoint === undefined || snapshot === undefined || checkpoint.sequenceNumber <= appliedSeq)
+    throw overtaken(wal, appliedSeq, 'no newer snapshot was found')
+  if (!isProvable(snapshot))
+    throw overtaken(wal, appliedSeq, 'only the index that wrote it can load the snapshot')
+  const changes = await differences(snapshot, savedIndex(snapshot.reference.info)!, state)
+  state.apply(changes)
+  return checkpoint.sequenceNumber
+}
+
+async function differences(
+  snapshot: Snapshot,
+  saved: SavedIndex,
+  state: IndexState,
+): Promise<readonly BatchMember[]> {
+  const catalog = new Catalog()
+  await catalog.load(snapshot.read(catalogAmong(snapshot.reference.files)!))
+  const changes: BatchMember[] = []
+  const fingerprint = new SetFingerprint(fingerprintVersionOf(saved))
+  const { dimensions, metric } = state.index
+  const shape = { dimensions, metric, acceptsNonFinite: true }
+  await decodeSnapshot(snapshot.read(SNAPSHOT_FILE), shape, undefined, (label, vector) => {
+    const entry = catalog.byLabel(label)
+    if (entry === undefined) return false
+    const { id, json } = entry
+    fingerprint.add({ id, vector, metadata: json })
+    if (!isHeld(state, entry, vector))
+      changes.push(new CheckedInsert(id, vector.slice(), entry.metadata, json ?? undefined, true))
+    return true
+  })
+  if (fingerprint.value !== saved.fingerprint)
+    throw new WalError('WALV_DAMAGED', 'The newest snapshot holds something else than what was saved.')
+  for (const id of state.catalog.ids()) if (!catalog.has(id)) changes.push({ type: 'delete', id })
+  return changes
+}
+
+function isHeld({ catalog, index }: IndexState, { id, json }: CatalogEntry, vector: Float32Array): boolean {
+  const held = catalog.get(id)
+  if (held === undefined || held.json !== json) return false
+  const own = index.peek ? index.peek(held.label) : index.get(held.label)
+  return bytesOf(own).equals(bytesOf(vector))
+}
+
+const bytesOf = ({ buffer, byteOffset, byteLength }: Float32Array): Buffer =>
+  Buffer.from(buffer, byteOffset, byteLength)
+
+const overtaken = ({ directory }: Wal, seq: number, why: string): WalError =>
+  new WalError(
+    'WALV_SEQUENCE_TRIMMED',
+    `What followed record ${seq} is no longer kept in ${directory}, and ${why}. The index is not used any more; open it again.`,
+    { seq },
+  )

@@ -1,0 +1,21 @@
+import type { WalError } from '../../errors.ts'
+import type { SegmentExtent } from '../segment/segment-scan.ts'
+import type { Signal } from '../write/signal.ts'
+
+/** What can be read: these parts of files, up to before this sequence number. */
+export interface Extent {
+  readonly extents: readonly SegmentExtent[]
+  readonly before: number
+}
+
+/** A log that goes on while it is read: written here, or followed. */
+export interface LiveSource {
+  readonly directory: string
+  readonly extent: Extent
+  /** Tells when `extent` has more, or `broken` is set. */
+  readonly moved: Signal
+  /** Why nothing more comes. */
+  readonly broken: WalError | undefined
+  /** Looks at the files again, where others write them. */
+  refresh?(): Promise<void>
+}

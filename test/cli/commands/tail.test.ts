@@ -1,0 +1,34 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import { test } from 'node:test'
+import { insert, openWal, temporaryDirectory } from '../../support/kit.ts'
+import { assertRefused, MAIN } from './program.ts'
+
+test('tail prints what takes effect as it does, and ends when it is told to', async (t) => {
+  const directory = await temporaryDirectory(t)
+  const wal = await openWal(t, { directory })
+  await wal.append(insert('a'))
+  const child = spawn(process.execPath, [MAIN, 'tail', directory, '--from', '0', '--json'])
+  t.after(() => child.kill('SIGKILL'))
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+  const next = async () => {
+    const { seq, id } = JSON.parse((await lines.next()).value)
+    return [seq, id]
+  }
+  assert.deepEqual(await next(), ['0', 'a'])
+  const transaction = wal.begin()
+  transaction.append(insert('b'))
+  await wal.append(insert('c'))
+  await transaction.commit()
+  assert.deepEqual(await next(), ['3', 'c'])
+  assert.deepEqual(await next(), ['4', 'b'])
+  const ended = once(child, 'exit')
+  child.kill('SIGINT')
+  assert.deepEqual(await ended, [null, 'SIGINT'])
+})
+
+test('tail refuses a directory without a log', async (t) => {
+  await assertRefused(['tail', await temporaryDirectory(t)], 1, 'WALV_NOT_FOUND', /There is no log/)
+})
