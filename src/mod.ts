@@ -38,6 +38,7 @@ export type {
 } from './index/durable/metadata-schema.ts'
 export { diagnose, repair } from './index/durable/proved.ts'
 export type { IndexRecoveryReport } from './index/durable/restore.ts'
+export type { OpenAtOptions } from './index/durable/time/open-at.ts'
 export type {
   DurableIndexOptions,
   Hit,
@@ -68,6 +69,7 @@ export type {
   Transaction,
   TransactionState,
 } from './log/log.ts'
+export type { Moment } from './log/moment.ts'
 export type { Durability, RecoveryPolicy, WalOptions } from './log/options.ts'
 export type { LogItem } from './log/read/record-reader.ts'
 export { type ScanOptions, scanLog } from './log/read/scan.ts'

@@ -5,6 +5,7 @@ import type { IndexIdentity } from '../entry.ts'
 import { DEFAULT_MAX_PENDING_BYTES } from '../limits.ts'
 import { checkOptions, type OptionNames, wrongKind } from '../option-names.ts'
 import type { Snapshot } from './log.ts'
+import type { Past } from './moment.ts'
 
 /**
  * When an append is acknowledged, and so what a crash can take.
@@ -208,6 +209,8 @@ export function wholeNumber(
 
 /** Of whoever opens a log and knows what is in its records and snapshots. */
 export interface ContentRules {
+  /** The log is looked at as it was; only read-only. */
+  readonly past?: Past | undefined
   /**
    * Told what vectors the log says that it holds, before anything is changed; undefined where it
    * does not say. Throws to refuse the log.

@@ -112,6 +112,20 @@ export class Wal implements Log {
     }
   }
 
+  /** @internal The same log once more, read-only, as it is on the disk now, or as it was. */
+  openBeside(content: ContentRules, options: Pick<WalOptions, 'signal'> = {}): Promise<Wal> {
+    this.#needOpen()
+    const { recovery, ...settings } = this.#settings
+    return Wal.#open({
+      ...settings,
+      recovery: recovery === 'salvage' ? 'salvage' : 'strict',
+      readOnly: true,
+      onProgress: undefined,
+      signal: options.signal,
+      content,
+    })
+  }
+
   get readOnly(): boolean {
     return this.#settings.readOnly
   }

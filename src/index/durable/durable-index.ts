@@ -5,6 +5,7 @@ import { WalError } from '../../errors.ts'
 import { SnapshotWatch } from '../../log/checkpoint/snapshot-watch.ts'
 import { type Health, type HealthCheck, type HealthOptions, healthOf, poisonCheck } from '../../log/health.ts'
 import type { Log, LogStats } from '../../log/log.ts'
+import type { Moment } from '../../log/moment.ts'
 import { DEFAULT_CLOSE_WAIT_MS, type WalOptions, wholeNumber } from '../../log/options.ts'
 import { checkOptions } from '../../option-names.ts'
 import { acceptorOf } from '../filter/accept.ts'
@@ -21,6 +22,7 @@ import type { InsertManyItem, InsertManyOptions, InsertManyProgress } from './in
 import { checkSchema, type MetadataSchema } from './metadata-schema.ts'
 import { RecoveryForecast } from './recovery-forecast.ts'
 import { type IndexRecoveryReport, openRestored, type Restored, restoreOver } from './restore.ts'
+import { type OpenAtOptions, openingAt } from './time/open-at.ts'
 import {
   DURABLE_INDEX_OPTIONS,
   type DurableIndexOptions,
@@ -172,6 +174,20 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> extends IndexR
       options
     const place = { directory: resolve(String(options.directory)), readOnly: options.readOnly ?? false }
     return DurableIndex.#open(options, place, () => openRestored(walOptions, index, model))
+  }
+
+  /**
+   * Opens an index as it was right after a record, or at a time: read-only, also beside a live
+   * writer, without a lock. What it holds never changes; `recovery.lastSeq` tells the record. How
+   * far back is possible, the writer's options `checkpointRetention` and `history` say.
+   * @throws WALV_SEQUENCE_TRIMMED where the moment is no longer kept, with the earliest that is;
+   * WALV_NOT_FOUND where the record is not there yet; and what `open` throws
+   */
+  static async openAt<Metadata = JsonValue>(
+    options: OpenAtOptions & Moment,
+  ): Promise<DurableIndex<Metadata, Metadata>> {
+    const { options: own, place, restore } = openingAt(options)
+    return DurableIndex.#open<Metadata, Metadata>(own, place, restore)
   }
 
   static #open<Metadata, Input>(

@@ -1,0 +1,82 @@
+/** Travellers to the past of an index, beside its writer, which is killed again and again. */
+import assert from 'node:assert/strict'
+import { type ChildProcess, fork } from 'node:child_process'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { DurableIndex, flat, kill, Random, temporaryDirectory, until, type WalError } from '../support/kit.ts'
+
+const CHILD = fileURLToPath(new URL('./travelled-child.js', import.meta.url))
+const KILLS = Number(process.env.WALV_KILLS ?? 5)
+
+/** What the writers told: by sequence number, the fingerprint right after it. */
+class Told {
+  readonly states = new Map<number, string>()
+  last = -1
+
+  take([seq, fingerprint]: [number, string]): void {
+    const before = this.states.get(seq)
+    assert.ok(before === undefined || before === fingerprint, `record ${seq} was told differently`)
+    this.states.set(seq, fingerprint)
+    this.last = Math.max(this.last, seq)
+  }
+
+  /**
+   * What the index was after a record; undefined where nobody told: a change that was logged when
+   * its writer was killed.
+   */
+  after(seq: number, begins: readonly number[]): string | undefined {
+    for (let at = seq; at >= 0; at--) {
+      if (this.states.has(at)) return this.states.get(at)
+      if (begins.includes(at + 1)) return undefined
+    }
+    return undefined
+  }
+}
+
+test(`what is opened at a moment beside a writer is what was there then (${KILLS} kills)`, async (t) => {
+  const directory = join(await temporaryDirectory(t), 'log')
+  const told = new Told()
+  const begins: number[] = []
+  const random = new Random(1)
+  const counts = { opened: 0, compared: 0, trimmed: 0 }
+  const look = async (): Promise<void> => {
+    const moment = random.chance(0.3)
+      ? { time: Date.now() - random.below(200) }
+      : { seq: Math.max(0, told.last - random.below(300)) }
+    try {
+      await using index = await DurableIndex.openAt({
+        directory,
+        index: flat({ dimensions: 2, metric: 'l2' }),
+        ...moment,
+      })
+      counts.opened++
+      const seq = index.recovery.lastSeq
+      if ('seq' in moment) assert.equal(seq, moment.seq)
+      const expected = told.after(seq, begins)
+      if (expected === undefined || seq > told.last) return
+      assert.equal(index.fingerprint(), expected, `after record ${seq}`)
+      counts.compared++
+    } catch (error) {
+      if ((error as WalError).code !== 'WALV_SEQUENCE_TRIMMED') throw error
+      assert.match((error as Error).message, /the earliest moment/)
+      counts.trimmed++
+    }
+  }
+  for (let life = 0; life < KILLS; life++) {
+    const child: ChildProcess = fork(CHILD, [directory, String(life)])
+    t.after(() => kill(child))
+    let first: number | undefined
+    child.on('message', (message: [number, string]) => {
+      if (first === undefined) begins.push(message[0])
+      first ??= message[0]
+      told.take(message)
+    })
+    await until(() => first !== undefined && told.last > first + 20)
+    for (let looks = 0; looks < 6; looks++) await look()
+    await kill(child)
+    await look()
+  }
+  t.diagnostic(JSON.stringify(counts))
+  assert.ok(counts.compared > 3 * KILLS, JSON.stringify(counts))
+})
