@@ -57,6 +57,7 @@ export type { Health, HealthCheck, HealthLevel, HealthOptions } from './log/heal
 export type {
   CheckpointRequest,
   CommittedUnit,
+  HistoryStats,
   Log,
   LogStats,
   ReadOptions,
@@ -70,7 +71,7 @@ export type {
   TransactionState,
 } from './log/log.ts'
 export type { Moment } from './log/moment.ts'
-export type { Durability, RecoveryPolicy, WalOptions } from './log/options.ts'
+export type { Durability, History, RecoveryPolicy, WalOptions } from './log/options.ts'
 export type { LogItem } from './log/read/record-reader.ts'
 export { type ScanOptions, scanLog } from './log/read/scan.ts'
 export { Wal } from './log/wal.ts'

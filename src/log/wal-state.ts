@@ -145,6 +145,7 @@ export class WritingState implements WalState {
       openTransactions: transactions.openCount,
       checkpoints: retention.count,
       lastCheckpointAt: retention.newest?.timestamp,
+      history: retention.history,
       poisoned: writer.poison !== undefined,
       upkeepFailures: retention.failures,
       lastUpkeepError: retention.lastError,

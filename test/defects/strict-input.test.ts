@@ -71,6 +71,7 @@ const WAL_OPTIONS: Record<keyof WalOptions, true> = {
   segmentMaxBytes: true,
   segmentMaxAgeMs: true,
   checkpointRetention: true,
+  history: true,
   maxPendingBytes: true,
   slowSyncMs: true,
   onProgress: true,
