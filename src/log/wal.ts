@@ -21,11 +21,13 @@ import {
   type Snapshot,
   type Transaction,
 } from './log.ts'
+import type { CheckedMoment } from './moment.ts'
 import { type OpenLog, openForWriting } from './open.ts'
 import { type ContentRules, settingsOf, type WalOptions, type WalSettings, wholeNumber } from './options.ts'
 import { OpenReaders } from './read/open-readers.ts'
 import { RecordReader, readItems } from './read/record-reader.ts'
 import { replayUnits } from './read/replay.ts'
+import { seqAt } from './recover/past.ts'
 import { recover, refuseAborted } from './recover/recover.ts'
 import { FoundState, type WalState, WritingState } from './wal-state.ts'
 import { closedError } from './write/append-error.ts'
@@ -113,7 +115,7 @@ export class Wal implements Log {
   }
 
   /** @internal The same log once more, read-only, as it is on the disk now, or as it was. */
-  openBeside(content: ContentRules, options: Pick<WalOptions, 'signal'> = {}): Promise<Wal> {
+  openBeside(content: ContentRules, signal: AbortSignal | undefined): Promise<Wal> {
     this.#needOpen()
     const { recovery, ...settings } = this.#settings
     return Wal.#open({
@@ -121,9 +123,17 @@ export class Wal implements Log {
       recovery: recovery === 'salvage' ? 'salvage' : 'strict',
       readOnly: true,
       onProgress: undefined,
-      signal: options.signal,
+      signal,
       content,
     })
+  }
+
+  /** @internal The last record that is there at a moment. */
+  async seqAt(moment: CheckedMoment): Promise<number> {
+    this.#needOpen()
+    const { extents: segments, before: endSeq } = this.#state.extent
+    const firstSeq = segments[0]?.firstSeq ?? 0
+    return seqAt(this.#settings.disk, { segments, firstSeq, endSeq }, moment, undefined)
   }
 
   get readOnly(): boolean {

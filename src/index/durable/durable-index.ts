@@ -15,13 +15,13 @@ import type { ApplyOrder } from './apply-order.ts'
 import { Changes } from './changes.ts'
 import { checkUpdate } from './checked-change.ts'
 import { type CheckpointFigures, Checkpointing, type CheckpointRules } from './checkpointing.ts'
-import { IndexReader } from './index-reader.ts'
 import type { IndexState } from './index-state.ts'
 import type { IndexTransaction, MetadataArgument } from './index-transaction.ts'
 import type { InsertManyItem, InsertManyOptions, InsertManyProgress } from './insert-many.ts'
 import { checkSchema, type MetadataSchema } from './metadata-schema.ts'
 import { RecoveryForecast } from './recovery-forecast.ts'
 import { type IndexRecoveryReport, openRestored, type Restored, restoreOver } from './restore.ts'
+import { IndexWithPast } from './time/index-with-past.ts'
 import { type OpenAtOptions, openingAt } from './time/open-at.ts'
 import {
   DURABLE_INDEX_OPTIONS,
@@ -117,7 +117,7 @@ function take(index: VectorIndex): void {
  * where a schema fills in defaults. Without `metadataSchema` they are a claim that nothing checks.
  * An entry without metadata has `null`: it can only be left out where `Input` allows null.
  */
-export class DurableIndex<Metadata = JsonValue, Input = Metadata> extends IndexReader<Metadata> {
+export class DurableIndex<Metadata = JsonValue, Input = Metadata> extends IndexWithPast<Metadata> {
   readonly recovery: IndexRecoveryReport
   readonly #log: Log
   readonly #state: IndexState
@@ -132,7 +132,7 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> extends IndexR
     rules: CheckpointRules,
     closeWaitMs: number,
   ) {
-    super(state)
+    super(state, log)
     this.#log = log
     this.#state = state
     this.recovery = recovery

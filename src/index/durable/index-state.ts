@@ -301,7 +301,7 @@ export interface FrozenState {
 }
 
 /** Why a change cannot be, as its id stands. */
-function impossibleAs(change: DataEntry, exists: boolean): Impossible | undefined {
+export function impossibleAs(change: DataEntry, exists: boolean): Impossible | undefined {
   const { type, id } = change
   if (type === 'insert' && exists && !change.replace) return { code: 'WALV_DUPLICATE_ID', id }
   return type === 'update' && !exists ? { code: 'WALV_NOT_FOUND', id } : undefined
@@ -310,7 +310,7 @@ function impossibleAs(change: DataEntry, exists: boolean): Impossible | undefine
 /**
  * The text of the metadata of a change, null if there is none. It is made where it was not before.
  */
-function jsonOf(change: Exclude<DataEntry, DeleteEntry>): string | null {
+export function jsonOf(change: Exclude<DataEntry, DeleteEntry>): string | null {
   if (CheckedInsert.is(change)) return CheckedInsert.jsonOf(change) ?? null
   return change.metadata == null ? null : JSON.stringify(change.metadata)
 }

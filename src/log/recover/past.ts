@@ -37,9 +37,9 @@ export async function viewOf(
 }
 
 /** The last record that was there at a moment. One that is not there yet is answered as it is. */
-async function seqAt(
+export async function seqAt(
   disk: Disk,
-  { segments, firstSeq, endSeq }: Analysis,
+  { segments, firstSeq, endSeq }: Extents,
   moment: CheckedMoment,
   signal: AbortSignal | undefined,
 ): Promise<number> {
@@ -49,6 +49,12 @@ async function seqAt(
     if (seq !== undefined) return seq
   }
   return firstSeq - 1
+}
+
+interface Extents {
+  readonly segments: readonly SegmentExtent[]
+  readonly firstSeq: number
+  readonly endSeq: number
 }
 
 /** Times never decrease within a log, but for those of gap records, which say nothing. */

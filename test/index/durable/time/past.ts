@@ -19,6 +19,8 @@ export class Past {
   readonly index: DurableIndex
   /** By sequence number, what the index was right after it. */
   readonly states = new Map<number, string>()
+  /** The same, as what each id held. */
+  readonly contents = new Map<number, ReadonlyMap<string, string>>()
   readonly #random: Random
   readonly #ids = ['a', 'b', 'c', 'd', 'e', 'f']
 
@@ -27,6 +29,7 @@ export class Past {
     this.index = index
     this.#random = new Random(seed)
     this.states.set(-1, '0'.repeat(32))
+    this.contents.set(-1, new Map())
     this.note()
   }
 
@@ -47,15 +50,18 @@ export class Past {
   }
 
   note(): void {
-    this.states.set(this.index.stats().lastSeq, this.index.fingerprint())
+    const { lastSeq } = this.index.stats()
+    this.states.set(lastSeq, this.index.fingerprint())
+    this.contents.set(lastSeq, contentOf(this.index))
   }
 
   /** What the index was after a record, in the middle of a transaction too. */
   after(seq: number): string {
-    for (let at = seq; ; at--) {
-      const found = this.states.get(at)
-      if (found !== undefined) return found
-    }
+    return latest(this.states, seq)
+  }
+
+  contentAfter(seq: number): ReadonlyMap<string, string> {
+    return latest(this.contents, seq)
   }
 
   async change(count: number): Promise<void> {
@@ -103,3 +109,19 @@ export class Past {
     }
   }
 }
+
+function latest<T>(by: ReadonlyMap<number, T>, seq: number): T {
+  for (let at = seq; ; at--) {
+    const found = by.get(at)
+    if (found !== undefined) return found
+  }
+}
+
+/** By id, the vector and the metadata. */
+export const contentOf = (index: DurableIndex): Map<string, string> =>
+  new Map(
+    Array.from(index.entries(), ([id, { vector, metadata }]) => [
+      id,
+      JSON.stringify([[...vector], metadata]),
+    ]),
+  )

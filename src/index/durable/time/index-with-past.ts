@@ -1,0 +1,73 @@
+import { echo } from '../../../echo.ts'
+import type { JsonValue } from '../../../entry.ts'
+import { WalError } from '../../../errors.ts'
+import type { Log } from '../../../log/log.ts'
+import { type CheckedMoment, checkMoment, type Moment } from '../../../log/moment.ts'
+import { checkOptions, type OptionNames } from '../../../option-names.ts'
+import { IndexReader } from '../index-reader.ts'
+import type { IndexState } from '../index-state.ts'
+import { type Difference, differences } from './diff.ts'
+import { type Version, versionsOf } from './history.ts'
+import { walOf } from './past-state.ts'
+
+export interface PastOptions {
+  /** Ends the reading early, with `WALV_ABORTED`. */
+  readonly signal?: AbortSignal | undefined
+}
+
+const PAST_OPTIONS: OptionNames<PastOptions> = { signal: true }
+
+/** Behind every other. */
+const NOW: CheckedMoment = { time: Number.POSITIVE_INFINITY }
+
+/** What can be asked of the past of an index, as far back as its log is kept. */
+export abstract class IndexWithPast<Metadata = JsonValue> extends IndexReader<Metadata> {
+  readonly #log: Log
+
+  /** @internal */
+  constructor(state: IndexState, log: Log) {
+    super(state)
+    this.#log = log
+  }
+
+  /**
+   * The versions of an id, oldest first, each with the change that made it; none where the log
+   * knows of none. They go back as far as the past is kept: where the id was there before that, the
+   * first version is of the type `kept`. Reads all of the log that is kept.
+   * @throws WALV_INVALID_ID, WALV_INVALID_OPTION, WALV_CLOSED, WALV_SEQUENCE_TRIMMED where
+   * checkpoints overtake the reading, and what `Wal.read` throws
+   */
+  history(id: string, options: PastOptions = {}): AsyncGenerator<Version<Metadata>, void, void> {
+    this.needOpen()
+    checkOptions('history', options, PAST_OPTIONS)
+    if (typeof id !== 'string')
+      throw new WalError('WALV_INVALID_ID', `An id must be a string, not ${echo(id)}.`)
+    walOf(this.#log)
+    return versionsOf(this.#log, id, options.signal) as AsyncGenerator<Version<Metadata>, void, void>
+  }
+
+  /**
+   * The ids in which the index differs at two moments, in the order in which they were first
+   * changed in between. The second moment is now if it is left out. Memory: that of the ids and
+   * their metadata, without vectors.
+   * @throws WALV_SEQUENCE_TRIMMED where a moment is no longer kept, WALV_NOT_FOUND where it is not
+   * there yet, WALV_INVALID_OPTION, WALV_CLOSED, and what `Wal.read` throws
+   */
+  diff(from: Moment, to?: Moment, options: PastOptions = {}): AsyncGenerator<Difference, void, void> {
+    this.needOpen()
+    checkOptions('diff', options, PAST_OPTIONS)
+    const first = checkMoment('diff', from)
+    const second = to === undefined ? NOW : checkMoment('diff', to)
+    walOf(this.#log)
+    return this.#differences(first, second, options.signal)
+  }
+
+  async *#differences(
+    from: CheckedMoment,
+    to: CheckedMoment,
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<Difference, void, void> {
+    const wal = walOf(this.#log)
+    yield* differences(wal, await wal.seqAt(from), await wal.seqAt(to), signal)
+  }
+}
