@@ -42,6 +42,7 @@ export type { Difference } from './index/durable/time/diff.ts'
 export type { Version } from './index/durable/time/history.ts'
 export type { IndexWithPast, PastOptions } from './index/durable/time/index-with-past.ts'
 export type { OpenAtOptions } from './index/durable/time/open-at.ts'
+export type { Reverted } from './index/durable/time/revert.ts'
 export type {
   DurableIndexOptions,
   Hit,

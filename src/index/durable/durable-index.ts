@@ -1,6 +1,13 @@
 import { resolve } from 'node:path'
 import { indexOpenTracing, traced } from '../../diagnostics.ts'
-import type { CheckpointEntry, EntryInput, JsonValue, UpdateEntry, VectorInput } from '../../entry.ts'
+import type {
+  CheckpointEntry,
+  DataEntry,
+  EntryInput,
+  JsonValue,
+  UpdateEntry,
+  VectorInput,
+} from '../../entry.ts'
 import { WalError } from '../../errors.ts'
 import { SnapshotWatch } from '../../log/checkpoint/snapshot-watch.ts'
 import { type Health, type HealthCheck, type HealthOptions, healthOf, poisonCheck } from '../../log/health.ts'
@@ -13,6 +20,7 @@ import type { Filter, FilterFunction } from '../filter/filter.ts'
 import type { VectorIndex } from '../vector-index.ts'
 import type { ApplyOrder } from './apply-order.ts'
 import { Changes } from './changes.ts'
+import { checkModel } from './check-model.ts'
 import { checkUpdate } from './checked-change.ts'
 import { type CheckpointFigures, Checkpointing, type CheckpointRules } from './checkpointing.ts'
 import type { IndexState } from './index-state.ts'
@@ -43,20 +51,6 @@ export interface DurableIndexStats extends LogStats, CheckpointFigures {
 
 /** The index objects that a directory was opened with: what two logs fill is of neither. */
 const TAKEN = new WeakSet<VectorIndex>()
-
-/** Longest name of an embedding model, in characters. */
-const MAX_MODEL_LENGTH = 200
-
-/** @throws WALV_INVALID_OPTION */
-function checkModel(model: unknown): void {
-  const fits =
-    typeof model === 'string' && model !== '' && model.length <= MAX_MODEL_LENGTH && model.isWellFormed()
-  if (fits) return
-  throw new WalError(
-    'WALV_INVALID_OPTION',
-    `The option model must be the name of an embedding model, a text of 1 to ${MAX_MODEL_LENGTH} characters.`,
-  )
-}
 
 /** @throws WALV_INVALID_OPTION */
 function checkLog(log: Log): Log {
@@ -383,6 +377,11 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> extends IndexW
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
+  }
+
+  /** @internal */
+  protected override applyAll(entriesOf: () => readonly DataEntry[]): Promise<number> {
+    return this.#changes.applyAll(entriesOf)
   }
 
   protected override needOpen(): void {

@@ -35,6 +35,8 @@ export class IndexState {
   readonly fingerprint: SetFingerprint = new SetFingerprint()
   /** What was applied since the snapshot that it was loaded from, if from one, or had no effect. */
   readonly logged: LoggedAmount = new LoggedAmount()
+  /** Told of each change of an id before it takes effect, with what the id has then. */
+  readonly watchers: Set<(id: string, before: CatalogEntry | undefined) => void> = new Set()
   #vectors: Vectors
 
   constructor(index: VectorIndex, model?: string) {
@@ -136,6 +138,7 @@ export class IndexState {
   }
 
   #takeEffect(change: DataEntry, before: CatalogEntry | undefined): void {
+    if (this.watchers.size > 0) for (const tell of this.watchers) tell(change.id, before)
     if (change.type === 'delete') {
       if (before) this.#remove(before)
       return

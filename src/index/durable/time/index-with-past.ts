@@ -1,5 +1,5 @@
 import { echo } from '../../../echo.ts'
-import type { JsonValue } from '../../../entry.ts'
+import type { DataEntry, JsonValue } from '../../../entry.ts'
 import { WalError } from '../../../errors.ts'
 import type { Log } from '../../../log/log.ts'
 import { type CheckedMoment, checkMoment, type Moment } from '../../../log/moment.ts'
@@ -9,6 +9,7 @@ import type { IndexState } from '../index-state.ts'
 import { type Difference, differences } from './diff.ts'
 import { type Version, versionsOf } from './history.ts'
 import { walOf } from './past-state.ts'
+import { type Reverted, revert } from './revert.ts'
 
 export interface PastOptions {
   /** Ends the reading early, with `WALV_ABORTED`. */
@@ -20,15 +21,23 @@ const PAST_OPTIONS: OptionNames<PastOptions> = { signal: true }
 /** Behind every other. */
 const NOW: CheckedMoment = { time: Number.POSITIVE_INFINITY }
 
-/** What can be asked of the past of an index, as far back as its log is kept. */
+/** What can be done with the past of an index, as far back as its log is kept. */
 export abstract class IndexWithPast<Metadata = JsonValue> extends IndexReader<Metadata> {
   readonly #log: Log
+  readonly #state: IndexState
 
   /** @internal */
   constructor(state: IndexState, log: Log) {
     super(state)
     this.#log = log
+    this.#state = state
   }
+
+  /**
+   * @internal Applies together what `entriesOf` answers, when everything before is applied.
+   * Resolves to how many there were.
+   */
+  protected abstract applyAll(entriesOf: () => readonly DataEntry[]): Promise<number>
 
   /**
    * The versions of an id, oldest first, each with the change that made it; none where the log
@@ -60,6 +69,31 @@ export abstract class IndexWithPast<Metadata = JsonValue> extends IndexReader<Me
     const second = to === undefined ? NOW : checkMoment('diff', to)
     walOf(this.#log)
     return this.#differences(first, second, options.signal)
+  }
+
+  /**
+   * Makes the index what it was at a moment, by one change that takes effect at once, and is logged
+   * like any other: reverting to `before` of the answer undoes it. Changes go on meanwhile; those
+   * that were called before the revert takes its place in the log are reverted too, those after it
+   * are not. More than one record can hold is a transaction, with its ids reserved until its end.
+   * @throws WALV_SEQUENCE_TRIMMED where the moment is no longer kept, WALV_NOT_FOUND where it is
+   * not there yet; WALV_LIMIT if it would put back more than `MAX_REVERT_BYTES`; WALV_CONFLICT if
+   * an open transaction has touched one of the ids; WALV_READ_ONLY, and what `insert` throws
+   */
+  async revertTo(moment: Moment, options: PastOptions = {}): Promise<Reverted> {
+    this.needOpen()
+    checkOptions('revertTo', options, PAST_OPTIONS)
+    const checked = checkMoment('revertTo', moment)
+    const wal = walOf(this.#log)
+    // Only one that is open for writing ever has room.
+    await wal.drained()
+    return revert(
+      wal,
+      this.#state,
+      await wal.seqAt(checked),
+      (entriesOf) => this.applyAll(entriesOf),
+      options.signal,
+    )
   }
 
   async *#differences(
