@@ -39,6 +39,7 @@ export type {
 export { diagnose, repair } from './index/durable/proved.ts'
 export type { IndexRecoveryReport } from './index/durable/restore.ts'
 export type { Difference } from './index/durable/time/diff.ts'
+export type { Forked } from './index/durable/time/fork.ts'
 export type { Version } from './index/durable/time/history.ts'
 export type { IndexWithPast, PastOptions } from './index/durable/time/index-with-past.ts'
 export type { OpenAtOptions } from './index/durable/time/open-at.ts'

@@ -5,6 +5,7 @@ import type {
   EntryInput,
   IndexIdentity,
   JsonValue,
+  SnapshotFile,
   SnapshotReference,
   VectorInput,
   WalRecord,
@@ -164,6 +165,8 @@ export interface SnapshotWriter {
   write(name: string, pieces: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<void>
   /** For what writes files itself: registers `name` and gives the path to write to. */
   path(name: string): string
+  /** @internal Takes over a file of another snapshot, as it was verified there. */
+  share?(from: string, file: SnapshotFile): Promise<void>
 }
 
 /** A snapshot that has been verified, to be read. */

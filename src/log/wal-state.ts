@@ -1,6 +1,7 @@
 /** What a `Wal` is to itself: found and only read, or open for writing. */
 import type { CheckpointEntry } from '../entry.ts'
 import { WalError } from '../errors.ts'
+import type { FoundCheckpoint } from './checkpoint/found-checkpoint.ts'
 import type { Vitals } from './health.ts'
 import type { LogStats, Transaction } from './log.ts'
 import type { OpenLog } from './open.ts'
@@ -17,6 +18,8 @@ export interface WalState {
   readonly lastSeq: number
   readonly durableSeq: number
   readonly lastCheckpoint: CheckpointEntry | undefined
+  /** The newest checkpoint that is kept and not behind a record. */
+  checkpointBefore(seq: number): FoundCheckpoint | undefined
   /** How long ago the last checkpoint since opening was taken. */
   readonly takenAgoMs: number | undefined
   readonly inDoubt: Transaction[]
@@ -54,6 +57,12 @@ export class FoundState implements WalState {
 
   get lastCheckpoint(): CheckpointEntry | undefined {
     return this.#recovered.checkpoint
+  }
+
+  checkpointBefore(seq: number): FoundCheckpoint | undefined {
+    // Those before it were not looked at.
+    const last = this.#recovered.checkpoints.at(-1)
+    return last && last.entry.sequenceNumber <= seq ? last : undefined
   }
 
   get extent(): Extent {
@@ -121,6 +130,10 @@ export class WritingState implements WalState {
 
   get inDoubt(): Transaction[] {
     return this.#log.transactions.inDoubt()
+  }
+
+  checkpointBefore(seq: number): FoundCheckpoint | undefined {
+    return this.#log.retention.before(seq)
   }
 
   get extent(): Extent {

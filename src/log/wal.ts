@@ -1,10 +1,12 @@
 import { resolve } from 'node:path'
 import { checkpointTracing, closeChannel, openTracing, traced } from '../diagnostics.ts'
+import type { Disk } from '../disk/disk.ts'
 import { ioError } from '../disk/io-error.ts'
 import type { CheckpointEntry, EntryInput, WalRecord } from '../entry.ts'
 import { WalError } from '../errors.ts'
 import { encodableInput } from '../format/encode.ts'
 import { checkOptions } from '../option-names.ts'
+import type { FoundCheckpoint } from './checkpoint/found-checkpoint.ts'
 import { SnapshotStore } from './checkpoint/snapshot-store.ts'
 import { type Health, type HealthOptions, judgeHealth, roomOf, thresholdsOf } from './health.ts'
 import {
@@ -128,6 +130,21 @@ export class Wal implements Log {
     })
   }
 
+  /** @internal The newest checkpoint that is kept and not behind a record. */
+  checkpointBefore(seq: number): FoundCheckpoint | undefined {
+    return this.#state.checkpointBefore(seq)
+  }
+
+  /** @internal The snapshot of a checkpoint that is kept. */
+  snapshotOf({ snapshot }: CheckpointEntry): Snapshot | undefined {
+    return snapshot ? this.#snapshots.open(snapshot) : undefined
+  }
+
+  /** @internal */
+  get disk(): Disk {
+    return this.#settings.disk
+  }
+
   /** @internal The last record that is there at a moment. */
   async seqAt(moment: CheckedMoment): Promise<number> {
     this.#needOpen()
@@ -159,8 +176,8 @@ export class Wal implements Log {
 
   /** The snapshot of `lastCheckpoint`. */
   get snapshot(): Snapshot | undefined {
-    const reference = this.lastCheckpoint?.snapshot
-    return reference ? this.#snapshots.open(reference) : undefined
+    const { lastCheckpoint } = this
+    return lastCheckpoint && this.snapshotOf(lastCheckpoint)
   }
 
   /** Transactions prepared before the log was opened, which wait for `commit` or `abort`. */

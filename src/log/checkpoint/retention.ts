@@ -52,6 +52,11 @@ export class Retention {
     return this.#kept.at(-1)
   }
 
+  /** The newest that is not behind a record. */
+  before(seq: number): FoundCheckpoint | undefined {
+    return this.#kept.findLast(({ entry }) => entry.sequenceNumber <= seq)
+  }
+
   get count(): number {
     return this.#kept.length
   }

@@ -44,6 +44,7 @@ export async function seqAt(
   signal: AbortSignal | undefined,
 ): Promise<number> {
   if ('seq' in moment) return moment.seq
+  if (moment.time === Number.POSITIVE_INFINITY) return endSeq - 1
   for (const segment of segments.toReversed()) {
     const seq = await lastUntil(disk, { ...segment, scanEnd: endSeq }, moment.time, signal)
     if (seq !== undefined) return seq

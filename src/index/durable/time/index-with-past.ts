@@ -3,10 +3,11 @@ import type { DataEntry, JsonValue } from '../../../entry.ts'
 import { WalError } from '../../../errors.ts'
 import type { Log } from '../../../log/log.ts'
 import { type CheckedMoment, checkMoment, type Moment } from '../../../log/moment.ts'
-import { checkOptions, type OptionNames } from '../../../option-names.ts'
+import { checkOptions, type OptionNames, wrongKind } from '../../../option-names.ts'
 import { IndexReader } from '../index-reader.ts'
 import type { IndexState } from '../index-state.ts'
 import { type Difference, differences } from './diff.ts'
+import { type Forked, fork } from './fork.ts'
 import { type Version, versionsOf } from './history.ts'
 import { walOf } from './past-state.ts'
 import { type Reverted, revert } from './revert.ts'
@@ -94,6 +95,25 @@ export abstract class IndexWithPast<Metadata = JsonValue> extends IndexReader<Me
       (entriesOf) => this.applyAll(entriesOf),
       options.signal,
     )
+  }
+
+  /**
+   * Makes a new index in a new directory, with a log of its own, that begins with what this one was
+   * at a moment, by default now. From then on the two have nothing to do with each other. The files
+   * of the snapshot before the moment are shared where the file system can (as copies that share
+   * their blocks, or under a second name), and what was changed since is written again. The
+   * directory has its name when it is whole and durable.
+   * @throws WALV_INVALID_OPTION if the directory is not empty, WALV_SEQUENCE_TRIMMED,
+   * WALV_NOT_FOUND, WALV_DISK_FULL, WALV_IO, WALV_CLOSED
+   */
+  async fork(directory: string, moment?: Moment, options: PastOptions = {}): Promise<Forked> {
+    this.needOpen()
+    checkOptions('fork', options, PAST_OPTIONS)
+    if (typeof directory !== 'string' || directory === '' || directory.includes('\0'))
+      throw wrongKind('directory', directory, 'a path')
+    const checked = moment === undefined ? NOW : checkMoment('fork', moment)
+    const wal = walOf(this.#log)
+    return fork(wal, this.#state.identity, directory, await wal.seqAt(checked), options.signal)
   }
 
   async *#differences(
