@@ -29,6 +29,11 @@ export const MAX_OPEN_TRANSACTIONS = 1_024
  * replay must never meet what cannot be held.
  */
 export const MAX_INDEX_VECTORS = 16_000_000
+/**
+ * Most bytes of vectors and metadata that `DurableIndex.revertTo` puts back: all of them are in
+ * memory together.
+ */
+export const MAX_REVERT_BYTES: number = 512 * 1024 * 1024
 /** Largest sequence number: sequence numbers are safe integers. */
 export const MAX_SEQUENCE: number = Number.MAX_SAFE_INTEGER - 1
 /**

@@ -39,6 +39,12 @@ export type {
 } from './index/durable/metadata-schema.ts'
 export { diagnose, repair } from './index/durable/proved.ts'
 export type { IndexRecoveryReport } from './index/durable/restore.ts'
+export type { Difference } from './index/durable/time/diff.ts'
+export type { Forked } from './index/durable/time/fork.ts'
+export type { Version } from './index/durable/time/history.ts'
+export type { IndexWithPast, PastOptions } from './index/durable/time/index-with-past.ts'
+export type { OpenAtOptions } from './index/durable/time/open-at.ts'
+export type { Reverted } from './index/durable/time/revert.ts'
 export type {
   DurableIndexOptions,
   Hit,
@@ -57,6 +63,7 @@ export type { Health, HealthCheck, HealthLevel, HealthOptions } from './log/heal
 export type {
   CheckpointRequest,
   CommittedUnit,
+  HistoryStats,
   Log,
   LogStats,
   LogWaiter,
@@ -71,7 +78,8 @@ export type {
   Transaction,
   TransactionState,
 } from './log/log.ts'
-export type { Durability, RecoveryPolicy, WalOptions } from './log/options.ts'
+export type { Moment } from './log/moment.ts'
+export type { Durability, History, RecoveryPolicy, WalOptions } from './log/options.ts'
 export type { LogItem } from './log/read/record-reader.ts'
 export { type ScanOptions, scanLog } from './log/read/scan.ts'
 export { Wal } from './log/wal.ts'

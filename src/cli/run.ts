@@ -4,12 +4,16 @@ import { type Command, type ExitCode, exitCodeOf } from './command.ts'
 import { checkpoint } from './commands/checkpoint.ts'
 import { convert } from './commands/convert.ts'
 import { demo } from './commands/demo.ts'
+import { diff } from './commands/diff.ts'
 import { doctor } from './commands/doctor.ts'
 import { exportVectors } from './commands/export.ts'
+import { fork } from './commands/fork.ts'
+import { history } from './commands/history.ts'
 import { importVectors } from './commands/import.ts'
 import { log } from './commands/log.ts'
 import { query } from './commands/query.ts'
 import { repair } from './commands/repair.ts'
+import { revert } from './commands/revert.ts'
 import { stats } from './commands/stats.ts'
 import { tail } from './commands/tail.ts'
 import { verify } from './commands/verify.ts'
@@ -27,6 +31,10 @@ const COMMANDS: readonly Command[] = [
   importVectors,
   exportVectors,
   query,
+  history,
+  diff,
+  revert,
+  fork,
   checkpoint,
   convert,
 ]

@@ -26,6 +26,13 @@ export interface Disk {
    * the directory is synced, a crash may leave both names, or neither.
    */
   renameNew(from: string, to: string): Promise<void>
+  /**
+   * Gives the content of a file a second name, without writing it once more: as a copy that shares
+   * its blocks until one of the two is written to, or as the same file; whoever uses it never
+   * writes to either. `EEXIST` where something has the name. Rejects where the file system can do
+   * neither. Left out by a disk that never can.
+   */
+  share?(from: string, to: string): Promise<void>
   /** Removes a file, or a directory with all that is in it. */
   remove(path: string): Promise<void>
   /** Makes the names in a directory durable: creations, renames, removals. */

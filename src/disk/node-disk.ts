@@ -262,6 +262,18 @@ function watch(directory: string, changed: () => void): DiskWatch {
   return watcher
 }
 
+/** A copy of its own is the better one: what befalls one of the two does not befall the other. */
+async function share(from: string, to: string): Promise<void> {
+  const { COPYFILE_EXCL, COPYFILE_FICLONE_FORCE } = fs.constants
+  try {
+    await fs.promises.copyFile(from, to, COPYFILE_EXCL | COPYFILE_FICLONE_FORCE)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'EEXIST' || code === 'ENOENT') throw error
+    await fs.promises.link(from, to)
+  }
+}
+
 /** The file system of this machine. On Windows `syncDirectory` does nothing. */
 export const nodeDisk: Disk = {
   open,
@@ -269,6 +281,7 @@ export const nodeDisk: Disk = {
   makeDirectory: (path) => fs.promises.mkdir(path),
   rename: (from, to) => fs.promises.rename(from, to),
   renameNew,
+  share,
   remove,
   syncDirectory,
   lock: lockFile,

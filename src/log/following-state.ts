@@ -43,6 +43,10 @@ export class FollowingState implements WalState {
     return this.#follower.checkpoints
   }
 
+  checkpointBefore(seq: number): FoundCheckpoint | undefined {
+    return this.checkpoints.findLast(({ entry }) => entry.sequenceNumber <= seq)
+  }
+
   get extent(): Extent {
     return this.#follower.extent
   }

@@ -5,6 +5,7 @@ import type {
   EntryInput,
   IndexIdentity,
   JsonValue,
+  SnapshotFile,
   SnapshotReference,
   VectorInput,
   WalRecord,
@@ -202,6 +203,8 @@ export interface SnapshotWriter {
   write(name: string, pieces: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<void>
   /** For what writes files itself: registers `name` and gives the path to write to. */
   path(name: string): string
+  /** @internal Takes over a file of another snapshot, as it was verified there. */
+  share?(from: string, file: SnapshotFile): Promise<void>
 }
 
 /** A snapshot that has been verified, to be read. */
@@ -260,6 +263,19 @@ export interface Transaction {
   abort(): Promise<void>
 }
 
+/** How much of the past is kept. */
+export interface HistoryStats {
+  /** What is kept for the option `history` alone: bytes of segments and snapshots. */
+  readonly bytes: number
+  /** The earliest moment that is kept; −1 where the log is kept from its first record on. */
+  readonly fromSeq: number
+  /**
+   * When the checkpoint of that moment was taken, in milliseconds since the epoch: every later time
+   * is kept. Undefined where the log is kept from its first record on.
+   */
+  readonly fromTime: number | undefined
+}
+
 /**
  * Figures of an open log. Counters run from opening. A log that keeps no files of its own says 0
  * of what is about files.
@@ -289,6 +305,8 @@ export interface LogStats {
    * than how long the log has been open.
    */
   readonly checkpointAgeMs: number | undefined
+  /** Of the past that is kept; absent of a log that is only read, or that keeps none. */
+  readonly history?: HistoryStats | undefined
   readonly poisoned: boolean
   /** Clean-up that failed after the work itself was durable; tried again at the next checkpoint. */
   readonly upkeepFailures: number

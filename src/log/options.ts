@@ -5,6 +5,7 @@ import type { IndexIdentity } from '../entry.ts'
 import { DEFAULT_MAX_PENDING_BYTES } from '../limits.ts'
 import { checkOptions, type OptionNames, wrongKind } from '../option-names.ts'
 import type { Snapshot } from './log.ts'
+import type { Past } from './moment.ts'
 
 /**
  * When an append is acknowledged, and so what a crash can take.
@@ -52,6 +53,12 @@ export interface WalOptions {
    */
   readonly checkpointRetention?: number
   /**
+   * How much of the past is kept beside that, for `DurableIndex.openAt` and its kin. It costs disk
+   * space, which `stats().history` tells, and the time to read the log when it is opened. Only an
+   * opening with this option keeps it: one without lets go of it. Default: nothing.
+   */
+  readonly history?: History
+  /**
    * Bytes appended and not yet on disk, above which an append is refused with `WALV_BACKPRESSURE`;
    * the calls of a `DurableIndex` wait instead. What ends a transaction, and the record of a
    * checkpoint, is never refused so. Default 64 MiB.
@@ -89,6 +96,23 @@ export interface WalOptions {
   readonly clock?: () => number
 }
 
+/**
+ * How much of the past is kept, beyond what `checkpointRetention` keeps: what is both young and
+ * small enough. At least one of the two is to be given. Whole segments are kept, and the snapshots
+ * that are needed, so that it may be somewhat more; it is let go of behind a checkpoint.
+ */
+export interface History {
+  /** Every moment of the last so many milliseconds. Default: however old. */
+  readonly keepMs?: number
+  /** At most so many bytes of segments and snapshots. Default: however many. */
+  readonly keepBytes?: number
+}
+
+/** The same, complete. */
+export type HistorySettings = Required<History>
+
+const HISTORY: OptionNames<History> = { keepMs: true, keepBytes: true }
+
 export const DEFAULT_CLOSE_WAIT_MS = 10_000
 /** No timer runs longer. */
 const MAX_TIMER_MS = 2 ** 31 - 1
@@ -103,6 +127,7 @@ export interface WalSettings {
   readonly segmentMaxBytes: number
   readonly segmentMaxAgeMs: number
   readonly checkpointRetention: number
+  readonly history: HistorySettings | undefined
   readonly maxPendingBytes: number
   readonly slowSyncMs: number
   readonly lockWaitMs: number
@@ -126,6 +151,7 @@ export const WAL_OPTIONS: OptionNames<WalOptions> = {
   segmentMaxBytes: true,
   segmentMaxAgeMs: true,
   checkpointRetention: true,
+  history: true,
   maxPendingBytes: true,
   slowSyncMs: true,
   lockWaitMs: true,
@@ -167,6 +193,7 @@ export function settingsOf(options: WalOptions): WalSettings {
         ? Number.POSITIVE_INFINITY
         : wholeNumber('segmentMaxAgeMs', options.segmentMaxAgeMs, 1),
     checkpointRetention: wholeNumber('checkpointRetention', options.checkpointRetention ?? 2, 1, 1_000),
+    history: options.history === undefined ? undefined : historyOf(options.history),
     maxPendingBytes: wholeNumber(
       'maxPendingBytes',
       options.maxPendingBytes ?? DEFAULT_MAX_PENDING_BYTES,
@@ -180,6 +207,18 @@ export function settingsOf(options: WalOptions): WalSettings {
     disk: options.disk ?? nodeDisk,
     clock: options.clock ?? epochMs,
     ageClock: options.clock ? goingOn(options.clock) : monotonicMs,
+  }
+}
+
+function historyOf(history: History): HistorySettings {
+  checkOptions('history', history, HISTORY)
+  const { keepMs, keepBytes } = history
+  if (keepMs === undefined && keepBytes === undefined)
+    throw wrongKind('history', history, '{ keepMs }, { keepBytes }, or both')
+  return {
+    keepMs: keepMs === undefined ? Number.POSITIVE_INFINITY : wholeNumber('history.keepMs', keepMs, 1),
+    keepBytes:
+      keepBytes === undefined ? Number.POSITIVE_INFINITY : wholeNumber('history.keepBytes', keepBytes, 0),
   }
 }
 
@@ -216,6 +255,8 @@ export function wholeNumber(
 
 /** Of whoever opens a log and knows what is in its records and snapshots. */
 export interface ContentRules {
+  /** The log is looked at as it was; only read-only. */
+  readonly past?: Past | undefined
   /**
    * Told what vectors the log says that it holds, before anything is changed; undefined where it
    * does not say. Throws to refuse the log.

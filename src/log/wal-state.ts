@@ -15,6 +15,8 @@ export interface WalState {
   readonly lastCheckpoint: CheckpointEntry | undefined
   /** Those whose snapshots are kept, oldest first. */
   readonly checkpoints: readonly FoundCheckpoint[]
+  /** The newest checkpoint that is kept and not behind a record. */
+  checkpointBefore(seq: number): FoundCheckpoint | undefined
   /** How long ago the last checkpoint since opening was taken. */
   readonly takenAgoMs: number | undefined
   readonly inDoubt: Transaction[]
@@ -58,6 +60,12 @@ export class FoundState implements WalState {
 
   get checkpoints(): readonly FoundCheckpoint[] {
     return this.#recovered.checkpoints
+  }
+
+  checkpointBefore(seq: number): FoundCheckpoint | undefined {
+    // Those before it were not looked at.
+    const last = this.#recovered.checkpoints.at(-1)
+    return last && last.entry.sequenceNumber <= seq ? last : undefined
   }
 
   get extent(): Extent {
@@ -140,6 +148,10 @@ export class WritingState implements WalState {
     return this.#log.transactions.inDoubt()
   }
 
+  checkpointBefore(seq: number): FoundCheckpoint | undefined {
+    return this.#log.retention.before(seq)
+  }
+
   get extent(): Extent {
     const { segments, writer } = this.#log
     return { extents: segments.extents(), before: writer.acknowledgedBefore }
@@ -162,6 +174,7 @@ export class WritingState implements WalState {
       openTransactions: transactions.openCount,
       checkpoints: retention.count,
       lastCheckpointAt: retention.newest?.timestamp,
+      history: retention.history,
       poisoned: writer.poison !== undefined,
       upkeepFailures: retention.failures,
       lastUpkeepError: retention.lastError,

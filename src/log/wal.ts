@@ -1,13 +1,13 @@
 import { resolve } from 'node:path'
 import { checkpointTracing, closeChannel, openTracing, traced } from '../diagnostics.ts'
+import type { Disk } from '../disk/disk.ts'
 import { ioError } from '../disk/io-error.ts'
 import type { CheckpointEntry, EntryInput, WalRecord } from '../entry.ts'
-import { WalError } from '../errors.ts'
 import { encodableInput } from '../format/encode.ts'
 import { checkOptions } from '../option-names.ts'
+import type { FoundCheckpoint } from './checkpoint/found-checkpoint.ts'
 import { SnapshotStore } from './checkpoint/snapshot-store.ts'
-import { liveItems } from './follow/live-items.ts'
-import { tailOf, type Waiting } from './follow/tail.ts'
+import type { Waiting } from './follow/tail.ts'
 import { FollowingState } from './following-state.ts'
 import type { Health, HealthOptions } from './health.ts'
 import {
@@ -17,8 +17,6 @@ import {
   type Log,
   type LogStats,
   type LogWaiter,
-  READ_OPTIONS,
-  REPLAY_OPTIONS,
   type ReadOptions,
   type RecoveryReport,
   type ReplayOptions,
@@ -26,21 +24,14 @@ import {
   type TailOptions,
   type Transaction,
 } from './log.ts'
+import type { CheckedMoment } from './moment.ts'
 import { type OpenLog, openForWriting } from './open.ts'
-import { type ContentRules, settingsOf, type WalOptions, type WalSettings, wholeNumber } from './options.ts'
-import { OpenReaders } from './read/open-readers.ts'
-import { type LogItem, RecordReader, readItems } from './read/record-reader.ts'
-import { replayUnits, until } from './read/replay.ts'
+import { type ContentRules, settingsOf, type WalOptions, type WalSettings } from './options.ts'
 import { recover, refuseAborted } from './recover/recover.ts'
 import { WalFigures } from './wal-figures.ts'
+import { WalReading } from './wal-reading.ts'
 import { FoundState, type WalState, WritingState } from './wal-state.ts'
 import { closedError } from './write/append-error.ts'
-
-const READ_AGAIN =
-  'Read again, from the oldest record that is kept (without `from`), or replay from the last snapshot.'
-/** What was listed when it was opened is all that it ever reads. */
-const OPEN_AGAIN =
-  'This log was opened read-only, and lists what was there then: open it again, and read from the oldest record or the last snapshot.'
 
 /**
  * A write-ahead log in a directory. Every append is acknowledged only when it is durable at the
@@ -54,7 +45,7 @@ export class Wal implements Log {
   readonly #settings: WalSettings
   readonly #snapshots: SnapshotStore
   readonly #state: WalState
-  readonly #readers = new OpenReaders()
+  readonly #reading: WalReading
   readonly #figures: WalFigures
   #closing: Promise<void> | undefined
 
@@ -67,6 +58,7 @@ export class Wal implements Log {
     this.#settings = settings
     this.#snapshots = snapshots
     this.#state = state
+    this.#reading = new WalReading(settings, state)
     this.#figures = new WalFigures(settings, state)
     this.recovery = recovery
     this.directory = settings.directory
@@ -122,6 +114,41 @@ export class Wal implements Log {
     }
   }
 
+  /** @internal The same log once more, read-only, as it is on the disk now, or as it was. */
+  openBeside(content: ContentRules, signal: AbortSignal | undefined): Promise<Wal> {
+    this.#needOpen()
+    const { recovery, ...settings } = this.#settings
+    return Wal.#open({
+      ...settings,
+      recovery: recovery === 'salvage' ? 'salvage' : 'strict',
+      readOnly: true,
+      onProgress: undefined,
+      signal,
+      content,
+    })
+  }
+
+  /** @internal The newest checkpoint that is kept and not behind a record. */
+  checkpointBefore(seq: number): FoundCheckpoint | undefined {
+    return this.#state.checkpointBefore(seq)
+  }
+
+  /** @internal The snapshot of a checkpoint that is kept. */
+  snapshotOf({ snapshot }: CheckpointEntry): Snapshot | undefined {
+    return snapshot ? this.#snapshots.open(snapshot) : undefined
+  }
+
+  /** @internal */
+  get disk(): Disk {
+    return this.#settings.disk
+  }
+
+  /** @internal The last record that is there at a moment. */
+  async seqAt(moment: CheckedMoment): Promise<number> {
+    this.#needOpen()
+    return this.#reading.seqAt(moment)
+  }
+
   get readOnly(): boolean {
     return this.#settings.readOnly
   }
@@ -150,8 +177,8 @@ export class Wal implements Log {
 
   /** The snapshot of `lastCheckpoint`. */
   get snapshot(): Snapshot | undefined {
-    const reference = this.lastCheckpoint?.snapshot
-    return reference ? this.#snapshots.open(reference) : undefined
+    const { lastCheckpoint } = this
+    return lastCheckpoint && this.snapshotOf(lastCheckpoint)
   }
 
   /** Transactions prepared before the log was opened, which wait for `commit` or `abort`. */
@@ -208,35 +235,7 @@ export class Wal implements Log {
    */
   read(options: ReadOptions = {}): AsyncGenerator<WalRecord, void, void> {
     this.#needOpen()
-    checkOptions('read', options, READ_OPTIONS)
-    const { extents, before } = this.#state.extent
-    const first = extents[0]?.firstSeq ?? 0
-    const from = options.from === undefined ? first : wholeNumber('from', options.from, 0)
-    if (from < first) {
-      throw new WalError(
-        'WALV_SEQUENCE_TRIMMED',
-        `Record ${from} is no longer kept: the log in ${this.directory} begins with record ${first}. Start from there, or from the last snapshot.`,
-        { seq: first },
-      )
-    }
-    const durableBefore = this.durableSeq + 1
-    const { signal, borrow = false } = options
-    const again = this.#state.followsRetention ? READ_AGAIN : OPEN_AGAIN
-    const range = { from, before, durableBefore, signal, borrow, again }
-    const items = this.#settings.follow
-      ? this.#followedItems(from, before, signal, borrow)
-      : readItems(this.#settings.disk, extents, range)
-    return this.#readers.add(this.#records(items))
-  }
-
-  /** Others may supersede what is read meanwhile. */
-  #followedItems(from: number, until: number, signal: AbortSignal | undefined, borrow: boolean) {
-    const ended = signal ?? new AbortController().signal
-    return liveItems(this.#settings.disk, this.#state.live(), { from, until, ended, borrow, holds: false })
-  }
-
-  #records(items: AsyncGenerator<readonly LogItem[], void, void>): RecordReader {
-    return new RecordReader(items, this.directory, this.#settings.recovery === 'salvage')
+    return this.#reading.read(options)
   }
 
   /**
@@ -246,19 +245,8 @@ export class Wal implements Log {
    * by default the same place (or what `lastCheckpoint.replayFrom` says).
    */
   replay(options: ReplayOptions = {}): AsyncGenerator<CommittedUnit, void, void> {
-    checkOptions('replay', options, REPLAY_OPTIONS)
-    const { signal, borrow = false } = options
-    const after = options.after === undefined ? -1 : wholeNumber('after', options.after, -1)
-    const checkpoint = this.lastCheckpoint
-    const from =
-      options.from ??
-      (checkpoint?.sequenceNumber === after
-        ? checkpoint.replayFrom
-        : options.after === undefined
-          ? undefined
-          : after + 1)
-    const records = this.read({ from, signal, borrow })
-    return replayUnits(records, after, (begin, through) => until(this.read({ from: begin, signal }), through))
+    this.#needOpen()
+    return this.#reading.replay(options)
   }
 
   /**
@@ -277,12 +265,7 @@ export class Wal implements Log {
   /** @internal */
   tailWith(options: TailOptions, waiting: Waiting = {}): AsyncGenerator<CommittedUnit, void, void> {
     this.#needOpen()
-    const source = this.#state.live()
-    const units = tailOf(this.#settings.disk, source, options, waiting, {
-      records: (items) => this.#records(items),
-      again: (from, through, signal) => until(this.read({ from, signal }), through),
-    })
-    return this.#readers.add(units)
+    return this.#reading.tail(options, waiting)
   }
 
   /**
@@ -359,7 +342,7 @@ export class Wal implements Log {
   }
 
   async #close(): Promise<void> {
-    const ended = this.#readers.close()
+    const ended = this.#reading.close()
     try {
       await this.#state.close()
     } finally {

@@ -12,11 +12,9 @@ import { embeddings } from '../langchain/stores.ts'
 import {
   collect,
   DurableIndex,
-  type DurableIndexOptions,
   diagnose,
   explore,
   flat,
-  type HealthOptions,
   nodeDisk,
   openIndex,
   openWal,
@@ -27,8 +25,8 @@ import {
   vectorIndexConformance,
   Wal,
   WalError,
-  type WalOptions,
 } from '../support/kit.ts'
+import { HEALTH_OPTIONS, INDEX_OPTIONS, WAL_OPTIONS } from './option-names.ts'
 
 const any = (value: unknown): never => value as never
 
@@ -62,45 +60,6 @@ test('a search with a number, or with a name that other libraries use, is told o
   }
 })
 
-/** By hand, but the compiler says when one is missing. */
-const WAL_OPTIONS: Record<keyof WalOptions, true> = {
-  directory: true,
-  readOnly: true,
-  follow: true,
-  durability: true,
-  recovery: true,
-  segmentMaxBytes: true,
-  segmentMaxAgeMs: true,
-  checkpointRetention: true,
-  maxPendingBytes: true,
-  slowSyncMs: true,
-  onProgress: true,
-  signal: true,
-  disk: true,
-  clock: true,
-  lockWaitMs: true,
-  closeWaitMs: true,
-}
-const INDEX_OPTIONS: Record<Exclude<keyof DurableIndexOptions, keyof WalOptions>, true> = {
-  index: true,
-  checkpointIntervalEntries: true,
-  recoveryBudgetMs: true,
-  metadataSchema: true,
-  model: true,
-}
-const HEALTH_OPTIONS: Record<keyof HealthOptions, true> = {
-  sizeWarnBytes: true,
-  sizeFailBytes: true,
-  syncWarnMs: true,
-  syncFailMs: true,
-  checkpointAgeWarnMs: true,
-  checkpointAgeFailMs: true,
-  checkpointMinEntries: true,
-  diskFreeWarnBytes: true,
-  diskFreeFailBytes: true,
-  transactionAgeWarnMs: true,
-  transactionAgeFailMs: true,
-}
 const WAL = Object.keys(WAL_OPTIONS).join(', ')
 const GRAPH = 'dimensions, metric'
 const HNSWLIB = `${GRAPH}, m, efConstruction, efSearch, threads, maxLag`

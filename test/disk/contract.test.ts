@@ -143,6 +143,19 @@ test('a new name is given to a file only where nothing has it, and the old one e
   await assert.rejects(nodeDisk.renameNew(path, join(directory, 'third')), { code: 'ENOENT' })
 })
 
+test('a file that is shared has its content under both names, whatever becomes of the first', async () => {
+  fs.writeFileSync(path, 'content')
+  const other = join(directory, 'other')
+  await nodeDisk.share!(path, other)
+  await assert.rejects(nodeDisk.share!(path, other), { code: 'EEXIST' })
+  await assert.rejects(nodeDisk.share!(join(directory, 'none'), join(directory, 'new')), { code: 'ENOENT' })
+  const file = await nodeDisk.open(path, 'write')
+  await nodeDisk.remove(path)
+  await file.discard!()
+  await file.close()
+  assert.equal(fs.readFileSync(other, 'utf8'), 'content')
+})
+
 test('where a file system gives no second names, a new name is looked for first, and any other error comes through', async () => {
   const other = join(directory, 'other')
   for (const code of ['EPERM', 'ENOSYS', 'EOPNOTSUPP', 'EACCES', 'ENOTSUP']) {

@@ -18,6 +18,7 @@ test('an option that is left out has its default', () => {
     segmentMaxBytes: 64 * MIB,
     segmentMaxAgeMs: Number.POSITIVE_INFINITY,
     checkpointRetention: 2,
+    history: undefined,
     maxPendingBytes: 64 * MIB,
     slowSyncMs: 1000,
     lockWaitMs: 0,
@@ -39,6 +40,7 @@ test('every option that is given is taken', () => {
     segmentMaxBytes: 100_000,
     segmentMaxAgeMs: 1000,
     checkpointRetention: 3,
+    history: { keepMs: 4, keepBytes: 0 },
     maxPendingBytes: 2000,
     slowSyncMs: 5,
     lockWaitMs: 6,
@@ -148,7 +150,7 @@ test('the directory is a path', () => {
 })
 
 const ALL =
-  'directory, readOnly, follow, durability, recovery, segmentMaxBytes, segmentMaxAgeMs, checkpointRetention, maxPendingBytes, slowSyncMs, lockWaitMs, closeWaitMs, onProgress, signal, disk, clock'
+  'directory, readOnly, follow, durability, recovery, segmentMaxBytes, segmentMaxAgeMs, checkpointRetention, history, maxPendingBytes, slowSyncMs, lockWaitMs, closeWaitMs, onProgress, signal, disk, clock'
 
 test('options are an object, and one that does not exist is refused with those that do', async () => {
   refuses(undefined, `The options of Wal.open must be an object, not undefined. There are: ${ALL}.`)
@@ -156,4 +158,18 @@ test('options are an object, and one that does not exist is refused with those t
   refuses('./data', `The options of Wal.open must be an object, not "./data". There are: ${ALL}.`)
   refuses({ directory: 'here', sync: true }, `Wal.open has no option "sync". There are: ${ALL}.`)
   await assert.rejects(Wal.open({ directory: '' }), { code: 'WALV_INVALID_OPTION' })
+})
+
+test('history keeps by time, by bytes, or both, and says which it may have', () => {
+  for (const history of [{ keepMs: 1 }, { keepBytes: 0 }, { keepMs: 5, keepBytes: 6 }])
+    assert.deepEqual(settingsOf({ directory: 'here', history }).history, {
+      keepMs: Number.POSITIVE_INFINITY,
+      keepBytes: Number.POSITIVE_INFINITY,
+      ...history,
+    })
+  for (const history of [{}, { keepMs: 0 }, { keepBytes: -1 }, { keepMs: '1d' }, { days: 7 }, 7, null])
+    assert.throws(() => settingsOf({ directory: 'here', history: history as never }), {
+      code: 'WALV_INVALID_OPTION',
+      message: /history/,
+    })
 })

@@ -11,6 +11,7 @@ export const ROOMS: readonly (readonly string[])[] = [
     'src/log/options',
     'src/log/health',
     'src/log/layout',
+    'src/log/moment',
     'src/log/quarantine',
     'src/log/damage.',
     'src/log/directory-lock',

@@ -3,7 +3,14 @@ import { type CommittedUnit, type Damage, nodeDisk, scanLog, WalError, type WalR
 import { readV1Directory, recoverV1, type V1Record } from '../../v1/mod.ts'
 import { type Command, command, type ExitCode, printLine } from '../command.ts'
 import { damageToJson, recordToJson, v1RecordToJson } from '../json.ts'
-import { isSelected, type LogSelection, RECORD_TYPES, type Selectable, timeFrom } from '../log-selection.ts'
+import {
+  isSelected,
+  type LogSelection,
+  momentFrom,
+  RECORD_TYPES,
+  type Selectable,
+  timeFrom,
+} from '../log-selection.ts'
 import { lookAgain, openToLook } from '../opening.ts'
 import { defineCommand } from '../spec.ts'
 import { damageToText, quote, recordToText, v1RecordToText } from '../text.ts'
@@ -24,6 +31,11 @@ const spec = defineCommand({
     },
     from: { type: 'integer', placeholder: 'SEQ', description: 'the first record' },
     to: { type: 'integer', placeholder: 'SEQ', description: 'the last record' },
+    at: {
+      type: 'string',
+      placeholder: 'MOMENT',
+      description: 'only what was there: a record, or a time as in --since',
+    },
     since: { type: 'string', placeholder: 'TIME', description: '2026-11-30T10:45:00Z, or 15m, 2h, 7d ago' },
     id: { type: 'string', placeholder: 'ID', description: 'only records that change it' },
     type: {
@@ -69,19 +81,23 @@ export const log: Command = command(spec, async (options, { directory }): Promis
   return exitCode
 })
 
-interface Options extends Omit<LogSelection, 'since'> {
+interface Options extends Omit<LogSelection, 'since' | 'until'> {
   readonly since?: string | undefined
+  readonly at?: string | undefined
 }
 
 /** @throws WALV_USAGE */
-function selectionOf({ from, to, since, id, type }: Options): LogSelection {
+function selectionOf({ from, to: last, since, at, id, type }: Options): LogSelection {
+  const moment = at === undefined ? undefined : momentFrom(at, 'log', epochMs())
+  const to = moment?.seq === undefined ? last : Math.min(moment.seq, last ?? moment.seq)
   if (from !== undefined && to !== undefined && from > to)
     throw new WalError('WALV_USAGE', `--from ${from} is behind --to ${to}. See \`walv log --help\`.`)
   if (type !== undefined && !RECORD_TYPES.some((known) => known === type)) {
     const kinds = RECORD_TYPES.join(', ')
     throw new WalError('WALV_USAGE', `There is no record type ${quote(type)}. There are: ${kinds}.`)
   }
-  return { from, to, since: since === undefined ? undefined : timeFrom(since, epochMs()), id, type }
+  const until = moment?.time
+  return { from, to, since: since === undefined ? undefined : timeFrom(since, epochMs()), until, id, type }
 }
 
 /** All lines, or the last so many records with the damage among and before them. */

@@ -1,5 +1,5 @@
 import { echo } from '../../echo.ts'
-import type { BatchMember, DataEntry, JsonValue } from '../../entry.ts'
+import type { BatchMember, DataEntry, DeleteEntry, JsonValue } from '../../entry.ts'
 import { WalError } from '../../errors.ts'
 import { isShared, type Log, type Transaction } from '../../log/log.ts'
 import { Admission, isBackpressure } from './admission.ts'
@@ -124,7 +124,19 @@ export class Changes<Input = JsonValue> {
   async deleteAll(idsOf: () => readonly string[]): Promise<number> {
     return this.#admission.enterToLook(() => {
       const ids = idsOf()
-      return ids.length === 0 ? 0 : this.#appendDeletes(ids).then(() => ids.length)
+      const entries = ids.map((id): DeleteEntry => ({ type: 'delete', id }))
+      return ids.length === 0 ? 0 : this.#appendTogether(entries).then(() => ids.length)
+    })
+  }
+
+  /**
+   * Applies together what `entriesOf` answers when everything before is applied: no id twice, no
+   * update. Resolves to how many there were.
+   */
+  async applyAll(entriesOf: () => readonly DataEntry[]): Promise<number> {
+    return this.#admission.enterToLook(() => {
+      const entries = entriesOf()
+      return entries.length === 0 ? 0 : this.#appendTogether(entries).then(() => entries.length)
     })
   }
 
@@ -242,12 +254,13 @@ export class Changes<Input = JsonValue> {
     return this.#way.queue.add(logged, [entry], this.#inFlight.enter(outcome))
   }
 
-  #appendDeletes(ids: readonly string[]): Promise<unknown> {
+  /** As one record, or, where one cannot hold them, as a transaction. */
+  #appendTogether(entries: readonly DataEntry[]): Promise<unknown> {
     try {
-      return this.#append({ type: 'batch', entries: ids.map((id) => ({ type: 'delete', id })) })
+      return this.#append({ type: 'batch', entries })
     } catch (error) {
-      if ((error as WalError).code !== 'WALV_LIMIT' || ids.length === 1) throw error
-      return this.#transact(this.#way.log.begin(), (transaction) => transaction.deleteAll(ids))
+      if ((error as WalError).code !== 'WALV_LIMIT' || entries.length === 1) throw error
+      return this.#transact(this.#way.log.begin(), (transaction) => transaction.addAll(entries))
     }
   }
 

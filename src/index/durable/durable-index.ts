@@ -1,28 +1,37 @@
 import { resolve } from 'node:path'
 import { indexOpenTracing, traced } from '../../diagnostics.ts'
-import type { CheckpointEntry, EntryInput, JsonValue, UpdateEntry, VectorInput } from '../../entry.ts'
+import type {
+  CheckpointEntry,
+  DataEntry,
+  EntryInput,
+  JsonValue,
+  UpdateEntry,
+  VectorInput,
+} from '../../entry.ts'
 import { WalError } from '../../errors.ts'
 import { SnapshotWatch } from '../../log/checkpoint/snapshot-watch.ts'
 import { type Health, type HealthCheck, type HealthOptions, healthOf, poisonCheck } from '../../log/health.ts'
 import type { Log, LogStats } from '../../log/log.ts'
-import { DEFAULT_CLOSE_WAIT_MS, type WalOptions, wholeNumber } from '../../log/options.ts'
+import type { Moment } from '../../log/moment.ts'
+import { DEFAULT_CLOSE_WAIT_MS, type WalOptions } from '../../log/options.ts'
 import { checkOptions } from '../../option-names.ts'
 import { acceptorOf } from '../filter/accept.ts'
 import type { Filter, FilterFunction } from '../filter/filter.ts'
-import type { VectorIndex } from '../vector-index.ts'
 import type { ApplyOrder } from './apply-order.ts'
 import { Changes } from './changes.ts'
 import { checkUpdate } from './checked-change.ts'
 import { type CheckpointFigures, Checkpointing, type CheckpointRules } from './checkpointing.ts'
 import { openFollowing, openOver } from './follow.ts'
 import { type ChangesOptions, type IndexChange, indexChanges } from './index-changes.ts'
-import { IndexReader } from './index-reader.ts'
 import type { IndexState } from './index-state.ts'
 import type { IndexTransaction, MetadataArgument } from './index-transaction.ts'
 import type { InsertManyItem, InsertManyOptions, InsertManyProgress } from './insert-many.ts'
-import { checkSchema, type MetadataSchema } from './metadata-schema.ts'
+import type { MetadataSchema } from './metadata-schema.ts'
+import { checkIndexOptions, checkLog, giveIndexBack, takeIndex } from './opening-options.ts'
 import { RecoveryForecast } from './recovery-forecast.ts'
 import { type IndexRecoveryReport, openRestored, type Restored } from './restore.ts'
+import { IndexWithPast } from './time/index-with-past.ts'
+import { type OpenAtOptions, openingAt } from './time/open-at.ts'
 import {
   DURABLE_INDEX_OPTIONS,
   type DurableIndexOptions,
@@ -41,73 +50,6 @@ export interface DurableIndexStats extends LogStats, CheckpointFigures {
   readonly graphLag: number
 }
 
-/** The index objects that a directory was opened with: what two logs fill is of neither. */
-const TAKEN = new WeakSet<VectorIndex>()
-
-/** Longest name of an embedding model, in characters. */
-const MAX_MODEL_LENGTH = 200
-
-/** @throws WALV_INVALID_OPTION */
-function checkModel(model: unknown): void {
-  const fits =
-    typeof model === 'string' && model !== '' && model.length <= MAX_MODEL_LENGTH && model.isWellFormed()
-  if (fits) return
-  throw new WalError(
-    'WALV_INVALID_OPTION',
-    `The option model must be the name of an embedding model, a text of 1 to ${MAX_MODEL_LENGTH} characters.`,
-  )
-}
-
-/** @throws WALV_INVALID_OPTION */
-function checkLog(log: Log): Log {
-  if (typeof log?.submit === 'function' && typeof log.replay === 'function') return log
-  throw new WalError('WALV_INVALID_OPTION', 'The option log must be an open log, for example a Wal.')
-}
-
-/**
- * Returns when to take a checkpoint by itself.
- * @throws WALV_INVALID_OPTION
- */
-function checkIndexOptions<Metadata, Input>({
-  index,
-  model,
-  metadataSchema,
-  checkpointIntervalEntries: interval = 'auto',
-  recoveryBudgetMs,
-}: IndexOptions<Metadata, Input>): CheckpointRules {
-  checkSchema(metadataSchema)
-  if (typeof index?.set !== 'function')
-    throw new WalError(
-      'WALV_INVALID_OPTION',
-      'The option index must be a vector index, for example flat({ dimensions: 100 }).',
-    )
-  if (index.size !== 0)
-    throw new WalError(
-      'WALV_INVALID_OPTION',
-      'The option index must be an empty index: what it is to hold comes from the directory.',
-    )
-  if (model !== undefined) checkModel(model)
-  return {
-    interval:
-      interval === 'auto' || interval === false
-        ? interval
-        : wholeNumber('checkpointIntervalEntries', interval, 1),
-    ...(recoveryBudgetMs !== undefined && {
-      recoveryBudgetMs: wholeNumber('recoveryBudgetMs', recoveryBudgetMs, 1),
-    }),
-  }
-}
-
-/** @throws WALV_INVALID_OPTION */
-function take(index: VectorIndex): void {
-  if (TAKEN.has(index))
-    throw new WalError(
-      'WALV_INVALID_OPTION',
-      'The option index is an index object that a directory was opened with already. Make a new one for each opening.',
-    )
-  TAKEN.add(index)
-}
-
 /**
  * A vector index that survives: every change is logged, durable and only then applied and
  * acknowledged; opening brings all of it back. Once a call has resolved, every later search sees
@@ -117,7 +59,7 @@ function take(index: VectorIndex): void {
  * where a schema fills in defaults. Without `metadataSchema` they are a claim that nothing checks.
  * An entry without metadata has `null`: it can only be left out where `Input` allows null.
  */
-export class DurableIndex<Metadata = JsonValue, Input = Metadata> extends IndexReader<Metadata> {
+export class DurableIndex<Metadata = JsonValue, Input = Metadata> extends IndexWithPast<Metadata> {
   readonly recovery: IndexRecoveryReport
   readonly #log: Log
   readonly #state: IndexState
@@ -132,7 +74,7 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> extends IndexR
     rules: CheckpointRules,
     closeWaitMs: number,
   ) {
-    super(state)
+    super(state, log)
     this.#log = log
     this.#state = state
     this.recovery = recovery
@@ -179,6 +121,20 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> extends IndexR
     return DurableIndex.#open(options, place, () => open(walOptions, index, model))
   }
 
+  /**
+   * Opens an index as it was right after a record, or at a time: read-only, also beside a live
+   * writer, without a lock. What it holds never changes; `recovery.lastSeq` tells the record. How
+   * far back is possible, the writer's options `checkpointRetention` and `history` say.
+   * @throws WALV_SEQUENCE_TRIMMED where the moment is no longer kept, with the earliest that is;
+   * WALV_NOT_FOUND where the record is not there yet; and what `open` throws
+   */
+  static async openAt<Metadata = JsonValue>(
+    options: OpenAtOptions & Moment,
+  ): Promise<DurableIndex<Metadata, Metadata>> {
+    const { options: own, place, restore } = openingAt(options)
+    return DurableIndex.#open<Metadata, Metadata>(own, place, restore)
+  }
+
   static #open<Metadata, Input>(
     options: IndexOptions<Metadata, Input> & Pick<WalOptions, 'closeWaitMs'>,
     place: { readonly directory: string; readonly readOnly: boolean },
@@ -190,7 +146,7 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> extends IndexR
       async () => {
         const { index, metadataSchema, closeWaitMs = DEFAULT_CLOSE_WAIT_MS } = options
         const rules = checkIndexOptions(options)
-        take(index)
+        takeIndex(index)
         try {
           const restored = await restore()
           const checkpoints: CheckpointRules = place.readOnly ? { ...rules, interval: false } : rules
@@ -198,7 +154,7 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> extends IndexR
           opened.#checkpointing.opened()
           return opened
         } catch (error) {
-          TAKEN.delete(index)
+          giveIndexBack(index)
           throw error
         }
       },
@@ -385,6 +341,11 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> extends IndexR
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
+  }
+
+  /** @internal */
+  protected override applyAll(entriesOf: () => readonly DataEntry[]): Promise<number> {
+    return this.#changes.applyAll(entriesOf)
   }
 
   protected override needOpen(): void {

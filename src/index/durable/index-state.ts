@@ -44,6 +44,8 @@ export class IndexState {
   /** What was applied since the snapshot that it was loaded from, if from one, or had no effect. */
   readonly logged: LoggedAmount = new LoggedAmount()
   readonly voids: Voids = new Voids()
+  /** Told of each change of an id before it takes effect, with what the id has then. */
+  readonly watchers: Set<(id: string, before: CatalogEntry | undefined) => void> = new Set()
   #vectors: Vectors
 
   constructor(index: VectorIndex, model?: string) {
@@ -128,7 +130,8 @@ export class IndexState {
   /** What most changes are, with one look for the id. Else false, and nothing has happened. */
   #insertNew(change: InsertEntry): boolean {
     const { id, vector } = change
-    if (vector.length !== this.index.dimensions) return false
+    // Those who watch are told before anything happens.
+    if (vector.length !== this.index.dimensions || this.watchers.size > 0) return false
     const metadata = jsonOf(change)
     const label = this.catalog.add(id, metadata)
     if (label === undefined) return false
@@ -156,6 +159,7 @@ export class IndexState {
   }
 
   #takeEffect(change: DataEntry, before: CatalogEntry | undefined): void {
+    if (this.watchers.size > 0) for (const tell of this.watchers) tell(change.id, before)
     if (change.type === 'delete') {
       if (before) this.#remove(before)
       return
@@ -339,7 +343,7 @@ const textOrNone = (json: string | undefined): string | null =>
 /**
  * The text of the metadata of a change, null if there is none. It is made where it was not before.
  */
-function jsonOf(change: Exclude<DataEntry, DeleteEntry>): string | null {
+export function jsonOf(change: Exclude<DataEntry, DeleteEntry>): string | null {
   if (CheckedInsert.is(change)) return CheckedInsert.jsonOf(change) ?? null
   if (CheckedUpdate.is(change)) return textOrNone(CheckedUpdate.jsonOf(change))
   return change.metadata == null ? null : JSON.stringify(change.metadata)

@@ -1,4 +1,4 @@
-import type { BatchMember, EntryInput, JsonValue, UpdateEntry, VectorInput } from '../../entry.ts'
+import type { BatchMember, DataEntry, EntryInput, JsonValue, UpdateEntry, VectorInput } from '../../entry.ts'
 import type { Transaction } from '../../log/log.ts'
 import type { Admission } from './admission.ts'
 import { type ChangeRules, checkedEntry, checkUpdate } from './checked-change.ts'
@@ -126,14 +126,14 @@ export class IndexTransaction<Input = JsonValue> {
     if (first) throw first.error
   }
 
-  /** @internal Removes ids that exist. From the call on, nobody else can change them. */
-  async deleteAll(ids: readonly string[]): Promise<void> {
-    for (const id of ids) this.#inFlight.checkFree(id, this)
-    for (const id of ids) {
+  /** @internal Adds changes of as many ids. From the call on, nobody else can change these. */
+  async addAll(entries: readonly DataEntry[]): Promise<void> {
+    for (const { id } of entries) this.#inFlight.checkFree(id, this)
+    for (const { id } of entries) {
       this.#inFlight.reserve(id, this)
-      this.outcome.set(id, true)
+      this.outcome.set(id, this.#inFlight.exists(id))
     }
-    for (const id of ids) await this.delete(id)
+    for (const entry of entries) await this.#admission.enter(() => this.#add(entry))
   }
 
   /** @internal */

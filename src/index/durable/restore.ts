@@ -4,6 +4,7 @@ import type { IndexIdentity } from '../../entry.ts'
 import { WalError, type WalErrorCode } from '../../errors.ts'
 import { indexIdentity, indexRecord } from '../../format/index-record.ts'
 import { isShared, type Log, type RecoveryReport, type SharedLog, type Snapshot } from '../../log/log.ts'
+import type { Past } from '../../log/moment.ts'
 import type { ContentRules, WalOptions } from '../../log/options.ts'
 import { LOOKS_BESIDE_WRITER, lookBesideWriter, wasRetired } from '../../log/recover/beside-writer.ts'
 import { refuseAborted } from '../../log/recover/recover.ts'
@@ -39,18 +40,19 @@ export interface Restored {
 
 /**
  * Opens a log and fills an empty index with what it holds. If that fails, the index is empty again
- * where it can be.
+ * where it can be. With `past`, what the log held then; only read-only.
  */
 export async function openRestored(
   options: WalOptions,
   index: VectorIndex,
   model: string | undefined,
+  past?: Past,
 ): Promise<Restored> {
   const startedAt = monotonicMs()
   const work = new OpeningWork(options.onProgress, options.signal)
   let isEmpty = true
   const look = async (): Promise<Restored> => {
-    const loading = new SnapshotLoading(options.directory, index, model, work)
+    const loading = new SnapshotLoading(options.directory, index, model, work, past)
     try {
       return await openOnce(options, loading, work)
     } catch (error) {
@@ -146,12 +148,20 @@ async function sayWhatItHolds(log: Log, identity: IndexIdentity): Promise<void> 
 /** Loads snapshots into an index until one is right. Which one it is to be, the log decides. */
 class SnapshotLoading implements ContentRules {
   state: IndexState
+  readonly past: Past | undefined
   readonly #directory: string
   readonly #index: VectorIndex
   readonly #model: string | undefined
   readonly #work: OpeningWork
 
-  constructor(directory: string, index: VectorIndex, model: string | undefined, work: OpeningWork) {
+  constructor(
+    directory: string,
+    index: VectorIndex,
+    model: string | undefined,
+    work: OpeningWork,
+    past?: Past,
+  ) {
+    this.past = past
     this.#work = work
     this.#directory = directory
     this.#index = index

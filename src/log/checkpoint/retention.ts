@@ -1,16 +1,21 @@
-import type { WalSettings } from '../options.ts'
+import type { HistoryStats } from '../log.ts'
+import type { HistorySettings, WalSettings } from '../options.ts'
 import type { SegmentList } from '../segment/segments.ts'
 import type { FoundCheckpoint } from './found-checkpoint.ts'
+import { historyStats, type Plan, planOf } from './history.ts'
 import type { SnapshotStore } from './snapshot-store.ts'
 
 /**
- * What is kept of a log: its newest checkpoints with their snapshots, and the records that a replay
- * from the oldest of them needs. The rest is removed behind each new checkpoint.
+ * What is kept of a log: its newest checkpoints with their snapshots, those before that the past
+ * needs, and the records that a replay from the oldest of them needs. The rest is removed behind
+ * each new checkpoint.
  */
 export class Retention {
   failures = 0
   lastError: string | undefined
   readonly #atMost: number
+  readonly #history: HistorySettings | undefined
+  readonly #clock: () => number
   readonly #snapshots: SnapshotStore
   readonly #segments: SegmentList
   /** Names of snapshots that no checkpoint names and that are left alone. */
@@ -19,7 +24,7 @@ export class Retention {
   #kept: readonly FoundCheckpoint[]
 
   constructor(
-    { checkpointRetention }: WalSettings,
+    { checkpointRetention, history, clock }: WalSettings,
     snapshots: SnapshotStore,
     segments: SegmentList,
     found: readonly FoundCheckpoint[],
@@ -29,7 +34,18 @@ export class Retention {
     this.#snapshots = snapshots
     this.#segments = segments
     this.#spared = spared
-    this.#kept = found.slice(-checkpointRetention)
+    this.#history = history
+    this.#clock = clock
+    this.#kept = history ? found : found.slice(-checkpointRetention)
+  }
+
+  /** How much of the past is kept; undefined where none is to be. */
+  get history(): HistoryStats | undefined {
+    return this.#history && historyStats(this.#plan(this.#history), this.#segments.firstSeq)
+  }
+
+  #plan(history: HistorySettings): Plan {
+    return planOf(this.#kept, this.#segments.extents(), this.#atMost, history, this.#clock())
   }
 
   get newest(): FoundCheckpoint | undefined {
@@ -41,6 +57,11 @@ export class Retention {
     return this.#kept
   }
 
+  /** The newest that is not behind a record. */
+  before(seq: number): FoundCheckpoint | undefined {
+    return this.#kept.findLast(({ entry }) => entry.sequenceNumber <= seq)
+  }
+
   get count(): number {
     return this.#kept.length
   }
@@ -50,12 +71,16 @@ export class Retention {
    * Never changes the answer of what called for it: what could not be removed now is removed later.
    */
   async add(checkpoint: FoundCheckpoint, needLock: () => Promise<void>): Promise<void> {
-    this.#kept = [...this.#kept, checkpoint].slice(-this.#atMost)
+    this.#kept = [...this.#kept, checkpoint]
+    const plan = this.#history && this.#plan(this.#history)
+    this.#kept = plan?.kept ?? this.#kept.slice(-this.#atMost)
     try {
       await needLock()
       await this.removeUnnamed()
       if (this.#kept.length < this.#atMost) return
-      await this.#segments.dropBefore(Math.min(...this.#kept.map(({ entry }) => entry.replayFrom)))
+      await this.#segments.dropBefore(
+        plan?.floorSeq ?? Math.min(...this.#kept.map(({ entry }) => entry.replayFrom)),
+      )
     } catch (error) {
       this.failures++
       this.lastError = (error as Error).message
@@ -64,8 +89,15 @@ export class Retention {
 
   /** Removes the snapshots that no kept checkpoint names, but for those that are spared. */
   async removeUnnamed(): Promise<void> {
+    if (this.#history) await this.#forgetMissing()
     await this.#snapshots.keepOnly(
       new Set([...this.#kept.map(({ entry }) => entry.snapshot!.name), ...this.#spared]),
     )
+  }
+
+  /** Of the past, an opening that did not keep it may have removed some. */
+  async #forgetMissing(): Promise<void> {
+    const there = new Set(await this.#snapshots.names())
+    this.#kept = this.#kept.filter(({ entry }) => there.has(entry.snapshot!.name))
   }
 }

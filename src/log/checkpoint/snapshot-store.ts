@@ -5,6 +5,7 @@ import { type Disk, type DiskFile, readFully, writeFully } from '../../disk/disk
 import { ioError } from '../../disk/io-error.ts'
 import { TEMPORARY_SUFFIX } from '../../disk/names.ts'
 import { removeAndReclaim } from '../../disk/reclaim.ts'
+import { shareFile } from '../../disk/share-file.ts'
 import { echo } from '../../echo.ts'
 import type { JsonValue, SnapshotFile, SnapshotReference } from '../../entry.ts'
 import { WalError } from '../../errors.ts'
@@ -81,6 +82,7 @@ export class SnapshotStore {
   ): Promise<{ info: JsonValue; files: SnapshotFile[]; own: string[] }> {
     const files: SnapshotFile[] = []
     const foreign: string[] = []
+    const shared: SnapshotFile[] = []
     const info = await write({
       write: async (name, pieces) => {
         files.push(await this.#writeFile(folder, plain(name), pieces))
@@ -89,13 +91,17 @@ export class SnapshotStore {
         foreign.push(plain(name))
         return join(folder, name)
       },
+      share: async (from, file) => {
+        await shareFile(this.#disk, from, join(folder, plain(file.name)))
+        shared.push(file)
+      },
     })
     const own = files.map(({ name }) => name)
     for (const name of foreign) {
       files.push({ name, ...(await this.#hash(join(folder, name))) })
       await this.#sync(join(folder, name))
     }
-    return { info: ownSnapshotInfo(info), files, own }
+    return { info: ownSnapshotInfo(info), files: [...files, ...shared], own }
   }
 
   async #writeFile(

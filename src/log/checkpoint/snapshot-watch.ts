@@ -40,6 +40,10 @@ export class SnapshotWatch {
         note()
         return target.path(name)
       },
+      share: async (from, file) => {
+        note()
+        await target.share!(from, file)
+      },
     }
     this.#wait()
     try {

@@ -1,4 +1,5 @@
 import { isMissing } from '../../disk/io-error.ts'
+import type { WalError } from '../../errors.ts'
 
 /**
  * How often what is beside a live writer is looked at, before what it met there is told: more often
@@ -6,10 +7,16 @@ import { isMissing } from '../../disk/io-error.ts'
  */
 export const LOOKS_BESIDE_WRITER = 20
 
-/** Whether what could not be read is what a writer has let go of, or may have. */
-export const wasRetired = (error: unknown): boolean =>
-  (error as NodeJS.ErrnoException).code === 'WALV_SEQUENCE_TRIMMED' ||
-  isMissing(error as NodeJS.ErrnoException)
+/**
+ * Whether what could not be read is what a writer has let go of, or may have. What is told with the
+ * earliest moment that is left was looked at twice.
+ */
+export const wasRetired = (error: unknown): boolean => {
+  const { code, detail } = error as Partial<WalError>
+  return (
+    (code === 'WALV_SEQUENCE_TRIMMED' && detail === undefined) || isMissing(error as NodeJS.ErrnoException)
+  )
+}
 
 /**
  * What `look` finds, beside a writer that may let go of files while they are read. It looks again,

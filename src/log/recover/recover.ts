@@ -77,6 +77,7 @@ export async function recover(settings: WalSettings, snapshots: SnapshotStore): 
     for (const each of damage) damageChannel.publish({ directory, damage: each })
   const quarantined: string[] = []
   if (settings.recovery === 'strict') refuseLoss(directory, damage, policiesFor(found))
+  if (found.refusal) throw found.refusal
   if (!settings.readOnly) {
     const rescue = settings.recovery === 'repair' ? await soundRescue(settings, found, snapshots) : undefined
     if (analysis.logId === undefined && !rescue && damage.some(isLoss)) refuseUnreadable(found, settings)

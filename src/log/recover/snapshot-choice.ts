@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { CheckpointEntry, Damage } from '../../entry.ts'
+import type { WalError } from '../../errors.ts'
 import type { FoundCheckpoint } from '../checkpoint/found-checkpoint.ts'
 import type { SnapshotManifest } from '../checkpoint/snapshot-manifest.ts'
 import type { SnapshotProblem, SnapshotStore } from '../checkpoint/snapshot-store.ts'
@@ -11,6 +12,7 @@ import { LOOKS_BESIDE_WRITER, lookBesideWriter } from './beside-writer.ts'
 import { damageOf } from './damage.ts'
 import { type Reach, readDirectory, type SegmentFile } from './directory.ts'
 import { isTold, type LossNote, readLossNotes } from './loss-notes.ts'
+import { type PastView, trimmed, viewOf, wholeView } from './past.ts'
 import { findRescue } from './rescue.ts'
 import { identityOfLog } from './tally.ts'
 
@@ -25,6 +27,8 @@ export interface LogFindings {
   readonly notes: readonly LossNote[]
   /** Where the end of the log is lost, or all of it: the snapshot to begin it anew from. */
   readonly rescue: SnapshotManifest | undefined
+  /** Why a moment that was asked for cannot be shown. */
+  readonly refusal?: WalError | undefined
 }
 
 /**
@@ -36,16 +40,16 @@ export async function examineLog(settings: WalSettings, snapshots: SnapshotStore
   return lookBesideWriter(settings.readOnly ? LOOKS_BESIDE_WRITER : 1, async (isLast) => {
     const found = await examineOnce(settings, snapshots)
     const doubtful = found.damage.filter(({ kind }) => kind !== 'torn-tail')
-    const digest = digestOf(doubtful)
-    if (isLast || doubtful.length === 0 || digest === before) return found
+    const digest = digestOf(doubtful, found.refusal)
+    if (isLast || (doubtful.length === 0 && !found.refusal) || digest === before) return found
     before = digest
     return undefined
   })
 }
 
 /** One by one: the text of all of them may be longer than a string can be. */
-function digestOf(damage: readonly Damage[]): string {
-  const hash = createHash('sha256')
+function digestOf(damage: readonly Damage[], refusal: WalError | undefined): string {
+  const hash = createHash('sha256').update(refusal?.message ?? '')
   for (const each of damage) hash.update(JSON.stringify(each))
   return hash.digest('hex')
 }
@@ -57,7 +61,14 @@ export async function examineOnce(
   const listed = await readDirectory(disk, directory)
   const found = await analyze(disk, listed, options)
   content?.accept?.(identityOfLog(found.tally))
-  const { analysis, choice } = await chooseAround(found, snapshots, content)
+  const past = content?.past
+  const view = past ? await viewOf(disk, directory, found, past, options.signal) : wholeView(found)
+  const chosen = view.refusal
+    ? { analysis: found, choice: NONE }
+    : await chooseAround(view, snapshots, content)
+  const isGone = past && !view.refusal && chosen.choice.checkpoint === undefined && found.firstSeq > 0
+  const refusal = isGone ? await trimmed(directory, found, past, snapshots) : view.refusal
+  const { analysis, choice } = refusal ? { analysis: found, choice: NONE } : chosen
   const damage = [...choice.damage, ...analysis.damage]
   const none = listed.segments.length === 0
   if (none && listed.reach) damage.push(noSegment(listed.reach))
@@ -65,7 +76,7 @@ export async function examineOnce(
   const notes = await readLossNotes(disk, directory)
   damage.push(...notes.flatMap(({ losses }) => losses).filter((loss) => !isTold(loss, damage)))
   const rescue = await findRescue(damage, listed.reach, analysis, snapshots)
-  return { analysis, scanned: found, choice, damage, notes, rescue }
+  return { analysis, scanned: found, choice, damage, notes, rescue, refusal }
 }
 
 /** A segment that is prepared ahead has one before it that is in use. */
@@ -93,17 +104,17 @@ const noSegment = ({ name, through }: Reach): Damage =>
  * lost, and the log begins behind the hole. It is told, and the older files are left alone.
  */
 async function chooseAround(
-  found: Analysis,
+  { analysis: found, newest }: PastView,
   snapshots: SnapshotStore,
   content: ContentRules | undefined,
 ): Promise<{ analysis: Analysis; choice: SnapshotChoice }> {
   const hole = found.anomalies.findLast(({ kind }) => kind === 'missing-segment')
   if (hole?.lostThrough != null) {
     const analysis = withoutRetired(found, hole.file, hole.lostThrough + 1)
-    const choice = await chooseSnapshot(analysis, snapshots, content)
+    const choice = await chooseSnapshot(analysis, newest, snapshots, content)
     if (choice.checkpoint) return { analysis, choice }
   }
-  const choice = await chooseSnapshot(found, snapshots, content)
+  const choice = await chooseSnapshot(found, newest, snapshots, content)
   return { analysis: choice.checkpoint ? found : withLostBeginning(found, choice), choice }
 }
 
@@ -169,12 +180,15 @@ export interface SnapshotChoice {
  */
 async function chooseSnapshot(
   { tally, firstSeq, endSeq }: Analysis,
+  newest: number,
   snapshots: SnapshotStore,
   content: ContentRules = HASHES_ALONE,
 ): Promise<SnapshotChoice> {
   const bad: string[] = []
   const damage: Damage[] = []
-  const named = tally.checkpoints.filter(({ entry }) => entry.snapshot !== null)
+  const named = tally.checkpoints.filter(
+    ({ entry }) => entry.snapshot !== null && entry.sequenceNumber <= newest,
+  )
   // A folder that does not verify for a newer checkpoint is not what an older one had.
   const seen = new Set<string>()
   for (let index = named.length - 1; index >= 0; index--) {
@@ -192,12 +206,16 @@ async function chooseSnapshot(
       }
       problem = { kind: 'snapshot', what: outcome.problem }
     }
-    if (problem.kind === 'missing' && (await snapshots.isQuarantined(entry.snapshot!.name))) continue
+    // Of the past, retention may have removed it.
+    const isExpected = content.past !== undefined || (await snapshots.isQuarantined(entry.snapshot!.name))
+    if (problem.kind === 'missing' && isExpected) continue
     if (problem.kind !== 'unreadable') bad.push(entry.snapshot!.name)
     damage.push(badSnapshot(entry, problem))
   }
   return { checkpoint: undefined, usable: [], bad, proved: undefined, damage }
 }
+
+const NONE: SnapshotChoice = { checkpoint: undefined, usable: [], bad: [], proved: undefined, damage: [] }
 
 /** For who does not know what snapshots hold. */
 const HASHES_ALONE: ContentRules = { tryOut: async () => false }

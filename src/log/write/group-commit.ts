@@ -6,7 +6,7 @@ import { type Encodable, flagsOf, inTransaction } from '../../format/encode.ts'
 import { FLAG_CLOSED, FRAME_TYPES, type FrameHeader, type FrameType, frameBytes } from '../../format/frame.ts'
 import { MAX_SEQUENCE } from '../../limits.ts'
 import type { DirectoryLock } from '../directory-lock.ts'
-import type { LogStats, LogWaiter } from '../log.ts'
+import type { LogWaiter } from '../log.ts'
 import type { WalSettings } from '../options.ts'
 import type { SegmentList } from '../segment/segments.ts'
 import { backpressure, closedError, exhausted, fateUnknown, poisonOf, refusedBy } from './append-error.ts'
@@ -18,20 +18,9 @@ import { tellOfGroup } from './group-message.ts'
 import { GroupQueue } from './group-queue.ts'
 import { IdleTimer } from './idle-timer.ts'
 import type { Pipeline, PipelineOwner } from './pipeline.ts'
-import {
-  type ActiveSegment,
-  SegmentWriter,
-  type WriteFailure,
-  type WriterCounters,
-} from './segment-writer.ts'
+import { SegmentWriter, type WriteFailure, type WriterCounters, type WriterStart } from './segment-writer.ts'
 import { Signal } from './signal.ts'
 import { WritePipeline } from './write-pipeline.ts'
-
-/** What a writer starts from: the log as recovery left it, all of it durable. */
-export interface WriterStart extends ActiveSegment {
-  readonly nextSeq: number
-  readonly lastTimestamp: number
-}
 
 /**
  * Group commit: one writer, one order. Appends are encoded into the group that is filling while the

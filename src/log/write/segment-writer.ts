@@ -33,6 +33,12 @@ export interface WriteFailure {
   readonly isWritten?: boolean
 }
 
+/** What a writer starts from: the log as recovery left it, all of it durable. */
+export interface WriterStart extends ActiveSegment {
+  readonly nextSeq: number
+  readonly lastTimestamp: number
+}
+
 /** What a log that is written counts. */
 export type WriterCounters = Pick<
   LogStats,

@@ -248,24 +248,18 @@ export class SimulatedDisk implements Disk {
 
   /** Of a file, two operations: between them the machine may stop, and either may fail. */
   async renameNew(path: string, to: string): Promise<void> {
-    const isLinked = await this.#operations.run({ kind: 'link', path, to }, ({ number }) => {
-      const source = this.#names.slot(namesOf(path))
-      const node = source.directory.entries.get(source.name)
-      if (!node) throw systemError('ENOENT', path)
-      const target = this.#names.slot(namesOf(to))
-      if (target.directory.entries.has(target.name)) throw systemError('EEXIST', to)
-      const isFile = node instanceof SimulatedFile
-      if (!isFile && node.contains(target.directory)) throw systemError('EINVAL', to)
-      const ended = isFile ? [] : [{ ...source, node: undefined }]
-      this.#names.apply(
-        isFile ? 'link' : 'rename',
-        `${path} -> ${to}`,
-        [...ended, { ...target, node }],
-        number,
-      )
-      return isFile
-    })
+    const isLinked = await this.#operations.run({ kind: 'link', path, to }, ({ number }) =>
+      this.#names.link(path, namesOf(path), namesOf(to), number),
+    )
     if (isLinked) await this.remove(path)
+  }
+
+  /** As the same file, under two names. */
+  share(path: string, to: string): Promise<void> {
+    return this.#operations.run({ kind: 'link', path, to }, ({ number }) => {
+      this.#file(path)
+      this.#names.link(path, namesOf(path), namesOf(to), number)
+    })
   }
 
   remove(path: string): Promise<void> {

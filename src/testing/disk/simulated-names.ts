@@ -72,6 +72,24 @@ export class SimulatedNames {
     return { directory, name }
   }
 
+  /**
+   * Gives what has one name another that nothing has: a second one if it is a file, which is
+   * answered; else the other in its place.
+   */
+  link(path: string, from: readonly string[], to: readonly string[], operation: number): boolean {
+    const source = this.slot(from)
+    const node = source.directory.entries.get(source.name)
+    if (!node) throw systemError('ENOENT', path)
+    const target = this.slot(to)
+    if (target.directory.entries.has(target.name)) throw systemError('EEXIST', to.join('/'))
+    const isFile = node instanceof SimulatedFile
+    if (!isFile && node.contains(target.directory)) throw systemError('EINVAL', to.join('/'))
+    const ended = isFile ? [] : [{ ...source, node: undefined }]
+    const change = isFile ? 'link' : 'rename'
+    this.apply(change, `${path} -> /${to.join('/')}`, [...ended, { ...target, node }], operation)
+    return isFile
+  }
+
   apply(change: ChangeKind, path: string, assignments: readonly NameAssignment[], operation: number): void {
     for (const assignment of assignments) assign(assignment.directory.entries, assignment)
     const unsynced = new Set(assignments.map(({ directory }) => directory))

@@ -1,0 +1,72 @@
+import type { JsonValue } from '../../../entry.ts'
+import type { Log } from '../../../log/log.ts'
+import { LOOKS_BESIDE_WRITER, lookBesideWriter } from '../../../log/recover/beside-writer.ts'
+import type { Wal } from '../../../log/wal.ts'
+import { dataEntries } from '../index-state.ts'
+import { openWholePast, PastState } from './past-state.ts'
+
+/** One state of an id, and the change that made it. */
+export interface Version<Metadata = JsonValue> {
+  /** Where the change took effect: of a transaction, its commit. */
+  readonly seq: number
+  /** Milliseconds since the epoch. Informative only. */
+  readonly timestamp: number
+  /**
+   * `insert`: the id was not there before. `update`: it was. `delete`: it is not there any more.
+   * `kept`: it was there already at the earliest moment that is kept, which is that of `seq`.
+   */
+  readonly type: 'insert' | 'update' | 'delete' | 'kept'
+  /** Where the change was one of a transaction's. */
+  readonly transactionId?: number
+  /** Undefined where it is deleted. */
+  readonly vector: Float32Array | undefined
+  /** Frozen. Undefined where it is deleted. */
+  readonly metadata: Metadata | undefined
+}
+
+/** The versions of an id, oldest first, as far back as the past is kept. */
+export async function* versionsOf(
+  log: Log,
+  id: string,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Version, void, void> {
+  const { past, state } = await lookBesideWriter(LOOKS_BESIDE_WRITER, () => begin(log, id, signal))
+  const version = (): Pick<Version, 'vector' | 'metadata'> => ({
+    // A copy: the caller's own.
+    vector: state.vectors.get(id)?.slice(),
+    metadata: state.catalog.get(id)?.metadata,
+  })
+  const after = past.lastCheckpoint?.sequenceNumber
+  if (after !== undefined && state.catalog.has(id))
+    yield { seq: after, timestamp: past.stats().lastCheckpointAt!, type: 'kept', ...version() }
+  for await (const { seq, timestamp, entries, transactionId } of past.replay({
+    after,
+    borrow: true,
+    signal,
+  })) {
+    const before = state.catalog.has(id)
+    if (!state.apply(entries) || !touches(entries, id)) continue
+    const type = !state.catalog.has(id) ? 'delete' : before ? 'update' : 'insert'
+    if (type === 'delete' && !before) continue
+    yield { seq, timestamp, type, ...(transactionId !== undefined && { transactionId }), ...version() }
+  }
+}
+
+const touches = (entries: Parameters<typeof dataEntries>[0], id: string): boolean => {
+  for (const change of dataEntries(entries)) if (change.id === id) return true
+  return false
+}
+
+async function begin(
+  log: Log,
+  id: string,
+  signal: AbortSignal | undefined,
+): Promise<{ past: Wal; state: PastState<Float32Array> }> {
+  const past = await openWholePast(log, signal)
+  const state = new PastState({
+    watches: (each) => each === id,
+    vector: (vector: Float32Array) => vector.slice(),
+  })
+  if (past.snapshot) await state.load(past.snapshot)
+  return { past, state }
+}
