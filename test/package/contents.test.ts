@@ -13,10 +13,10 @@ const KIB = 1024
  * Raise one of these only with a reason in the commit: everybody who installs walv downloads it.
  */
 const BUDGET = {
-  code: 1_220 * KIB,
-  declarations: 420 * KIB,
+  code: 1_250 * KIB,
+  declarations: 440 * KIB,
   docs: 390 * KIB,
-  tarball: 620 * KIB,
+  tarball: 640 * KIB,
 }
 
 const KINDS: Record<string, RegExp> = {
