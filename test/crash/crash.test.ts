@@ -10,7 +10,7 @@ import { WORKLOADS } from './workloads.ts'
  */
 const SEEDS = 4
 const SEEDS_OF_SLOW = 1
-const SLOW = /large|sustained|varied|usearch|hnswlib|lagging/
+const SLOW = /large|sustained|varied|usearch|hnswlib|lagging|time/
 const MIN_STATES = 20_000
 /** Seeds beyond those that found something once. */
 const FOUND: Readonly<Record<string, readonly number[]>> = {

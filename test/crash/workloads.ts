@@ -7,6 +7,7 @@ import { laggingIndex } from './lagging-index.ts'
 import { logWorkload, STREAMS } from './log-workload.ts'
 import { repairWorkload } from './repair-workload.ts'
 import { sustainedWorkload } from './sustained-workload.ts'
+import { timeWorkload } from './time-workload.ts'
 import { twoProcessesWorkload } from './two-processes-workload.ts'
 import { variedIndexWorkload } from './varied-index-workload.ts'
 import type { Workload } from './workload.ts'
@@ -37,4 +38,5 @@ export const WORKLOADS: readonly Workload[] = [
   twoProcessesWorkload('two-processes'),
   repairWorkload('repair', 3),
   convertWorkload('convert', 1),
+  timeWorkload('time-travel', 2),
 ]
