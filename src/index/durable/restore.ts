@@ -81,9 +81,10 @@ export async function restoreOver(
   try {
     loading.accept(log.recovery.index)
     work.logTook(log.recovery.durationMs)
+    const after = log.lastCheckpoint?.sequenceNumber
     const outcome = log.snapshot && (await loading.tryOut(log.snapshot, 1))
     if (typeof outcome === 'object') throw wrongSnapshot(log, outcome.problem)
-    const { recovery, ...restored } = await fill(log, loading.state, options.signal, work)
+    const { recovery, ...restored } = await fill(log, loading.state, after, options.signal, work)
     return { ...restored, recovery: { ...recovery, durationMs: monotonicMs() - startedAt } }
   } catch (error) {
     loading.state.empty()
@@ -103,7 +104,7 @@ async function openOnce(options: WalOptions, loading: SnapshotLoading, work: Ope
   // Who waits for another writer is not to be told that opening takes as long.
   if (options.lockWaitMs) work.logTook(log.recovery.durationMs - work.times.snapshotMs)
   try {
-    return await fill(log, loading.state, options.signal, work)
+    return await fill(log, loading.state, log.recovery.snapshotSeq, options.signal, work)
   } catch (error) {
     // What failed is what is told.
     await log.close().catch(() => {})
@@ -112,17 +113,22 @@ async function openOnce(options: WalOptions, loading: SnapshotLoading, work: Ope
   }
 }
 
+/**
+ * `after`: through which record the snapshot reaches that was loaded. Of a log that others write,
+ * another one may be the newest by now.
+ */
 async function fill(
   log: Log,
   state: IndexState,
+  after: number | undefined,
   signal: AbortSignal | undefined,
   work: OpeningWork,
 ): Promise<Restored> {
   const fromSnapshot = state.catalog.size
   // A log that is followed may go on while it is replayed.
   const through = log.lastSeq
-  const shared = isShared(log) ? await follow(log, state) : undefined
-  const counts = shared?.counts ?? (await replay(log, state, signal, work))
+  const shared = isShared(log) ? await follow(log, state, after) : undefined
+  const counts = shared?.counts ?? (await replay(log, state, after, signal, work))
   work.filled()
   if (!log.readOnly) await sayWhatItHolds(log, state.identity)
   work.end()
@@ -131,8 +137,7 @@ async function fill(
 }
 
 /** From here on the log tells of all that follows. */
-async function follow(log: SharedLog, state: IndexState): Promise<SharedOrder> {
-  const after = log.lastCheckpoint?.sequenceNumber ?? -1
+async function follow(log: SharedLog, state: IndexState, after: number = -1): Promise<SharedOrder> {
   const order = new SharedOrder(state, log.directory, after)
   await log.follow(after, (unit) => order.take(unit))
   order.needWhole()
@@ -251,13 +256,13 @@ type Counts = Pick<IndexRecoveryReport, 'replayed' | 'voided'>
 async function replay(
   log: Log,
   state: IndexState,
+  after: number | undefined,
   signal: AbortSignal | undefined,
   work: OpeningWork,
 ): Promise<Counts> {
-  const { lastCheckpoint: checkpoint, lastSeq } = log
   // Without a snapshot, from the oldest record that is left: where the beginning is lost, the
   // policy has decided.
-  const after = checkpoint?.sequenceNumber
+  const { lastCheckpoint: checkpoint, lastSeq } = log
   const { firstSeq } = log.stats()
   const from = checkpoint?.replayFrom ?? firstSeq
   const total = lastSeq + 1 - from

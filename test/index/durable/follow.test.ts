@@ -179,3 +179,34 @@ test('what has no effect at its place has none in an index that follows', async 
   assert.deepEqual([...follower.get('a')!.vector, follower.has('b')], [1, false])
   await follower.close()
 })
+
+test('an index that follows has everything also where its writer takes a checkpoint while it opens', async (t) => {
+  const directory = await temporaryDirectory(t)
+  const options = { directory, index: flat({ dimensions: 2 }), ...RULES, checkpointRetention: 10 }
+  const writer = await openIndex(t, options)
+  await fill(writer, 'a', 5)
+  await writer.checkpoint()
+  await fill(writer, 'b', 5)
+  let hasLoaded = false
+  let isDone = false
+  const disk: Disk = {
+    ...nodeDisk,
+    async open(path, mode) {
+      if (path.includes('snapshot')) hasLoaded = true
+      return nodeDisk.open(path, mode)
+    },
+    // The first list behind the loading of the snapshot.
+    async list(path) {
+      if (hasLoaded && !isDone) {
+        isDone = true
+        await writer.checkpoint()
+        await fill(writer, 'c', 5)
+        await fill(writer, 'd', 5)
+      }
+      return nodeDisk.list(path)
+    },
+  }
+  const follower = await openIndex(t, { directory, index: flat({ dimensions: 2 }), follow: true, disk })
+  assert.ok(isDone)
+  await same(follower, writer)
+})
