@@ -135,6 +135,14 @@ export interface GapEntry {
 
 export type WalEntry = BatchMember | CheckpointEntry | TransactionMarker | GapEntry
 
+/** Who handed a change over to a log that several processes write. */
+export interface Origin {
+  /** 16 random bytes in hexadecimal, new each time that a process opens the log. */
+  readonly process: string
+  /** Which of that process's changes it is: each has a larger number than the one before. */
+  readonly number: number
+}
+
 /** An entry at its place in the log. */
 export interface WalRecord {
   /** The place in the one order of the log: dense, from 0. */
@@ -144,6 +152,10 @@ export interface WalRecord {
   readonly entry: WalEntry
   /** Set on a transaction's markers and on the entries that belong to it. */
   readonly transactionId?: number
+  /**
+   * Set where several processes write: on the commit of a transaction, and on what stands alone.
+   */
+  readonly origin?: Origin
 }
 
 /** Several records are lost or unusable, or some bytes are; one place in one file. */

@@ -31,9 +31,17 @@ type Members = [key: string, json: string][]
 
 /** A record of a v2 log. Members of a batch have no timestamp of their own. */
 export function recordToJson(record: WalRecord): string {
-  const { seq, timestamp, entry, transactionId } = record
+  const { seq, timestamp, entry, transactionId, origin } = record
   const members: Members = [['seq', integer(seq)], ...entryMembers(entry)]
   if (transactionId !== undefined) members.push(['transactionId', integer(transactionId)])
+  if (origin !== undefined)
+    members.push([
+      'origin',
+      object([
+        ['process', JSON.stringify(origin.process)],
+        ['number', integer(origin.number)],
+      ]),
+    ])
   members.push(['timestamp', integer(timestamp)])
   return object(members)
 }

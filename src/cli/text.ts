@@ -22,9 +22,10 @@ const MAX_RANGES = 5
 
 /** `7  2023-11-14T22:13:20.000Z  insert "doc-1", 100 dimensions, {"lang":"en"}`. */
 export function recordToText(record: WalRecord): string {
-  const { seq, timestamp, entry, transactionId } = record
+  const { seq, timestamp, entry, transactionId, origin } = record
   const transaction = transactionId === undefined ? '' : `  (transaction ${transactionId})`
-  return `${seq}  ${timeOf(timestamp)}  ${entryToText(entry)}${transaction}`
+  const from = origin === undefined ? '' : `  (change ${origin.number} of ${origin.process.slice(0, 8)})`
+  return `${seq}  ${timeOf(timestamp)}  ${entryToText(entry)}${transaction}${from}`
 }
 
 /** The same with the timestamp as it stands. */

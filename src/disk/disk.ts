@@ -1,3 +1,5 @@
+import type { Exchange } from './exchange.ts'
+
 /**
  * The whole seam to the file system: what a crash-safe log needs and nothing more. The engine runs
  * on this alone, so that the real disk and a simulated one run the same code. Paths are absolute,
@@ -54,6 +56,8 @@ export interface Disk {
    * disk that cannot tell.
    */
   freeFiles?(directory: string): Promise<number>
+  /** How the processes that share a directory talk to each other. Left out where they cannot. */
+  readonly exchange?: Exchange
   /**
    * Has `changed` called when something in a directory may have changed: a name in it, or the
    * content of a file of it. It may be called for nothing, late, or, where the file system does not

@@ -8,6 +8,7 @@ import * as fs from 'node:fs'
 import type { Disk, DiskEntry, DiskFile, DiskWatch } from './disk.ts'
 import { lockFile } from './lock.ts'
 import { asIrregular, NO_FOLLOW, NO_WAIT, refuseIrregular } from './regular-file.ts'
+import { sockets } from './sockets.ts'
 
 /**
  * One call moves at most this much: Node refuses 2 GiB and more, and the contract allows less than
@@ -287,5 +288,6 @@ export const nodeDisk: Disk = {
   lock: lockFile,
   freeBytes,
   freeFiles,
+  exchange: sockets,
   watch,
 }

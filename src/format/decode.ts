@@ -20,7 +20,9 @@ import {
   MEMBER_PREFIX_BYTES,
   REPLACE,
 } from './encode.ts'
+import { envelopeBytes, originAt, transactionAt } from './envelope.ts'
 import {
+  FLAG_HAS_ORIGIN,
   FLAG_IN_TRANSACTION,
   FRAME_HEADER_BYTES,
   FRAME_TYPES,
@@ -55,17 +57,49 @@ export function decodeRecord(source: ByteBuffer, at: number, header: FrameHeader
   }
 }
 
+/**
+ * The same of the payload alone of an entry that a user may append; vectors and data are views of
+ * the source's memory.
+ */
+export function decodeMember(
+  source: ByteBuffer,
+  at: number,
+  bytes: number,
+  type: FrameType,
+): { readonly entry: BatchMember } | { readonly problem: string } {
+  try {
+    need(isMember(type), `an entry of type ${type}`)
+    return { entry: entryOf(source, at, at + bytes, type, 0, true) as BatchMember }
+  } catch (error) {
+    if (error instanceof Malformed) return { problem: error.message }
+    throw error
+  }
+}
+
+const isMember = (type: FrameType): boolean => type <= FRAME_TYPES.batch || type === FRAME_TYPES.custom
+
 function recordOf(source: ByteBuffer, start: number, header: FrameHeader, borrow: boolean): WalRecord {
   const end = start + header.payloadBytes
   const { seq, timestamp } = header
-  const isMember = (header.flags & FLAG_IN_TRANSACTION) !== 0
-  need(!isMember || start + 8 <= end, 'no room for a transaction id')
-  const entry = entryOf(source, isMember ? start + 8 : start, end, header.type, 0, borrow)
+  const body = start + envelopeBytes(header.flags)
+  need(body <= end, 'no room for a transaction id or an origin')
+  const entry = entryOf(source, body, end, header.type, 0, borrow)
   if (entry.type === 'checkpoint') checkReach(entry, seq)
-  if (!isMember) return { seq, timestamp, entry }
-  const transactionId = getUint64(source.view, start)
+  return body === start
+    ? { seq, timestamp, entry }
+    : { seq, timestamp, entry, ...envelopeOf(source, start, header) }
+}
+
+function envelopeOf(
+  source: ByteBuffer,
+  start: number,
+  { flags }: FrameHeader,
+): Pick<WalRecord, 'transactionId' | 'origin'> {
+  const transactionId = (flags & FLAG_IN_TRANSACTION) === 0 ? undefined : transactionAt(source, start)
   need(!Number.isNaN(transactionId), 'a transaction id beyond 2^53')
-  return { seq, timestamp, entry, transactionId }
+  const origin = (flags & FLAG_HAS_ORIGIN) === 0 ? undefined : originAt(source, start, flags)
+  need(!Number.isNaN(origin?.number), 'the number of an origin beyond 2^53')
+  return { ...(transactionId !== undefined && { transactionId }), ...(origin && { origin }) }
 }
 
 function need(condition: boolean, problem: string): asserts condition {
@@ -169,7 +203,7 @@ function membersOf(
     const bytes = source.view.getUint32(at + 4, true)
     at += MEMBER_PREFIX_BYTES
     need(at + alignUp(bytes, 4) <= end, 'an entry beyond the record')
-    need(type <= FRAME_TYPES.batch || type === FRAME_TYPES.custom, `an entry of type ${type} in a batch`)
+    need(isMember(type), `an entry of type ${type} in a batch`)
     members.push(entryOf(source, at, at + bytes, type, nesting + 1, borrow) as BatchMember)
     at += alignUp(bytes, 4)
   }

@@ -22,7 +22,7 @@ import {
 } from '../limits.ts'
 import { alignUp, type ByteBuffer, setUint64 } from './byte-buffer.ts'
 import { CheckedInsert, CheckedUpdate } from './checked-insert.ts'
-import { FLAG_IN_TRANSACTION, FRAME_TYPES, type FrameType } from './frame.ts'
+import { FRAME_TYPES, type FrameType } from './frame.ts'
 import { checkedTextBytes, metadataText } from './metadata.ts'
 import { isShortAscii, writeText } from './short-text.ts'
 
@@ -42,6 +42,8 @@ export const REPLACE = 4
 export interface Encodable {
   readonly type: FrameType
   readonly bytes: number
+  /** The frame's flags that say what the payload begins with; none where absent. */
+  readonly envelopeFlags?: number
   write(target: ByteBuffer, at: number): void
 }
 
@@ -77,21 +79,6 @@ export function encodable(entry: LoggableEntry): Encodable {
   }
   return result
 }
-
-/** The same entry as a member of a transaction: its payload begins with the transaction's id. */
-export function inTransaction(inner: Encodable, transactionId: number): Encodable {
-  return {
-    type: inner.type,
-    bytes: 8 + inner.bytes,
-    write(target, at) {
-      setUint64(target.view, at, transactionId)
-      inner.write(target, at + 8)
-    },
-  }
-}
-
-export const flagsOf = (transactionId: number | undefined): number =>
-  transactionId === undefined ? 0 : FLAG_IN_TRANSACTION
 
 /** What is counted of the batches around an entry. */
 interface Nested {

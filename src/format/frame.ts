@@ -37,7 +37,9 @@ export type FrameType = (typeof FRAME_TYPES)[keyof typeof FRAME_TYPES]
 export const FLAG_IN_TRANSACTION = 1
 /** On a watermark: the log was closed in order, and nothing follows in this process. */
 export const FLAG_CLOSED = 2
-export const KNOWN_FLAGS: number = FLAG_IN_TRANSACTION | FLAG_CLOSED
+/** The payload says who handed the record over, behind the transaction's id if there is one. */
+export const FLAG_HAS_ORIGIN = 4
+export const KNOWN_FLAGS: number = FLAG_IN_TRANSACTION | FLAG_CLOSED | FLAG_HAS_ORIGIN
 
 export interface FrameHeader {
   readonly payloadBytes: number
@@ -56,8 +58,8 @@ export const takesSequence = (type: FrameType): boolean => type < FRAME_TYPES.wa
 const pieceCount = (payloadBytes: number): number =>
   Math.max(1, Math.ceil(alignUp(payloadBytes, FRAME_ALIGNMENT) / CRC_PIECE_BYTES))
 
-/** A record, and the id of the transaction that it belongs to. */
-export const MAX_PAYLOAD_BYTES: number = MAX_RECORD_BYTES + 8
+/** A record, the id of the transaction that it belongs to, and its origin. */
+export const MAX_PAYLOAD_BYTES: number = MAX_RECORD_BYTES + 8 + 24
 
 /** A payload with its padding. */
 export const paddedBytes = (payloadBytes: number): number =>

@@ -5,6 +5,7 @@ import type {
   EntryInput,
   IndexIdentity,
   JsonValue,
+  Origin,
   SnapshotFile,
   SnapshotReference,
   VectorInput,
@@ -145,13 +146,21 @@ export interface SharedUnit extends CommittedUnit {
  */
 export interface SharedLog extends Log {
   readonly shared: true
+  /** Whether this one writes it now, or hands its changes to the one that does; where one does. */
+  readonly role?: 'leader' | 'member'
+  /** Of those that write it, one takes checkpoints. Default true: all may. */
+  readonly takesCheckpoints?: boolean
+  /** Has `take` called where another asks for a checkpoint, and this one takes them. */
+  onCheckpointAsked?(take: () => Promise<unknown>): void
   /**
    * Calls `apply` with everything that takes effect behind the number `after`, this log's own and
    * the others', in the log's order, each once: what is there, and then all that follows until the
-   * log is closed. Resolves when what was there is applied. May be called once. An append or a
-   * commit of this log resolves when its unit was applied.
+   * log is closed. Where retention has let go of what comes next, it calls `overtaken`, which loads
+   * the newest snapshot and resolves to the number that it reaches through. Resolves when what was
+   * there is applied. May be called once. An append or a commit of this log resolves when its unit
+   * was applied.
    */
-  follow(after: number, apply: (unit: SharedUnit) => void): Promise<void>
+  follow(after: number, apply: (unit: SharedUnit) => void, overtaken: () => Promise<number>): Promise<void>
 }
 
 export const isShared = (log: Log): log is SharedLog => log.shared === true
@@ -225,6 +234,8 @@ export interface CommittedUnit {
   readonly timestamp: number
   readonly entries: readonly BatchMember[]
   readonly transactionId?: number
+  /** Set where several processes write. */
+  readonly origin?: Origin
 }
 
 /**

@@ -140,6 +140,8 @@ export interface WalSettings {
   readonly ageClock: () => number
   /** Of whoever opens the log and knows what its snapshots hold. */
   readonly content?: ContentRules | undefined
+  /** Others may hand their changes to the holder of the lock. */
+  readonly shares?: boolean
 }
 
 export const WAL_OPTIONS: OptionNames<WalOptions> = {

@@ -25,7 +25,12 @@ export async function takeLock(settings: WalSettings): Promise<DirectoryLock> {
   const end = monotonicMs() + lockWaitMs
   for (;;) {
     const startedAt = isoTime(settings.clock())
-    const owner = JSON.stringify({ pid: process.pid, host: machineName() ?? UNNAMED_MACHINE, startedAt })
+    const owner = JSON.stringify({
+      pid: process.pid,
+      host: machineName() ?? UNNAMED_MACHINE,
+      startedAt,
+      ...(settings.shares && { shares: true }),
+    })
     const result = await disk.lock(path, owner).catch((error) => refuseLock(directory, error))
     if (!result.held) return new DirectoryLock(result, directory)
     const leftMs = end - monotonicMs()
@@ -53,13 +58,16 @@ function locked(directory: string, owner: string, waitedMs: number): WalError {
 const SAME_PROCESS =
   'Another part of the program, or an earlier copy of this module that a development server has replaced, has not closed it: share one log, for example through globalThis, or close it first'
 
+const SHARE = 'Open it here with share, too'
+
 function holderOf(owner: string): { readonly holder: string; readonly advice: string } {
   try {
-    const { pid, host, startedAt } = JSON.parse(owner)
+    const { pid, host, startedAt, shares } = JSON.parse(owner)
     const isThisProcess = pid === process.pid && host === machineName()
     // Whatever holds the lock has written them.
     const [number, name, time] = [pid, host, startedAt].map((value) => cut(String(value), OWNER_CHARACTERS))
     const holder = `process ${number} on ${name} since ${time}`
+    if (shares === true) return { holder: `${holder}, which shares it`, advice: SHARE }
     if (isThisProcess) return { holder: `${holder}, this very process`, advice: SAME_PROCESS }
     return { holder, advice: 'Close it there' }
   } catch {

@@ -81,7 +81,9 @@ export class WalReading {
           ? undefined
           : after + 1)
     const records = this.read({ from, signal, borrow })
-    return replayUnits(records, after, (begin, through) => until(this.read({ from: begin, signal }), through))
+    const again = (begin: number, through: number): AsyncIterable<WalRecord> =>
+      until(this.read({ from: begin, signal }), through)
+    return replayUnits(records, after, again, options.from === undefined ? from : undefined)
   }
 
   tail(options: TailOptions, waiting: Waiting): AsyncGenerator<CommittedUnit, void, void> {

@@ -77,11 +77,11 @@ export class Wal implements Log {
 
   /**
    * @internal For who knows what the snapshots hold: one whose content is wrong is treated as one
-   * whose hash fails.
+   * whose hash fails. `shares`: the holder of the lock says that it takes others' changes.
    */
-  static async openWith(options: WalOptions, content?: ContentRules): Promise<Wal> {
+  static async openWith(options: WalOptions, content?: ContentRules, shares = false): Promise<Wal> {
     const checked = settingsOf(options)
-    const settings = { ...checked, directory: resolve(checked.directory), content }
+    const settings = { ...checked, directory: resolve(checked.directory), content, shares }
     const { directory, readOnly } = settings
     return traced(
       openTracing,
@@ -219,6 +219,11 @@ export class Wal implements Log {
     return this.submit({ type: 'batch', entries })
   }
 
+  /** @internal What a directory that several processes share is written with. */
+  get writing(): OpenLog {
+    return this.#writable()
+  }
+
   /**
    * Begins a transaction. @throws WALV_LIMIT, WALV_CLOSED, WALV_READ_ONLY, WALV_POISONED,
    * WALV_BACKPRESSURE
@@ -260,6 +265,13 @@ export class Wal implements Log {
    */
   tail(options: TailOptions = {}): AsyncGenerator<CommittedUnit, void, void> {
     return this.tailWith(options)
+  }
+
+  /**
+   * @internal Of a log that is followed: the writer says that everything before is acknowledged.
+   */
+  reveal(before: number): void {
+    this.#state.live().reveal?.(before)
   }
 
   /** @internal */

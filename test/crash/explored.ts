@@ -11,7 +11,7 @@ import { WORKLOADS } from './workloads.ts'
  */
 const SEEDS = 4
 const SEEDS_OF_SLOW = 1
-const SLOW = /large|sustained|varied|usearch|hnswlib|lagging|following|time/
+const SLOW = /large|sustained|varied|usearch|hnswlib|lagging|following|time|shared/
 /** Seeds beyond those that found something once. */
 const FOUND: Readonly<Record<string, readonly number[]>> = {
   'failing-log': [9, 108, 321, 610, 6004],

@@ -1,4 +1,5 @@
 /** One seed of one workload, explored; and what it tells if it fails. */
+import { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
 import {
   type Exploration,
   explore,
@@ -12,9 +13,9 @@ import { resetTime, within } from './virtual-time.ts'
 import type { Workload } from './workload.ts'
 import { WORKLOADS } from './workloads.ts'
 
-/** `explore` cuts the power; `faults` fails each operation once. */
+/** `explore` cuts the power; `run` only does the work; `faults` fails each operation once. */
 export interface Job {
-  readonly kind: 'explore' | 'faults'
+  readonly kind: 'explore' | 'run' | 'faults'
   readonly workload: string
   readonly seed: number
 }
@@ -43,9 +44,25 @@ export async function runJob(job: Job): Promise<JobResult> {
   const workload = WORKLOADS.find(({ name }) => name === job.workload)
   if (workload === undefined) throw new Error(`there is no such workload: ${job.workload}`)
   const steps = Array.from({ length: workload.steps }, (_, step) => step)
+  if (job.kind === 'run')
+    return { ...nothing, runs: 1, stories: await storiesOfRun(workload, job.seed, steps) }
   const { cuts, secondCuts, states, violations } = await exploreSteps(workload, job.seed, steps)
   const stories = violations.length === 0 ? [] : [await shortest(workload, job.seed, steps)]
   return { ...nothing, cuts, secondCuts, states, stories }
+}
+
+/** What goes wrong without a power cut. */
+async function storiesOfRun(workload: Workload, seed: number, steps: readonly number[]): Promise<string[]> {
+  const { disk: options, onOperation, prepare, run } = workload.create(seed)
+  const disk = new SimulatedDisk({ ...options, seed })
+  await prepare?.(disk)
+  disk.onOperation = onOperation
+  try {
+    await alone('the work', () => run(disk, () => {}, steps))
+    return []
+  } catch (error) {
+    return [`workload ${workload.name}, seed ${seed}: ${(error as Error).stack}`]
+  }
 }
 
 function exploreSteps(workload: Workload, seed: number, steps: readonly number[]): Promise<Exploration> {

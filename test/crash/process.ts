@@ -1,11 +1,14 @@
 /** A process as a disk sees it: what it asks for while it lives, and nothing after its death. */
 import type { Disk, DiskEntry, DiskFile, DiskLock } from '../../src/mod.ts'
+import { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
+import type { ExchangeOfProcess } from '../../src/testing/disk/simulated-exchange.ts'
 
 export class Process implements Disk {
   /** Operations that can change something on the disk. */
   changes = 0
   /** Resolves at its death. */
   readonly death: Promise<void>
+  readonly exchange?: ExchangeOfProcess
   readonly #disk: Disk
   readonly #locks = new Set<DiskLock>()
   readonly #underWay = new Set<Promise<unknown>>()
@@ -15,6 +18,7 @@ export class Process implements Disk {
 
   constructor(disk: Disk) {
     this.#disk = disk
+    if (disk instanceof SimulatedDisk) this.exchange = disk.exchange.process()
     this.death = new Promise((resolve) => {
       this.#die = resolve
     })
@@ -30,9 +34,23 @@ export class Process implements Disk {
    */
   async kill(): Promise<void> {
     this.#dead = true
+    this.exchange?.kill()
     await Promise.allSettled(this.#underWay)
     for (const lock of this.#locks) await lock.release()
     this.#die()
+  }
+
+  /** The system stops it, until `resume`: it asks for nothing and takes nothing. */
+  stop(): void {
+    this.exchange?.stop()
+  }
+
+  resume(): void {
+    this.exchange?.resume()
+  }
+
+  get isDead(): boolean {
+    return this.#dead
   }
 
   open(path: string, mode: 'read' | 'write' | 'create'): Promise<DiskFile> {
@@ -97,6 +115,7 @@ export class Process implements Disk {
 
   /** The dead get no answer, not even to what they asked before. */
   async #ask<T>(changes: boolean, operation: () => Promise<T>): Promise<T> {
+    if (this.exchange?.isStopped) await this.exchange.running()
     if (this.#operationsLeft-- <= 0 && !this.#dead) void this.kill()
     if (this.#dead) return new Promise(() => {})
     if (changes) this.changes++

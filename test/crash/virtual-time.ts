@@ -1,8 +1,9 @@
 /**
- * Timers and clocks that go on only when the work says so: a run then depends on nothing but its
- * seed.
+ * Timers and clocks that go on only when the work says so, and chance that is no chance: a run then
+ * depends on nothing but its seed.
  */
 import { createRequire, syncBuiltinESMExports } from 'node:module'
+import { Random } from '../../src/testing/random.ts'
 
 const START = 1_700_000_000_000
 
@@ -15,6 +16,7 @@ interface Timer {
 
 const timers = new Set<Timer>()
 let now = START
+let random = new Random(START)
 
 function add(callback: () => void, delayMs: number, intervalMs: number | undefined): Timer {
   const timer: Timer = { due: now + delayMs, callback, intervalMs, unref: () => timer }
@@ -41,12 +43,14 @@ export function installVirtualTime(): void {
   syncBuiltinESMExports()
   Date.now = () => now
   performance.now = () => now
+  Math.random = () => random.next() / 2 ** 32
 }
 
 /** A new run begins: what the last one was waiting for never happens. */
 export function resetTime(): void {
   timers.clear()
   now = START
+  random = new Random(START)
 }
 
 /** The time at which something happens: later than all before. */

@@ -7,6 +7,7 @@ import { indexWorkload } from './index-workload.ts'
 import { laggingIndex } from './lagging-index.ts'
 import { logWorkload, STREAMS } from './log-workload.ts'
 import { repairWorkload } from './repair-workload.ts'
+import { sharedIndexWorkload } from './shared-index-workload.ts'
 import { sustainedWorkload } from './sustained-workload.ts'
 import { timeWorkload } from './time-workload.ts'
 import { twoProcessesWorkload } from './two-processes-workload.ts'
@@ -38,6 +39,8 @@ export const WORKLOADS: readonly Workload[] = [
   variedIndexWorkload('failing-varied-index', 'lasting'),
   twoProcessesWorkload('two-processes'),
   followingWorkload('following'),
+  sharedIndexWorkload('shared-index'),
+  sharedIndexWorkload('failing-shared-index', true),
   repairWorkload('repair', 3),
   convertWorkload('convert', 1),
   timeWorkload('time-travel', 2),

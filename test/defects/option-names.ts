@@ -26,6 +26,8 @@ export const INDEX_OPTIONS: Record<Exclude<keyof DurableIndexOptions, keyof WalO
   recoveryBudgetMs: true,
   metadataSchema: true,
   model: true,
+  share: true,
+  role: true,
 }
 export const HEALTH_OPTIONS: Record<keyof HealthOptions, true> = {
   sizeWarnBytes: true,

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type ByteBuffer, byteBuffer } from '../../src/format/byte-buffer.ts'
 import { decodeRecord } from '../../src/format/decode.ts'
-import { FLAG_IN_TRANSACTION, FRAME_TYPES, type FrameType } from '../../src/format/frame.ts'
+import { FLAG_HAS_ORIGIN, FLAG_IN_TRANSACTION, FRAME_TYPES, type FrameType } from '../../src/format/frame.ts'
 import { MAX_BATCH_NESTING } from '../support/kit.ts'
 import { AT, CODEC, frameOf, frameOfEntry, hex, OFFSET, read } from './frames.ts'
 
@@ -157,11 +157,41 @@ test('a batch that counts more entries than it has makes no sense, also where no
 test('a transaction id that is cut or beyond 2^53 makes no sense', () => {
   assert.equal(
     decode('commitTransaction', '00000000000000', FLAG_IN_TRANSACTION),
-    'no room for a transaction id',
+    'no room for a transaction id or an origin',
   )
   assert.equal(
     decode('commitTransaction', '0000000000002000', FLAG_IN_TRANSACTION),
     'a transaction id beyond 2^53',
+  )
+})
+
+test('an origin that is cut, or whose number is beyond 2^53, makes no sense', () => {
+  const process = '00'.repeat(16)
+  const cut = decode(
+    'commitTransaction',
+    `0100000000000000 ${process} 01`,
+    FLAG_IN_TRANSACTION | FLAG_HAS_ORIGIN,
+  )
+  assert.equal(cut, 'no room for a transaction id or an origin')
+  assert.equal(
+    decode('batch', `${process} 0000000000002000 00000000 00000000`, FLAG_HAS_ORIGIN),
+    'the number of an origin beyond 2^53',
+  )
+})
+
+test('a transaction and an origin are taken off in front of an entry, in that order', () => {
+  const process = '000102030405060708090a0b0c0d0e0f'
+  const payload = `0700000000000000 ${process} 0500000000000000`
+  const flags = FLAG_IN_TRANSACTION | FLAG_HAS_ORIGIN
+  assert.deepEqual(
+    read(frameOf(hex(payload), { type: FRAME_TYPES.commitTransaction, flags, seq: 9, timestamp: 5 })),
+    {
+      seq: 9,
+      timestamp: 5,
+      entry: { type: 'commitTransaction' },
+      transactionId: 7,
+      origin: { process, number: 5 },
+    },
   )
 })
 

@@ -6,14 +6,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { echo } from '../../src/echo.ts'
-import {
-  checkedIdBytes,
-  encodable,
-  encodableInput,
-  flagsOf,
-  inTransaction,
-  vectorOf,
-} from '../../src/format/encode.ts'
+import { checkedIdBytes, encodable, encodableInput, vectorOf } from '../../src/format/encode.ts'
+import { enveloped, flagsOf } from '../../src/format/envelope.ts'
 import { FLAG_IN_TRANSACTION, FRAME_TYPES } from '../../src/format/frame.ts'
 import {
   type BatchEntry,
@@ -367,7 +361,7 @@ test("a member's payload begins with the id of its transaction, and its flag say
     payloadOf({ type: 'delete', id: 'a' }, 2 ** 40),
     hex('0000000000010000 00000000 0100 0000 00 00 0000 61'),
   )
-  const member = inTransaction(encodable({ type: 'commitTransaction' }), 7)
+  const member = enveloped(encodable({ type: 'commitTransaction' }), 7)
   assert.deepEqual([member.type, member.bytes], [FRAME_TYPES.commitTransaction, 8])
   assert.deepEqual(
     [flagsOf(undefined), flagsOf(0), flagsOf(7)],

@@ -76,10 +76,10 @@ test('every byte of a field has its place', () => {
   )
 })
 
-test('a payload has at most 64 MiB and the id of its transaction', () => {
+test('a payload has at most 64 MiB, the id of its transaction and its origin', () => {
   for (const [bytes, isRead] of [
-    [64 * 1024 * 1024 + 8, true],
-    [64 * 1024 * 1024 + 9, false],
+    [64 * 1024 * 1024 + 32, true],
+    [64 * 1024 * 1024 + 33, false],
   ] as const) {
     const memory = frameOf(payload(0))
     memory.view.setUint32(AT + 4, bytes, true)
@@ -122,7 +122,7 @@ test('a header with a right sum that says what walv never writes is no header', 
     ['a promise of 2^53', ({ view }) => view.setUint16(AT + 22, 0x20, true)],
     ['type 0', ({ view }) => view.setUint8(AT + 30, 0)],
     ['type 13', ({ view }) => view.setUint8(AT + 30, 13)],
-    ['flag 4', ({ view }) => view.setUint8(AT + 31, 4)],
+    ['flag 8', ({ view }) => view.setUint8(AT + 31, 8)],
     ['flag 128', ({ view }) => view.setUint8(AT + 31, 128)],
   ]
   for (const [name, change] of refused) {

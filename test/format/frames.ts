@@ -1,7 +1,15 @@
-import type { CheckpointEntry, EntryInput, GapEntry, TransactionMarker, WalRecord } from '../../src/entry.ts'
+import type {
+  CheckpointEntry,
+  EntryInput,
+  GapEntry,
+  Origin,
+  TransactionMarker,
+  WalRecord,
+} from '../../src/entry.ts'
 import { type ByteBuffer, byteBuffer } from '../../src/format/byte-buffer.ts'
 import { decodeRecord } from '../../src/format/decode.ts'
-import { type Encodable, encodable, flagsOf, inTransaction } from '../../src/format/encode.ts'
+import { type Encodable, encodable } from '../../src/format/encode.ts'
+import { enveloped, flagsOf } from '../../src/format/envelope.ts'
 import { FRAME_HEADER_BYTES, FRAME_TYPES, type FrameHeader, frameBytes } from '../../src/format/frame.ts'
 import { SegmentCodec } from '../../src/format/segment-codec.ts'
 
@@ -33,12 +41,12 @@ export function frameOf(
   return memory
 }
 
-export const encodableIn = (entry: Loggable, transactionId?: number): Encodable =>
-  transactionId === undefined ? encodable(entry) : inTransaction(encodable(entry), transactionId)
+export const encodableIn = (entry: Loggable, transactionId?: number, origin?: Origin): Encodable =>
+  enveloped(encodable(entry), transactionId, origin)
 
 /** The payload of an entry. */
-export function payloadOf(entry: Loggable, transactionId?: number): Buffer {
-  const payload = encodableIn(entry, transactionId)
+export function payloadOf(entry: Loggable, transactionId?: number, origin?: Origin): Buffer {
+  const payload = encodableIn(entry, transactionId, origin)
   const memory = byteBuffer(AT + payload.bytes + AT)
   memory.bytes.fill(OTHER)
   payload.write(memory, AT)
@@ -52,11 +60,12 @@ export function frameOfEntry(
   fields: Partial<FrameHeader> = {},
   transactionId?: number,
   seed: number = SEED,
+  origin?: Origin,
 ): ByteBuffer {
-  const { type } = encodableIn(entry, transactionId)
+  const { type } = encodableIn(entry, transactionId, origin)
   const memory = frameOf(
-    payloadOf(entry, transactionId),
-    { type, flags: flagsOf(transactionId), ...fields },
+    payloadOf(entry, transactionId, origin),
+    { type, flags: flagsOf(transactionId, origin), ...fields },
     seed,
   )
   assertUntouched(memory, memory.bytes.length - 2 * AT)

@@ -5,6 +5,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { crc32 as zlibCrc32 } from 'node:zlib'
+import type { Origin } from '../../src/entry.ts'
 import { crc32 } from '../../src/format/crc.ts'
 import { FLAG_CLOSED, FRAME_TYPES, type FrameHeader } from '../../src/format/frame.ts'
 import { indexRecord } from '../../src/format/index-record.ts'
@@ -56,6 +57,7 @@ interface Case {
   readonly entry: Loggable
   readonly header: Partial<FrameHeader> & { readonly seq: number }
   readonly transactionId?: number
+  readonly origin?: Origin
 }
 
 const cases: Case[] = [
@@ -101,6 +103,12 @@ const cases: Case[] = [
   },
   { title: 'Update', entry: { type: 'update', id: 'a', metadata: null }, header: { seq: 11 } },
   {
+    title: 'Delete `"b"`, the change number 7',
+    entry: { type: 'delete', id: 'b' },
+    header: { seq: 13 },
+    origin: { process: '000102030405060708090a0b0c0d0e0f', number: 7 },
+  },
+  {
     title: 'Custom, kind `"big"`',
     entry: {
       type: 'custom',
@@ -111,12 +119,12 @@ const cases: Case[] = [
   },
 ]
 
-for (const { title, entry, header, transactionId } of cases) {
+for (const { title, entry, header, transactionId, origin } of cases) {
   test(`the page's example is what is written and read: ${title}`, () => {
-    const memory = frameOfEntry(entry, { timestamp: TIME, ...header }, transactionId, SEED)
+    const memory = frameOfEntry(entry, { timestamp: TIME, ...header }, transactionId, SEED, origin)
     assertIsExample(memory.bytes.subarray(AT, -AT), title)
-    const inTransaction = transactionId === undefined ? {} : { transactionId }
-    assert.deepEqual(read(memory, SEED), { seq: header.seq, timestamp: TIME, entry, ...inTransaction })
+    const envelope = { ...(transactionId !== undefined && { transactionId }), ...(origin && { origin }) }
+    assert.deepEqual(read(memory, SEED), { seq: header.seq, timestamp: TIME, entry, ...envelope })
   })
 }
 

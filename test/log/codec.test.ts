@@ -4,7 +4,8 @@ import fc from 'fast-check'
 import { type ByteBuffer, byteBuffer } from '../../src/format/byte-buffer.ts'
 import { CRC_PIECE_BYTES } from '../../src/format/crc.ts'
 import { decodeRecord } from '../../src/format/decode.ts'
-import { encodable, flagsOf, inTransaction } from '../../src/format/encode.ts'
+import { encodable } from '../../src/format/encode.ts'
+import { enveloped, flagsOf } from '../../src/format/envelope.ts'
 import { FRAME_ALIGNMENT, FRAME_HEADER_BYTES, FRAME_TYPES, frameBytes } from '../../src/format/frame.ts'
 import {
   decodeSegmentHeader,
@@ -31,17 +32,16 @@ interface Sealed {
 
 function seal(
   entry: Loggable,
-  record: Pick<WalRecord, 'seq' | 'timestamp' | 'transactionId'>,
+  record: Pick<WalRecord, 'seq' | 'timestamp' | 'transactionId' | 'origin'>,
   seed = SEED,
 ): Sealed {
-  const { seq, timestamp, transactionId } = record
-  const payload =
-    transactionId === undefined ? encodable(entry) : inTransaction(encodable(entry), transactionId)
+  const { seq, timestamp, transactionId, origin } = record
+  const payload = enveloped(encodable(entry), transactionId, origin)
   const bytes = frameBytes(payload.bytes)
   const memory = byteBuffer(bytes)
   memory.bytes.fill(0xaa)
   payload.write(memory, FRAME_HEADER_BYTES)
-  const flags = flagsOf(transactionId)
+  const flags = flagsOf(transactionId, origin)
   new SegmentCodec(seed).sealFrame(
     memory,
     0,
@@ -93,23 +93,39 @@ function within(checkpoint: CheckpointEntry, seq: number): Loggable {
   return { ...checkpoint, sequenceNumber, replayFrom: checkpoint.replayFrom % (sequenceNumber + 2) }
 }
 
-test('every record comes back bit for bit, with its number, timestamp and transaction', () => {
+const anyOrigin = fc.record(
+  {
+    process: fc
+      .uint8Array({ minLength: 16, maxLength: 16 })
+      .map((bytes) => Buffer.from(bytes).toString('hex')),
+    number: sequence,
+  },
+  { noNullPrototype: true },
+)
+
+test('every record comes back bit for bit, with its number, timestamp, transaction and origin', () => {
   fc.assert(
     fc.property(
       fc.oneof(anyEntry, anyMarker),
       sequence,
       fc.nat(2 ** 48 - 1),
       fc.option(sequence, { nil: undefined }),
-      (drawn, seq, timestamp, transactionId) => {
+      fc.option(anyOrigin, { nil: undefined }),
+      (drawn, seq, timestamp, transactionId, origin) => {
         const entry = drawn.type === 'checkpoint' ? within(drawn, seq) : drawn
-        const sealed = seal(entry, { seq, timestamp, ...(transactionId !== undefined && { transactionId }) })
+        const sealed = seal(entry, {
+          seq,
+          timestamp,
+          ...(transactionId !== undefined && { transactionId }),
+          ...(origin && { origin }),
+        })
         assert.equal(sealed.bytes % FRAME_ALIGNMENT, 0)
         const record = read(sealed)
         assert.ok(typeof record === 'object', String(record))
         assert.deepEqual(bits(record.entry), JSON.parse(JSON.stringify(bits(entry))))
         assert.deepEqual(
-          [record.seq, record.timestamp, record.transactionId],
-          [seq, timestamp, transactionId],
+          [record.seq, record.timestamp, record.transactionId, record.origin],
+          [seq, timestamp, transactionId, origin],
         )
       },
     ),

@@ -1,5 +1,6 @@
 import { byteBuffer } from '../../src/format/byte-buffer.ts'
-import { encodable, flagsOf, inTransaction } from '../../src/format/encode.ts'
+import { encodable } from '../../src/format/encode.ts'
+import { enveloped, flagsOf } from '../../src/format/envelope.ts'
 import {
   FRAME_HEADER_BYTES,
   FRAME_MAGIC,
@@ -26,7 +27,7 @@ export interface FrameFields extends Partial<Omit<FrameHeader, 'payloadBytes'>> 
 export function frameOfEntry(entry: Parameters<typeof encodable>[0], fields: FrameFields, seed = 0): Buffer {
   const { transactionId, ...header } = fields
   const inner = encodable(entry)
-  const payload = transactionId === undefined ? inner : inTransaction(inner, transactionId)
+  const payload = enveloped(inner, transactionId)
   const memory = byteBuffer(frameBytes(payload.bytes))
   payload.write(memory, FRAME_HEADER_BYTES)
   const flags = flagsOf(transactionId)

@@ -3,7 +3,16 @@
  * A file belongs to the room with the longest name that it begins with.
  */
 export const ROOMS: readonly (readonly string[])[] = [
-  ['src/clock', 'src/diagnostics', 'src/echo', 'src/entry', 'src/errors', 'src/limits', 'src/option-names'],
+  [
+    'src/clock',
+    'src/diagnostics',
+    'src/echo',
+    'src/entry',
+    'src/errors',
+    'src/fifo',
+    'src/limits',
+    'src/option-names',
+  ],
   ['src/disk/'],
   ['src/format/'],
   [
@@ -24,6 +33,7 @@ export const ROOMS: readonly (readonly string[])[] = [
   ['src/log/read/'],
   ['src/log/follow/'],
   ['src/log/'],
+  ['src/shared/'],
   ['src/v1/'],
   ['src/doctor/'],
   ['src/index/'],

@@ -179,9 +179,8 @@ async function* committedV2(directory: string): AsyncGenerator<Line, void, void>
   for await (const unit of units) yield* unitLines(unit)
 }
 
-function* unitLines({ entries, transactionId, ...place }: CommittedUnit): Generator<Line, void, void> {
-  for (const entry of entries)
-    yield recordLine({ ...place, entry, ...(transactionId !== undefined && { transactionId }) })
+function* unitLines({ entries, ...place }: CommittedUnit): Generator<Line, void, void> {
+  for (const entry of entries) yield recordLine({ ...place, entry })
 }
 
 async function* linesV1(directory: string, committed: boolean): AsyncGenerator<Line, void, void> {

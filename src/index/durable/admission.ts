@@ -1,8 +1,8 @@
 import type { WalError } from '../../errors.ts'
+import { Fifo } from '../../fifo.ts'
 import type { Log } from '../../log/log.ts'
 import type { VectorIndex } from '../vector-index.ts'
 import type { ApplyOrder } from './apply-order.ts'
-import { Fifo } from './fifo.ts'
 
 /** What is to be let through. */
 export interface Entrant {

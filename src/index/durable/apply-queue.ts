@@ -1,8 +1,8 @@
 import { monotonicMs, nextTurn } from '../../clock.ts'
 import type { BatchMember } from '../../entry.ts'
 import { assert, WalError } from '../../errors.ts'
+import { Fifo } from '../../fifo.ts'
 import { type ApplyOrder, failedToApply } from './apply-order.ts'
-import { Fifo } from './fifo.ts'
 import type { Impossible, IndexState } from './index-state.ts'
 import { TurnLimit } from './turn-limit.ts'
 

@@ -1,7 +1,8 @@
 import { monotonicMs } from '../../clock.ts'
 import type { CheckpointEntry, JsonValue } from '../../entry.ts'
+import { WalError } from '../../errors.ts'
 import type { SnapshotWatch } from '../../log/checkpoint/snapshot-watch.ts'
-import type { Log } from '../../log/log.ts'
+import { isShared, type Log } from '../../log/log.ts'
 import type { ApplyOrder } from './apply-order.ts'
 import type { IndexState } from './index-state.ts'
 import type { WorkedAmount } from './logged-amount.ts'
@@ -113,6 +114,7 @@ export class Checkpointing {
     this.#budget =
       recoveryBudgetMs === undefined ? undefined : new RecoveryBudget(recoveryBudgetMs, forecast, now)
     this.#watch = watch
+    if (isShared(log)) log.onCheckpointAsked?.(() => this.take())
     this.#now = now
     this.#retryDelay = new RetryDelay(now)
   }
@@ -189,8 +191,13 @@ export class Checkpointing {
   takeIfDue(): void {
     const { changes, applyMs } = this.#state.logged
     this.#forecast.cost.noteApplied(changes, applyMs)
-    if (this.#running || this.#next || this.#closed) return
+    if (this.#running || this.#next || this.#closed || !this.#isOwn) return
     if (this.#isDue() && this.#retryDelay.remainingMs <= 0) this.#takeAutomatic()
+  }
+
+  /** Of the processes that share a log one takes its checkpoints. */
+  get #isOwn(): boolean {
+    return !isShared(this.#log) || this.#log.takesCheckpoints !== false
   }
 
   /** Upkeep: its failure is told in the figures and changes nobody's answer. */
@@ -240,7 +247,8 @@ export class Checkpointing {
 
   /** Called when the log was replayed: takes one where the next opening would take long again. */
   opened(): void {
-    if (this.#isLongReplay() || (this.#interval !== false && this.#isDueByBudget())) this.#takeAutomatic()
+    if (this.#isOwn && (this.#isLongReplay() || (this.#interval !== false && this.#isDueByBudget())))
+      this.#takeAutomatic()
   }
 
   /**
@@ -252,7 +260,7 @@ export class Checkpointing {
     this.#closed = true
     this.#watch.close()
     await this.#ended()
-    if (!isFirst || this.#interval === false) return
+    if (!isFirst || this.#interval === false || !this.#isOwn) return
     // What is on its way is applied first, so that nothing is left to replay.
     await this.#queue.settled()
     if (this.#isLongReplay() || this.#isQuickerThanReplay() || this.#isQuickerThanWork())
@@ -290,16 +298,30 @@ export class Checkpointing {
 
   #start(): Promise<CheckpointEntry | undefined> {
     const seq = this.#queue.appliedSeq
-    const done = this.#write(seq).finally(() => {
+    const done = this.#writeOrAsk(seq).finally(() => {
       this.#running = undefined
     })
     this.#running = { seq, done }
     return done
   }
 
+  /**
+   * Where this process takes the lead over while another is asked for one, what it had then is too
+   * old: a checkpoint reaches at least as far as the log did when its writer opened it.
+   */
+  async #writeOrAsk(seq: number): Promise<CheckpointEntry | undefined> {
+    const isAsking = !this.#isOwn
+    try {
+      return await this.#write(seq)
+    } catch (error) {
+      if (!(isAsking && this.#isOwn && isRefusal(error))) throw error
+      return this.#write(this.#queue.appliedSeq)
+    }
+  }
+
   async #write(seq: number): Promise<CheckpointEntry | undefined> {
     const last = this.#log.lastCheckpoint
-    if (seq < 0 || last?.sequenceNumber === seq) return last
+    if (seq < 0 || (last && last.sequenceNumber >= seq)) return last
     const { changes, bytes, applyMs } = this.#state.logged
     const beganAt = this.#now()
     const amount = { changes, bytes, applyMs, workMs: this.#workMs }
@@ -328,3 +350,5 @@ export class Checkpointing {
     return this.#budget === undefined ? info : { ...info, [OPENINGS]: this.#forecast.cost.kept }
   }
 }
+
+const isRefusal = (error: unknown): boolean => error instanceof WalError && error.code === 'WALV_CHECKPOINT'

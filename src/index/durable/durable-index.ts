@@ -11,10 +11,10 @@ import type {
 import { WalError } from '../../errors.ts'
 import { SnapshotWatch } from '../../log/checkpoint/snapshot-watch.ts'
 import { type Health, type HealthCheck, type HealthOptions, healthOf, poisonCheck } from '../../log/health.ts'
-import type { Log, LogStats } from '../../log/log.ts'
+import { isShared, type Log, type LogStats } from '../../log/log.ts'
 import type { Moment } from '../../log/moment.ts'
 import { DEFAULT_CLOSE_WAIT_MS, type WalOptions } from '../../log/options.ts'
-import { checkOptions } from '../../option-names.ts'
+import { checkOptions, wrongKind } from '../../option-names.ts'
 import { acceptorOf } from '../filter/accept.ts'
 import type { Filter, FilterFunction } from '../filter/filter.ts'
 import type { ApplyOrder } from './apply-order.ts'
@@ -29,7 +29,7 @@ import type { InsertManyItem, InsertManyOptions, InsertManyProgress } from './in
 import type { MetadataSchema } from './metadata-schema.ts'
 import { checkIndexOptions, checkLog, giveIndexBack, takeIndex } from './opening-options.ts'
 import { RecoveryForecast } from './recovery-forecast.ts'
-import { type IndexRecoveryReport, openRestored, type Restored } from './restore.ts'
+import { type IndexRecoveryReport, openRestored, openShared, type Restored } from './restore.ts'
 import { IndexWithPast } from './time/index-with-past.ts'
 import { type OpenAtOptions, openingAt } from './time/open-at.ts'
 import {
@@ -113,12 +113,15 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> extends IndexW
       return DurableIndex.#open(options, { directory, readOnly }, () => openOver(options))
     }
     checkOptions('DurableIndex.open', options, DURABLE_INDEX_OPTIONS)
-    const { index, model, checkpointIntervalEntries, recoveryBudgetMs, metadataSchema, ...walOptions } =
+    const { index, model, checkpointIntervalEntries, recoveryBudgetMs, metadataSchema, share, role, ...log } =
       options
+    if (typeof (share ?? false) !== 'boolean') throw wrongKind('share', share, 'true or false')
     const { directory, readOnly = false, follow = false } = options
     const place = { directory: resolve(String(directory)), readOnly: readOnly || follow }
-    const open = follow ? openFollowing : openRestored
-    return DurableIndex.#open(options, place, () => open(walOptions, index, model))
+    return DurableIndex.#open(options, place, () => {
+      if (share) return openShared({ ...log, ...(role && { role }) }, index, model)
+      return follow ? openFollowing(log, index, model) : openRestored(log, index, model)
+    })
   }
 
   /**
@@ -164,6 +167,13 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> extends IndexW
   /** The embedding model that the vectors are of; undefined where nobody said. */
   get model(): string | undefined {
     return this.#state.identity.model
+  }
+
+  /**
+   * With `share`, whether this process is the one that writes the log now; undefined without.
+   */
+  get role(): 'leader' | 'member' | undefined {
+    return isShared(this.#log) ? this.#log.role : undefined
   }
 
   /**

@@ -100,8 +100,8 @@ export class FollowOrder implements ApplyOrder {
   }
 
   async #applyAll(): Promise<void> {
-    const waits = (isWaiting: boolean): void => {
-      this.#isWaiting = isWaiting
+    const waits = (reached: number | undefined): void => {
+      this.#isWaiting = reached !== undefined
     }
     const tail = { from: this.appliedSeq + 1, borrow: true }
     try {

@@ -9,6 +9,8 @@ import type { ContentRules, WalOptions } from '../../log/options.ts'
 import { LOOKS_BESIDE_WRITER, lookBesideWriter, wasRetired } from '../../log/recover/beside-writer.ts'
 import { refuseAborted } from '../../log/recover/recover.ts'
 import { Wal } from '../../log/wal.ts'
+import type { ShareOptions } from '../../shared/share-options.ts'
+import { SharedWal } from '../../shared/shared-wal.ts'
 import { type OpeningTimes, OpeningWork } from '../opening-work.ts'
 import type { VectorIndex } from '../vector-index.ts'
 import type { ApplyOrder } from './apply-order.ts'
@@ -42,25 +44,55 @@ export interface Restored {
  * Opens a log and fills an empty index with what it holds. If that fails, the index is empty again
  * where it can be. With `past`, what the log held then; only read-only.
  */
-export async function openRestored(
+export function openRestored(
   options: WalOptions,
   index: VectorIndex,
   model: string | undefined,
   past?: Past,
 ): Promise<Restored> {
+  const loadingOf = (work: OpeningWork): SnapshotLoading =>
+    new SnapshotLoading(options.directory, index, model, work, past)
+  return restoreFrom((rest, content) => Wal.openWith(rest, content), options, loadingOf)
+}
+
+/** The same of a directory that other processes have open, too, and may write. */
+export function openShared(
+  { role, ...options }: Omit<ShareOptions, 'agreed'>,
+  index: VectorIndex,
+  model: string | undefined,
+): Promise<Restored> {
+  const { dimensions, metric } = index
+  const sharing = {
+    ...(role && { role }),
+    agreed: { dimensions, metric, ...(model !== undefined && { model }) },
+  }
+  const open: OpenLog = (rest, content) => SharedWal.openWith({ ...rest, ...sharing }, content)
+  const loadingOf = (work: OpeningWork): SnapshotLoading =>
+    new SnapshotLoading(options.directory, index, model, work)
+  return restoreFrom(open, options, loadingOf, true)
+}
+
+type OpenLog = (options: WalOptions, content: ContentRules) => Promise<Wal | SharedWal>
+
+async function restoreFrom(
+  open: OpenLog,
+  options: WalOptions,
+  loadingOf: (work: OpeningWork) => SnapshotLoading,
+  isBesideWriter: boolean = options.readOnly ?? false,
+): Promise<Restored> {
   const startedAt = monotonicMs()
   const work = new OpeningWork(options.onProgress, options.signal)
   let isEmpty = true
   const look = async (): Promise<Restored> => {
-    const loading = new SnapshotLoading(options.directory, index, model, work, past)
+    const loading = loadingOf(work)
     try {
-      return await openOnce(options, loading, work)
+      return await openOnce(open, options, loading, work)
     } catch (error) {
       isEmpty = loading.state.empty()
       throw error
     }
   }
-  const looks = options.readOnly ? LOOKS_BESIDE_WRITER : 1
+  const looks = isBesideWriter ? LOOKS_BESIDE_WRITER : 1
   const { recovery, ...opened } = await lookBesideWriter(looks, look, (error) => isEmpty && wasRetired(error))
   return { ...opened, recovery: { ...recovery, durationMs: monotonicMs() - startedAt } }
 }
@@ -99,8 +131,13 @@ const wrongSnapshot = ({ directory }: Log, problem: string): WalError =>
     { file: directory },
   )
 
-async function openOnce(options: WalOptions, loading: SnapshotLoading, work: OpeningWork): Promise<Restored> {
-  const log = await Wal.openWith({ ...options, onProgress: work.logRead }, loading)
+async function openOnce(
+  open: OpenLog,
+  options: WalOptions,
+  loading: SnapshotLoading,
+  work: OpeningWork,
+): Promise<Restored> {
+  const log = await open({ ...options, onProgress: work.logRead }, loading)
   // Who waits for another writer is not to be told that opening takes as long.
   if (options.lockWaitMs) work.logTook(log.recovery.durationMs - work.times.snapshotMs)
   try {
@@ -139,7 +176,11 @@ async function fill(
 /** From here on the log tells of all that follows. */
 async function follow(log: SharedLog, state: IndexState, after: number = -1): Promise<SharedOrder> {
   const order = new SharedOrder(state, log.directory, after)
-  await log.follow(after, (unit) => order.take(unit))
+  await log.follow(
+    after,
+    (unit) => order.take(unit),
+    () => order.jump(log),
+  )
   order.needWhole()
   return order
 }

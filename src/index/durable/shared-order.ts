@@ -3,9 +3,10 @@ import { echo } from '../../echo.ts'
 import type { BatchMember } from '../../entry.ts'
 import { WalError } from '../../errors.ts'
 import { indexIdentity } from '../../format/index-record.ts'
-import type { SharedUnit } from '../../log/log.ts'
+import type { SharedLog, SharedUnit } from '../../log/log.ts'
 import { type ApplyOrder, failedToApply } from './apply-order.ts'
 import type { Impossible, IndexState } from './index-state.ts'
+import { jumpToSnapshot } from './snapshot-jump.ts'
 
 /** What became of a change at its place. */
 interface Outcome {
@@ -59,9 +60,18 @@ export class SharedOrder implements ApplyOrder {
       if (impossible) this.#state.voids.add(seq)
       if (first === undefined || !indexIdentity(first)) this.counts[impossible ? 'voided' : 'replayed']++
       if (own) this.#outcomes.set(seq, { impossible, existed })
+      else this.#applied()
     } catch (cause) {
       this.#broken = failedToApply(this.#directory, seq, cause)
     }
+  }
+
+  /** Retention has overtaken it: goes on from the newest snapshot. Resolves to its number. */
+  async jump(log: SharedLog): Promise<number> {
+    this.appliedSeq = await jumpToSnapshot(log, this.#state, this.appliedSeq)
+    this.#state.voids.knownFrom = this.appliedSeq + 1
+    this.#applied()
+    return this.appliedSeq
   }
 
   async add(

@@ -1,14 +1,15 @@
 import type { BatchMember } from '../../entry.ts'
 import { WalError } from '../../errors.ts'
 import { CheckedInsert } from '../../format/checked-insert.ts'
-import type { Snapshot } from '../../log/log.ts'
-import type { Wal } from '../../log/wal.ts'
+import type { Log, Snapshot } from '../../log/log.ts'
 import { decodeSnapshot, SNAPSHOT_FILE } from '../flat/flat-snapshot.ts'
 import { Catalog, type CatalogEntry } from './catalog.ts'
 import { catalogAmong } from './catalog-file.ts'
 import { SetFingerprint } from './fingerprint.ts'
 import type { IndexState } from './index-state.ts'
 import { fingerprintVersionOf, isProvable, type SavedIndex, savedIndex } from './snapshot-proof.ts'
+
+type SnapshotSource = Pick<Log, 'directory' | 'lastCheckpoint' | 'snapshot'>
 
 /**
  * Makes a state that of the newest snapshot, in one step, by what is different: searches go on in
@@ -18,7 +19,11 @@ import { fingerprintVersionOf, isProvable, type SavedIndex, savedIndex } from '.
  * @throws WALV_SEQUENCE_TRIMMED where there is no snapshot that goes further, WALV_DAMAGED, what
  * the disk says
  */
-export async function jumpToSnapshot(wal: Wal, state: IndexState, appliedSeq: number): Promise<number> {
+export async function jumpToSnapshot(
+  wal: SnapshotSource,
+  state: IndexState,
+  appliedSeq: number,
+): Promise<number> {
   const { lastCheckpoint: checkpoint, snapshot } = wal
   if (checkpoint === undefined || snapshot === undefined || checkpoint.sequenceNumber <= appliedSeq)
     throw overtaken(wal, appliedSeq, 'no newer snapshot was found')
@@ -65,7 +70,7 @@ function isHeld({ catalog, index }: IndexState, { id, json }: CatalogEntry, vect
 const bytesOf = ({ buffer, byteOffset, byteLength }: Float32Array): Buffer =>
   Buffer.from(buffer, byteOffset, byteLength)
 
-const overtaken = ({ directory }: Wal, seq: number, why: string): WalError =>
+const overtaken = ({ directory }: SnapshotSource, seq: number, why: string): WalError =>
   new WalError(
     'WALV_SEQUENCE_TRIMMED',
     `What followed record ${seq} is no longer kept in ${directory}, and ${why}. The index is not used any more; open it again.`,

@@ -9,6 +9,7 @@ import type {
 import type { Log } from '../../log/log.ts'
 import { WAL_OPTIONS, type WalOptions } from '../../log/options.ts'
 import type { OptionNames } from '../../option-names.ts'
+import type { ShareRole } from '../../shared/share-options.ts'
 import type { Filter, FilterFunction } from '../filter/filter.ts'
 import type { VectorIndex } from '../vector-index.ts'
 import type { MetadataSchema } from './metadata-schema.ts'
@@ -60,7 +61,21 @@ export interface IndexOptions<Metadata = JsonValue, Input = Metadata> {
 /** An index in a directory, which is opened as a `Wal`. */
 export interface DurableIndexOptions<Metadata = JsonValue, Input = Metadata>
   extends WalOptions,
-    IndexOptions<Metadata, Input> {}
+    IndexOptions<Metadata, Input> {
+  /**
+   * Any number of processes on this machine may open the directory, all of them with `share`, and
+   * all read and write. One of them writes the log, the others hand their changes to it over a
+   * socket in the directory; when it ends, another takes its place. A change is applied in this
+   * process when its call resolves, and in the others a moment later. Default false: one process
+   * opens the directory for writing.
+   */
+  readonly share?: boolean
+  /**
+   * With `share`, whether this process may be the one that writes the log: `'auto'`, if there is no
+   * other; `'follow'`, never; `'prefer'`, as soon as it is there. Default `'auto'`.
+   */
+  readonly role?: ShareRole
+}
 
 /** An index over a log that is open already. */
 export interface LogIndexOptions<Metadata = JsonValue, Input = Metadata>
@@ -83,7 +98,12 @@ const INDEX_OPTIONS: OptionNames<IndexOptions> = {
   metadataSchema: true,
 }
 
-export const DURABLE_INDEX_OPTIONS: OptionNames<DurableIndexOptions> = { ...WAL_OPTIONS, ...INDEX_OPTIONS }
+export const DURABLE_INDEX_OPTIONS: OptionNames<DurableIndexOptions> = {
+  ...WAL_OPTIONS,
+  ...INDEX_OPTIONS,
+  share: true,
+  role: true,
+}
 
 export const LOG_INDEX_OPTIONS: OptionNames<LogIndexOptions> = {
   ...INDEX_OPTIONS,

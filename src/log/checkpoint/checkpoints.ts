@@ -113,7 +113,7 @@ export class Checkpoints {
       )
     })
     const entry = checkpointOf(reference)
-    const recordSeq = await this.#writer.append(encodable(entry), undefined, 'exempt')
+    const recordSeq = await this.#writer.append(encodable(entry), 'exempt')
     await this.#writer.flush()
     this.#transactions.forgetEndedBy(seq)
     const timestamp = this.#settings.clock()

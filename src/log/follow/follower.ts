@@ -31,10 +31,11 @@ interface Moment {
  * | a number before | is |
  * |---|---|
  * | `writtenBefore` | in the files, as far as the headers of frames go; it may go back |
- * | `before` | covered by a watermark, and visible |
+ * | `before` | covered by a watermark, or vouched for by the writer, and visible |
  */
 export class Follower implements LiveSource {
   readonly directory: string
+  readonly isTold: boolean
   readonly moved: Signal = new Signal()
   readonly #disk: Disk
   readonly #clock: () => number
@@ -42,9 +43,12 @@ export class Follower implements LiveSource {
   readonly #lookOut: LookOut
   #tail: TailScan | undefined
   #before: number
+  /** What watermarks cover, and what the writer has said is acknowledged. */
+  #covered: number
+  #revealed = 0
+  /** The next look is over once everything is found that the writer has vouched for. */
+  #isBrief = false
   #checkpoints: readonly FoundCheckpoint[]
-  /** Its snapshot is what an index began with. */
-  readonly #first: FoundCheckpoint | undefined
   /** Of records that are not visible, oldest first. */
   #times: Moment[] = []
   #broken: WalError | undefined
@@ -53,18 +57,19 @@ export class Follower implements LiveSource {
   /** What was visible when it was last told. */
   #told: number
 
-  constructor({ disk, directory, clock }: WalSettings, { analysis, checkpoints }: Recovered) {
+  constructor({ disk, directory, clock, shares = false }: WalSettings, { analysis, checkpoints }: Recovered) {
     this.#disk = disk
     this.directory = directory
+    this.isTold = shares
     this.#clock = clock
     this.#segments = new FollowedSegments(disk, directory, analysis)
     this.#before = Math.max(analysis.durableBefore, analysis.firstSeq)
     this.#told = this.#before
+    this.#covered = this.#before
     this.#checkpoints = checkpoints
-    this.#first = checkpoints.at(-1)
     const last = this.#segments.all.at(-1)
     if (last) this.#tail = new TailScan(disk, last, last.marks?.at(-1))
-    this.#lookOut = new LookOut(disk, directory, () => this.#lookSafely())
+    this.#lookOut = new LookOut(disk, directory, shares, () => this.#lookSafely())
   }
 
   /** Resolves after the first look: from then on it keeps up. */
@@ -91,10 +96,12 @@ export class Follower implements LiveSource {
     return this.#before
   }
 
+  /**
+   * Also those whose record is not visible yet: a writer logs one when all that its snapshot holds
+   * is on stable storage, and may let go of what led there before a watermark covers it.
+   */
   get checkpoints(): readonly FoundCheckpoint[] {
-    return this.#checkpoints.filter(
-      (each) => each.entry.snapshot !== null && (each.seq < this.#before || each === this.#first),
-    )
+    return this.#checkpoints.filter(({ entry }) => entry.snapshot !== null)
   }
 
   get broken(): WalError | undefined {
@@ -117,7 +124,19 @@ export class Follower implements LiveSource {
     return oldest === undefined ? 0 : Math.max(0, this.#clock() - oldest.timestamp)
   }
 
+  /**
+   * The writer vouches for everything before this: it is visible as soon as it is found. A
+   * successor keeps it, as it keeps whatever verifies.
+   */
+  reveal(before: number): void {
+    if (before <= this.#revealed) return
+    this.#revealed = before
+    this.#isBrief = true
+    void this.#lookOut.lookNow()
+  }
+
   refresh(): Promise<void> {
+    this.#isBrief = false
     return this.#lookOut.lookNow()
   }
 
@@ -132,8 +151,10 @@ export class Follower implements LiveSource {
     if (this.#broken) return false
     const before = this.#before
     const written = this.#tail?.expected
+    const isBrief = this.#isBrief
+    this.#isBrief = false
     try {
-      await this.#look()
+      await this.#look(isBrief)
       this.#trouble = undefined
       this.#troubles = 0
     } catch (error) {
@@ -146,10 +167,11 @@ export class Follower implements LiveSource {
     return this.#before > before || this.#tail?.expected !== written
   }
 
-  async #look(): Promise<void> {
+  async #look(isBrief: boolean): Promise<void> {
     for (;;) {
       const isFurther = await this.#scanTail()
       this.#tell()
+      if (isBrief && this.#before >= this.#revealed) return
       if (isFurther) continue
       let isNew = false
       await this.#segments.list((header) => {
@@ -164,6 +186,7 @@ export class Follower implements LiveSource {
   }
 
   #tell(): void {
+    this.#before = Math.max(this.#before, Math.min(this.#revealed, this.#tail?.expected ?? 0))
     if (this.#before === this.#told) return
     this.#told = this.#before
     this.moved.tell()
@@ -194,10 +217,10 @@ export class Follower implements LiveSource {
 
   /** A segment was begun: what others hold from its first record on does not count any more. */
   #begun({ firstSeq, durableBefore, number }: SegmentHeader): void {
-    if (durableBefore < this.#before)
+    if (durableBefore < this.#covered)
       throw setBack(
         this.directory,
-        `segment ${number} goes on from record ${durableBefore}, and records up to ${this.#before - 1} were durable`,
+        `segment ${number} goes on from record ${durableBefore}, and records up to ${this.#covered - 1} were durable`,
       )
     this.#checkpoints = this.#checkpoints.filter(({ seq }) => seq < firstSeq)
     this.#times = this.#times.filter(({ seq }) => seq < firstSeq)
@@ -213,6 +236,7 @@ export class Follower implements LiveSource {
   }
 
   #cover(durableBefore: number): void {
+    this.#covered = Math.max(this.#covered, durableBefore)
     this.#before = Math.max(this.#before, durableBefore)
   }
 

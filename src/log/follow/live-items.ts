@@ -2,8 +2,9 @@ import { clearInterval, setInterval } from '../../clock.ts'
 import type { Disk } from '../../disk/disk.ts'
 import type { WalRecord } from '../../entry.ts'
 import { WalError } from '../../errors.ts'
-import { type LogItem, readItems } from '../read/record-reader.ts'
+import { type Files, type LogItem, readItems } from '../read/record-reader.ts'
 import type { Mark, SegmentExtent } from '../segment/segment-scan.ts'
+import { LastFile } from './last-file.ts'
 import type { LiveSource } from './live-source.ts'
 
 /** How often what cannot be read is looked for anew before it is believed. */
@@ -19,8 +20,8 @@ export interface LiveRange {
   readonly borrow: boolean
   /** Keeps the process alive while there is nothing to read. */
   readonly holds: boolean
-  /** Told before it waits, and when it goes on. */
-  readonly waits?: (isWaiting: boolean) => void
+  /** Told the number that it waits for, before it waits, and undefined when it goes on. */
+  readonly waits?: (reached: number | undefined) => void
 }
 
 /**
@@ -34,13 +35,28 @@ export async function* liveItems(
   source: LiveSource,
   range: LiveRange,
 ): AsyncGenerator<readonly LogItem[], void, void> {
+  if (!source.isTold) return yield* itemsFrom(disk, source, range)
+  const files = new LastFile(disk)
+  try {
+    yield* itemsFrom(files, source, range)
+  } finally {
+    // Nobody waits for it: what ended the reading is told at once.
+    void files.close()
+  }
+}
+
+async function* itemsFrom(
+  files: Files,
+  source: LiveSource,
+  range: LiveRange,
+): AsyncGenerator<readonly LogItem[], void, void> {
   const { ended, borrow, until = Number.POSITIVE_INFINITY } = range
   const place = new Place(range.from)
   for (let failures = 0; !ended.aborted && place.next < until; ) {
     const { extents, before } = source.extent
     if (place.next >= before) {
       if (source.broken) throw source.broken
-      await wait(source, range)
+      await wait(source, range, place.next)
       continue
     }
     if (place.next < (extents[0]?.firstSeq ?? 0)) throw trimmed(source, place.next)
@@ -48,13 +64,13 @@ export async function* liveItems(
       const end = Math.min(before, until)
       const { next: from, reached } = place
       const reading = { from, before: end, durableBefore: before, borrow, again: AGAIN, reached }
-      for await (const items of readItems(disk, place.marked(extents), reading)) {
+      for await (const items of readItems(files, place.marked(extents), reading)) {
         const good = failures < TRIES && source.refresh ? untilDamage(items) : items
         if (good.length > 0) {
           failures = 0
           place.pass(good)
           yield good
-          if (ended.aborted) return
+          if (ended.aborted) return refuseCutShort(range)
         }
         if (good.length < items.length) throw new Doubtful()
       }
@@ -65,7 +81,12 @@ export async function* liveItems(
       await source.refresh()
     }
   }
-  if (range.until !== undefined && ended.aborted)
+  if (ended.aborted) refuseCutShort(range)
+}
+
+/** What was to go on without an end has one; what had an end was not read as far as that. */
+function refuseCutShort({ until, ended }: LiveRange): void {
+  if (until !== undefined)
     throw new WalError('WALV_ABORTED', 'Reading the log was aborted.', { cause: ended.reason })
 }
 
@@ -115,13 +136,13 @@ class Place {
 
 const behind = ({ seq, entry }: WalRecord): number => (entry.type === 'gap' ? entry.throughSeq : seq) + 1
 
-async function wait(source: LiveSource, { ended, holds, waits }: LiveRange): Promise<void> {
+async function wait(source: LiveSource, { ended, holds, waits }: LiveRange, next: number): Promise<void> {
   const hold = holds ? setInterval(() => {}, FOR_EVER_MS) : undefined
-  waits?.(true)
+  waits?.(next)
   try {
     await source.moved.next(ended)
   } finally {
-    waits?.(false)
+    waits?.(undefined)
     clearInterval(hold)
   }
 }

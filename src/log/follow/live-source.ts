@@ -16,6 +16,10 @@ export interface LiveSource {
   readonly moved: Signal
   /** Why nothing more comes. */
   readonly broken: WalError | undefined
+  /** The writer tells it of each group: its file is kept open between them. */
+  readonly isTold?: boolean
+  /** The writer says that everything before this is acknowledged. */
+  reveal?(before: number): void
   /** Looks at the files again, where others write them. */
   refresh?(): Promise<void>
 }

@@ -15,6 +15,7 @@ export class LookOut {
   readonly #disk: Disk
   readonly #directory: string
   readonly #look: () => Promise<boolean>
+  readonly #tells: boolean
   #watch: DiskWatch | undefined
   /** The disk has told of changes, and there was none of which it did not. */
   #isTold = false
@@ -25,14 +26,23 @@ export class LookOut {
   #looking: Promise<void> | undefined
   #closed = false
 
-  /** `look` answers whether there was anything new, and never rejects. */
-  constructor(disk: Disk, directory: string, look: () => Promise<boolean>) {
+  /**
+   * `look` answers whether there was anything new, and never rejects. `isTold`: who writes says
+   * when there is something, so that nothing has to be watched.
+   */
+  constructor(disk: Disk, directory: string, isTold: boolean, look: () => Promise<boolean>) {
     this.#disk = disk
     this.#directory = directory
+    this.#tells = isTold
     this.#look = look
   }
 
   start(): void {
+    if (!this.#tells) this.#startWatching()
+    this.#wait()
+  }
+
+  #startWatching(): void {
     try {
       this.#watch = this.#disk.watch?.(this.#directory, () => {
         this.#wasTold = true
@@ -43,7 +53,6 @@ export class LookOut {
     } catch {
       // No watch is left, or the file system has none: looking from time to time does as well.
     }
-    this.#wait()
   }
 
   /** Resolves when everything that is there at the call has been looked at. */
@@ -77,7 +86,7 @@ export class LookOut {
   }
 
   #wait(): void {
-    const ms = this.#isTold ? WATCHED_POLL_MS : this.#pollMs
+    const ms = this.#isTold || this.#tells ? WATCHED_POLL_MS : this.#pollMs
     this.#timer = setTimeout(() => void this.lookNow(), ms).unref()
   }
 }

@@ -9,6 +9,9 @@ import { damageIn } from '../damage.ts'
 import { damageOf } from '../recover/damage.ts'
 import { type FrameVisitor, type Mark, type SegmentExtent, SegmentScan } from '../segment/segment-scan.ts'
 
+/** Opens segments to be read. */
+export type Files = Pick<Disk, 'open'>
+
 /** What a range of the log holds, in order. */
 export type LogItem = { readonly record: WalRecord } | { readonly damage: Damage }
 
@@ -37,7 +40,7 @@ export interface ReadRange {
  * of what one read of a file brought at a time.
  */
 export async function* readItems(
-  disk: Disk,
+  disk: Files,
   segments: Iterable<SegmentExtent>,
   range: ReadRange,
 ): AsyncGenerator<readonly LogItem[], void, void> {
@@ -48,7 +51,7 @@ export async function* readItems(
 }
 
 async function* readSegment(
-  disk: Disk,
+  disk: Files,
   segment: SegmentExtent,
   range: ReadRange,
 ): AsyncGenerator<readonly LogItem[], void, void> {

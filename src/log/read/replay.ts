@@ -37,7 +37,7 @@ export async function* replayUnits(
   const transactions = new TransactionTracker<Held>()
   let heldBytes = 0
   for await (const record of records) {
-    const { seq, timestamp, entry, transactionId } = record
+    const { seq, timestamp, entry, transactionId, origin } = record
     if (transactions.follow(seq)) heldBytes = 0
     if (entry.type === 'gap') {
       transactions.gap({ from: seq, through: entry.throughSeq })
@@ -50,13 +50,13 @@ export async function* replayUnits(
       if (seq <= after || (held === undefined && transactionId! >= beganBefore)) continue
       const isHeld = held !== undefined && !held.spilled
       const entries = isHeld ? held.entries : await collect(readAgain(transactionId!, seq), transactionId!)
-      if (entries) yield { seq, timestamp, entries, transactionId: transactionId! }
+      if (entries) yield { seq, timestamp, entries, transactionId: transactionId!, ...(origin && { origin }) }
     } else if (entry.type === 'abortTransaction') {
       heldBytes -= transactions.open.get(transactionId!)?.held.bytes ?? 0
       transactions.abort(transactionId!)
     } else if (isMember(entry)) {
       if (transactionId === undefined) {
-        if (seq > after) yield { seq, timestamp, entries: [entry] }
+        if (seq > after) yield { seq, timestamp, entries: [entry], ...(origin && { origin }) }
         continue
       }
       const held = transactions.open.get(transactionId)?.held

@@ -100,7 +100,7 @@ export class SegmentScan {
 
   /** `from`: nothing before this record is needed. */
   static async open(
-    disk: Disk,
+    disk: Pick<Disk, 'open'>,
     segment: SegmentExtent,
     visitor: FrameVisitor,
     from: number = -1,

@@ -1,6 +1,7 @@
-import type { EntryInput, JsonValue, TransactionMarker, VectorInput } from '../../entry.ts'
+import type { EntryInput, JsonValue, Origin, TransactionMarker, VectorInput } from '../../entry.ts'
 import { WalError } from '../../errors.ts'
-import { encodable, encodableInput } from '../../format/encode.ts'
+import { type Encodable, encodable, encodableInput } from '../../format/encode.ts'
+import { enveloped } from '../../format/envelope.ts'
 import { MAX_OPEN_TRANSACTIONS } from '../../limits.ts'
 import type { OldestTransaction } from '../health.ts'
 import type { Transaction, TransactionState } from '../log.ts'
@@ -66,9 +67,10 @@ export class WalTransaction implements Transaction {
     await this.#mark('prepareTransaction', 'prepared')
   }
 
-  async commit(): Promise<number> {
+  /** `origin`: who handed it over, where several processes write. */
+  async commit(origin?: Origin): Promise<number> {
     this.#need('open', 'prepared')
-    return this.#mark('commitTransaction', 'committed')
+    return this.#mark('commitTransaction', 'committed', origin)
   }
 
   async abort(): Promise<void> {
@@ -84,11 +86,11 @@ export class WalTransaction implements Transaction {
     await this.#table.mark(this.id, 'abortTransaction').catch(() => {})
   }
 
-  async #mark(type: TransactionMarker['type'], state: TransactionState): Promise<number> {
+  async #mark(type: TransactionMarker['type'], state: TransactionState, origin?: Origin): Promise<number> {
     const before = this.#state
     this.#state = state
     try {
-      const seq = await this.#table.mark(this.id, type)
+      const seq = await this.#table.mark(this.id, type, origin)
       if (state !== 'prepared') this.#table.ended(this, seq)
       return seq
     } catch (error) {
@@ -173,12 +175,24 @@ export class TransactionTable {
   /** A refusal reaches the transaction through `refusedFrom`, before its caller can commit. */
   #appendLazily(entry: ReturnType<typeof encodable>, id: number): number {
     const seq = this.#writer.nextSeq
-    this.#writer.append(entry, id, 'lazy').catch(() => {})
+    this.#writer.append(enveloped(entry, id), 'lazy').catch(() => {})
     return seq
   }
 
-  async mark(id: number, type: TransactionMarker['type']): Promise<number> {
-    return this.#writer.append(encodable({ type }), id, 'exempt')
+  async mark(id: number, type: TransactionMarker['type'], origin?: Origin): Promise<number> {
+    return this.#writer.append(enveloped(encodable({ type }), id, origin), 'exempt')
+  }
+
+  /**
+   * Logs a transaction that is complete, its records one behind the other. Where its begin is taken
+   * the rest is, too, however much waits.
+   * @throws what `begin` throws, at once
+   */
+  logWhole(payloads: readonly Encodable[], origin: Origin): Promise<number> {
+    const transaction = this.begin()
+    for (const payload of payloads)
+      this.#writer.append(enveloped(payload, transaction.id), 'exempt').catch(() => {})
+    return transaction.commit(origin)
   }
 
   ended(transaction: WalTransaction, seq: number): void {

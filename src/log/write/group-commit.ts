@@ -2,7 +2,7 @@ import { clearInterval, setImmediate, setInterval } from '../../clock.ts'
 import { groupChannel, poisonChannel } from '../../diagnostics.ts'
 import { ioError, refusal } from '../../disk/io-error.ts'
 import type { WalError } from '../../errors.ts'
-import { type Encodable, flagsOf, inTransaction } from '../../format/encode.ts'
+import type { Encodable } from '../../format/encode.ts'
 import { FLAG_CLOSED, FRAME_TYPES, type FrameHeader, type FrameType, frameBytes } from '../../format/frame.ts'
 import { MAX_SEQUENCE } from '../../limits.ts'
 import type { DirectoryLock } from '../directory-lock.ts'
@@ -147,11 +147,11 @@ export class GroupCommit implements PipelineOwner {
    * @throws WALV_CLOSED, WALV_POISONED, WALV_BACKPRESSURE, WALV_SEQUENCE_EXHAUSTED at once; then
    * nothing was logged
    */
-  append(entry: Encodable, transactionId?: number, urgency: Urgency = 'usual'): Promise<number> {
-    const payload = transactionId === undefined ? entry : inTransaction(entry, transactionId)
-    const bytes = this.#admit(payload.bytes, urgency)
+  append(payload: Encodable, urgency: Urgency = 'usual'): Promise<number> {
+    const { type, bytes: payloadBytes, envelopeFlags = 0 } = payload
+    const bytes = this.#admit(payloadBytes, urgency)
     const group = this.#queue.groupFor(bytes, this.#nextSeq)
-    const done = group.add(payload, this.#header(payload.type, payload.bytes, flagsOf(transactionId)))
+    const done = group.add(payload, this.#header(type, payloadBytes, envelopeFlags))
     this.#added(bytes, urgency)
     return done
   }

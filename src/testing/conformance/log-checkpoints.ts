@@ -172,6 +172,13 @@ export const logCheckpoints: Checks<LogSubject> = {
         await refuses('WALV_SEQUENCE_TRIMMED', () => recordsIn(log, records[0]!.seq - 1))
     }
   },
+
+  async 'closing waits for a checkpoint that is being taken'(subject) {
+    const log = await subject.open()
+    await log.append(insert('a'))
+    const [entry] = await Promise.all([log.checkpoint(snapshotOf(0, 'a')), log.close()])
+    assert.deepEqual((await subject.open()).lastCheckpoint, entry)
+  },
 }
 
 async function* pieces(): AsyncGenerator<Uint8Array, void, void> {

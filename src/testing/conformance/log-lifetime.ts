@@ -77,13 +77,6 @@ export const logLifetime: Checks<LogSubject> = {
     assert.ok(again.lastSeq >= seq)
   },
 
-  async 'closing waits for a checkpoint that is being taken'(subject) {
-    const log = await subject.open()
-    await log.append(insert('a'))
-    const [entry] = await Promise.all([log.checkpoint(snapshotOf(0, 'a')), log.close()])
-    assert.deepEqual((await subject.open()).lastCheckpoint, entry)
-  },
-
   async 'an open log flushes, and tells its figures and its health'(subject) {
     const log = await subject.open()
     for (const id of ['a', 'b']) await log.append(insert(id))

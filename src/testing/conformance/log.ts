@@ -17,6 +17,8 @@ export interface LogCapabilities {
   readonly transactionRecords?: boolean
   /** Transactions can be prepared, and then wait for a decision across openings. Default true. */
   readonly twoPhaseCommit?: boolean
+  /** Checkpoints are taken through this log object, and not by another process. Default true. */
+  readonly checkpoints?: boolean
 }
 
 /**
@@ -27,7 +29,7 @@ export interface LogCapabilities {
  */
 export function logConformance(
   make: () => LogPlace | Promise<LogPlace>,
-  { transactionRecords = true, twoPhaseCommit = true }: LogCapabilities = {},
+  { transactionRecords = true, twoPhaseCommit = true, checkpoints = true }: LogCapabilities = {},
 ): ConformanceCase[] {
   const checks = {
     ...logAppending,
@@ -35,7 +37,7 @@ export function logConformance(
     ...logTransactions,
     ...(transactionRecords && logTransactionRecords),
     ...(twoPhaseCommit && logPrepared),
-    ...logCheckpoints,
+    ...(checkpoints && logCheckpoints),
     ...logLifetime,
   }
   return casesOf(checks, async () => new LogSubject(await make()))

@@ -24,6 +24,7 @@ import { Random } from '../random.ts'
 import { type Choose, type CrashChoice, chooser, everyChoice } from './crash-choice.ts'
 import { type Operation, type OperationHook, Operations, systemError } from './operations.ts'
 import { SECTOR_BYTES } from './pages.ts'
+import { SimulatedExchange } from './simulated-exchange.ts'
 import { SimulatedFile } from './simulated-file.ts'
 import { SimulatedHandle, type Standing } from './simulated-handle.ts'
 import {
@@ -65,6 +66,7 @@ export class SimulatedDisk implements Disk {
   readonly #operations: Operations
   readonly #random: Random
   readonly #locks = new Map<SimulatedFile, DiskLock>()
+  readonly #exchange: SimulatedExchange
   #names = new SimulatedNames()
 
   constructor(options: SimulatedDiskOptions = {}) {
@@ -74,6 +76,15 @@ export class SimulatedDisk implements Disk {
     this.maxLatencyTurns = options.maxLatencyTurns ?? 0
     this.#operations = new Operations(this.maxLatencyTurns, new Random(this.seed))
     this.#random = new Random(this.seed)
+    this.#exchange = new SimulatedExchange(this.seed)
+  }
+
+  /**
+   * How processes that share a directory talk to each other, with delays that the seed decides. A
+   * disk that `kill` or `crash` makes has one of its own, on which nobody listens.
+   */
+  get exchange(): SimulatedExchange {
+    return this.#exchange
   }
 
   /** Everything that this disk did or refused, in order. */
@@ -105,9 +116,7 @@ export class SimulatedDisk implements Disk {
 
   /** Bytes that the content of all files takes. */
   get usedBytes(): number {
-    let used = 0
-    for (const file of this.#names.files()) used += file.allocatedBytes
-    return used
+    return [...this.#names.files()].reduce((used, file) => used + file.allocatedBytes, 0)
   }
 
   // What a machine can suffer.
@@ -234,15 +243,8 @@ export class SimulatedDisk implements Disk {
         if (node instanceof SimulatedFile) throw systemError('EISDIR', to)
         if (replaced.entries.size > 0) throw systemError('ENOTEMPTY', to)
       } else if (replaced && node instanceof SimulatedDirectory) throw systemError('ENOTDIR', to)
-      this.#names.apply(
-        'rename',
-        `${path} -> ${to}`,
-        [
-          { ...source, node: undefined },
-          { ...target, node },
-        ],
-        number,
-      )
+      const ended: NameAssignment = { ...source, node: undefined }
+      this.#names.apply('rename', `${path} -> ${to}`, [ended, { ...target, node }], number)
     })
   }
 

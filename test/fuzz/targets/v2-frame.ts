@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import type { WalEntry, WalRecord } from '../../../src/entry.ts'
 import { type ByteBuffer, byteBuffer } from '../../../src/format/byte-buffer.ts'
 import { decodeRecord } from '../../../src/format/decode.ts'
-import { encodable, flagsOf, inTransaction } from '../../../src/format/encode.ts'
+import { encodable } from '../../../src/format/encode.ts'
+import { enveloped, flagsOf } from '../../../src/format/envelope.ts'
 import { FRAME_HEADER_BYTES, FRAME_TYPES, frameBytes } from '../../../src/format/frame.ts'
 import { SegmentCodec } from '../../../src/format/segment-codec.ts'
 import { MAX_BATCH_NESTING } from '../../../src/limits.ts'
@@ -124,12 +125,11 @@ async function checkStable(record: WalRecord, words: Words): Promise<void> {
 }
 
 function encoded(record: WalRecord): ByteBuffer {
-  const { entry, seq, timestamp, transactionId } = record
-  const payload =
-    transactionId === undefined ? encodable(entry) : inTransaction(encodable(entry), transactionId)
+  const { entry, seq, timestamp, transactionId, origin } = record
+  const payload = enveloped(encodable(entry), transactionId, origin)
   const memory = byteBuffer(frameBytes(payload.bytes))
   payload.write(memory, FRAME_HEADER_BYTES)
   const header = { type: payload.type, payloadBytes: payload.bytes, seq, durableBefore: seq, timestamp }
-  CODEC.sealFrame(memory, 0, { ...header, flags: flagsOf(transactionId) }, 0)
+  CODEC.sealFrame(memory, 0, { ...header, flags: flagsOf(transactionId, origin) }, 0)
   return memory
 }

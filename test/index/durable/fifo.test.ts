@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Fifo } from '../../../src/index/durable/fifo.ts'
+import { Fifo } from '../../../src/fifo.ts'
 
 test('a queue gives back what it was given, in order, over each of its moves to the front', () => {
   const fifo = new Fifo<number>()

@@ -19,6 +19,10 @@ export class Fifo<T> {
     return this.#places[this.#head]
   }
 
+  some(isSought: (item: T) => boolean): boolean {
+    return this.#places.some((item) => item !== undefined && isSought(item))
+  }
+
   push(item: T): void {
     if (this.#size === this.#places.length) this.#grow()
     this.#places[(this.#head + this.#size) & (this.#places.length - 1)] = item

@@ -1,0 +1,208 @@
+/**
+ * What several processes that share an index have asked for, were answered, and have shown; and
+ * what must be found of it, in the log and in the index, whatever has become of them.
+ */
+import assert from 'node:assert/strict'
+import type { BatchMember } from '../../src/entry.ts'
+import { dataEntries } from '../../src/index/durable/index-state.ts'
+import { type CommittedUnit, Wal } from '../../src/mod.ts'
+import type { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
+import { isLinearizable, type Operation } from '../torture/share/linearizable.ts'
+import { fingerprintOf, type Value } from './index-model.ts'
+import { DIRECTORY } from './workload.ts'
+
+export type Kind = Exclude<Operation['kind'], 'read'>
+
+/** One change, or, of several ids, as many upserts that take effect together. */
+export interface Call {
+  readonly kind: Kind
+  readonly ids: readonly string[]
+  /** What it writes; no other call writes the same. */
+  readonly value: number
+}
+
+/**
+ * `done` and `impossible` as the operation says; of a deletion, whether the id was there.
+ * `not-logged`: it has no effect. `unknown`: it has or not.
+ */
+export type Answer = 'done' | 'impossible' | 'not-logged' | 'unknown'
+
+type Event =
+  | { readonly event: 'called'; readonly call: Call }
+  | { readonly event: 'answered'; readonly call: Call; readonly answer: Answer }
+  | { readonly event: 'shown'; readonly life: number; readonly fingerprint: string }
+
+/** Everything until a moment, newest first. Immutable. */
+export interface Facts {
+  readonly newest: Event
+  readonly before: Facts | undefined
+}
+
+const eventsOf = (facts: Facts | undefined): Event[] => {
+  const events: Event[] = []
+  for (let each = facts; each; each = each.before) events.push(each.newest)
+  return events.reverse()
+}
+
+/** What the index holds: of each id the value that was written last. */
+export type Present = ReadonlyMap<string, number>
+
+/** @throws where something is not explained by what is in the log and in the index */
+export async function needExplained(
+  disk: SimulatedDisk,
+  facts: Facts | undefined,
+  present: Present,
+  isTrimmed: boolean,
+): Promise<void> {
+  const events = eventsOf(facts)
+  needHistories(events, present)
+  const units = await unitsOf(disk)
+  if (units === undefined) return assert.ok(isTrimmed, 'records are gone that are to be kept')
+  needOncePerOrigin(units)
+  needCalls(events, units)
+  needPrefixes(events, units)
+}
+
+/** Undefined where retention has let go of some. */
+async function unitsOf(disk: SimulatedDisk): Promise<CommittedUnit[] | undefined> {
+  const wal = await Wal.open({ directory: DIRECTORY, disk: disk.kill(), readOnly: true })
+  if (wal.stats().firstSeq > 0) return undefined
+  const units: CommittedUnit[] = []
+  for await (const unit of wal.replay()) units.push(unit)
+  await wal.close()
+  return units
+}
+
+/** The histories of all ids can be explained, with what is there at the end. */
+function needHistories(events: readonly Event[], present: Present): void {
+  const histories = new Map<string, Operation[]>()
+  const calledAt = new Map(events.flatMap((each, at) => (each.event === 'called' ? [[each.call, at]] : [])))
+  const answers = new Map<Call, { readonly answer: Answer; readonly at: number }>()
+  for (const [at, each] of events.entries())
+    if (each.event === 'answered') answers.set(each.call, { answer: each.answer, at })
+  for (const [call, at] of calledAt) {
+    const { answer, at: answeredAt } = answers.get(call) ?? { answer: 'unknown', at: 0 }
+    if (answer === 'not-logged') continue
+    const isKnown = answer !== 'unknown'
+    const operation: Operation = {
+      kind: call.kind,
+      value: call.value,
+      succeeded: isKnown ? answer === 'done' : undefined,
+      calledAt: at,
+      returnedAt: isKnown ? answeredAt : Number.POSITIVE_INFINITY,
+    }
+    for (const id of call.ids) histories.set(id, [...(histories.get(id) ?? []), operation])
+  }
+  for (const [id, operations] of histories) {
+    const times = { calledAt: events.length, returnedAt: events.length + 1 }
+    const found: Operation = { kind: 'read', value: present.get(id), succeeded: true, ...times }
+    assert.ok(
+      isLinearizable([...operations, found]),
+      `no order explains the history of ${id}: ${JSON.stringify([...operations, found])}`,
+    )
+  }
+}
+
+/** Of each process the changes have numbers that increase: none is there twice. */
+function needOncePerOrigin(units: readonly CommittedUnit[]): void {
+  const last = new Map<string, number>()
+  for (const { origin, seq } of units) {
+    if (origin === undefined) continue
+    const before = last.get(origin.process) ?? 0
+    assert.ok(
+      origin.number > before,
+      `record ${seq} is change ${origin.number} of a process of which change ${before} was there before`,
+    )
+    last.set(origin.process, origin.number)
+  }
+}
+
+const writtenBy = (entry: BatchMember): number | undefined => {
+  if (!('metadata' in entry)) return undefined
+  return (entry.metadata as { readonly value?: number } | null | undefined)?.value
+}
+
+/** What was acknowledged is in the log, whole and once; what was refused is not. */
+function needCalls(events: readonly Event[], units: readonly CommittedUnit[]): void {
+  const logged = new Map<number, number>()
+  for (const { entries } of units) {
+    const data = [...dataEntries(entries)]
+    const value = data[0] && writtenBy(data[0])
+    if (value === undefined) continue
+    assert.ok(!logged.has(value), `the change ${value} stands in the log twice`)
+    logged.set(value, data.length)
+  }
+  for (const each of events) {
+    if (each.event === 'shown' || each.call.kind === 'delete') continue
+    const { ids, value } = each.call
+    const count = logged.get(value)
+    assert.ok(count === undefined || count === ids.length, `a part of the change ${value} stands in the log`)
+    if (each.event === 'called') continue
+    const text = `the change ${value} of ${ids}, which was answered with ${each.answer}`
+    if (each.answer === 'done') assert.ok(count !== undefined, `${text}, is not in the log`)
+    if (each.answer === 'not-logged') assert.ok(count === undefined, `${text}, is in the log`)
+  }
+}
+
+/** Whatever a process has shown is the state after a beginning of the log, in its order. */
+function needPrefixes(events: readonly Event[], units: readonly CommittedUnit[]): void {
+  const prefixes = prefixesOf(units)
+  const reached = new Map<number, number>()
+  for (const each of events) {
+    if (each.event !== 'shown') continue
+    const from = reached.get(each.life) ?? 0
+    const found = prefixes.indexOf(each.fingerprint, from)
+    assert.ok(
+      found >= 0,
+      `process ${each.life} has shown a state that is not among the ${prefixes.length} of the log, behind ${from}`,
+    )
+    reached.set(each.life, found)
+  }
+}
+
+/** The fingerprints after each beginning of the log. */
+function prefixesOf(units: readonly CommittedUnit[]): string[] {
+  const content = new Map<string, Value>()
+  let sum = 0n
+  const prefixes = [textOf(sum)]
+  const itemOf = (id: string, from: ReadonlyMap<string, Value>): bigint => {
+    const value = from.get(id)
+    return value === undefined ? 0n : BigInt(`0x${fingerprintOf(new Map([[id, value]]))}`)
+  }
+  for (const { entries } of units) {
+    const changed = changesOf(entries, content)
+    for (const [id, value] of changed) {
+      sum -= itemOf(id, content)
+      if (value === null) content.delete(id)
+      else content.set(id, value)
+      sum += itemOf(id, content)
+    }
+    prefixes.push(textOf(sum))
+  }
+  return prefixes
+}
+
+const textOf = (sum: bigint): string => BigInt.asUintN(128, sum).toString(16).padStart(32, '0')
+
+/** What a unit makes of each id; nothing where one of its entries is not possible. */
+function changesOf(
+  entries: readonly BatchMember[],
+  content: ReadonlyMap<string, Value>,
+): Map<string, Value | null> {
+  const changed = new Map<string, Value | null>()
+  for (const entry of dataEntries(entries)) {
+    const before = changed.has(entry.id) ? changed.get(entry.id)! : (content.get(entry.id) ?? null)
+    if (entry.type === 'delete') {
+      changed.set(entry.id, null)
+      continue
+    }
+    const isInsert = entry.type === 'insert'
+    if (isInsert ? before !== null && !entry.replace : before === null) return new Map()
+    changed.set(entry.id, {
+      vector: (entry.vector as Float32Array | undefined) ?? before!.vector,
+      metadata:
+        entry.metadata === undefined && !isInsert ? before!.metadata : JSON.stringify(entry.metadata ?? null),
+    })
+  }
+  return changed
+}
