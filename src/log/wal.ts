@@ -122,6 +122,7 @@ export class Wal implements Log {
       ...settings,
       recovery: recovery === 'salvage' ? 'salvage' : 'strict',
       readOnly: true,
+      follow: false,
       onProgress: undefined,
       signal,
       content,

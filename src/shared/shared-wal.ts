@@ -11,6 +11,7 @@ import type {
   SharedLog,
   SharedUnit,
   Snapshot,
+  TailOptions,
   Transaction,
 } from '../log/log.ts'
 import type { ContentRules } from '../log/options.ts'
@@ -75,6 +76,11 @@ export class SharedWal implements SharedLog {
     this.#sharing.takeCheckpoint = take
   }
 
+  /** @internal The log as this process has it open now: another one when its role has changed. */
+  get wal(): Wal {
+    return this.#sharing.wal
+  }
+
   get lastSeq(): number {
     return this.#sharing.wal.lastSeq
   }
@@ -114,6 +120,12 @@ export class SharedWal implements SharedLog {
 
   replay(options?: ReplayOptions): AsyncIterable<CommittedUnit> {
     return this.#sharing.wal.replay(options)
+  }
+
+  /** As `Wal.tail` has it, on through changes of the lead. */
+  tail(options: TailOptions = {}): AsyncGenerator<CommittedUnit, void, void> {
+    this.#sharing.needOpen()
+    return this.#sharing.tail(options)
   }
 
   follow(after: number, apply: (unit: SharedUnit) => void, overtaken: () => Promise<number>): Promise<void> {

@@ -2,7 +2,7 @@ import { delay, monotonicMs } from '../clock.ts'
 import type { BatchMember, CheckpointEntry } from '../entry.ts'
 import { WalError } from '../errors.ts'
 import type { Encodable } from '../format/encode.ts'
-import type { CheckpointRequest, CommittedUnit, SharedUnit } from '../log/log.ts'
+import type { CheckpointRequest, CommittedUnit, SharedUnit, TailOptions } from '../log/log.ts'
 import { LOOKS_BESIDE_WRITER } from '../log/recover/beside-writer.ts'
 import type { Wal } from '../log/wal.ts'
 import { backpressure, closedError } from '../log/write/append-error.ts'
@@ -135,6 +135,21 @@ export class Sharing {
   close(): Promise<void> {
     this.#closing ??= this.#close()
     return this.#closing
+  }
+
+  /** What takes effect, from the log that is open, and then from the one that takes its place. */
+  async *tail({ from = this.#next, ...options }: TailOptions): AsyncGenerator<CommittedUnit, void, void> {
+    for (let next = from; !this.#closing && !options.signal?.aborted; await pause()) {
+      try {
+        for await (const unit of this.#wal.tail({ ...options, from: next })) {
+          yield unit
+          next = unit.seq + 1
+        }
+      } catch (error) {
+        // Between two roles the one log is closed and the other not open yet.
+        if (!isClosed(error)) throw error
+      }
+    }
   }
 
   /** Where another process leads, that one takes it, of its own index. */
@@ -355,3 +370,5 @@ export class Sharing {
 function nobodyLoads(): Promise<never> {
   return Promise.reject(new Error('nothing loads snapshots'))
 }
+
+const isClosed = (error: unknown): boolean => error instanceof WalError && error.code === 'WALV_CLOSED'

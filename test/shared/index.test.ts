@@ -208,3 +208,28 @@ test('a directory with a long path is shared, too', async (t) => {
   await member.insert('a', [1, 1])
   await until(() => leader.has('a'), 'it has not come')
 })
+
+test('changes go on being told when the lead changes, and the past says who made them', async (t) => {
+  const directory = await temporaryDirectory(t)
+  const [leader, member] = [await shared(t, directory), await shared(t, directory)]
+  const told: string[] = []
+  const ended = new AbortController()
+  const telling = (async () => {
+    for await (const { id } of member.changes({ from: 0, signal: ended.signal })) told.push(id)
+  })()
+  await leader.insert('a', [1, 1])
+  await member.insert('b', [1, 2])
+  await leader.close()
+  await member.upsert('a', [2, 1])
+  await until(() => told.length === 3, 'not all changes were told')
+  ended.abort()
+  await telling
+  assert.deepEqual(told, ['a', 'b', 'a'])
+  const makers: (string | undefined)[] = []
+  for await (const { type, origin } of member.history('a')) {
+    assert.match(origin!.process, /^[0-9a-f]{32}$/)
+    makers.push(`${type} ${origin!.process}`)
+  }
+  assert.equal(new Set(makers).size, 2)
+  await assert.rejects(member.revertTo({ seq: 1 }), { code: 'WALV_INVALID_OPTION', message: /shared/ })
+})

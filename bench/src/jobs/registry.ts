@@ -17,6 +17,7 @@ import { bareIndex, emptyProcess, recoverIndex, recoverNothing } from './recover
 import { beginWithinBudget, lifeWithinBudget, recoveryBudget } from './recovery-budget.ts'
 import { replayRaw } from './replay-raw.ts'
 import { search, searchMany } from './search.ts'
+import { share, shareLeader, shareMember, takeover } from './share.ts'
 import { steady } from './steady.ts'
 
 type Run = (job: Job) => Promise<Metrics>
@@ -56,5 +57,9 @@ export const JOBS: Readonly<Record<string, Run | undefined>> = {
   'replay-raw': replayRaw,
   search,
   searchMany,
+  share,
+  'share-leader': shareLeader,
+  'share-member': shareMember,
+  'share-takeover': takeover,
   steady,
 } as Record<string, (job: never) => Promise<Metrics>> as Record<string, Run>

@@ -9,6 +9,7 @@ import { headline } from './headline.ts'
 import { oneAtATime, paced } from './latency.ts'
 import { checkpointOpen, read, recovery } from './recovery.ts'
 import { goalSearch, search, searchMany } from './search.ts'
+import { shareRate, shareTakeover } from './share.ts'
 import {
   checkpointStall,
   goalCheckpoint,
@@ -48,5 +49,7 @@ export const SCENARIOS: readonly Scenario[] = [
   steady,
   search,
   searchMany,
+  shareRate,
+  shareTakeover,
   diskWays,
 ]

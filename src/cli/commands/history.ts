@@ -32,25 +32,39 @@ export const history: Command = command(spec, async ({ json }, { directory, id }
   return 0
 })
 
-const versionToJson = ({ seq, timestamp, type, transactionId, vector, metadata }: Version): object => ({
+const versionToJson = ({
+  seq,
+  timestamp,
+  type,
+  transactionId,
+  origin,
+  vector,
+  metadata,
+}: Version): object => ({
   seq: String(seq),
   type,
   vector: vector ? Buffer.from(floatsToBytes(vector)).toString('base64') : null,
   metadata: metadata ?? null,
   ...(transactionId !== undefined && { transactionId: String(transactionId) }),
+  ...(origin && { origin: { ...origin, number: String(origin.number) } }),
   timestamp: String(timestamp),
 })
 
 /** As `walv log` shows a record. */
 function versionToText(
   id: string,
-  { seq, timestamp, type, transactionId, vector, metadata }: Version,
+  { seq, timestamp, type, transactionId, origin, vector, metadata }: Version,
 ): string {
   const entry =
     type === 'delete'
       ? ({ type, id } as const)
       : ({ type: type === 'update' ? type : 'insert', id, vector: vector!, metadata: metadata! } as const)
-  const place = { seq, timestamp, ...(transactionId !== undefined && { transactionId }) }
+  const place = {
+    seq,
+    timestamp,
+    ...(transactionId !== undefined && { transactionId }),
+    ...(origin && { origin }),
+  }
   const text = recordToText({ ...place, entry })
   return type === 'kept' ? text.replace('  insert ', '  kept ') : text
 }

@@ -4,10 +4,10 @@ import { WalError } from '../../errors.ts'
 import { Tail } from '../../log/follow/tail.ts'
 import type { CommittedUnit, Log } from '../../log/log.ts'
 import { wholeNumber } from '../../log/options.ts'
-import { Wal } from '../../log/wal.ts'
 import { checkOptions, type OptionNames } from '../../option-names.ts'
 import type { ApplyOrder } from './apply-order.ts'
 import { dataEntries, type IndexState } from './index-state.ts'
+import { hasPast, walOf } from './time/past-state.ts'
 import { voidsBefore } from './voids-before.ts'
 
 /** What took effect in an index. */
@@ -67,7 +67,7 @@ async function* changesOf<Metadata>(
 ): AsyncGenerator<IndexChange<Metadata>, void, void> {
   const { knownFrom } = state.voids
   const earlier =
-    from < knownFrom && log instanceof Wal ? await voidsBefore(log, from, knownFrom, ended) : undefined
+    from < knownFrom && hasPast(log) ? await voidsBefore(walOf(log), from, knownFrom, ended) : undefined
   for await (const { seq, timestamp, entries } of units) {
     const changes = [...dataEntries(entries)]
     if (changes.length === 0) continue

@@ -1,4 +1,4 @@
-import type { JsonValue } from '../../../entry.ts'
+import type { JsonValue, Origin } from '../../../entry.ts'
 import type { Log } from '../../../log/log.ts'
 import { LOOKS_BESIDE_WRITER, lookBesideWriter } from '../../../log/recover/beside-writer.ts'
 import type { Wal } from '../../../log/wal.ts'
@@ -18,6 +18,8 @@ export interface Version<Metadata = JsonValue> {
   readonly type: 'insert' | 'update' | 'delete' | 'kept'
   /** Where the change was one of a transaction's. */
   readonly transactionId?: number
+  /** Who made it, where several processes share the directory. */
+  readonly origin?: Origin
   /** Undefined where it is deleted. */
   readonly vector: Float32Array | undefined
   /** Frozen. Undefined where it is deleted. */
@@ -39,16 +41,12 @@ export async function* versionsOf(
   const after = past.lastCheckpoint?.sequenceNumber
   if (after !== undefined && state.catalog.has(id))
     yield { seq: after, timestamp: past.stats().lastCheckpointAt!, type: 'kept', ...version() }
-  for await (const { seq, timestamp, entries, transactionId } of past.replay({
-    after,
-    borrow: true,
-    signal,
-  })) {
+  for await (const { entries, ...place } of past.replay({ after, borrow: true, signal })) {
     const before = state.catalog.has(id)
     if (!state.apply(entries) || !touches(entries, id)) continue
     const type = !state.catalog.has(id) ? 'delete' : before ? 'update' : 'insert'
     if (type === 'delete' && !before) continue
-    yield { seq, timestamp, type, ...(transactionId !== undefined && { transactionId }), ...version() }
+    yield { ...place, type, ...version() }
   }
 }
 

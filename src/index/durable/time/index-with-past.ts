@@ -9,7 +9,7 @@ import type { IndexState } from '../index-state.ts'
 import { type Difference, differences } from './diff.ts'
 import { type Forked, fork } from './fork.ts'
 import { type Version, versionsOf } from './history.ts'
-import { walOf } from './past-state.ts'
+import { needAlone, walOf } from './past-state.ts'
 import { type Reverted, revert } from './revert.ts'
 
 export interface PastOptions {
@@ -79,12 +79,14 @@ export abstract class IndexWithPast<Metadata = JsonValue> extends IndexReader<Me
    * are not. More than one record can hold is a transaction, with its ids reserved until its end.
    * @throws WALV_SEQUENCE_TRIMMED where the moment is no longer kept, WALV_NOT_FOUND where it is
    * not there yet; WALV_LIMIT if it would put back more than `MAX_REVERT_BYTES`; WALV_CONFLICT if
-   * an open transaction has touched one of the ids; WALV_READ_ONLY, and what `insert` throws
+   * an open transaction has touched one of the ids; WALV_INVALID_OPTION in a directory that is
+   * shared; WALV_READ_ONLY, and what `insert` throws
    */
   async revertTo(moment: Moment, options: PastOptions = {}): Promise<Reverted> {
     this.needOpen()
     checkOptions('revertTo', options, PAST_OPTIONS)
     const checked = checkMoment('revertTo', moment)
+    needAlone(this.#log)
     const wal = walOf(this.#log)
     // Only one that is open for writing ever has room.
     await wal.drained()

@@ -1,8 +1,9 @@
 import type { BatchMember, DataEntry } from '../../../entry.ts'
 import { WalError } from '../../../errors.ts'
-import type { Log, Snapshot } from '../../../log/log.ts'
+import { isShared, type Log, type Snapshot } from '../../../log/log.ts'
 import type { Past } from '../../../log/moment.ts'
 import { Wal } from '../../../log/wal.ts'
+import { SharedWal } from '../../../shared/shared-wal.ts'
 import { decodeSnapshot, SNAPSHOT_FILE } from '../../flat/flat-snapshot.ts'
 import { Catalog } from '../catalog.ts'
 import { catalogAmong } from '../catalog-file.ts'
@@ -21,12 +22,30 @@ export function openPast(log: Log, past: Past, signal: AbortSignal | undefined):
   return walOf(log).openBeside({ past: { ...past, until }, tryOut: async () => false }, signal)
 }
 
+/** Whether the log is one of files that tell its past. */
+export const hasPast = (log: Log): boolean => log instanceof Wal || log instanceof SharedWal
+
 /** @throws WALV_INVALID_OPTION */
 export function walOf(log: Log): Wal {
   if (log instanceof Wal) return log
+  if (log instanceof SharedWal) return log.wal
   throw new WalError(
     'WALV_INVALID_OPTION',
     `The past of ${log.directory} cannot be read: that takes an index over a Wal, and this log is another.`,
+  )
+}
+
+/**
+ * What a revert puts back it has to know when its turn comes, and others' changes have no turn
+ * here.
+ * @throws WALV_INVALID_OPTION
+ */
+export function needAlone(log: Log): void {
+  if (!isShared(log)) return
+  throw new WalError(
+    'WALV_INVALID_OPTION',
+    `${log.directory} is shared: others may change it while a revert is made. Close it everywhere, and revert with walv revert, or with an index that is opened without share. Nothing was logged.`,
+    { fate: 'not-logged' },
   )
 }
 

@@ -1,0 +1,45 @@
+import type { Scenario } from '../scenario.ts'
+
+const IN_FLIGHT = 256
+
+export const shareRate: Scenario = {
+  name: 'share',
+  title: 'several processes that share a directory, 768 dimensions: durable changes of all together',
+  metric: { key: 'rate', title: 'changes', unit: '/s' },
+  also: [{ key: 'leastOfOne', title: 'least of a process', unit: '' }],
+  isLong: true,
+  variants: ({ durationMs }) => [
+    {
+      label: '768 dimensions',
+      contestants: [1, 4, 16].map((processes) => ({
+        label: processes === 1 ? 'one process' : `${processes} processes`,
+        peer: 'walv' as const,
+        job: { kind: 'share', dimensions: 768, processes, inFlight: IN_FLIGHT, durationMs },
+        durability: 'none' as const,
+      })),
+    },
+  ],
+}
+
+export const shareTakeover: Scenario = {
+  name: 'share-takeover',
+  title: 'how long a change takes that is called when the process is killed that leads',
+  metric: { key: 'ms', title: 'median', unit: 'ms' },
+  also: [
+    { key: 'longestMs', title: 'longest', unit: 'ms' },
+    { key: 'records', title: 'vectors', unit: '' },
+  ],
+  isOnce: true,
+  isLong: true,
+  variants: ({ quick }) => [
+    {
+      label: '128 dimensions',
+      contestants: (quick ? [1_000, 10_000] : [10_000, 1_000_000]).map((records) => ({
+        label: `${records} vectors`,
+        peer: 'walv' as const,
+        job: { kind: 'share-takeover', dimensions: 128, records, kills: quick ? 3 : 10 },
+        durability: 'none' as const,
+      })),
+    },
+  ],
+}
