@@ -1,4 +1,4 @@
-import { delay, monotonicMs } from '../clock.ts'
+import { clearTimeout, delay, monotonicMs, setTimeout } from '../clock.ts'
 import type { BatchMember, CheckpointEntry } from '../entry.ts'
 import { WalError } from '../errors.ts'
 import type { Encodable } from '../format/encode.ts'
@@ -50,6 +50,7 @@ export class Sharing {
   #pump: Pump | undefined
   #way: WayToLeader | undefined
   #following: Promise<void> | undefined
+  #yielding: Promise<void> | undefined
   #taker: UnitTaker = { apply: () => {}, overtaken: nobodyLoads }
   /** Everything before it was applied. */
   #next = 0
@@ -140,6 +141,7 @@ export class Sharing {
   /** What takes effect, from the log that is open, and then from the one that takes its place. */
   async *tail({ from = this.#next, ...options }: TailOptions): AsyncGenerator<CommittedUnit, void, void> {
     for (let next = from; !this.#closing && !options.signal?.aborted; await pause()) {
+      if (this.#broken) throw this.#broken
       try {
         for await (const unit of this.#wal.tail({ ...options, from: next })) {
           yield unit
@@ -201,10 +203,12 @@ export class Sharing {
   }
 
   async #close(): Promise<void> {
-    if (this.#broken === undefined) await Promise.race([this.#answered(), delay(this.#settings.closeWaitMs)])
+    const giveUp = setTimeout(() => this.#own.fail(() => this.#notAnswered()), this.#settings.closeWaitMs)
+    await this.#answered()
+    clearTimeout(giveUp)
     this.#isEnding = true
     this.#slowLeader.stop()
-    this.#own.fail(() => this.#notAnswered())
+    await this.#yielding
     this.#way?.close()
     await this.#pump?.end()
     await this.#following
@@ -271,14 +275,14 @@ export class Sharing {
   /** From here on this process writes. */
   async #lead(wal: Wal): Promise<void> {
     this.#isWriter = true
+    this.#wal = wal
     await this.#catchUp(wal)
     this.#found = { through: wal.lastSeq, effective: this.#next - 1 }
     this.#own.failPassedOver()
-    this.#wal = wal
     const leading = new Leading(wal, this.#own, this.#settings, {
       apply: (unit) => this.#deliver(unit),
       lost: (error) => this.#break(error),
-      yield: () => void this.#yield().catch((error) => this.#break(error)),
+      yield: () => this.#startYielding(),
       checkpoint: () => this.takeCheckpoint(),
     })
     await leading.listen()
@@ -339,11 +343,18 @@ export class Sharing {
     return true
   }
 
-  /** Gives the lead to one that prefers it, and follows. */
-  async #yield(): Promise<void> {
+  #startYielding(): void {
     const { role } = this.#settings
     if (role === 'prefer' || this.#leading === undefined || this.#closing) return
-    const leading = this.#leading
+    this.#yielding = this.#yield(this.#leading)
+      .catch((error) => this.#break(error))
+      .finally(() => {
+        this.#yielding = undefined
+      })
+  }
+
+  /** Gives the lead to one that prefers it, and follows. */
+  async #yield(leading: Leading): Promise<void> {
     this.#leading = undefined
     this.#isWriter = false
     await leading.stop(true)

@@ -1,5 +1,6 @@
 /** A directory that several have open with `share`, each with an index of its own. */
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
@@ -232,4 +233,20 @@ test('changes go on being told when the lead changes, and the past says who made
   }
   assert.equal(new Set(makers).size, 2)
   await assert.rejects(member.revertTo({ seq: 1 }), { code: 'WALV_INVALID_OPTION', message: /shared/ })
+})
+
+test('a process ends as soon as it has closed what it shared, whatever its role', async (t) => {
+  const directory = await temporaryDirectory(t)
+  const program = `
+    import { DurableIndex, flat } from ${JSON.stringify(new URL('../../src/mod.js', import.meta.url).href)}
+    const open = () => DurableIndex.open({ directory: ${JSON.stringify(directory)}, index: flat({ dimensions: 2 }), share: true })
+    const [leader, member] = [await open(), await open()]
+    await member.insert('a', [1, 1])
+    await member.close()
+    await leader.close()
+  `
+  const startedAt = performance.now()
+  execFileSync(process.execPath, ['--input-type=module', '--eval', program])
+  const tookMs = performance.now() - startedAt
+  assert.ok(tookMs < 8_000, `it took ${tookMs} ms, and closing waits for 10 s at most`)
 })
