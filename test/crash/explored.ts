@@ -9,7 +9,7 @@ import { WORKLOADS } from './workloads.ts'
  * How many seeds of each workload, from 1 on; of those with large records or an engine, which take
  * their time, fewer. More of them: `npm run crash`.
  */
-const SEEDS = 4
+const SEEDS = 2
 const SEEDS_OF_SLOW = 1
 const SLOW = /large|sustained|varied|usearch|hnswlib|lagging|following|time|shared/
 /** Seeds beyond those that found something once. */
