@@ -81,9 +81,14 @@ export class WalReading {
           ? undefined
           : after + 1)
     const records = this.read({ from, signal, borrow })
-    const again = (begin: number, through: number): AsyncIterable<WalRecord> =>
-      until(this.read({ from: begin, signal }), through)
-    return replayUnits(records, after, again, options.from === undefined ? from : undefined)
+    return replayUnits(records, after, (begin, through) => until(this.read({ from: begin, signal }), through))
+  }
+
+  /** What takes effect behind a place, also of transactions that began before it; borrowed. */
+  replayBehind(after: number): AsyncGenerator<CommittedUnit, void, void> {
+    const from = after + 1
+    const records = this.read({ from, borrow: true })
+    return replayUnits(records, after, (begin, through) => until(this.read({ from: begin }), through), from)
   }
 
   tail(options: TailOptions, waiting: Waiting): AsyncGenerator<CommittedUnit, void, void> {

@@ -174,7 +174,7 @@ export class WritingState implements WalState {
       openTransactions: transactions.openCount,
       checkpoints: retention.count,
       lastCheckpointAt: retention.newest?.timestamp,
-      history: retention.history,
+      ...(retention.history && { history: retention.history }),
       poisoned: writer.poison !== undefined,
       upkeepFailures: retention.failures,
       lastUpkeepError: retention.lastError,

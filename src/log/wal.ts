@@ -255,6 +255,12 @@ export class Wal implements Log {
     return this.#reading.replay(options)
   }
 
+  /** @internal What takes effect behind a place, also of transactions that began before it. */
+  replayBehind(after: number): AsyncGenerator<CommittedUnit, void, void> {
+    this.#needOpen()
+    return this.#reading.replayBehind(after)
+  }
+
   /**
    * What takes effect, in the order in which it does, as `replay` has it: what is there, and then
    * what comes, live. On a log that is open for writing, what is acknowledged; with `follow`, what

@@ -263,7 +263,7 @@ export class Sharing {
   async #catchUp(wal: Wal): Promise<void> {
     for (;;) {
       try {
-        for await (const unit of wal.replay({ after: this.#next - 1, borrow: true })) this.#deliver(unit)
+        for await (const unit of wal.replayBehind(this.#next - 1)) this.#deliver(unit)
         return
       } catch (error) {
         if (!isTrimmed(error)) throw error
