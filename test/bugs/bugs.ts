@@ -21,7 +21,7 @@ export interface TestName {
 }
 
 const explorer = (workload: string): TestName => ({
-  file: 'test/crash/crash.test.ts',
+  file: `test/crash/${/index/.test(workload) ? 'crash-index' : /large|sustained/.test(workload) ? 'crash-large' : 'crash'}.test.ts`,
   test: `${workload}: whatever a power cut leaves is acceptable`,
 })
 

@@ -1,4 +1,12 @@
 /** The crash explorer, on logs of ordinary size, their repair and conversion. */
-import { testWorkloads } from './explored.ts'
+import { test } from 'node:test'
+import { Explored } from './explored.ts'
 
-testWorkloads('crash', 7_000)
+const MIN_STATES = 7_000
+const explored = new Explored('crash')
+
+for (const { name, run } of explored.workloads)
+  test(`${name}: whatever a power cut leaves is acceptable`, run)
+
+test(`${MIN_STATES} states or more are looked at, all workloads of this file taken together`, (t) =>
+  explored.needStates(MIN_STATES, t))

@@ -1,6 +1,6 @@
-/** A test for each of some workloads, and one for the number of states that they have together. */
+/** The workloads that are explored in the suite, in the files that run side by side. */
 import assert from 'node:assert/strict'
-import { after, test } from 'node:test'
+import { after, type TestContext } from 'node:test'
 import type { Job, JobResult } from './job.ts'
 import { JobThread } from './pool.ts'
 import { WORKLOADS } from './workloads.ts'
@@ -47,35 +47,43 @@ const seeds = (workload: string): Job[] =>
     seed,
   }))
 
-export function testWorkloads(file: ReturnType<typeof fileOf>, minStates: number): void {
-  const explored: JobResult[] = []
-  const thread = new JobThread()
-  after(() => thread.stop())
+type Run = (t: TestContext) => Promise<void>
 
-  for (const { name } of WORKLOADS) {
-    if (fileOf(name) !== file) continue
-    test(`${name}: whatever a power cut leaves is acceptable`, async (t) => {
-      const results: JobResult[] = []
-      for (const job of seeds(name)) {
-        const result = await thread.run(job)
-        results.push(result)
-        // One violation is enough to look for its cause.
-        if (result.stories.length > 0) break
-      }
-      explored.push(...results)
-      const stories = results.flatMap((result) => result.stories)
-      assert.ok(stories.length === 0, stories.join('\n'))
-      t.diagnostic(`${sum(results, 'states')} states after ${sum(results, 'cuts')} power cuts`)
-    })
+/** The workloads of a file, each to be run as a test, and what to say of all of them at the end. */
+export class Explored {
+  readonly workloads: readonly { readonly name: string; readonly run: Run }[]
+  readonly #explored: JobResult[] = []
+  readonly #thread = new JobThread()
+
+  constructor(file: ReturnType<typeof fileOf>) {
+    after(() => this.#thread.stop())
+    this.workloads = WORKLOADS.filter(({ name }) => fileOf(name) === file).map(({ name }) => ({
+      name,
+      run: (t) => this.#run(name, t),
+    }))
   }
 
-  test(`${minStates} states or more are looked at, all workloads of this file taken together`, (t) => {
-    const states = sum(explored, 'states')
+  async #run(name: string, t: TestContext): Promise<void> {
+    const results: JobResult[] = []
+    for (const job of seeds(name)) {
+      const result = await this.#thread.run(job)
+      results.push(result)
+      // One violation is enough to look for its cause.
+      if (result.stories.length > 0) break
+    }
+    this.#explored.push(...results)
+    const stories = results.flatMap((result) => result.stories)
+    assert.ok(stories.length === 0, stories.join('\n'))
+    t.diagnostic(`${sum(results, 'states')} states after ${sum(results, 'cuts')} power cuts`)
+  }
+
+  needStates(minStates: number, t: TestContext): void {
+    const states = sum(this.#explored, 'states')
     t.diagnostic(
-      `${states} states, ${sum(explored, 'secondCuts')} power cuts while another was being recovered from`,
+      `${states} states, ${sum(this.#explored, 'secondCuts')} power cuts while another was being recovered from`,
     )
     assert.ok(states >= minStates, `only ${states}`)
-  })
+  }
 }
 
 const sum = (results: readonly JobResult[], figure: 'states' | 'cuts' | 'secondCuts'): number =>

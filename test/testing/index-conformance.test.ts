@@ -50,6 +50,8 @@ function searched(makeSearch: (index: VectorIndex) => Search): VectorIndex {
   return new Proxy(index, {
     get(target, name) {
       if (name === 'search') return search
+      // It answers one query at a time.
+      if (name === 'searchMany') return undefined
       const value = Reflect.get(target, name, target)
       return typeof value === 'function' ? value.bind(target) : value
     },
