@@ -84,3 +84,4 @@ export type { Durability, History, RecoveryPolicy, WalOptions } from './log/opti
 export type { LogItem } from './log/read/record-reader.ts'
 export { type ScanOptions, scanLog } from './log/read/scan.ts'
 export { Wal } from './log/wal.ts'
+export type { ShareRole } from './shared/share-options.ts'

@@ -8,6 +8,7 @@ export type { Choose, CrashChoice, UnsyncedChange } from './disk/crash-choice.ts
 export type { Fault, Operation, OperationHook } from './disk/operations.ts'
 export { type CrashState, SimulatedDisk } from './disk/simulated-disk.ts'
 export type { SimulatedDiskOptions } from './disk/simulated-disk-options.ts'
+export type { ExchangeOfProcess, SimulatedExchange } from './disk/simulated-exchange.ts'
 export { type SimulatedFs, simulatedFs } from './disk/simulated-fs.ts'
 export {
   type Exploration,
