@@ -60,6 +60,7 @@ export class ExchangeOfProcess implements Exchange {
   #running: Promise<void> | undefined
   #run = (): void => {}
 
+  /** @internal */
   constructor(random: Random, listening: Map<string, Listening>) {
     this.#random = random
     this.#listening = listening
@@ -122,10 +123,12 @@ export class ExchangeOfProcess implements Exchange {
     while (this.#running) await this.#running
   }
 
+  /** @internal */
   add(end: LinkEnd): void {
     this.#ends.add(end)
   }
 
+  /** @internal */
   remove(end: LinkEnd): void {
     this.#ends.delete(end)
   }
