@@ -1,8 +1,9 @@
-import type { BatchMember, EntryInput, JsonValue, VectorInput } from '../entry.ts'
+import type { BatchMember, EntryInput } from '../entry.ts'
 import { WalError } from '../errors.ts'
 import { type Encodable, encodableInput } from '../format/encode.ts'
 import { MAX_RECORD_BYTES } from '../limits.ts'
 import type { Transaction, TransactionState } from '../log/log.ts'
+import { EntryCalls } from '../log/transaction/entry-calls.ts'
 import { MAX_TRANSACTION_BYTES } from './messages.ts'
 import type { Placed } from './own-changes.ts'
 
@@ -13,7 +14,7 @@ type Commit = (payloads: readonly Encodable[], entries: readonly BatchMember[]) 
  * A transaction of a log that several processes write: kept in memory until its commit, and then
  * handed over whole. Nothing of it is in the log before that.
  */
-export class BufferedTransaction implements Transaction {
+export class BufferedTransaction extends EntryCalls implements Transaction {
   #id = -1
   #state: TransactionState = 'open'
   #bytes = 0
@@ -22,6 +23,7 @@ export class BufferedTransaction implements Transaction {
   readonly #commit: Commit
 
   constructor(commit: Commit) {
+    super()
     this.#commit = commit
   }
 
@@ -32,22 +34,6 @@ export class BufferedTransaction implements Transaction {
 
   get state(): TransactionState {
     return this.#state
-  }
-
-  insert(id: string, vector: VectorInput, metadata: JsonValue = null): void {
-    this.append({ type: 'insert', id, vector, metadata })
-  }
-
-  upsert(id: string, vector: VectorInput, metadata: JsonValue = null): void {
-    this.append({ type: 'insert', id, vector, metadata, replace: true })
-  }
-
-  update(id: string, change: { readonly vector?: VectorInput; readonly metadata?: JsonValue }): void {
-    this.append({ type: 'update', id, ...change })
-  }
-
-  delete(id: string): void {
-    this.append({ type: 'delete', id })
   }
 
   /** What the entry holds belongs to the transaction from here on. @throws WALV_LIMIT */

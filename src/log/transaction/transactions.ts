@@ -1,4 +1,4 @@
-import type { EntryInput, JsonValue, Origin, TransactionMarker, VectorInput } from '../../entry.ts'
+import type { EntryInput, Origin, TransactionMarker } from '../../entry.ts'
 import { WalError } from '../../errors.ts'
 import { type Encodable, encodable, encodableInput } from '../../format/encode.ts'
 import { enveloped } from '../../format/envelope.ts'
@@ -6,10 +6,11 @@ import { MAX_OPEN_TRANSACTIONS } from '../../limits.ts'
 import type { OldestTransaction } from '../health.ts'
 import type { Transaction, TransactionState } from '../log.ts'
 import type { GroupCommit } from '../write/group-commit.ts'
+import { EntryCalls } from './entry-calls.ts'
 import type { OpenTransaction } from './tracker.ts'
 
 /** A transaction of an open `Wal`. */
-export class WalTransaction implements Transaction {
+export class WalTransaction extends EntryCalls implements Transaction {
   readonly id: number
   /** By the clock for ages, its begin, or the opening of the log that found it. */
   readonly since: number
@@ -19,6 +20,7 @@ export class WalTransaction implements Transaction {
   #lastSeq: number
 
   constructor(table: TransactionTable, id: number, state: 'open' | 'prepared', since: number) {
+    super()
     this.#table = table
     this.id = id
     this.since = since
@@ -38,22 +40,6 @@ export class WalTransaction implements Transaction {
     if (this.#lastSeq < seq) return false
     this.#state = 'failed'
     return true
-  }
-
-  insert(id: string, vector: VectorInput, metadata: JsonValue = null): void {
-    this.append({ type: 'insert', id, vector, metadata })
-  }
-
-  upsert(id: string, vector: VectorInput, metadata: JsonValue = null): void {
-    this.append({ type: 'insert', id, vector, metadata, replace: true })
-  }
-
-  update(id: string, change: { readonly vector?: VectorInput; readonly metadata?: JsonValue }): void {
-    this.append({ type: 'update', id, ...change })
-  }
-
-  delete(id: string): void {
-    this.append({ type: 'delete', id })
   }
 
   append(entry: EntryInput): void {
