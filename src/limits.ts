@@ -41,3 +41,5 @@ export const MAX_SEQUENCE: number = Number.MAX_SAFE_INTEGER - 1
  * refused.
  */
 export const DEFAULT_MAX_PENDING_BYTES: number = 64 * 1024 * 1024
+/** Default of the `maxHeldBytes` option of a cursor: bytes that retention keeps for it alone. */
+export const DEFAULT_MAX_HELD_BYTES: number = 1024 * 1024 * 1024

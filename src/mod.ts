@@ -60,6 +60,7 @@ export type { Filter, FilterCondition, FilterFunction, FilterOperators } from '.
 export { type FlatOptions, flat } from './index/flat/flat.ts'
 export type * from './index/vector-index.ts'
 export * from './limits.ts'
+export type { Cursor, CursorOptions, CursorStatus } from './log/cursor-types.ts'
 export type { Health, HealthCheck, HealthLevel, HealthOptions } from './log/health.ts'
 export type {
   CheckpointRequest,
@@ -79,6 +80,7 @@ export type {
   Transaction,
   TransactionState,
 } from './log/log.ts'
+export type { LogWithCursors } from './log/log-with-cursors.ts'
 export type { Moment } from './log/moment.ts'
 export type { Durability, History, RecoveryPolicy, WalOptions } from './log/options.ts'
 export type { LogItem } from './log/read/record-reader.ts'

@@ -13,6 +13,7 @@ export class FollowingState implements WalState {
   readonly takenAgoMs: undefined = undefined
   readonly inDoubt: Transaction[] = []
   readonly followsRetention: boolean = true
+  readonly floorSeq: undefined = undefined
   readonly #found: FoundState
   readonly #follower: Follower
 
@@ -45,6 +46,10 @@ export class FollowingState implements WalState {
 
   checkpointBefore(seq: number): FoundCheckpoint | undefined {
     return this.checkpoints.findLast(({ entry }) => entry.sequenceNumber <= seq)
+  }
+
+  get logId(): string | undefined {
+    return this.#follower.logId
   }
 
   get extent(): Extent {

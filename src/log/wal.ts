@@ -7,6 +7,7 @@ import { encodableInput } from '../format/encode.ts'
 import { checkOptions } from '../option-names.ts'
 import type { FoundCheckpoint } from './checkpoint/found-checkpoint.ts'
 import { SnapshotStore } from './checkpoint/snapshot-store.ts'
+import { type CursorLog, cursorLogOf } from './cursor-log.ts'
 import type { Waiting } from './follow/tail.ts'
 import { FollowingState } from './following-state.ts'
 import type { Health, HealthOptions } from './health.ts'
@@ -24,6 +25,7 @@ import {
   type TailOptions,
   type Transaction,
 } from './log.ts'
+import { LogWithCursors } from './log-with-cursors.ts'
 import type { CheckedMoment } from './moment.ts'
 import { type OpenLog, openForWriting } from './open.ts'
 import { type ContentRules, settingsOf, type WalOptions, type WalSettings } from './options.ts'
@@ -37,7 +39,7 @@ import { closedError } from './write/append-error.ts'
  * A write-ahead log in a directory. Every append is acknowledged only when it is durable at the
  * level asked for. One process writes; any number may read beside it with `readOnly`.
  */
-export class Wal implements Log {
+export class Wal extends LogWithCursors implements Log {
   /** What opening found and did. */
   readonly recovery: RecoveryReport
   readonly directory: string
@@ -55,6 +57,7 @@ export class Wal implements Log {
     snapshots: SnapshotStore,
     state: WalState,
   ) {
+    super()
     this.#settings = settings
     this.#snapshots = snapshots
     this.#state = state
@@ -116,7 +119,7 @@ export class Wal implements Log {
 
   /** @internal The same log once more, read-only, as it is on the disk now, or as it was. */
   openBeside(content: ContentRules, signal: AbortSignal | undefined): Promise<Wal> {
-    this.#needOpen()
+    this.needOpen()
     const { recovery, ...settings } = this.#settings
     return Wal.#open({
       ...settings,
@@ -140,13 +143,18 @@ export class Wal implements Log {
   }
 
   /** @internal */
+  override get cursorLog(): CursorLog {
+    return cursorLogOf(this.#settings, this.#state)
+  }
+
+  /** @internal */
   get disk(): Disk {
     return this.#settings.disk
   }
 
   /** @internal The last record that is there at a moment. */
   async seqAt(moment: CheckedMoment): Promise<number> {
-    this.#needOpen()
+    this.needOpen()
     return this.#reading.seqAt(moment)
   }
 
@@ -240,7 +248,7 @@ export class Wal implements Log {
    * (unless opened with `'salvage'`)
    */
   read(options: ReadOptions = {}): AsyncGenerator<WalRecord, void, void> {
-    this.#needOpen()
+    this.needOpen()
     return this.#reading.read(options)
   }
 
@@ -251,13 +259,13 @@ export class Wal implements Log {
    * by default the same place (or what `lastCheckpoint.replayFrom` says).
    */
   replay(options: ReplayOptions = {}): AsyncGenerator<CommittedUnit, void, void> {
-    this.#needOpen()
+    this.needOpen()
     return this.#reading.replay(options)
   }
 
   /** @internal What takes effect behind a place, also of transactions that began before it. */
   replayBehind(after: number): AsyncGenerator<CommittedUnit, void, void> {
-    this.#needOpen()
+    this.needOpen()
     return this.#reading.replayBehind(after)
   }
 
@@ -283,7 +291,7 @@ export class Wal implements Log {
 
   /** @internal */
   tailWith(options: TailOptions, waiting: Waiting = {}): AsyncGenerator<CommittedUnit, void, void> {
-    this.#needOpen()
+    this.needOpen()
     return this.#reading.tail(options, waiting)
   }
 
@@ -343,7 +351,7 @@ export class Wal implements Log {
    * @throws WALV_INVALID_OPTION, WALV_CLOSED
    */
   async health(options: HealthOptions = {}): Promise<Health> {
-    this.#needOpen()
+    this.needOpen()
     return this.#figures.health(options)
   }
 
@@ -363,6 +371,7 @@ export class Wal implements Log {
   async #close(): Promise<void> {
     const ended = this.#reading.close()
     try {
+      await this.closeCursors()
       await this.#state.close()
     } finally {
       await ended
@@ -373,12 +382,13 @@ export class Wal implements Log {
     return this.close()
   }
 
-  #needOpen(): void {
+  /** @internal */
+  protected override needOpen(): void {
     if (this.#closing) throw closedError(this.directory)
   }
 
   #writable(): OpenLog {
-    this.#needOpen()
+    this.needOpen()
     return this.#state.writable()
   }
 }

@@ -2,6 +2,7 @@ import { clearTimeout, delay, monotonicMs, setTimeout } from '../clock.ts'
 import type { BatchMember, CheckpointEntry } from '../entry.ts'
 import { WalError } from '../errors.ts'
 import type { Encodable } from '../format/encode.ts'
+import type { CursorReading } from '../log/cursor/cursor-reading.ts'
 import type { CheckpointRequest, CommittedUnit, SharedUnit, TailOptions } from '../log/log.ts'
 import { LOOKS_BESIDE_WRITER } from '../log/recover/beside-writer.ts'
 import type { Wal } from '../log/wal.ts'
@@ -139,11 +140,15 @@ export class Sharing {
   }
 
   /** What takes effect, from the log that is open, and then from the one that takes its place. */
-  async *tail({ from = this.#next, ...options }: TailOptions): AsyncGenerator<CommittedUnit, void, void> {
-    for (let next = from; !this.#closing && !options.signal?.aborted; await pause()) {
+  async *tail(
+    { from, ...options }: Omit<TailOptions, 'cursor'>,
+    resumed?: CursorReading,
+  ): AsyncGenerator<CommittedUnit, void, void> {
+    for (let next = from ?? this.#next; !this.#closing && !options.signal?.aborted; await pause()) {
       if (this.#broken) throw this.#broken
       try {
-        for await (const unit of this.#wal.tail({ ...options, from: next })) {
+        const place = resumed ? options : { ...options, from: next }
+        for await (const unit of this.#wal.tailWith(place, { resumed })) {
           yield unit
           next = unit.seq + 1
         }

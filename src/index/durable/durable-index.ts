@@ -10,6 +10,7 @@ import type {
 } from '../../entry.ts'
 import { WalError } from '../../errors.ts'
 import { SnapshotWatch } from '../../log/checkpoint/snapshot-watch.ts'
+import type { Cursor, CursorOptions, CursorStatus } from '../../log/cursor-types.ts'
 import { type Health, type HealthCheck, type HealthOptions, healthOf, poisonCheck } from '../../log/health.ts'
 import { isShared, type Log, type LogStats } from '../../log/log.ts'
 import type { Moment } from '../../log/moment.ts'
@@ -22,7 +23,13 @@ import { Changes } from './changes.ts'
 import { checkUpdate } from './checked-change.ts'
 import { type CheckpointFigures, Checkpointing, type CheckpointRules } from './checkpointing.ts'
 import { openFollowing, openOver } from './follow.ts'
-import { type ChangesOptions, type IndexChange, indexChanges } from './index-changes.ts'
+import {
+  type ChangesOptions,
+  type IndexChange,
+  indexChanges,
+  indexCursor,
+  needCursors,
+} from './index-changes.ts'
 import type { IndexState } from './index-state.ts'
 import type { IndexTransaction, MetadataArgument } from './index-transaction.ts'
 import type { InsertManyItem, InsertManyOptions, InsertManyProgress } from './insert-many.ts'
@@ -283,6 +290,29 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> extends IndexW
   changes(options: ChangesOptions = {}): AsyncGenerator<IndexChange<Metadata>, void, void> {
     this.needOpen()
     return indexChanges<Metadata>(this.#log, this.#state, this.#queue, options)
+  }
+
+  /**
+   * Opens the cursor of that name, or makes it: how far a reader of `changes` has come, durable.
+   * What `Wal.cursor` says, but that `'end'` is behind all that has taken effect here: with a
+   * cursor that is made first, and then `entries()`, `changes` tell all that is missing in these.
+   * @throws what `Wal.cursor` throws; WALV_INVALID_OPTION where the log has no cursors
+   */
+  async cursor(name: string, options: CursorOptions = {}): Promise<Cursor> {
+    this.needOpen()
+    return indexCursor(this.#log, this.#queue, name, options)
+  }
+
+  /** What `Wal.dropCursor` says. */
+  async dropCursor(name: string): Promise<boolean> {
+    this.needOpen()
+    return needCursors(this.#log).dropCursor(name)
+  }
+
+  /** What `Wal.cursors` says. */
+  async cursors(): Promise<CursorStatus[]> {
+    this.needOpen()
+    return needCursors(this.#log).cursors()
   }
 
   /** Resolves when everything logged so far is on stable storage, whatever the durability level. */
