@@ -68,7 +68,8 @@ function plainDamage({ kind, file, offset, bytes, acknowledged, seqs, ids, detai
 
 /** A diagnosis, with what is left of the lost ids. Sequence numbers are listed as in a damage. */
 export function diagnosisToJson(diagnosis: Diagnosis, lostIds: LostIds): string {
-  const { directory, verdict, format, refusal, damage, recoverable, snapshotProved, losses, writer, remedy } =
+  const { stuckCursors, remedy } = diagnosis
+  const { directory, verdict, format, refusal, damage, recoverable, snapshotProved, losses, writer } =
     diagnosis
   const plain = {
     directory,
@@ -79,6 +80,7 @@ export function diagnosisToJson(diagnosis: Diagnosis, lostIds: LostIds): string 
     recoverable: recoverable ? plainRecoverable(recoverable) : null,
     ...(snapshotProved === false && { snapshotProved }),
     losses: losses.map((loss) => plainLoss(loss, lostIds.get(loss) ?? [])),
+    stuckCursors: stuckCursors.map(({ name, problem }) => ({ name, problem: problem! })),
     writer: writer ?? null,
     remedy,
   }

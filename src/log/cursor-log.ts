@@ -13,10 +13,13 @@ import type { WalSettings } from './options.ts'
 import { bytesBetween } from './segment/segment-bytes.ts'
 import type { WalState } from './wal-state.ts'
 
-export interface CursorLog
-  extends Pick<WalState, 'extent' | 'logId' | 'floorSeq' | 'checkpoints' | 'checkpointBefore'> {
+/** What it takes to say how they stand. */
+interface ListedLog extends Pick<WalState, 'extent' | 'logId' | 'floorSeq' | 'checkpoints'> {
   readonly disk: Disk
   readonly directory: string
+}
+
+export interface CursorLog extends ListedLog, Pick<WalState, 'checkpointBefore'> {
   readonly clock: () => number
   /** @throws WALV_READ_ONLY */
   live(): LiveSource
@@ -38,7 +41,7 @@ export interface Unusable {
 }
 
 /** Undefined for one that can be opened. What retention has let go of, reading tells. */
-export function unusable({ name, content, problem }: FoundCursor, log: CursorLog): Unusable | undefined {
+export function unusable({ name, content, problem }: FoundCursor, log: ListedLog): Unusable | undefined {
   if (content === undefined) {
     const text = `${problem}. Where the cursor ${name} stood is not known. Put the file back from a backup that is not older than what its reader has stored. Without one: ${beginAnew(name)}`
     return { code: 'WALV_DAMAGED', text }
@@ -54,7 +57,7 @@ export function unusable({ name, content, problem }: FoundCursor, log: CursorLog
 }
 
 /** Every cursor, by name. Rejects with what the system says where they cannot be listed. */
-export async function cursorStatuses(log: CursorLog): Promise<CursorStatus[]> {
+export async function cursorStatuses(log: ListedLog): Promise<CursorStatus[]> {
   const found = await new CursorStore(log.disk, log.directory).all()
   if (found.length === 0) return []
   const floorSeq = log.floorSeq ?? (await floorByFiles(log))
@@ -62,13 +65,13 @@ export async function cursorStatuses(log: CursorLog): Promise<CursorStatus[]> {
 }
 
 /** Who does not write the log goes by the snapshots that are there. */
-async function floorByFiles({ disk, directory, checkpoints }: CursorLog): Promise<number> {
+async function floorByFiles({ disk, directory, checkpoints }: ListedLog): Promise<number> {
   const names = new Set((await listFolder(disk, join(directory, SNAPSHOT_FOLDER))).map(({ name }) => name))
   const kept = checkpoints.filter(({ entry }) => names.has(entry.snapshot!.name))
   return kept.length === 0 ? 0 : Math.min(...kept.map(({ entry }) => entry.replayFrom))
 }
 
-function statusOf(cursor: FoundCursor, log: CursorLog, floorSeq: number): CursorStatus {
+function statusOf(cursor: FoundCursor, log: ListedLog, floorSeq: number): CursorStatus {
   const { name, content } = cursor
   const { extents, before } = log.extent
   const { fromSeq, bytes, maxBytes, isTrimmed } = heldFor(cursor, extents, floorSeq)

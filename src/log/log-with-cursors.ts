@@ -58,13 +58,14 @@ export abstract class LogWithCursors {
   /**
    * Removes a cursor, durably: nothing is kept for it any more, and one that is made anew under its
    * name begins where that says. Resolves to whether it was there.
-   * @throws WALV_LOCKED where it is open; WALV_INVALID_OPTION, WALV_PERMISSION, WALV_IO,
-   * WALV_CLOSED
+   * @throws WALV_LOCKED where it is open; WALV_READ_ONLY where the log was opened with `readOnly`
+   * alone; WALV_INVALID_OPTION, WALV_PERMISSION, WALV_IO, WALV_CLOSED
    */
   async dropCursor(name: string): Promise<boolean> {
     checkCursorName(name)
     this.needOpen()
-    const { disk, directory, clock } = this.cursorLog
+    const { disk, directory, clock, live } = this.cursorLog
+    live()
     const store = new CursorStore(disk, directory)
     if ((await store.read(name)) === undefined) return false
     const lock = await store.lock(name, ownerText(clock()))

@@ -165,8 +165,10 @@ export class SharedWal extends LogWithCursors implements SharedLog {
   }
 
   async close(): Promise<void> {
+    // Nothing is taken from here on.
+    const closed = this.#sharing.close()
     await this.closeCursors()
-    await this.#sharing.close()
+    await closed
   }
 }
 
