@@ -2,6 +2,7 @@
 import { hnswlib } from '../../src/adapters/hnswlib.ts'
 import { usearch } from '../../src/adapters/usearch.ts'
 import { convertWorkload } from './convert-workload.ts'
+import { cursorsWorkload } from './cursors-workload.ts'
 import { followingWorkload } from './following-workload.ts'
 import { indexWorkload } from './index-workload.ts'
 import { laggingIndex } from './lagging-index.ts'
@@ -39,6 +40,7 @@ export const WORKLOADS: readonly Workload[] = [
   variedIndexWorkload('failing-varied-index', 'lasting'),
   twoProcessesWorkload('two-processes'),
   followingWorkload('following'),
+  cursorsWorkload('cursors'),
   sharedIndexWorkload('shared-index'),
   sharedIndexWorkload('failing-shared-index', true),
   repairWorkload('repair', 3),
