@@ -10,6 +10,7 @@ import { damaged, repaired } from './golden/damaged.mjs'
 import { sha256 } from './golden/golden.mjs'
 import { said, saidInSnapshot, withSnapshot } from './golden/indexes.mjs'
 import { everyKind, reopened, rotation, tornTail } from './golden/logs.mjs'
+import { origins } from './golden/shared.mjs'
 
 const [target, ...chosen] = process.argv.slice(2)
 if (target === undefined || chosen.length === 0)
@@ -29,6 +30,7 @@ const WRITERS = {
   withSnapshot,
   said,
   saidInSnapshot,
+  origins,
 }
 
 function* filesBelow(folder) {

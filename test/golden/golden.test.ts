@@ -11,6 +11,7 @@ import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { SetFingerprint } from '../../src/index/durable/fingerprint.ts'
 import {
+  type CursorStatus,
   collect,
   DurableIndex,
   flat,
@@ -33,6 +34,7 @@ const SHA256_OF_SUMS: Readonly<Record<string, string>> = {
   v2: '7aeb8af6db4fdd5675b6466acdbb34cb45606c3fbe75e4803f9162429329be39',
   'v2-index': '7924472405d120923002db976d9a03b6c0e29058479f8c82af545f3832bbace5',
   'v2-catalog': '71c0b5358b27e3d832c946573f28b8631327157327e3b1bd60f2a7484a34d627',
+  'v2-shared': '6f10afb3051ebd46389645c6c6a4147d0e2ca669fd6073d47a383a5f9f3aa5d7',
 }
 const MAX_HEX_BYTES = 256
 
@@ -42,6 +44,8 @@ interface Expected {
   readonly records: readonly unknown[]
   /** The code with which a strict open refuses; none if it opens. */
   readonly strict?: WalErrorCode
+  /** Cursors of readers, and where they stand. */
+  readonly cursors?: readonly Partial<CursorStatus>[]
   readonly index?: {
     readonly kind: string
     readonly dimensions: number
@@ -160,6 +164,22 @@ for (const name of names.filter((name) => expectedOf(name).recovery.index)) {
     const index = await openIndex(t, { directory, index: flat({ dimensions, metric }) })
     assert.ok(index.size > 0)
     assert.equal(index.model, model)
+  })
+}
+
+for (const name of names.filter((name) => expectedOf(name).cursors)) {
+  test(`${name}: its cursors stand where they were, and go on from there`, async (t) => {
+    const wal = await openWal(t, { directory: await copyOf(t, name) })
+    const expected = expectedOf(name).cursors!
+    const found = await wal.cursors()
+    assert.deepEqual(
+      found.map(({ position, maxHeldBytes, ...more }) => ({ name: more.name, position, maxHeldBytes })),
+      expected,
+    )
+    for (const { name: cursorName, position } of expected) {
+      const { value } = await wal.tail({ cursor: await wal.cursor(cursorName!) }).next()
+      assert.equal(value!.seq, position! + 1)
+    }
   })
 }
 
