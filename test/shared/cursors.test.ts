@@ -6,6 +6,7 @@ import {
   type DurableIndexOptions,
   flat,
   type IndexChange,
+  nextOf,
   openIndex,
   refusal,
   temporaryDirectory,
@@ -22,7 +23,7 @@ const shared = (
 
 async function take(changes: AsyncIterator<IndexChange>, count: number): Promise<string[]> {
   const ids: string[] = []
-  for (let left = count; left > 0; left--) ids.push((await changes.next()).value.id)
+  for (let left = count; left > 0; left--) ids.push((await nextOf(changes)).id)
   return ids
 }
 

@@ -11,6 +11,7 @@ import {
   customOf,
   insert,
   names,
+  nextOf,
   openWal,
   refusal,
   temporaryDirectory,
@@ -27,7 +28,7 @@ const idsOf = ({ entries }: CommittedUnit): string =>
 /** The next so many units of a tail, which goes on. */
 async function take(tail: AsyncIterator<CommittedUnit>, count: number): Promise<string[]> {
   const taken: string[] = []
-  for (let left = count; left > 0; left--) taken.push(idsOf((await tail.next()).value))
+  for (let left = count; left > 0; left--) taken.push(idsOf(await nextOf(tail)))
   return taken
 }
 
