@@ -79,7 +79,6 @@ export class NamedCursor implements Cursor {
   }
 
   async #move(place: CursorPlace, reading: CursorReading): Promise<void> {
-    if (place.position <= this.position) return
     const synced = (await this.#owner.syncedBefore(place.position + 1)) - 1
     const reached = synced < place.position ? reading.at(Math.max(synced, this.position)) : place
     if (reached.position <= this.position) return
