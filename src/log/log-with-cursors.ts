@@ -89,7 +89,7 @@ export abstract class LogWithCursors {
   }
 }
 
-/** Of the cursor's file, which is written where it is not there, or says something else. */
+/** Of the cursor's file, which is durable when this resolves, and made where it is not there. */
 async function contentOf(
   name: string,
   options: CursorOptions,
@@ -103,7 +103,9 @@ async function contentOf(
     const problem = unusable(found, log)
     if (problem) throw new WalError(problem.code, problem.text, { file: store.pathOf(name) })
     const content = { ...found.content!, maxHeldBytes: maximum ?? found.content!.maxHeldBytes }
-    if (content.maxHeldBytes !== found.content!.maxHeldBytes) await store.write(content)
+    // Written anew: whoever moved it may have been killed before its name was durable, or have been
+    // told that it is not, and no sync of the folder makes up for that.
+    await store.write(content)
     return content
   }
   const { logId, directory } = log
