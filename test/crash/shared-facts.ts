@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import type { BatchMember } from '../../src/entry.ts'
-import { dataEntries } from '../../src/index/durable/index-state.ts'
+import { dataEntries } from '../../src/index/durable/unit.ts'
 import { type CommittedUnit, Wal } from '../../src/mod.ts'
 import type { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
 import { isLinearizable, type Operation } from '../torture/share/linearizable.ts'

@@ -2,7 +2,7 @@ import type { JsonValue, Origin } from '../../../entry.ts'
 import type { Log } from '../../../log/log.ts'
 import { LOOKS_BESIDE_WRITER, lookBesideWriter } from '../../../log/recover/beside-writer.ts'
 import type { Wal } from '../../../log/wal.ts'
-import { dataEntries } from '../index-state.ts'
+import { dataEntries } from '../unit.ts'
 import { openWholePast, PastState } from './past-state.ts'
 
 /** One state of an id, and the change that made it. */
@@ -41,9 +41,10 @@ export async function* versionsOf(
   const after = past.lastCheckpoint?.sequenceNumber
   if (after !== undefined && state.catalog.has(id))
     yield { seq: after, timestamp: past.stats().lastCheckpointAt!, type: 'kept', ...version() }
-  for await (const { entries, ...place } of past.replay({ after, borrow: true, signal })) {
+  for await (const unit of past.replay({ after, borrow: true, signal })) {
+    const { entries, ...place } = unit
     const before = state.catalog.has(id)
-    if (!state.apply(entries) || !touches(entries, id)) continue
+    if (!state.apply(unit) || !touches(entries, id)) continue
     const type = !state.catalog.has(id) ? 'delete' : before ? 'update' : 'insert'
     if (type === 'delete' && !before) continue
     yield { ...place, type, ...version() }
@@ -65,6 +66,6 @@ async function begin(
     watches: (each) => each === id,
     vector: (vector: Float32Array) => vector.slice(),
   })
-  if (past.snapshot) await state.load(past.snapshot)
+  if (past.snapshot) await state.load(past.snapshot, past.lastCheckpoint!.sequenceNumber)
   return { past, state }
 }
