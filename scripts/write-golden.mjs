@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { damaged, repaired } from './golden/damaged.mjs'
 import { sha256 } from './golden/golden.mjs'
-import { said, saidInSnapshot, withSnapshot } from './golden/indexes.mjs'
+import { said, saidInSnapshot, versions, withSnapshot } from './golden/indexes.mjs'
 import { everyKind, reopened, rotation, tornTail } from './golden/logs.mjs'
 
 const [target, ...chosen] = process.argv.slice(2)
@@ -29,6 +29,7 @@ const WRITERS = {
   withSnapshot,
   said,
   saidInSnapshot,
+  versions,
 }
 
 function* filesBelow(folder) {

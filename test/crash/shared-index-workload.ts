@@ -4,18 +4,17 @@
  * checkpoints. What must hold of it stands in `shared-facts.ts`.
  */
 import assert from 'node:assert/strict'
-import { type Disk, DurableIndex, type DurableIndexOptions, flat, type WalError } from '../../src/mod.ts'
+import type { DurableIndex, DurableIndexOptions, WalError } from '../../src/mod.ts'
 import type { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
 import { Random } from '../../src/testing/random.ts'
 import { Process } from './process.ts'
-import { type Answer, type Call, type Facts, type Kind, needExplained, type Present } from './shared-facts.ts'
-import { flow, timeNow } from './virtual-time.ts'
-import { DIRECTORY, seedOf, type Work, type Workload } from './workload.ts'
+import { type Answer, type Call, type Facts, type Kind, needExplained } from './shared-facts.ts'
+import { delay, type Keeping, needSame, openIndex, presentIn } from './shared-opening.ts'
+import { flow } from './virtual-time.ts'
+import { seedOf, type Work, type Workload } from './workload.ts'
 
 const PROCESSES = 3
 const MAX_STEP_MS = 30_000
-/** How long they may take to come to the same state. */
-const CALM_MS = 3_000
 const PLAIN: readonly Kind[] = ['insert', 'upsert', 'update', 'delete']
 const IMPOSSIBLE = new Set(['WALV_DUPLICATE_ID', 'WALV_NOT_FOUND'])
 
@@ -32,11 +31,6 @@ export const sharedIndexWorkload = (name: string, kinds: Kinds = {}): Workload =
   everySeeds: 1,
   create: (seed) => sharedIndexWork(seed, kinds),
 })
-
-/** Some let go of what is behind a checkpoint. */
-interface Keeping {
-  readonly checkpointRetention: number
-}
 
 /** A sync that is to fail. */
 interface Fault {
@@ -63,23 +57,6 @@ function sharedIndexWork(seed: number, kinds: Kinds): Work<Facts | undefined> {
   }
 }
 
-const openIndex = (
-  disk: Disk,
-  keeping: Keeping,
-  role: NonNullable<DurableIndexOptions['role']>,
-): Promise<DurableIndex> =>
-  DurableIndex.open({
-    directory: DIRECTORY,
-    disk,
-    clock: timeNow,
-    index: flat({ dimensions: 2 }),
-    checkpointIntervalEntries: false,
-    segmentMaxBytes: 64 * 1024,
-    share: true,
-    role,
-    ...keeping,
-  })
-
 /** Two go on at once with what is left, and one of them leads. */
 async function afterCut(disk: SimulatedDisk, facts: Facts | undefined, keeping: Keeping): Promise<void> {
   const processes = [new Process(disk), new Process(disk)]
@@ -89,21 +66,6 @@ async function afterCut(disk: SimulatedDisk, facts: Facts | undefined, keeping: 
   await needExplained(disk, facts, presentIn(indexes[1]!), keeping.checkpointRetention === 1)
   await Promise.all(indexes.map((index) => index.close()))
 }
-
-async function needSame(indexes: readonly DurableIndex[]): Promise<void> {
-  await Promise.all(indexes.map((index) => index.flush()))
-  const states = (): Set<string> => new Set(indexes.map((index) => index.fingerprint()))
-  for (let patience = CALM_MS / 10; states().size > 1; patience--) {
-    const sizes = indexes.map(({ size, role }) => `${role} with ${size} ids`)
-    assert.ok(patience > 0, `the processes do not come to the same state: ${sizes.join(', ')}`)
-    await delay(10)
-  }
-}
-
-const delay = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
-
-const presentIn = (index: DurableIndex): Present =>
-  new Map([...index.ids()].map((id) => [id, (index.get(id)!.metadata as { value: number }).value]))
 
 const swap = (
   index: DurableIndex,
