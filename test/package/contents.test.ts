@@ -13,10 +13,10 @@ const KIB = 1024
  * Raise one of these only with a reason in the commit: everybody who installs walv downloads it.
  */
 const BUDGET = {
-  code: 1_430 * KIB,
-  declarations: 505 * KIB,
-  docs: 430 * KIB,
-  tarball: 725 * KIB,
+  code: 1_461 * KIB,
+  declarations: 522 * KIB,
+  docs: 436 * KIB,
+  tarball: 733 * KIB,
 }
 
 const KINDS: Record<string, RegExp> = {

@@ -177,6 +177,62 @@ test('deleteWhere removes what passes at its place, and nothing that was changed
   await agree(leader, member)
   await member.deleteWhere({ old: true })
   assert.equal(await member.count({ old: true }), 0)
+  await member.insert('last', [0, 0])
+  const isOld = new Map<string, boolean>()
+  for await (const { id, kind, metadata, seq } of member.changes({ from: 0 })) {
+    if (id === 'last') break
+    if (kind === 'delete') assert.equal(isOld.get(id), true, `record ${seq} removes what did not pass there`)
+    isOld.set(id, kind !== 'delete' && (metadata as { readonly old: boolean }).old)
+  }
+})
+
+test('deleteWhere is made anew where others came first', async (t) => {
+  const [, leader, member] = (await sharers(t, 2)) as [string, DurableIndex, DurableIndex]
+  for (let round = 0; round < 10; round++) {
+    await leader.upsert('a', [1, 0], { old: true })
+    await agree(leader, member)
+    const updating = (async () => {
+      for (let at = 0; at < 20; at++) await leader.update('a', { metadata: { old: true, at } })
+    })().catch(refusal('WALV_NOT_FOUND'))
+    // Fewer come first than it tries.
+    assert.equal(await member.deleteWhere({ old: true }), 1)
+    await updating
+  }
+})
+
+test('right behind a revert every id that was changed since is what it was, whoever changed it', async (t) => {
+  const [directory, leader, member] = (await sharers(t, 2)) as [string, DurableIndex, DurableIndex]
+  for (let at = 0; at < 5; at++) await leader.insert(`id-${at}`, [at, 0], at)
+  await agree(leader, member)
+  const { lastSeq: seq } = leader.stats()
+  const content = member.fingerprint()
+  let isOver = false
+  let reverts = 0
+  const changing = (async () => {
+    for (let round = 0; !isOver; round++) {
+      await leader.update(`id-${round % 2}`, { metadata: `${round}` })
+      await delay(2)
+    }
+  })()
+  // From then on the member knows that they were changed since.
+  await until(() => ['id-0', 'id-1'].every((id) => member.get(id)!.seq > seq), 'the member saw no change')
+  for (let times = 0; times < 40 && reverts < 8; times++) {
+    try {
+      const { before, changed } = await member.revertTo({ seq })
+      // Where nothing was to be changed there is no record of it.
+      if (changed === 0) continue
+      reverts++
+      const index = flat({ dimensions: 2 })
+      const past = await DurableIndex.openAt({ directory, index, seq: before + 1 })
+      assert.equal(past.fingerprint(), content, `behind record ${before + 1}`)
+      await past.close()
+    } catch (error) {
+      refusal('WALV_CONFLICT', 'not-logged')(error as Error)
+    }
+  }
+  isOver = true
+  await changing
+  assert.ok(reverts > 0, 'nothing was reverted')
 })
 
 test('an index is reverted while other processes change it: it is as if the revert came first or last', async (t) => {
@@ -210,6 +266,7 @@ test('what a shared log decided, its history, its forks and its figures tell ali
   await leader.insert('a', [1, 0], 0)
   await agree(leader, member)
   const { seq } = leader.get('a')!
+  await leader.checkpoint()
   await member.update('a', { metadata: 1 }, { ifSeq: seq, idempotencyKey: 'k' })
   await agree(leader, member)
   await assert.rejects(leader.update('a', { metadata: 2 }, { ifSeq: seq }), refusal('WALV_CONFLICT'))
