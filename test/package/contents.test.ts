@@ -13,10 +13,10 @@ const KIB = 1024
  * Raise one of these only with a reason in the commit: everybody who installs walv downloads it.
  */
 const BUDGET = {
-  code: 1_461 * KIB,
-  declarations: 522 * KIB,
-  docs: 436 * KIB,
-  tarball: 733 * KIB,
+  code: 1_464 * KIB,
+  declarations: 523 * KIB,
+  docs: 438 * KIB,
+  tarball: 736 * KIB,
 }
 
 const KINDS: Record<string, RegExp> = {
