@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { damaged, repaired } from './golden/damaged.mjs'
 import { sha256 } from './golden/golden.mjs'
-import { said, saidInSnapshot, withSnapshot } from './golden/indexes.mjs'
+import { said, saidInSnapshot, versions, withSnapshot } from './golden/indexes.mjs'
 import { everyKind, reopened, rotation, tornTail } from './golden/logs.mjs'
 import { origins } from './golden/shared.mjs'
 
@@ -31,6 +31,7 @@ const WRITERS = {
   said,
   saidInSnapshot,
   origins,
+  versions,
 }
 
 function* filesBelow(folder) {

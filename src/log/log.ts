@@ -101,6 +101,11 @@ export interface Log {
   readonly copiesEntries?: boolean
   /** −1 for an empty log. */
   readonly lastSeq: number
+  /**
+   * When what was handed over last is logged, as its record will say: milliseconds since the epoch.
+   * Left out by a log that others append to as well, whose units say it themselves.
+   */
+  readonly lastTimestamp?: number
   readonly recovery: RecoveryReport
   /** The snapshot to start from, with the checkpoint that names it. */
   readonly snapshot: Snapshot | undefined

@@ -171,6 +171,11 @@ export class Wal extends LogWithCursors implements Log {
     return this.#state.lastSeq
   }
 
+  /** When what was handed over last is logged, in milliseconds since the epoch. */
+  get lastTimestamp(): number {
+    return this.#writable().writer.lastTimestamp
+  }
+
   /**
    * The last sequence number known to be on stable storage; −1 if there is none. Read-only: the
    * last that a watermark in the log covers.

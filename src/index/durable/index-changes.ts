@@ -7,8 +7,9 @@ import type { CommittedUnit, Log } from '../../log/log.ts'
 import { wholeNumber } from '../../log/options.ts'
 import { checkOptions, type OptionNames } from '../../option-names.ts'
 import type { ApplyOrder } from './apply-order.ts'
-import { dataEntries, type IndexState } from './index-state.ts'
+import type { IndexState } from './index-state.ts'
 import { hasPast, walOf } from './time/past-state.ts'
+import { dataEntries } from './unit.ts'
 import { voidsBefore } from './voids-before.ts'
 
 /** What took effect in an index. */

@@ -3,7 +3,7 @@ import { WalError } from '../../../errors.ts'
 import type { Log } from '../../../log/log.ts'
 import { LOOKS_BESIDE_WRITER, wasRetired } from '../../../log/recover/beside-writer.ts'
 import type { Wal } from '../../../log/wal.ts'
-import { dataEntries } from '../index-state.ts'
+import { dataEntries } from '../unit.ts'
 import { openWholePast, PastState } from './past-state.ts'
 
 /** One state of an id, and the change that made it. */
@@ -69,9 +69,10 @@ async function* versionsBehind(
     if (told >= 0) throw overtaken(log.directory, after, timestamp)
     if (state.catalog.has(id)) yield { seq: after, timestamp, type: 'kept', ...version() }
   }
-  for await (const { entries, ...place } of past.replay({ after, borrow: true, signal })) {
+  for await (const unit of past.replay({ after, borrow: true, signal })) {
+    const { entries, ...place } = unit
     const before = state.catalog.has(id)
-    if (!state.apply(entries) || !touches(entries, id)) continue
+    if (!state.apply(unit) || !touches(entries, id)) continue
     const type = !state.catalog.has(id) ? 'delete' : before ? 'update' : 'insert'
     if (type === 'delete' && !before) continue
     if (place.seq > told) yield { ...place, type, ...version() }
@@ -101,6 +102,6 @@ async function begin(
     watches: (each) => each === id,
     vector: (vector: Float32Array) => vector.slice(),
   })
-  if (past.snapshot) await state.load(past.snapshot)
+  if (past.snapshot) await state.load(past.snapshot, past.lastCheckpoint!.sequenceNumber)
   return { past, state }
 }
