@@ -153,10 +153,8 @@ async function readOn(
   // What does not take effect is not told: the end of it is not, either.
   const reader = wal.tail({ cursor, signal: end.signal })
   const after = cursor.position
-  let last = after
-  for await (const { seq } of wal.replay({ from: wal.stats().firstSeq, after: Math.max(-1, after) }))
-    if (seq <= through) last = Math.max(last, seq)
   try {
+    const last = await lastUnit(wal, after, through)
     for (let reached = after; reached < last; ) {
       const { value, done } = await reader.next()
       if (done) break
@@ -166,12 +164,20 @@ async function readOn(
     return true
   } catch (error) {
     if (!(error instanceof WalError) || error.code !== 'WALV_SEQUENCE_TRIMMED') throw error
-    assert.match(error.message, /The cursor consumer needs record/)
+    await assert.rejects(wal.tail({ cursor }).next(), /The cursor consumer needs record/)
     return false
   } finally {
     end.abort()
     await reader.return()
   }
+}
+
+/** Where the last unit up to a record takes effect, of those that began behind `after`. */
+async function lastUnit(wal: Wal, after: number, through: number): Promise<number> {
+  let last = after
+  const from = Math.max(wal.stats().firstSeq, after + 1)
+  for await (const { seq } of wal.replay({ from, after })) if (seq <= through) last = Math.max(last, seq)
+  return last
 }
 
 class Consuming {
