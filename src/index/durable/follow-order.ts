@@ -145,7 +145,6 @@ export class FollowOrder implements ApplyOrder {
     }
     if (seq === undefined) throw failure
     this.appliedSeq = seq
-    this.#state.voids.knownFrom = seq + 1
     this.#applied()
   }
 

@@ -84,28 +84,49 @@ export function indexChanges<Metadata>(
   const ended = new AbortController()
   const place = cursor ? { cursor, from: options.from } : { from: options.from ?? order.appliedSeq + 1 }
   const units = log.tail({ ...place, signal: ended.signal })
-  const from = place.from ?? cursor!.position + 1
-  return new Tail(changesOf<Metadata>(units, log, state, order, from, ended.signal), ended, signal)
+  const effects = new Effects(log, state, ended.signal)
+  return new Tail(changesOf<Metadata>(units, effects, order, ended.signal), ended, signal)
 }
 
 async function* changesOf<Metadata>(
   units: AsyncIterable<CommittedUnit>,
-  log: Log,
-  state: IndexState,
+  effects: Effects,
   order: ApplyOrder,
-  from: number,
   ended: AbortSignal,
 ): AsyncGenerator<IndexChange<Metadata>, void, void> {
-  const { knownFrom } = state.voids
-  const earlier =
-    from < knownFrom && hasPast(log) ? await voidsBefore(walOf(log), from, knownFrom, ended) : undefined
   for await (const { seq, timestamp, entries } of units) {
     const changes = [...dataEntries(entries)]
     if (changes.length === 0) continue
     if (!(await isApplied(order, seq, ended))) return
-    if (seq < knownFrom ? earlier?.has(seq) : state.voids.has(seq)) continue
+    if (!(await effects.hadEffect(seq))) continue
     for (const [place, change] of changes.entries())
       yield { ...changeOf<Metadata>(change), seq, timestamp, isLast: place === changes.length - 1 }
+  }
+}
+
+/** Which changes took effect, also where that is forgotten by the time that they are told. */
+class Effects {
+  readonly #log: Log
+  readonly #state: IndexState
+  readonly #ended: AbortSignal
+  /** Found once more in the log, for the places before this one. */
+  #foundBefore = 0
+  #found: ReadonlySet<number> = new Set()
+
+  constructor(log: Log, state: IndexState, ended: AbortSignal) {
+    this.#log = log
+    this.#state = state
+    this.#ended = ended
+  }
+
+  /** `seq` never decreases. */
+  async hadEffect(seq: number): Promise<boolean> {
+    const { knownFrom } = this.#state.voids
+    if (seq >= this.#foundBefore && seq < knownFrom && hasPast(this.#log)) {
+      this.#found = await voidsBefore(walOf(this.#log), seq, knownFrom, this.#ended)
+      this.#foundBefore = knownFrom
+    }
+    return seq < this.#foundBefore ? !this.#found.has(seq) : !this.#state.voids.has(seq)
   }
 }
 

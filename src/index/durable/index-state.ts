@@ -32,7 +32,7 @@ import {
   type Unit,
   type UnitParts,
 } from './unit.ts'
-import { Voids } from './voids.ts'
+import { VOIDS_FILE, Voids } from './voids.ts'
 
 /** Catalog, vectors, fingerprint and idempotency keys, which always agree. */
 export class IndexState implements Known {
@@ -175,12 +175,13 @@ export class IndexState implements Known {
   }
 
   /** Makes it what a newer snapshot holds, in one step: by what is different from that. */
-  takeOver({ changes, numbers, keys }: SnapshotDifference): void {
+  takeOver({ changes, numbers, keys, voids }: SnapshotDifference): void {
     this.logged.add(changes)
     for (const change of changes)
       this.#takeEffect(change, numbers.get(change.id) ?? 0, this.catalog.get(change.id))
     for (const [id, seq] of numbers) this.catalog.renumber(id, seq)
     this.keys.replace(keys)
+    this.voids.replace(voids)
   }
 
   #remove(entry: CatalogEntry): void {
@@ -265,6 +266,7 @@ export class IndexState implements Known {
   freeze(): FrozenState {
     const catalog = this.catalog.freeze()
     const keys = this.keys.freeze()
+    const voids = this.voids.freeze()
     const index = this.index.freeze()
     const { kind } = this.index
     const info = {
@@ -280,6 +282,7 @@ export class IndexState implements Known {
       async save(files) {
         await files.write(CATALOG_FILE, catalog())
         if (keys) await files.write(KEYS_FILE, [keys])
+        if (voids) await files.write(VOIDS_FILE, [voids])
         await index.save(files)
       },
     }
@@ -315,6 +318,7 @@ export class IndexState implements Known {
     try {
       await this.catalog.load(files.read(catalogAmong(names) ?? CATALOG_FILE), seq, partOf(work, 0, 0.1))
       if (hasKeys(names)) await this.keys.load(files.read(KEYS_FILE), seq)
+      await this.voids.load(names, (name) => files.read(name), seq)
       const filling = partOf(work, 0.1, 0.6)
       if (saved.kind === this.index.kind) await this.#loadOwn(files, filling)
       else await this.#fill(files, filling)
@@ -347,6 +351,7 @@ export interface SnapshotDifference {
   /** The numbers of the ids that have another one there. */
   readonly numbers: ReadonlyMap<string, number>
   readonly keys: IdempotencyKeys
+  readonly voids: Voids
 }
 
 /** For work that nobody watches. */

@@ -312,7 +312,6 @@ async function replay(
   const total = lastSeq + 1 - from
   const replaying = work.replay(total / Math.max(1, lastSeq + 1 - firstSeq))
   const counts = { replayed: 0, voided: 0 }
-  state.voids.knownFrom = (after ?? -1) + 1
   let reached = from
   await state.coalesce(
     (held) => replaying.step(Math.max(0, reached - from - held), total),

@@ -70,7 +70,6 @@ export class SharedOrder implements ApplyOrder {
   /** Retention has overtaken it: goes on from the newest snapshot. Resolves to its number. */
   async jump(log: SharedLog): Promise<number> {
     this.appliedSeq = await jumpToSnapshot(log, this.#state, this.appliedSeq)
-    this.#state.voids.knownFrom = this.appliedSeq + 1
     this.#applied()
     return this.appliedSeq
   }

@@ -9,6 +9,7 @@ import { SetFingerprint } from './fingerprint.ts'
 import { hasKeys, IdempotencyKeys, KEYS_FILE } from './idempotency-keys.ts'
 import type { IndexState, SnapshotDifference } from './index-state.ts'
 import { fingerprintVersionOf, isProvable, type SavedIndex, savedIndex } from './snapshot-proof.ts'
+import { Voids } from './voids.ts'
 
 type SnapshotSource = Pick<Log, 'directory' | 'lastCheckpoint' | 'snapshot'>
 
@@ -46,6 +47,8 @@ async function differences(
   await catalog.load(snapshot.read(catalogAmong(files)!), lastSeq)
   const keys = new IdempotencyKeys()
   if (hasKeys(files)) await keys.load(snapshot.read(KEYS_FILE), lastSeq)
+  const voids = new Voids()
+  await voids.load(files, (name) => snapshot.read(name), lastSeq)
   const changes: DataEntry[] = []
   const numbers = new Map<string, number>()
   const fingerprint = new SetFingerprint(fingerprintVersionOf(saved))
@@ -64,7 +67,7 @@ async function differences(
   if (fingerprint.value !== saved.fingerprint)
     throw new WalError('WALV_DAMAGED', 'The newest snapshot holds something else than what was saved.')
   for (const id of state.catalog.ids()) if (!catalog.has(id)) changes.push({ type: 'delete', id })
-  return { changes, numbers, keys }
+  return { changes, numbers, keys, voids }
 }
 
 function isHeld({ catalog, index }: IndexState, { id, json }: CatalogEntry, vector: Float32Array): boolean {

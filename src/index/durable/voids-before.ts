@@ -22,7 +22,7 @@ export async function voidsBefore(
   } else if (wal.stats().firstSeq > 0) {
     throw new WalError(
       'WALV_SEQUENCE_TRIMMED',
-      `Of the changes from record ${from} on it cannot be told any more which took effect: the snapshot before it is no longer kept in ${wal.directory}.`,
+      `Of the changes from record ${from} on it cannot be told any more which took effect: the snapshot before it is no longer kept in ${wal.directory}. Begin with a copy of what is there now.`,
       { seq: wal.stats().firstSeq },
     )
   }

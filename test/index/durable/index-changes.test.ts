@@ -121,6 +121,83 @@ test('what had no effect is not told, wherever it is in the log', async (t) => {
   assert.deepEqual((await take(loaded.changes({ from: 3 }), 2)).map(brief), all.slice(1))
 })
 
+/** Changes `a` to `n`, and lets `refused` changes of it be refused at their places in the log. */
+async function changeAndRefuse(shared: DurableIndex, n: number, refused: number): Promise<void> {
+  const calls: Promise<void>[] = []
+  for (let call = 0; call < refused; call++)
+    calls.push(assert.rejects(shared.update('a', { metadata: -1 }, { ifSeq: 0 }), refusal('WALV_CONFLICT')))
+  await Promise.all(calls)
+  await shared.update('a', { metadata: n })
+}
+
+const share = (t: TestContext, directory: string): Promise<DurableIndex> =>
+  openIndex(t, { directory, index: flat({ dimensions: 1 }), ...RULES, checkpointRetention: 1, share: true })
+
+const numbersOf = async (changes: AsyncIterator<IndexChange>, count: number): Promise<unknown[]> =>
+  (await take(changes, count)).map(({ metadata }) => metadata)
+
+test('what was refused before the snapshot that a sharing process loads is not told', async (t) => {
+  const directory = await temporaryDirectory(t)
+  const first = await share(t, directory)
+  await first.insert('a', [1], 0)
+  await changeAndRefuse(first, 1, 2)
+  await first.checkpoint()
+  await first.close()
+  const again = await share(t, directory)
+  await changeAndRefuse(again, 2, 1)
+  assert.deepEqual(await numbersOf(again.changes({ from: 0 }), 3), [0, 1, 2])
+})
+
+for (const follow of [false, true])
+  test(`a cursor goes on where the snapshot before it is no longer kept, of an index that ${follow ? 'follows' : 'writes'}`, async (t) => {
+    const directory = await temporaryDirectory(t)
+    const first = await share(t, directory)
+    const cursor = await first.cursor('reader', { from: 'begin' })
+    await first.insert('a', [1], 0)
+    const fill = async (): Promise<void> => {
+      for (let id = 0; id < 20; id++) await first.upsert(String(id), [id], { text: 'x'.repeat(8_000) })
+      await first.checkpoint()
+    }
+    for (let round = 0; round < 3; round++) await fill()
+    const end = first.stats().lastSeq - 1
+    for await (const { seq } of first.changes({ cursor }))
+      if (seq === end) {
+        await cursor.commit(seq)
+        break
+      }
+    await changeAndRefuse(first, 1, 2)
+    await fill()
+    await fill()
+    const { firstSeq } = first.stats()
+    assert.ok(firstSeq > 0 && firstSeq <= cursor.position, `${firstSeq}, ${cursor.position}`)
+    await first.close()
+    const again = await open(t, directory, follow)
+    const changes = again.changes({ cursor: await again.cursor('reader') })
+    assert.deepEqual(
+      (await take(changes, 2)).map(({ id, metadata }) => (id === 'a' ? metadata : id)),
+      [1, '0'],
+    )
+  })
+
+test('what was refused is not told, however many refusals ago', async (t) => {
+  const directory = await temporaryDirectory(t)
+  const wal = await openWal(t, { directory, durability: 'os' })
+  await wal.append({ type: 'insert', id: 'a', vector: [1] })
+  await wal.flush()
+  const follower = await open(t, directory, true)
+  const changes = follower.changes({ from: 0 })
+  assert.deepEqual((await take(changes, 1)).map(brief), ['insert a'])
+  // More than are remembered.
+  for (let round = 0; round < 66; round++)
+    await Promise.all(
+      Array.from({ length: 1_000 }, () => wal.append({ type: 'update', id: 'none', vector: [1] })),
+    )
+  await wal.append({ type: 'insert', id: 'last', vector: [1] })
+  await wal.flush()
+  await until(() => follower.has('last'))
+  assert.deepEqual((await take(changes, 1)).map(brief), ['insert last'])
+})
+
 test('changes that are no longer kept are not passed over in silence', async (t) => {
   const directory = await temporaryDirectory(t)
   const index = await open(t, directory)
