@@ -130,7 +130,8 @@ export class SharedWal extends LogWithCursors implements SharedLog {
   tail(options: TailOptions = {}): AsyncGenerator<CommittedUnit, void, void> {
     this.needOpen()
     const { cursor, ...place } = options
-    return this.#sharing.tail(place, cursor && readingOf(cursor, place, this.directory))
+    const resumed = cursor === undefined ? undefined : readingOf(cursor, place, this.directory)
+    return this.#sharing.tail(place, resumed)
   }
 
   /** @internal */

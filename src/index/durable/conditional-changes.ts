@@ -93,6 +93,11 @@ export class ConditionalChanges {
     return this.#keyed.run(key, call)
   }
 
+  /** Runs a caller's code within what is known by a key. */
+  within<T>(key: string, work: () => Promise<T> | T): Promise<T> {
+    return this.#keyed.within(key, work)
+  }
+
   /**
    * What became of a change that took effect under this key, as far as is known here.
    * @throws WALV_CONFLICT if that was another

@@ -88,7 +88,7 @@ export function checkedOptions<Options extends object>(
   const { idempotencyKey: key } = options as ChangeOptions
   if (key === undefined) return options
   if (typeof key !== 'string' || key === '' || !key.isWellFormed())
-    throw wrongKind('idempotencyKey', key, 'a text that is not empty')
+    throw wrongKind('idempotencyKey', key, 'a text that is not empty and has no half of a surrogate pair')
   if (Buffer.byteLength(key) > MAX_IDEMPOTENCY_KEY_BYTES)
     throw new WalError(
       'WALV_LIMIT',

@@ -82,7 +82,8 @@ export function indexChanges<Metadata>(
   if (log.tail === undefined)
     throw new WalError('WALV_INVALID_OPTION', 'The log of this index has no tail: it cannot tell of changes.')
   const ended = new AbortController()
-  const place = cursor ? { cursor, from: options.from } : { from: options.from ?? order.appliedSeq + 1 }
+  const place =
+    cursor !== undefined ? { cursor, from: options.from } : { from: options.from ?? order.appliedSeq + 1 }
   const units = log.tail({ ...place, signal: ended.signal })
   const effects = new Effects(log, state, ended.signal)
   return new Tail(changesOf<Metadata>(units, effects, order, ended.signal), ended, signal)

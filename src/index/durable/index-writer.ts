@@ -77,7 +77,8 @@ export abstract class IndexWriter<Metadata = JsonValue, Input = Metadata> extend
   ): Promise<void> {
     checkUpdate(change)
     const entry = { type: 'update', id, ...change } as UpdateEntry<VectorInput>
-    return options ? this.#addIf('update', entry, options, CONDITIONAL_OPTIONS) : this.writing.add(entry)
+    if (options === undefined) return this.writing.add(entry)
+    return this.#addIf('update', entry, options, CONDITIONAL_OPTIONS)
   }
 
   /**

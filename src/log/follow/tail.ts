@@ -35,7 +35,7 @@ export function tailOf(
   checkOptions('tail', options, TAIL_OPTIONS)
   const { signal, borrow = false, cursor } = options
   const from = options.from === undefined ? undefined : wholeNumber('from', options.from, 0)
-  const at = resumed ?? (cursor && readingOf(cursor, options, source.directory))
+  const at = resumed ?? (cursor === undefined ? undefined : readingOf(cursor, options, source.directory))
   const end = new AbortController()
   const ended = end.signal
   const begin = at?.place.replayFrom ?? from ?? source.extent.extents[0]?.firstSeq ?? 0

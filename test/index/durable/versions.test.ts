@@ -259,6 +259,40 @@ test('a key is kept for its window of the log s time', async (t) => {
   assert.equal(again.recovery.voided, 0)
 })
 
+for (const share of [false, true])
+  test(`a call within a transaction of the same key is refused, and nobody waits, ${share ? 'shared' : 'alone'}`, async (t) => {
+    const index = await open(t, new SimulatedDisk(), { share })
+    const within = (key: string): Promise<unknown> =>
+      index.transaction(
+        async (transaction) => {
+          await transaction.get('a')
+          await index.upsert('a', [1, 0], null, { idempotencyKey: key })
+        },
+        { idempotencyKey: 'outer' },
+      )
+    await assert.rejects(within('outer'), refusal('WALV_CONFLICT', 'not-logged'))
+    let late: Promise<unknown> | undefined
+    await index.transaction(
+      () => {
+        late = new Promise<void>((resolve) => setImmediate(resolve)).then(() =>
+          index.transaction(() => 'not run', { idempotencyKey: 'outer' }),
+        )
+      },
+      { idempotencyKey: 'outer' },
+    )
+    assert.equal(await late, undefined)
+    assert.equal(index.has('a'), false)
+  })
+
+test('options and cursors that are null are refused, and not taken for left out', async (t) => {
+  const index = await open(t, new SimulatedDisk())
+  await index.insert('a', [1, 0])
+  const nothing = null as never
+  await assert.rejects(index.update('a', { metadata: 1 }, nothing), refusal('WALV_INVALID_OPTION'))
+  assert.throws(() => index.changes({ cursor: nothing }), refusal('WALV_INVALID_OPTION'))
+  assert.equal(index.get('a')?.metadata, null)
+})
+
 test('a transaction with a key is run once', async (t) => {
   const disk = new SimulatedDisk()
   const index = await open(t, disk)
