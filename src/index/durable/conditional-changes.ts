@@ -104,11 +104,11 @@ export class ConditionalChanges {
    */
   repeated(key: ChangeKey): Applied | undefined {
     const { state, log } = this.#way
-    const impossible = repeatedIn(
-      state,
-      key,
-      this.#isShared ? state.lastTimestamp : timeOf(log.lastTimestamp),
-    )
+    // Where others write as well: of what is known of the log, which all comes before the change.
+    const timestamp = this.#isShared
+      ? Math.max(state.lastTimestamp, log.stats().lastCheckpointAt ?? 0)
+      : timeOf(log.lastTimestamp)
+    const impossible = repeatedIn(state, key, timestamp)
     if (impossible?.code === 'repeated') return { ...impossible.first, isRepeated: true }
     if (impossible) throw impossibleError(impossible)
     return undefined

@@ -293,6 +293,24 @@ test('options and cursors that are null are refused, and not taken for left out'
   assert.equal(index.get('a')?.metadata, null)
 })
 
+for (const share of [false, true])
+  test(`a transaction is run again when its key s window is over, also in a snapshot, ${share ? 'shared' : 'alone'}`, async (t) => {
+    const disk = new SimulatedDisk()
+    let now = 1_000
+    const options = { share, clock: () => now }
+    const index = await open(t, disk, options)
+    const job = { idempotencyKey: 'job' }
+    assert.equal(await index.transaction(() => 1, job), 1)
+    now += IDEMPOTENCY_WINDOW_MS - 1
+    await index.insert('a', [1, 0])
+    assert.equal(await index.transaction(() => 2, job), undefined)
+    now++
+    await index.checkpoint()
+    await index.close()
+    const again = await open(t, disk, options)
+    assert.equal(await again.transaction(() => 3, job), 3)
+  })
+
 test('a transaction with a key is run once', async (t) => {
   const disk = new SimulatedDisk()
   const index = await open(t, disk)
