@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { damaged, repaired } from './golden/damaged.mjs'
 import { sha256 } from './golden/golden.mjs'
-import { said, saidInSnapshot, versions, withSnapshot } from './golden/indexes.mjs'
+import { refused, said, saidInSnapshot, versions, withSnapshot } from './golden/indexes.mjs'
 import { everyKind, reopened, rotation, tornTail } from './golden/logs.mjs'
 import { origins } from './golden/shared.mjs'
 
@@ -32,6 +32,7 @@ const WRITERS = {
   saidInSnapshot,
   origins,
   versions,
+  refused,
 }
 
 function* filesBelow(folder) {

@@ -178,3 +178,29 @@ export async function versions(folders) {
   const report = { ...clean(golden, segments), checkpoints: 1, snapshotSeq: 4, index: IDENTITY }
   golden.finish(report, { numbers: { a: 6, é: 3 }, voided: 2 })
 }
+
+/** A change that was refused at its place, before a snapshot that says so. */
+export async function refused(folders) {
+  const golden = new Golden('refused', folders)
+  expectIdentity(golden)
+  const first = await openSaid(golden)
+  golden.now++
+  golden.expect(insert('a', floats(1, 0.5, -1)))
+  await first.insert('a', floats(1, 0.5, -1))
+  await first.close()
+  const wal = await Wal.open(golden.options)
+  await golden.append(wal, insert('a', floats(2, 0.5, -1)))
+  await golden.append(wal, batch(condition([['a', 0]], ''), remove('a')))
+  await wal.close()
+  const index = await openSaid(golden)
+  golden.now++
+  golden.expect({ type: 'update', id: 'a', metadata: 'changed' })
+  await index.update('a', { metadata: 'changed' })
+  golden.now++
+  golden.expect(await index.checkpoint())
+  const { segments } = index.stats()
+  await index.close()
+  golden.keep()
+  const report = { ...clean(golden, segments), checkpoints: 1, snapshotSeq: 4, index: IDENTITY }
+  golden.finish(report, { told: ['insert a', 'update a'] })
+}

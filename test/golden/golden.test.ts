@@ -36,6 +36,7 @@ const SHA256_OF_SUMS: Readonly<Record<string, string>> = {
   'v2-catalog': '71c0b5358b27e3d832c946573f28b8631327157327e3b1bd60f2a7484a34d627',
   'v2-shared': '6f10afb3051ebd46389645c6c6a4147d0e2ca669fd6073d47a383a5f9f3aa5d7',
   'v2-versions': '03338109bd7e937309aff0f00c3555f7fa65f8f5d8079706440e740ad3bd78fe',
+  'v2-refused': '54db59525764b87f61af7d980150a49412fd4946ac85c8460d173c0565ae33e1',
 }
 const MAX_HEX_BYTES = 256
 
@@ -46,6 +47,8 @@ interface Expected {
   /** Of each id the number of its last change; and how many changes have no effect. */
   readonly numbers?: Readonly<Record<string, number>>
   readonly voided?: number
+  /** All changes that took effect, from the first record on. */
+  readonly told?: readonly string[]
   /** The code with which a strict open refuses; none if it opens. */
   readonly strict?: WalErrorCode
   /** Cursors of readers, and where they stand. */
@@ -199,6 +202,24 @@ for (const name of names.filter((name) => expectedOf(name).numbers)) {
     assert.equal(index.recovery.voided, voided)
     assert.equal(await index.delete('b', { idempotencyKey: 'löschen' }), true)
     assert.equal(index.stats().lastSeq, recovery.lastSeq)
+  })
+}
+
+for (const name of names.filter((name) => expectedOf(name).told)) {
+  const { told, recovery } = expectedOf(name)
+
+  test(`${name}: an index that loads the snapshot tells what took effect before it, and no more`, async (t) => {
+    const { dimensions, metric } = recovery.index!
+    const directory = await copyOf(t, name)
+    const index = await openIndex(t, { directory, index: flat({ dimensions, metric }) })
+    assert.equal(index.recovery.replayed, 0)
+    await index.insert('last', new Float32Array(dimensions))
+    const found: string[] = []
+    for await (const { kind, id } of index.changes({ from: 0 })) {
+      if (id === 'last') break
+      found.push(`${kind} ${id}`)
+    }
+    assert.deepEqual(found, told)
   })
 }
 
