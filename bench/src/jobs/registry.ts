@@ -6,6 +6,7 @@ import { checkpointStall } from './checkpoint-stall.ts'
 import { diskWay } from './disk-way.ts'
 import { fill, fillIndexes } from './fill.ts'
 import { firstAnswer, plainRead } from './first-answer.ts'
+import { followedWriter, followLag } from './follow-lag.ts'
 import { graphMemory } from './graph-memory.ts'
 import { grow, growUntilKilled } from './grow.ts'
 import { growth } from './growth.ts'
@@ -38,6 +39,8 @@ export const JOBS: Readonly<Record<string, Run | undefined>> = {
   fill,
   'fill-indexes': fillIndexes,
   'first-answer': firstAnswer,
+  'follow-lag': followLag,
+  'followed-writer': followedWriter,
   'graph-memory': graphMemory,
   grow,
   'grow-until-killed': growUntilKilled,

@@ -141,6 +141,17 @@ export const INDEX_GOALS: readonly Goal[] = [
   ).flatMap(([key, what]) => [delay(key, what, 'P99', 10), delay(key, what, 'Max', 50)]),
   ...killed('flat'),
   ...killed('usearch'),
+  ...(['a follower', 'a member'] as const).map(
+    (reader): Goal => ({
+      what: `from the acknowledgement to where ${reader} shows it, under full load, p99`,
+      against: '',
+      goal: 50,
+      sense: 'at most',
+      unit: 'ms',
+      scenario: 'goal-follow',
+      measure: ({ row }) => figureOf(row(reader), 'p99Ms'),
+    }),
+  ),
   {
     what: 'opening within recoveryBudgetMs after SIGKILL under load',
     against: 'all kills',

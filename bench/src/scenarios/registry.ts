@@ -3,6 +3,7 @@ import { inFlight, levels, waiting, waves } from './appends.ts'
 import { atOnce, cold } from './cold.ts'
 import { diskWays } from './disk-ways.ts'
 import { durableIndex } from './durable-index.ts'
+import { goalFollow } from './follow.ts'
 import { goalCalls, goalInserts, goalLog, goalMany } from './goal-inserts.ts'
 import { goalLife, goalMemory } from './goal-life.ts'
 import { headline } from './headline.ts'
@@ -29,6 +30,7 @@ export const SCENARIOS: readonly Scenario[] = [
   goalLife,
   goalCheckpoint,
   goalMemory,
+  goalFollow,
   recoveryBudget,
   durableIndex,
   headline,
