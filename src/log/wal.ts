@@ -25,8 +25,9 @@ import {
   type Transaction,
 } from './log.ts'
 import type { CheckedMoment } from './moment.ts'
-import { type OpenLog, openForWriting } from './open.ts'
+import { type OpenLog, openForWriting, type SharedOpening } from './open.ts'
 import { type ContentRules, settingsOf, type WalOptions, type WalSettings } from './options.ts'
+import type { ProvedLog } from './recover/proved-part.ts'
 import { recover, refuseAborted } from './recover/recover.ts'
 import { WalFigures } from './wal-figures.ts'
 import { WalReading } from './wal-reading.ts'
@@ -77,20 +78,25 @@ export class Wal implements Log {
 
   /**
    * @internal For who knows what the snapshots hold: one whose content is wrong is treated as one
-   * whose hash fails. `shares`: the holder of the lock says that it takes others' changes.
+   * whose hash fails. `shared`: the holder of the lock says that it takes others' changes.
    */
-  static async openWith(options: WalOptions, content?: ContentRules, shares = false): Promise<Wal> {
+  static async openWith(options: WalOptions, content?: ContentRules, shared?: SharedOpening): Promise<Wal> {
     const checked = settingsOf(options)
-    const settings = { ...checked, directory: resolve(checked.directory), content, shares }
+    const settings = {
+      ...checked,
+      directory: resolve(checked.directory),
+      content,
+      shares: shared !== undefined,
+    }
     const { directory, readOnly } = settings
     return traced(
       openTracing,
       () => ({ directory, readOnly }),
-      () => Wal.#open(settings),
+      () => Wal.#open(settings, shared?.proved),
     )
   }
 
-  static async #open(settings: WalSettings): Promise<Wal> {
+  static async #open(settings: WalSettings, proved?: ProvedLog): Promise<Wal> {
     const snapshots = new SnapshotStore(settings.disk, settings.directory)
     try {
       settings.signal?.throwIfAborted()
@@ -101,7 +107,7 @@ export class Wal implements Log {
           : new FoundState(found, settings.directory)
         return new Wal(settings, found.report, snapshots, state)
       }
-      const { recovered, writing } = await openForWriting(settings, snapshots)
+      const { recovered, writing } = await openForWriting(settings, snapshots, proved)
       const state = new WritingState(writing, settings.directory)
       return new Wal(settings, recovered.report, snapshots, state)
     } catch (error) {
@@ -127,6 +133,11 @@ export class Wal implements Log {
       signal,
       content,
     })
+  }
+
+  /** @internal What of a log that is followed was read and verified here. */
+  get proved(): ProvedLog | undefined {
+    return this.#state.proved
   }
 
   /** @internal The newest checkpoint that is kept and not behind a record. */

@@ -15,17 +15,25 @@ export async function openWriter(
   settings: ShareSettings,
   options: WalOptions,
   content?: ContentRules,
+  proved?: Wal['proved'],
 ): Promise<Wal | undefined> {
   try {
-    return await Wal.openWith(options, content, true)
+    return await Wal.openWith(options, content, { proved })
   } catch (error) {
     if (settings.isOfSharer(error)) return undefined
     throw error
   }
 }
 
+/**
+ * The same of one that has followed the log until now: it goes on with the index that it has, and
+ * proves what it has not read.
+ */
+export const openSuccessor = (settings: ShareSettings, { proved }: Wal): Promise<Wal | undefined> =>
+  openWriter(settings, settings.successor, undefined, proved)
+
 export const openFollower = (settings: ShareSettings, content?: ContentRules): Promise<Wal> =>
-  Wal.openWith(settings.follower, content, true)
+  Wal.openWith(settings.follower, content, {})
 
 /** Resolves to undefined where there is nothing yet that could be followed. */
 export async function tryToFollow(settings: ShareSettings, content?: ContentRules): Promise<Wal | undefined> {

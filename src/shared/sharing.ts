@@ -8,7 +8,7 @@ import type { Wal } from '../log/wal.ts'
 import { backpressure, closedError } from '../log/write/append-error.ts'
 import { Leading } from './leading.ts'
 import { submitMessage } from './messages.ts'
-import { openFollower, openWriter, pause } from './open.ts'
+import { openFollower, openSuccessor, pause } from './open.ts'
 import { OwnChanges, type Placed } from './own-changes.ts'
 import { isTrimmed, Pump } from './pump.ts'
 import type { ShareSettings } from './share-options.ts'
@@ -17,6 +17,11 @@ import { WayToLeader } from './way-to-leader.ts'
 
 /** How long the others leave the lead to one that prefers it. */
 const YIELDED_MS = 250
+/**
+ * How often a member looks for who listens, once another has the lock, before it tries the lock
+ * again: that takes ten times as long, and who has it needs the processors now.
+ */
+const LOOKS_PER_TRY = 8
 
 /** What takes the units that this process is told of. */
 export interface UnitTaker {
@@ -298,14 +303,16 @@ export class Sharing {
       failed: (error) => this.#break(error as WalError),
     })
     const pump = this.#pump
+    let looks = 0
     while (!this.#isEnding && !this.#broken) {
       const way = await this.#join(pump)
       if (way) {
         joined()
         const { isYielding } = await way.ended
         this.#way = undefined
+        looks = 0
         if (isYielding && this.#settings.role !== 'prefer') await delay(YIELDED_MS)
-      } else if (await this.#takeOver(pump)) {
+      } else if (looks++ % LOOKS_PER_TRY === 0 && (await this.#takeOver(pump))) {
         joined()
         return
       } else await pause()
@@ -331,7 +338,7 @@ export class Sharing {
 
   async #takeOver(pump: Pump): Promise<boolean> {
     if (this.#settings.role === 'follow') return false
-    const wal = await openWriter(this.#settings, this.#settings.successor)
+    const wal = await openSuccessor(this.#settings, this.#wal)
     if (wal === undefined) return false
     if (this.#isEnding) {
       await wal.close()
