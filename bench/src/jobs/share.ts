@@ -119,7 +119,7 @@ export async function takeover(job: TakeoverJob): Promise<Metrics> {
     await member.close()
   }
   const sorted = waits.toSorted((a, b) => a - b)
-  return { records: job.records, ms: sorted[sorted.length >> 1], longestMs: sorted.at(-1)! }
+  return { kills: job.kills, ms: sorted[sorted.length >> 1], longestMs: sorted.at(-1)! }
 }
 
 async function fillOnce({ directory, dimensions, records: count }: TakeoverJob): Promise<void> {

@@ -7,9 +7,10 @@ import { goalCalls, goalInserts, goalLog, goalMany } from './goal-inserts.ts'
 import { goalLife, goalMemory } from './goal-life.ts'
 import { headline } from './headline.ts'
 import { oneAtATime, paced } from './latency.ts'
+import { goalPast } from './past.ts'
 import { checkpointOpen, read, recovery } from './recovery.ts'
 import { goalSearch, search, searchMany } from './search.ts'
-import { shareRate, shareTakeover } from './share.ts'
+import { goalTakeover, shareRate } from './share.ts'
 import {
   checkpointStall,
   goalCheckpoint,
@@ -29,6 +30,8 @@ export const SCENARIOS: readonly Scenario[] = [
   goalLife,
   goalCheckpoint,
   goalMemory,
+  goalPast,
+  goalTakeover,
   recoveryBudget,
   durableIndex,
   headline,
@@ -50,6 +53,5 @@ export const SCENARIOS: readonly Scenario[] = [
   search,
   searchMany,
   shareRate,
-  shareTakeover,
   diskWays,
 ]
