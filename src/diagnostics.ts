@@ -79,6 +79,15 @@ export interface CloseMessage extends LogMessage {
   readonly readOnly: boolean
 }
 
+/**
+ * `walv:role`: of those that share the directory, this process writes the log from now on, or
+ * another one that it has found does.
+ */
+export interface RoleMessage extends LogMessage {
+  readonly role: 'leader' | 'member'
+  readonly leaderPid: number
+}
+
 /** What a tracing channel tells in addition once the work has ended. */
 interface Traced<Result> {
   /** Set on `asyncStart` and `asyncEnd` of what succeeded. */
@@ -126,6 +135,7 @@ export const retentionChannel: TypedChannel<RetentionMessage> = channelOf('walv:
 export const damageChannel: TypedChannel<DamageMessage> = channelOf('walv:damage')
 export const poisonChannel: TypedChannel<PoisonMessage> = channelOf('walv:poison')
 export const closeChannel: TypedChannel<CloseMessage> = channelOf('walv:close')
+export const roleChannel: TypedChannel<RoleMessage> = channelOf('walv:role')
 
 export const openTracing: TypedTracing<OpenMessage> = tracingOf('walv:open')
 export const indexOpenTracing: TypedTracing<OpenMessage> = tracingOf('walv:index-open')

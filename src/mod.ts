@@ -9,6 +9,7 @@ export type {
   OpenMessage,
   PoisonMessage,
   RetentionMessage,
+  RoleMessage,
   RotationMessage,
   SlowSyncMessage,
   SyncMessage,

@@ -1,4 +1,4 @@
-import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { createHistogram } from 'node:perf_hooks'
 
 export interface LoopDelay {
   readonly p99Ms: number
@@ -7,17 +7,23 @@ export interface LoopDelay {
 
 /** How late the event loop comes to its timers, with one due every millisecond. */
 export class LoopDelays {
-  readonly #histogram = monitorEventLoopDelay({ resolution: 1 })
+  /** Node's own `monitorEventLoopDelay` forgets what it had when it is enabled again. */
+  readonly #histogram = createHistogram()
 
   /** Measures while `work` goes on; several times are one measurement. */
   async during<T>(work: () => Promise<T>): Promise<T> {
-    this.#histogram.enable()
+    let last = performance.now()
+    const timer = setInterval(() => {
+      const now = performance.now()
+      this.#histogram.record(Math.max(1, Math.round((now - last) * 1e6)))
+      last = now
+    }, 1)
     try {
       return await work()
     } finally {
       // What stopped the loop until now is only told in its next turn.
       await pause(5)
-      this.#histogram.disable()
+      clearInterval(timer)
     }
   }
 

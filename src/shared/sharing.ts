@@ -1,4 +1,5 @@
 import { clearTimeout, delay, monotonicMs, setTimeout } from '../clock.ts'
+import { roleChannel } from '../diagnostics.ts'
 import type { BatchMember, CheckpointEntry } from '../entry.ts'
 import { WalError } from '../errors.ts'
 import type { Encodable } from '../format/encode.ts'
@@ -293,6 +294,12 @@ export class Sharing {
     await leading.listen()
     while (!leading.takeOver()) await wal.drained()
     this.#leading = leading
+    this.#tellRole('leader', process.pid)
+  }
+
+  #tellRole(role: 'leader' | 'member', leaderPid: number): void {
+    const { directory } = this
+    if (roleChannel.hasSubscribers) roleChannel.publish({ directory, role, leaderPid })
   }
 
   /** Follows whoever leads, until this process does. */
@@ -308,6 +315,7 @@ export class Sharing {
       const way = await this.#join(pump)
       if (way) {
         joined()
+        this.#tellRole('member', way.welcome.pid)
         const { isYielding } = await way.ended
         this.#way = undefined
         looks = 0

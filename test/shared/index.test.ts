@@ -10,10 +10,12 @@ import {
   type DurableIndexOptions,
   flat,
   openIndex,
+  type RoleMessage,
   refusal,
   temporaryDirectory,
   Wal,
 } from '../support/kit.ts'
+import { heard } from '../telemetry/heard.ts'
 
 type Options = Partial<DurableIndexOptions>
 
@@ -96,6 +98,24 @@ test('when the leader closes, another goes on, and what was asked for meanwhile 
   )
   assert.equal(numbers.length, 502, 'each change stands in the log once')
   await log.close()
+})
+
+test('each process is told who leads, whenever that changes', async (t) => {
+  const directory = await temporaryDirectory(t)
+  const told = heard<RoleMessage>(t, 'walv:role', directory)
+  const leader = await shared(t, directory)
+  const member = await shared(t, directory)
+  const { pid } = process
+  assert.deepEqual(
+    told.map(({ role, leaderPid }) => [role, leaderPid]),
+    [
+      ['leader', pid],
+      ['member', pid],
+    ],
+  )
+  await leader.close()
+  await until(() => told.length === 3, 'nobody was told')
+  assert.deepEqual([told[2]!.role, member.role], ['leader', 'leader'])
 })
 
 test('a member closes while its changes are on their way', async (t) => {

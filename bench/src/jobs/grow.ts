@@ -27,6 +27,7 @@ export interface Grown {
 export const K = 10
 const QUERIES = 50
 const CALLERS = 256
+const WARM_VECTORS = 4_096
 /** What is behind the last checkpoint, and what is behind the one before that. */
 const SNAPSHOT_SHARE = 0.9
 const FIRST_SNAPSHOT_SHARE = 0.45
@@ -101,6 +102,8 @@ class Growth {
     this.#index = index
     this.#vectors = new LatentVectors(dimensions)
     this.#queries = queriesOf(this.#vectors)
+    // What making vectors costs while V8 has not compiled it is no delay of the index.
+    for (let n = 0; n < WARM_VECTORS; n++) this.#vectors.vector(n)
   }
 
   get rate(): number {
