@@ -33,11 +33,12 @@ export const goalTakeover: Scenario = {
   variants: ({ quick }) =>
     (quick ? [1_000, 10_000] : [10_000, 1_000_000]).map((records) => ({
       label: `${records} vectors`,
+      prepare: { kind: 'fill-past', dimensions: 128, records, tail: 0 },
       contestants: [
         {
           label: 'takeover',
           peer: 'walv' as const,
-          job: { kind: 'share-takeover', dimensions: 128, records, kills: quick ? 3 : 5 },
+          job: { kind: 'share-takeover', dimensions: 128, kills: quick ? 3 : 5 },
           durability: 'none' as const,
         },
       ],
