@@ -8,8 +8,9 @@ import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { damaged, repaired } from './golden/damaged.mjs'
 import { sha256 } from './golden/golden.mjs'
-import { said, saidInSnapshot, withSnapshot } from './golden/indexes.mjs'
+import { said, saidInSnapshot, versions, withSnapshot } from './golden/indexes.mjs'
 import { everyKind, reopened, rotation, tornTail } from './golden/logs.mjs'
+import { origins } from './golden/shared.mjs'
 
 const [target, ...chosen] = process.argv.slice(2)
 if (target === undefined || chosen.length === 0)
@@ -29,6 +30,8 @@ const WRITERS = {
   withSnapshot,
   said,
   saidInSnapshot,
+  origins,
+  versions,
 }
 
 function* filesBelow(folder) {

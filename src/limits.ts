@@ -34,6 +34,15 @@ export const MAX_INDEX_VECTORS = 16_000_000
  * memory together.
  */
 export const MAX_REVERT_BYTES: number = 512 * 1024 * 1024
+/** Longest idempotency key, in UTF-8 bytes. */
+export const MAX_IDEMPOTENCY_KEY_BYTES = 255
+/**
+ * How long an index remembers an idempotency key, in milliseconds by the times of the log's
+ * records: 24 hours.
+ */
+export const IDEMPOTENCY_WINDOW_MS: number = 24 * 60 * 60 * 1000
+/** Most idempotency keys that an index remembers: beyond, the oldest are forgotten sooner. */
+export const MAX_IDEMPOTENCY_KEYS = 250_000
 /** Largest sequence number: sequence numbers are safe integers. */
 export const MAX_SEQUENCE: number = Number.MAX_SAFE_INTEGER - 1
 /**
@@ -41,3 +50,5 @@ export const MAX_SEQUENCE: number = Number.MAX_SAFE_INTEGER - 1
  * refused.
  */
 export const DEFAULT_MAX_PENDING_BYTES: number = 64 * 1024 * 1024
+/** Default of the `maxHeldBytes` option of a cursor: bytes that retention keeps for it alone. */
+export const DEFAULT_MAX_HELD_BYTES: number = 1024 * 1024 * 1024

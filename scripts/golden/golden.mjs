@@ -65,7 +65,7 @@ export class Golden {
   /** Sets the log aside as it is at this moment, as a power cut would leave it. */
   keep(from = this.directory) {
     mkdirSync(this.folder, { recursive: true })
-    cpSync(from, join(this.folder, 'log'), { recursive: true, filter: (path) => !/LOCK$|\.tmp$/.test(path) })
+    cpSync(from, join(this.folder, 'log'), { recursive: true, filter: (path) => !/LOCK$|\.lock$|\.tmp$/.test(path) })
   }
 
   /** Changes a segment that was set aside. */

@@ -1,6 +1,6 @@
 // Logs of an index, with snapshots and without.
-import { DurableIndex, flat } from '../../dist/mod.js'
-import { clean, Golden, plain } from './golden.mjs'
+import { DurableIndex, flat, Wal } from '../../dist/mod.js'
+import { clean, Golden, plain, sha256 } from './golden.mjs'
 import { custom, floats, insert, remove } from './values.mjs'
 
 /** An index with two snapshots and a log that no longer begins at 0. */
@@ -111,4 +111,70 @@ export async function saidInSnapshot(folders) {
   golden.records = golden.records.filter(({ seq }) => seq >= firstSeq)
   const checkpoints = golden.records.filter(({ entry }) => entry.type === 'checkpoint').length
   golden.finish({ ...clean(golden, segments), checkpoints, snapshotSeq, index: IDENTITY })
+}
+
+/** What docs/format.md says of a condition, put together here on its own. */
+function condition(expects, key, digest = Buffer.alloc(16)) {
+  const head = Buffer.alloc(8)
+  head.writeUInt16LE(1, 0)
+  head.writeUInt16LE(Buffer.byteLength(key), 2)
+  head.writeUInt32LE(expects.length, 4)
+  const each = expects.map(([id, seq]) => {
+    const bytes = Buffer.alloc(10 + Buffer.byteLength(id))
+    bytes.writeBigUInt64LE(seq === null ? 2n ** 64n - 1n : BigInt(seq), 0)
+    bytes.writeUInt16LE(Buffer.byteLength(id), 8)
+    bytes.write(id, 10)
+    return bytes
+  })
+  return custom('walv.condition', Buffer.concat([head, digest, Buffer.from(key), ...each]))
+}
+
+/** Of a deletion: the type of its record, and its payload. */
+function digestOfDeletion(id) {
+  const payload = Buffer.alloc(12 + Buffer.byteLength(id))
+  payload.writeUInt32LE(Buffer.byteLength(id), 4)
+  payload.write(id, 12)
+  return Buffer.from(sha256(Buffer.concat([Buffer.of(3), payload])).slice(0, 32), 'hex')
+}
+
+const batch = (...entries) => ({ type: 'batch', entries })
+
+/** Numbers, conditions and a key, in a snapshot and behind it. */
+export async function versions(folders) {
+  const golden = new Golden('versions', folders)
+  expectIdentity(golden)
+  const index = await openSaid(golden)
+  for (const [at, id] of ['a', 'b', 'é'].entries()) {
+    golden.now++
+    golden.expect(insert(id, floats(at, 0.5, -1), { at }))
+    await index.insert(id, floats(at, 0.5, -1), { at })
+  }
+  golden.now++
+  const keyed = batch(condition([], 'löschen', digestOfDeletion('b')), remove('b'))
+  golden.expect(keyed)
+  await index.delete('b', { idempotencyKey: 'löschen' })
+  golden.now++
+  golden.expect(await index.checkpoint())
+  await index.close()
+  const wal = await Wal.open({ ...golden.options, segmentMaxBytes: 64 * 1024 })
+  await golden.append(wal, batch(condition([['a', 1]], ''), { type: 'update', id: 'a', metadata: 'changed' }))
+  await golden.append(
+    wal,
+    batch(
+      condition(
+        [
+          ['zz', null],
+          ['a', 1],
+        ],
+        '',
+      ),
+      remove('é'),
+    ),
+  )
+  await golden.append(wal, keyed)
+  const { segments } = wal.stats()
+  await wal.close()
+  golden.keep()
+  const report = { ...clean(golden, segments), checkpoints: 1, snapshotSeq: 4, index: IDENTITY }
+  golden.finish(report, { numbers: { a: 6, é: 3 }, voided: 2 })
 }

@@ -18,6 +18,7 @@ export function findingsToText(diagnosis: Diagnosis, lostIds: LostIds): string {
     headline(diagnosis),
     ...places(diagnosis, lostIds),
     leftovers(diagnosis),
+    ...diagnosis.stuckCursors.map(({ problem }) => paragraph(problem!)),
     writerToText(diagnosis),
   ]
   return nonEmpty(paragraphs).join('\n\n')

@@ -8,6 +8,7 @@
 import { relative } from 'node:path'
 import {
   type BatchMember,
+  type Condition,
   type Damage,
   type Diagnosis,
   indexIdentity,
@@ -23,6 +24,7 @@ import {
 import type { V1Entry, V1Record } from '../v1/mod.ts'
 import { floatsToBytes } from './floats.ts'
 import type { LostId, LostIds } from './lost-ids.ts'
+import { knownCondition } from './text.ts'
 
 /** Longest range of lost sequence numbers that is listed number by number. */
 const MAX_LISTED_SEQS = 1000n
@@ -68,7 +70,8 @@ function plainDamage({ kind, file, offset, bytes, acknowledged, seqs, ids, detai
 
 /** A diagnosis, with what is left of the lost ids. Sequence numbers are listed as in a damage. */
 export function diagnosisToJson(diagnosis: Diagnosis, lostIds: LostIds): string {
-  const { directory, verdict, format, refusal, damage, recoverable, snapshotProved, losses, writer, remedy } =
+  const { stuckCursors, remedy } = diagnosis
+  const { directory, verdict, format, refusal, damage, recoverable, snapshotProved, losses, writer } =
     diagnosis
   const plain = {
     directory,
@@ -79,6 +82,7 @@ export function diagnosisToJson(diagnosis: Diagnosis, lostIds: LostIds): string 
     recoverable: recoverable ? plainRecoverable(recoverable) : null,
     ...(snapshotProved === false && { snapshotProved }),
     losses: losses.map((loss) => plainLoss(loss, lostIds.get(loss) ?? [])),
+    stuckCursors: stuckCursors.map(({ name, problem }) => ({ name, problem: problem! })),
     writer: writer ?? null,
     remedy,
   }
@@ -151,8 +155,17 @@ export function repairToJson(
   return JSON.stringify({ repair: plain })
 }
 
+function conditionToJson({ expects, key }: Condition): string {
+  const plain = {
+    expects: expects.map(({ id, seq }) => ({ id, seq: seq === null ? null : String(seq) })),
+    ...(key && { idempotencyKey: key.text }),
+  }
+  return JSON.stringify(plain)
+}
+
 function entryMembers(entry: WalEntry): Members {
   const identity = indexIdentity(entry)
+  const condition = knownCondition(entry)
   const members: Members = [['type', string(entry.type)]]
   switch (entry.type) {
     case 'insert':
@@ -171,6 +184,7 @@ function entryMembers(entry: WalEntry): Members {
     case 'custom':
       members.push(['kind', string(entry.kind)], ['data', base64(entry.data)])
       if (identity) members.push(['index', JSON.stringify(identity)])
+      if (condition) members.push(['condition', conditionToJson(condition)])
       break
     case 'batch':
       members.push([

@@ -3,6 +3,7 @@ import { findCommand, parseCommand } from './args.ts'
 import { type Command, type ExitCode, exitCodeOf } from './command.ts'
 import { checkpoint } from './commands/checkpoint.ts'
 import { convert } from './commands/convert.ts'
+import { cursors } from './commands/cursors.ts'
 import { demo } from './commands/demo.ts'
 import { diff } from './commands/diff.ts'
 import { doctor } from './commands/doctor.ts'
@@ -24,6 +25,7 @@ const COMMANDS: readonly Command[] = [
   demo,
   log,
   tail,
+  cursors,
   verify,
   doctor,
   repair,

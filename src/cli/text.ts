@@ -4,11 +4,14 @@ import { isoTime } from '../clock.ts'
  * sequence.
  */
 import {
+  type Condition,
+  conditionIn,
   type Damage,
   type IndexIdentity,
   indexIdentity,
   type SequenceRange,
   type WalEntry,
+  WalError,
   type WalRecord,
 } from '../mod.ts'
 import type { V1Entry, V1Record } from '../v1/mod.ts'
@@ -69,12 +72,14 @@ function entryToText(entry: WalEntry | V1Entry): string {
       return subject(entry)
     case 'custom': {
       const identity = indexIdentity(entry)
+      const condition = knownCondition(entry)
+      if (condition) return conditionToText(condition)
       return identity
         ? identityToText(identity)
         : `custom ${quote(entry.kind)}, ${formatBytes(entry.data.length)}`
     }
     case 'batch': {
-      const members = entry.entries.slice(0, MAX_MEMBERS).map(subject)
+      const members = entry.entries.slice(0, MAX_MEMBERS).map(memberToText)
       const count = entry.entries.length
       if (count === 0) return 'batch of nothing'
       return `batch of ${formatQuantity(count, 'entry', 'entries')}: ${shorten(members, MAX_MEMBERS, count)}`
@@ -91,9 +96,31 @@ function entryToText(entry: WalEntry | V1Entry): string {
   }
 }
 
+/** A condition that cannot be understood is bytes like others. */
+export function knownCondition(entry: WalEntry): Condition | undefined {
+  try {
+    return conditionIn(entry)
+  } catch (error) {
+    if (error instanceof WalError) return undefined
+    throw error
+  }
+}
+
+function conditionToText({ expects, key }: Condition): string {
+  const parts = expects.map(({ id, seq }) => `${quote(id)} ${seq === null ? 'absent' : `at ${seq}`}`)
+  const ids = parts.length === 0 ? [] : [`if ${shorten(parts, MAX_MEMBERS)}`]
+  return `condition: ${[...ids, ...(key ? [`once as ${quote(key.text)}`] : [])].join(', ')}`
+}
+
 function identityToText({ dimensions, metric, elementType, model }: IndexIdentity): string {
   const vectors = `vectors of ${formatQuantity(dimensions, 'dimension')}, ${elementType}, metric ${metric}`
   return model === undefined ? vectors : `${vectors}, model ${quote(model)}`
+}
+
+/** A condition is told in full, since it says what becomes of the others. */
+function memberToText(entry: WalEntry | V1Entry): string {
+  const condition = entry.type === 'custom' ? knownCondition(entry) : undefined
+  return condition ? conditionToText(condition) : subject(entry)
 }
 
 /** What an entry does to what. */

@@ -5,6 +5,8 @@ import type { Damage, SequenceRange } from '../entry.ts'
 import { assert, WalError, type WalErrorCode } from '../errors.ts'
 import { decodeRecord } from '../format/decode.ts'
 import { SnapshotStore } from '../log/checkpoint/snapshot-store.ts'
+import { cursorStatuses } from '../log/cursor-log.ts'
+import type { CursorStatus } from '../log/cursor-types.ts'
 import { damageIn } from '../log/damage.ts'
 import { type ContentRules, type RecoveryPolicy, settingsOf, type WalSettings } from '../log/options.ts'
 import { type Analysis, refuseLoss } from '../log/recover/analysis.ts'
@@ -101,6 +103,8 @@ export interface Diagnosis {
    */
   readonly snapshotProved: boolean | undefined
   readonly losses: readonly Loss[]
+  /** The cursors whose readers cannot go on, with why. The verdict is of the log alone. */
+  readonly stuckCursors: readonly CursorStatus[]
   /** Undefined where no writer has signed, or where the last one signed off. */
   readonly writer: WriterSign | undefined
   readonly remedy: Remedy
@@ -164,6 +168,7 @@ async function examineV2(settings: WalSettings): Promise<Omit<Diagnosis, 'writer
     recoverable: recoverableOf(analysis, choice.checkpoint?.sequenceNumber),
     snapshotProved: choice.proved,
     losses,
+    stuckCursors: await stuckCursors(settings, found),
     remedy: await remedyFor({
       disk,
       directory,
@@ -174,6 +179,19 @@ async function examineV2(settings: WalSettings): Promise<Omit<Diagnosis, 'writer
       rescue,
     }),
   }
+}
+
+/** A writer beside may have gone on: how far the log reaches is not held against one. */
+async function stuckCursors(
+  { disk, directory }: WalSettings,
+  { analysis, choice }: LogFindings,
+): Promise<CursorStatus[]> {
+  const statuses = await cursorStatuses({
+    ...{ disk, directory, floorSeq: undefined, checkpoints: choice.usable },
+    logId: analysis.logId?.toString('hex'),
+    extent: { extents: analysis.segments, before: analysis.endSeq },
+  }).catch(() => [])
+  return statuses.filter(({ problem }) => problem !== undefined)
 }
 
 async function examineV1(
@@ -200,6 +218,7 @@ function unusable(
     recoverable: undefined,
     snapshotProved: undefined,
     losses: [],
+    stuckCursors: [],
     remedy,
   }
 }

@@ -14,6 +14,7 @@ export class FollowingState implements WalState {
   readonly takenAgoMs: undefined = undefined
   readonly inDoubt: Transaction[] = []
   readonly followsRetention: boolean = true
+  readonly floorSeq: undefined = undefined
   readonly #found: FoundState
   readonly #follower: Follower
 
@@ -50,6 +51,10 @@ export class FollowingState implements WalState {
 
   get proved(): ProvedLog | undefined {
     return this.#follower.proved
+  }
+
+  get logId(): string | undefined {
+    return this.#follower.logId
   }
 
   get extent(): Extent {

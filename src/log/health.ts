@@ -1,14 +1,22 @@
 import type { Disk } from '../disk/disk.ts'
 import { echo } from '../echo.ts'
 import { WalError } from '../errors.ts'
-import { MAX_OPEN_TRANSACTIONS } from '../limits.ts'
+import { DEFAULT_MAX_HELD_BYTES, MAX_OPEN_TRANSACTIONS } from '../limits.ts'
 import { checkOptions } from '../option-names.ts'
+import type { CursorStatus } from './cursor-types.ts'
 
 /** `ok`: nothing to do. `warn`: look at it today. `fail`: act now. */
 export type HealthLevel = 'ok' | 'warn' | 'fail'
 
 export interface HealthCheck {
-  readonly name: 'poison' | 'size' | 'sync-latency' | 'checkpoint-age' | 'disk-space' | 'open-transactions'
+  readonly name:
+    | 'poison'
+    | 'size'
+    | 'sync-latency'
+    | 'checkpoint-age'
+    | 'disk-space'
+    | 'open-transactions'
+    | 'cursors'
   readonly level: HealthLevel
   /** What is so, and, unless that is `ok`, what to do. */
   readonly message: string
@@ -112,6 +120,8 @@ export interface Vitals {
   readonly freeFiles: number
   /** Of those that are open or prepared; undefined without one. */
   readonly oldestTransaction: OldestTransaction | undefined
+  /** Why they cannot be told, where they cannot. */
+  readonly cursors: readonly CursorStatus[] | string
 }
 
 /** What room a disk says that it has, for a log in a directory. */
@@ -136,6 +146,7 @@ export const judgeHealth = (vitals: Vitals, thresholds: Required<HealthOptions>)
     checkpointCheck(vitals, thresholds),
     spaceCheck(vitals, thresholds),
     transactionCheck(vitals, thresholds),
+    cursorCheck(vitals.cursors),
   ])
 
 export function healthOf(checks: readonly HealthCheck[]): Health {
@@ -230,6 +241,32 @@ function transactionCheck({ oldestTransaction }: Vitals, thresholds: Required<He
   const cost = ` The log is kept from its begin on, whatever checkpoints are taken, and one of ${MAX_OPEN_TRANSACTIONS} places is its own.`
   const message = `Transaction ${id}, the oldest of ${count} that have not ended, is ${state} for ${(ageMs / HOUR_MS).toFixed(1)} h.${level === 'ok' ? '' : cost + advice}`
   return { ...base, level, message, value: ageMs }
+}
+
+/** The slowest is the one that most of the log is behind of. */
+function cursorCheck(cursors: Vitals['cursors']): HealthCheck {
+  const base = { name: 'cursors', unit: 'bytes' } as const
+  if (typeof cursors === 'string') {
+    const message = `The cursors cannot be listed: ${cursors}. Until they can, up to ${mebibytes(DEFAULT_MAX_HELD_BYTES)} of the log are kept for them.`
+    return { ...base, level: 'warn', message, value: null }
+  }
+  const [slowest] = cursors.toSorted(
+    (a, b) => b.bytesBehind - a.bytesBehind || b.recordsBehind - a.recordsBehind,
+  )
+  if (slowest === undefined) return { ...base, level: 'ok', message: 'There is no cursor.', value: null }
+  const { name, recordsBehind, bytesBehind, heldBytes } = slowest
+  const told = `The slowest of ${cursors.length} cursors is ${name}: ${recordsBehind} records and ${mebibytes(bytesBehind)} of segments are behind it.`
+  const troubles = cursors.flatMap(cursorTrouble)
+  const level = troubles.length > 0 ? 'warn' : 'ok'
+  return { ...base, level, message: [told, ...troubles].join(' '), value: heldBytes }
+}
+
+function cursorTrouble({ name, heldBytes, maxHeldBytes, problem }: CursorStatus): string[] {
+  if (problem !== undefined) return [problem]
+  if (heldBytes <= maxHeldBytes / 2) return []
+  return [
+    `${mebibytes(heldBytes)} are kept for ${name} alone, and more than ${mebibytes(maxHeldBytes)} (its maxHeldBytes) are let go of. Is its reader running? Drop the cursor if there is none any more.`,
+  ]
 }
 
 function levelAbove(value: number, warn: number, fail: number): HealthLevel {

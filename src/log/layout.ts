@@ -12,6 +12,8 @@ export const SNAPSHOT_FOLDER = 'snapshots'
 
 export const QUARANTINE_FOLDER = 'quarantine'
 
+export const CURSOR_FOLDER = 'cursors'
+
 export const snapshotName = (through: number): string => `snapshot-${String(through).padStart(16, '0')}`
 
 /**

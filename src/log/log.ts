@@ -12,6 +12,7 @@ import type {
   WalRecord,
 } from '../entry.ts'
 import type { OptionNames } from '../option-names.ts'
+import type { Cursor, CursorOptions, CursorStatus } from './cursor-types.ts'
 import type { Health, HealthOptions } from './health.ts'
 
 /** A checkpoint to be taken. */
@@ -43,6 +44,10 @@ export interface ReplayOptions extends ReadOptions {
 
 export interface TailOptions {
   /**
+   * Goes on behind the position of a cursor, which its `commit` moves. Without `from`.
+   */
+  readonly cursor?: Cursor | undefined
+  /**
    * Only what takes effect at this sequence number or behind it. Default: everything from the
    * oldest record that is kept on, but for transactions that began before it.
    */
@@ -56,7 +61,12 @@ export interface TailOptions {
   readonly borrow?: boolean
 }
 
-export const TAIL_OPTIONS: OptionNames<TailOptions> = { from: true, signal: true, borrow: true }
+export const TAIL_OPTIONS: OptionNames<TailOptions> = {
+  cursor: true,
+  from: true,
+  signal: true,
+  borrow: true,
+}
 export const CHECKPOINT_REQUEST: OptionNames<CheckpointRequest> = { seq: true, snapshot: true }
 export const READ_OPTIONS: OptionNames<ReadOptions> = { from: true, signal: true, borrow: true }
 export const REPLAY_OPTIONS: OptionNames<ReplayOptions> = { ...READ_OPTIONS, after: true }
@@ -91,6 +101,11 @@ export interface Log {
   readonly copiesEntries?: boolean
   /** −1 for an empty log. */
   readonly lastSeq: number
+  /**
+   * When what was handed over last is logged, as its record will say: milliseconds since the epoch.
+   * Left out by a log that others append to as well, whose units say it themselves.
+   */
+  readonly lastTimestamp?: number
   readonly recovery: RecoveryReport
   /** The snapshot to start from, with the checkpoint that names it. */
   readonly snapshot: Snapshot | undefined
@@ -121,6 +136,11 @@ export interface Log {
    * Left out by a log that cannot tell.
    */
   tail?(options?: TailOptions): AsyncIterable<CommittedUnit>
+  /** Opens a named cursor, or makes it. Left out, as the two others, by a log that has none. */
+  cursor?(name: string, options?: CursorOptions): Promise<Cursor>
+  /** Resolves to whether it was there. */
+  dropCursor?(name: string): Promise<boolean>
+  cursors?(): Promise<CursorStatus[]>
   checkpoint(request: CheckpointRequest): Promise<CheckpointEntry>
   /**
    * Resolves when everything appended so far is on stable storage, whatever the durability level.
@@ -316,6 +336,11 @@ export interface LogStats {
    * than how long the log has been open.
    */
   readonly checkpointAgeMs: number | undefined
+  /**
+   * Bytes of the segments that are kept for cursors alone; the next checkpoint lets go of what they
+   * need no more. Absent of a log that is only read.
+   */
+  readonly cursorHeldBytes?: number
   /** Of the past that is kept; absent of a log that is only read, or that keeps none. */
   readonly history?: HistoryStats | undefined
   readonly poisoned: boolean

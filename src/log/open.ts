@@ -2,6 +2,7 @@ import type { Damage } from '../entry.ts'
 import { Checkpoints } from './checkpoint/checkpoints.ts'
 import { Retention } from './checkpoint/retention.ts'
 import type { SnapshotStore } from './checkpoint/snapshot-store.ts'
+import { CursorStore } from './cursor/cursor-store.ts'
 import type { DirectoryLock } from './directory-lock.ts'
 import { LOCK_FILE, refuseDirectory } from './layout.ts'
 import type { WalSettings } from './options.ts'
@@ -110,7 +111,8 @@ async function startWriting(
     // Where records are lost, a checkpoint may be among them, and its snapshot may be all that is
     // left of them. Else one that no checkpoint names is of one that never came to be.
     const spared = isWhole ? [] : await snapshots.unnamed(found)
-    const retention = new Retention(settings, snapshots, segments, found, spared)
+    const cursors = new CursorStore(disk, directory)
+    const retention = new Retention(settings, snapshots, segments, cursors, found, spared)
     const checkpoints = new Checkpoints(settings, snapshots, segments, writer, transactions, retention)
     const undecided = open.filter(({ prepared }) => !prepared)
     await Promise.all(undecided.map(({ id }) => transactions.mark(id, 'abortTransaction')))

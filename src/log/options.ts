@@ -267,7 +267,8 @@ export interface ContentRules {
   /**
    * Tries a snapshot whose hashes are right by what it holds. Answers whether that was proved, or
    * false where nothing is known of it; `problem` if it is not what was saved, so that another has
-   * to be used. `behind`: how much of the log is to be replayed on top of it, from 0 to 1.
+   * to be used. `seq`: through which record it reaches; `behind`: how much of the log is to be
+   * replayed on top of it, from 0 to 1.
    */
-  tryOut(snapshot: Snapshot, behind: number): Promise<boolean | { readonly problem: string }>
+  tryOut(snapshot: Snapshot, seq: number, behind: number): Promise<boolean | { readonly problem: string }>
 }

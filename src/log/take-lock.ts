@@ -1,17 +1,10 @@
-import { delay, isoTime, monotonicMs } from '../clock.ts'
-import { machineName } from '../disk/machine.ts'
-import { cut } from '../echo.ts'
+import { delay, monotonicMs } from '../clock.ts'
 import { WalError } from '../errors.ts'
 import { DirectoryLock } from './directory-lock.ts'
 import { lockIsNoFile, lockPath, refuseDirectory } from './layout.ts'
+import { holderOf, ownerText } from './lock-holder.ts'
 import type { WalSettings } from './options.ts'
 
-/**
- * As much of each thing that a holder says of itself is repeated; names of machines have 64 at
- * most.
- */
-const OWNER_CHARACTERS = 64
-const UNNAMED_MACHINE = 'a machine whose name may not be asked'
 /** How long to wait before asking again for a lock that somebody holds. */
 const RETRY_MS = 50
 
@@ -24,13 +17,7 @@ export async function takeLock(settings: WalSettings): Promise<DirectoryLock> {
   const path = lockPath(directory)
   const end = monotonicMs() + lockWaitMs
   for (;;) {
-    const startedAt = isoTime(settings.clock())
-    const owner = JSON.stringify({
-      pid: process.pid,
-      host: machineName() ?? UNNAMED_MACHINE,
-      startedAt,
-      ...(settings.shares && { shares: true }),
-    })
+    const owner = ownerText(settings.clock(), settings.shares ? { shares: true } : {})
     const result = await disk.lock(path, owner).catch((error) => refuseLock(directory, error))
     if (!result.held) return new DirectoryLock(result, directory)
     const leftMs = end - monotonicMs()
@@ -46,7 +33,7 @@ function refuseLock(directory: string, error: NodeJS.ErrnoException): never {
 }
 
 function locked(directory: string, owner: string, waitedMs: number): WalError {
-  const { holder, advice } = holderOf(owner)
+  const { holder, advice } = holderAndAdvice(owner)
   const waited = waitedMs > 0 ? ` Waited for it for ${waitedMs} ms.` : ''
   return new WalError(
     'WALV_LOCKED',
@@ -60,17 +47,9 @@ const SAME_PROCESS =
 
 const SHARE = 'Open it here with share, too'
 
-function holderOf(owner: string): { readonly holder: string; readonly advice: string } {
-  try {
-    const { pid, host, startedAt, shares } = JSON.parse(owner)
-    const isThisProcess = pid === process.pid && host === machineName()
-    // Whatever holds the lock has written them.
-    const [number, name, time] = [pid, host, startedAt].map((value) => cut(String(value), OWNER_CHARACTERS))
-    const holder = `process ${number} on ${name} since ${time}`
-    if (shares === true) return { holder: `${holder}, which shares it`, advice: SHARE }
-    if (isThisProcess) return { holder: `${holder}, this very process`, advice: SAME_PROCESS }
-    return { holder, advice: 'Close it there' }
-  } catch {
-    return { holder: 'another process', advice: 'Close it there' }
-  }
+function holderAndAdvice(owner: string): { readonly holder: string; readonly advice: string } {
+  const { text, isThisProcess, shares } = holderOf(owner)
+  if (shares) return { holder: `${text}, which shares it`, advice: SHARE }
+  if (isThisProcess) return { holder: `${text}, this very process`, advice: SAME_PROCESS }
+  return { holder: text, advice: 'Close it there' }
 }

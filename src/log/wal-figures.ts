@@ -1,4 +1,5 @@
-import { type Health, type HealthOptions, judgeHealth, roomOf, thresholdsOf } from './health.ts'
+import { cursorLogOf, cursorStatuses } from './cursor-log.ts'
+import { type Health, type HealthOptions, judgeHealth, roomOf, thresholdsOf, type Vitals } from './health.ts'
 import type { LogStats } from './log.ts'
 import type { WalSettings } from './options.ts'
 import type { WalState } from './wal-state.ts'
@@ -31,8 +32,13 @@ export class WalFigures {
       entriesSinceCheckpoint: lastSeq - (this.#state.lastCheckpoint?.sequenceNumber ?? firstSeq - 1),
       ...(await roomOf(disk, directory)),
       ...this.#state.vitals,
+      cursors: await this.#cursors(),
     }
     return judgeHealth(vitals, thresholds)
+  }
+
+  #cursors(): Promise<Vitals['cursors']> {
+    return cursorStatuses(cursorLogOf(this.#settings, this.#state)).catch((error: Error) => error.message)
   }
 
   get #openForMs(): number {

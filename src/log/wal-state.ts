@@ -24,6 +24,10 @@ export interface WalState {
   readonly extent: Extent
   /** What of a log that others write was read and verified here. */
   readonly proved?: ProvedLog | undefined
+  /** In hex; undefined before the first segment. */
+  readonly logId: string | undefined
+  /** Only cursors need a record before this one; undefined where the writer alone knows. */
+  readonly floorSeq: number | undefined
   readonly figures: Omit<LogStats, 'lastSeq' | 'durableSeq' | 'checkpointAgeMs'>
   readonly vitals: Pick<Vitals, 'poison' | 'oldestTransaction'>
   /** Whether what is let go of meanwhile is known here. */
@@ -41,6 +45,7 @@ export class FoundState implements WalState {
   readonly inDoubt: Transaction[] = []
   readonly vitals: WalState['vitals'] = { poison: undefined, oldestTransaction: undefined }
   readonly followsRetention: boolean = false
+  readonly floorSeq: undefined = undefined
   readonly #recovered: Recovered
   readonly #directory: string
 
@@ -69,6 +74,10 @@ export class FoundState implements WalState {
     // Those before it were not looked at.
     const last = this.#recovered.checkpoints.at(-1)
     return last && last.entry.sequenceNumber <= seq ? last : undefined
+  }
+
+  get logId(): string | undefined {
+    return this.#recovered.analysis.logId?.toString('hex')
   }
 
   get extent(): Extent {
@@ -155,6 +164,14 @@ export class WritingState implements WalState {
     return this.#log.retention.before(seq)
   }
 
+  get logId(): string {
+    return this.#log.segments.logId.toString('hex')
+  }
+
+  get floorSeq(): number {
+    return this.#log.retention.floorSeq
+  }
+
   get extent(): Extent {
     const { segments, writer } = this.#log
     return { extents: segments.extents(), before: writer.acknowledgedBefore }
@@ -178,6 +195,7 @@ export class WritingState implements WalState {
       checkpoints: retention.count,
       lastCheckpointAt: retention.newest?.timestamp,
       ...(retention.history && { history: retention.history }),
+      cursorHeldBytes: retention.cursorHeldBytes,
       poisoned: writer.poison !== undefined,
       upkeepFailures: retention.failures,
       lastUpkeepError: retention.lastError,
@@ -233,5 +251,11 @@ class LiveLog implements LiveSource {
       .extents()
       .map((each) => (each.number === segment ? { ...each, bytes: offset } : each))
     return { extents, before: writer.acknowledgedBefore }
+  }
+
+  async syncedBefore(before: number): Promise<number> {
+    const { writer } = this.#log
+    if (writer.durableBefore < before) await writer.flush()
+    return writer.durableBefore
   }
 }

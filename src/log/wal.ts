@@ -1,14 +1,13 @@
 import { resolve } from 'node:path'
 import { checkpointTracing, closeChannel, openTracing, traced } from '../diagnostics.ts'
 import type { Disk } from '../disk/disk.ts'
-import { ioError } from '../disk/io-error.ts'
 import type { CheckpointEntry, EntryInput, WalRecord } from '../entry.ts'
 import { encodableInput } from '../format/encode.ts'
 import { checkOptions } from '../option-names.ts'
 import type { FoundCheckpoint } from './checkpoint/found-checkpoint.ts'
 import { SnapshotStore } from './checkpoint/snapshot-store.ts'
+import { type CursorLog, cursorLogOf } from './cursor-log.ts'
 import type { Waiting } from './follow/tail.ts'
-import { FollowingState } from './following-state.ts'
 import type { Health, HealthOptions } from './health.ts'
 import {
   CHECKPOINT_REQUEST,
@@ -24,21 +23,22 @@ import {
   type TailOptions,
   type Transaction,
 } from './log.ts'
+import { LogWithCursors } from './log-with-cursors.ts'
 import type { CheckedMoment } from './moment.ts'
-import { type OpenLog, openForWriting, type SharedOpening } from './open.ts'
+import type { OpenLog, SharedOpening } from './open.ts'
+import { openState } from './open-state.ts'
 import { type ContentRules, settingsOf, type WalOptions, type WalSettings } from './options.ts'
 import type { ProvedLog } from './recover/proved-part.ts'
-import { recover, refuseAborted } from './recover/recover.ts'
 import { WalFigures } from './wal-figures.ts'
 import { WalReading } from './wal-reading.ts'
-import { FoundState, type WalState, WritingState } from './wal-state.ts'
+import type { WalState } from './wal-state.ts'
 import { closedError } from './write/append-error.ts'
 
 /**
  * A write-ahead log in a directory. Every append is acknowledged only when it is durable at the
  * level asked for. One process writes; any number may read beside it with `readOnly`.
  */
-export class Wal implements Log {
+export class Wal extends LogWithCursors implements Log {
   /** What opening found and did. */
   readonly recovery: RecoveryReport
   readonly directory: string
@@ -56,6 +56,7 @@ export class Wal implements Log {
     snapshots: SnapshotStore,
     state: WalState,
   ) {
+    super()
     this.#settings = settings
     this.#snapshots = snapshots
     this.#state = state
@@ -98,31 +99,13 @@ export class Wal implements Log {
 
   static async #open(settings: WalSettings, proved?: ProvedLog): Promise<Wal> {
     const snapshots = new SnapshotStore(settings.disk, settings.directory)
-    try {
-      settings.signal?.throwIfAborted()
-      if (settings.readOnly) {
-        const found = await recover(settings, snapshots)
-        const state = settings.follow
-          ? await FollowingState.start(settings, found)
-          : new FoundState(found, settings.directory)
-        return new Wal(settings, found.report, snapshots, state)
-      }
-      const { recovered, writing } = await openForWriting(settings, snapshots, proved)
-      const state = new WritingState(writing, settings.directory)
-      return new Wal(settings, recovered.report, snapshots, state)
-    } catch (error) {
-      refuseAborted(error, settings.signal)
-      throw ioError(
-        error,
-        `The log in ${settings.directory} cannot be opened; nothing that it held is lost`,
-        settings.directory,
-      )
-    }
+    const { report, state } = await openState(settings, snapshots, proved)
+    return new Wal(settings, report, snapshots, state)
   }
 
   /** @internal The same log once more, read-only, as it is on the disk now, or as it was. */
   openBeside(content: ContentRules, signal: AbortSignal | undefined): Promise<Wal> {
-    this.#needOpen()
+    this.needOpen()
     const { recovery, ...settings } = this.#settings
     return Wal.#open({
       ...settings,
@@ -151,13 +134,18 @@ export class Wal implements Log {
   }
 
   /** @internal */
+  override get cursorLog(): CursorLog {
+    return cursorLogOf(this.#settings, this.#state)
+  }
+
+  /** @internal */
   get disk(): Disk {
     return this.#settings.disk
   }
 
   /** @internal The last record that is there at a moment. */
   async seqAt(moment: CheckedMoment): Promise<number> {
-    this.#needOpen()
+    this.needOpen()
     return this.#reading.seqAt(moment)
   }
 
@@ -172,6 +160,11 @@ export class Wal implements Log {
 
   get lastSeq(): number {
     return this.#state.lastSeq
+  }
+
+  /** When what was handed over last is logged, in milliseconds since the epoch. */
+  get lastTimestamp(): number {
+    return this.#writable().writer.lastTimestamp
   }
 
   /**
@@ -251,7 +244,7 @@ export class Wal implements Log {
    * (unless opened with `'salvage'`)
    */
   read(options: ReadOptions = {}): AsyncGenerator<WalRecord, void, void> {
-    this.#needOpen()
+    this.needOpen()
     return this.#reading.read(options)
   }
 
@@ -262,13 +255,13 @@ export class Wal implements Log {
    * by default the same place (or what `lastCheckpoint.replayFrom` says).
    */
   replay(options: ReplayOptions = {}): AsyncGenerator<CommittedUnit, void, void> {
-    this.#needOpen()
+    this.needOpen()
     return this.#reading.replay(options)
   }
 
   /** @internal What takes effect behind a place, also of transactions that began before it. */
   replayBehind(after: number): AsyncGenerator<CommittedUnit, void, void> {
-    this.#needOpen()
+    this.needOpen()
     return this.#reading.replayBehind(after)
   }
 
@@ -294,7 +287,7 @@ export class Wal implements Log {
 
   /** @internal */
   tailWith(options: TailOptions, waiting: Waiting = {}): AsyncGenerator<CommittedUnit, void, void> {
-    this.#needOpen()
+    this.needOpen()
     return this.#reading.tail(options, waiting)
   }
 
@@ -354,7 +347,7 @@ export class Wal implements Log {
    * @throws WALV_INVALID_OPTION, WALV_CLOSED
    */
   async health(options: HealthOptions = {}): Promise<Health> {
-    this.#needOpen()
+    this.needOpen()
     return this.#figures.health(options)
   }
 
@@ -374,6 +367,7 @@ export class Wal implements Log {
   async #close(): Promise<void> {
     const ended = this.#reading.close()
     try {
+      await this.closeCursors()
       await this.#state.close()
     } finally {
       await ended
@@ -384,12 +378,13 @@ export class Wal implements Log {
     return this.close()
   }
 
-  #needOpen(): void {
+  /** @internal */
+  protected override needOpen(): void {
     if (this.#closing) throw closedError(this.directory)
   }
 
   #writable(): OpenLog {
-    this.#needOpen()
+    this.needOpen()
     return this.#state.writable()
   }
 }

@@ -7,6 +7,11 @@ import type { ShareSettings } from './share-options.ts'
 /** How long to wait, at least and at most, before looking again for who leads. */
 const RETRY_MS = 3
 const RETRY_SPREAD_MS = 12
+/**
+ * How often a member looks for who listens, once another has the lock, before it tries the lock
+ * again: that takes ten times as long, and who has it needs the processors now.
+ */
+export const LOOKS_PER_TRY = 8
 
 export const pause = (): Promise<void> => delay(RETRY_MS + Math.random() * RETRY_SPREAD_MS)
 

@@ -1,5 +1,7 @@
 import type { BatchMember, CheckpointEntry, EntryInput, WalRecord } from '../entry.ts'
 import { encodableInput } from '../format/encode.ts'
+import type { CursorLog } from '../log/cursor-log.ts'
+import { readingOf } from '../log/follow/cursor-units.ts'
 import type { Health, HealthOptions } from '../log/health.ts'
 import type {
   CheckpointRequest,
@@ -14,6 +16,7 @@ import type {
   TailOptions,
   Transaction,
 } from '../log/log.ts'
+import { LogWithCursors } from '../log/log-with-cursors.ts'
 import type { ContentRules } from '../log/options.ts'
 import type { Wal } from '../log/wal.ts'
 import { BufferedTransaction } from './buffered-transaction.ts'
@@ -32,7 +35,7 @@ import { Sharing } from './sharing.ts'
  * own: it is handed over again to the next leader if and only if it is not there once everything
  * that the last one wrote was read.
  */
-export class SharedWal implements SharedLog {
+export class SharedWal extends LogWithCursors implements SharedLog {
   readonly shared = true
   readonly readOnly = false
   readonly recovery: RecoveryReport
@@ -40,6 +43,7 @@ export class SharedWal implements SharedLog {
   readonly #sharing: Sharing
 
   private constructor(settings: ShareSettings, wal: Wal, isWriter: boolean) {
+    super()
     this.#sharing = new Sharing(settings, wal, isWriter)
     this.recovery = wal.recovery
     this.directory = wal.directory
@@ -124,8 +128,19 @@ export class SharedWal implements SharedLog {
 
   /** As `Wal.tail` has it, on through changes of the lead. */
   tail(options: TailOptions = {}): AsyncGenerator<CommittedUnit, void, void> {
+    this.needOpen()
+    const { cursor, ...place } = options
+    return this.#sharing.tail(place, cursor && readingOf(cursor, place, this.directory))
+  }
+
+  /** @internal */
+  override get cursorLog(): CursorLog {
+    return this.#sharing.wal.cursorLog
+  }
+
+  /** @internal */
+  protected override needOpen(): void {
     this.#sharing.needOpen()
-    return this.#sharing.tail(options)
   }
 
   follow(after: number, apply: (unit: SharedUnit) => void, overtaken: () => Promise<number>): Promise<void> {
@@ -149,8 +164,11 @@ export class SharedWal implements SharedLog {
     return this.#sharing.wal.health(options)
   }
 
-  close(): Promise<void> {
-    return this.#sharing.close()
+  async close(): Promise<void> {
+    // Nothing is taken from here on.
+    const closed = this.#sharing.close()
+    await this.closeCursors()
+    await closed
   }
 }
 

@@ -3,13 +3,14 @@ import { roleChannel } from '../diagnostics.ts'
 import type { BatchMember, CheckpointEntry } from '../entry.ts'
 import { WalError } from '../errors.ts'
 import type { Encodable } from '../format/encode.ts'
+import type { CursorReading } from '../log/cursor/cursor-reading.ts'
 import type { CheckpointRequest, CommittedUnit, SharedUnit, TailOptions } from '../log/log.ts'
 import { LOOKS_BESIDE_WRITER } from '../log/recover/beside-writer.ts'
 import type { Wal } from '../log/wal.ts'
 import { backpressure, closedError } from '../log/write/append-error.ts'
 import { Leading } from './leading.ts'
 import { submitMessage } from './messages.ts'
-import { openFollower, openSuccessor, pause } from './open.ts'
+import { LOOKS_PER_TRY, openFollower, openSuccessor, pause } from './open.ts'
 import { OwnChanges, type Placed } from './own-changes.ts'
 import { isTrimmed, Pump } from './pump.ts'
 import type { ShareSettings } from './share-options.ts'
@@ -18,11 +19,6 @@ import { WayToLeader } from './way-to-leader.ts'
 
 /** How long the others leave the lead to one that prefers it. */
 const YIELDED_MS = 250
-/**
- * How often a member looks for who listens, once another has the lock, before it tries the lock
- * again: that takes ten times as long, and who has it needs the processors now.
- */
-const LOOKS_PER_TRY = 8
 
 /** What takes the units that this process is told of. */
 export interface UnitTaker {
@@ -145,11 +141,15 @@ export class Sharing {
   }
 
   /** What takes effect, from the log that is open, and then from the one that takes its place. */
-  async *tail({ from = this.#next, ...options }: TailOptions): AsyncGenerator<CommittedUnit, void, void> {
-    for (let next = from; !this.#closing && !options.signal?.aborted; await pause()) {
+  async *tail(
+    { from, ...options }: Omit<TailOptions, 'cursor'>,
+    resumed?: CursorReading,
+  ): AsyncGenerator<CommittedUnit, void, void> {
+    for (let next = from ?? this.#next; !this.#closing && !options.signal?.aborted; await pause()) {
       if (this.#broken) throw this.#broken
       try {
-        for await (const unit of this.#wal.tail({ ...options, from: next })) {
+        const place = resumed ? options : { ...options, from: next }
+        for await (const unit of this.#wal.tailWith(place, { resumed })) {
           yield unit
           next = unit.seq + 1
         }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { damageToJson, recordToJson, v1RecordToJson } from '../../src/cli/json.ts'
+import { conditionEntry, NO_DIGEST } from '../../src/format/condition.ts'
 import type { V1Entry, V1Record } from '../../src/v1/format/entry.ts'
 import type { Damage, JsonValue, WalEntry, WalRecord } from '../support/kit.ts'
 
@@ -21,6 +22,17 @@ const lines: [title: string, entry: WalEntry, body: string][] = [
     'An insert without metadata',
     { type: 'insert', id: 'a', vector: new Float32Array(0) },
     '"type":"insert","id":"a","vector":"","metadata":null',
+  ],
+  [
+    'A condition',
+    conditionEntry({
+      expects: [
+        { id: 'a', seq: 7 },
+        { id: 'b', seq: null },
+      ],
+      key: { text: 'k', digest: NO_DIGEST },
+    }),
+    '"type":"custom","kind":"walv.condition","data":"AQABAAIAAAAAAAAAAAAAAAAAAAAAAAAAawcAAAAAAAAAAQBh//////////8BAGI=","condition":{"expects":[{"id":"a","seq":"7"},{"id":"b","seq":null}],"idempotencyKey":"k"}',
   ],
   [
     'An upsert',

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { damageToText, recordToText, v1RecordToText } from '../../src/cli/text.ts'
+import { conditionEntry, NO_DIGEST } from '../../src/format/condition.ts'
 import type { V1Entry } from '../../src/v1/format/entry.ts'
 import type { Damage, WalEntry } from '../support/kit.ts'
 
@@ -38,6 +39,23 @@ const texts: [entry: WalEntry, expected: string][] = [
     },
     'batch of 5 entries: upsert "a", batch, custom and 2 more',
   ],
+  [
+    {
+      type: 'batch',
+      entries: [
+        conditionEntry({
+          expects: [
+            { id: 'a', seq: 7 },
+            { id: 'b', seq: null },
+          ],
+          key: { text: 'k', digest: NO_DIGEST },
+        }),
+        { type: 'delete', id: 'a' },
+      ],
+    },
+    'batch of 2 entries: condition: if "a" at 7, "b" absent, once as "k", delete "a"',
+  ],
+  [{ type: 'custom', kind: 'walv.condition', data: new Uint8Array(2) }, 'custom "walv.condition", 2 bytes'],
   [{ type: 'checkpoint', sequenceNumber: 5, replayFrom: 6, snapshot: null }, 'checkpoint through 5'],
   [
     {

@@ -14,6 +14,7 @@ const SEEDS_OF_SLOW = 1
 const SLOW = /large|sustained|varied|usearch|hnswlib|lagging|following|time|shared/
 /** Seeds beyond those that found something once. */
 const FOUND: Readonly<Record<string, readonly number[]>> = {
+  cursors: [26],
   'failing-log': [9, 108, 321, 610, 6004],
   'failing-index': [196, 2037],
   'failing-varied-index': [6019, 6039, 6060],

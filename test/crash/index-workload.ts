@@ -30,17 +30,25 @@ export function indexWorkload(
   steps: number,
   trouble: TroubleKind,
   make: MakeIndex = flat,
+  hasConditions = false,
 ): Workload {
-  return { name, steps, everySeeds: 1, create: (seed) => indexWork(seed, new Trouble(trouble), make) }
+  const create = (seed: number) => indexWork(seed, new Trouble(trouble), make, hasConditions)
+  return { name, steps, everySeeds: 1, create }
 }
 
-export function indexWork(seed: number, trouble: Trouble, make: MakeIndex = flat): Work<IndexFacts> {
+/** `hasConditions`: there are changes that expect numbers, and such as have keys. */
+export function indexWork(
+  seed: number,
+  trouble: Trouble,
+  make: MakeIndex = flat,
+  hasConditions = false,
+): Work<IndexFacts> {
   const openIndex = opener(make)
   return {
     disk: { maxLatencyTurns: seed % 3 === 0 ? 2 : 0 },
     onOperation: trouble.onOperation,
     async run(disk, witness, steps) {
-      const work = new IndexWork(disk, new IndexModel(witness), trouble, openIndex)
+      const work = new IndexWork(disk, new IndexModel(witness), trouble, openIndex, hasConditions)
       await work.open()
       for (const step of steps) await work.step(new Random(seedOf(seed, step)), step)
     },
@@ -129,8 +137,20 @@ class IndexWork {
   #index!: DurableIndex
   #random!: Random
   #number = 0
+  /** Calls that have no answer yet. */
+  #inFlight = 0
+  readonly #hasConditions: boolean
+  /** Changes that were acknowledged under their keys. */
+  readonly #keyed: Change[] = []
 
-  constructor(disk: SimulatedDisk, model: IndexModel, trouble: Trouble, openIndex: OpenIndex) {
+  constructor(
+    disk: SimulatedDisk,
+    model: IndexModel,
+    trouble: Trouble,
+    openIndex: OpenIndex,
+    hasConditions: boolean,
+  ) {
+    this.#hasConditions = hasConditions
     this.#openIndex = openIndex
     this.#disk = disk
     this.#model = model
@@ -205,8 +225,49 @@ class IndexWork {
 
   async #one(): Promise<void> {
     const change = this.#change()
+    if (this.#hasConditions && this.#random.chance(0.4)) return this.#swap(change)
+    if (this.#hasConditions && this.#random.chance(0.4)) return this.#once(change)
     if (this.#random.chance(0.15)) return this.#remove(change.id)
     await this.#submit([change.effect], () => this.#index.upsert(change.id, change.vector, change.metadata))
+  }
+
+  /** Only if nobody has changed the id since it was looked at. */
+  async #swap({ id, vector, metadata, effect }: Change): Promise<void> {
+    const seq = this.#index.get(id)?.seq
+    const isInFlight = this.#inFlight > 0
+    const unit = this.#model.submit([effect])
+    await this.#bear(
+      async () => {
+        try {
+          await this.#index.upsert(
+            id,
+            vector,
+            metadata,
+            seq === undefined ? { ifAbsent: true } : { ifSeq: seq },
+          )
+          unit.acknowledge()
+        } catch (error) {
+          const { code, detail } = error as WalError
+          if (code !== 'WALV_CONFLICT') throw error
+          assert.ok(isInFlight, `${id} was changed by nobody: ${JSON.stringify(detail)}`)
+          unit.refuse()
+        }
+      },
+      () => unit,
+    )
+  }
+
+  /** Once more, without effect, what was acknowledged under its key, or a new one. */
+  async #once(change: Change): Promise<void> {
+    const known = this.#random.chance(0.5) ? this.#keyed.at(-1) : undefined
+    const { id, vector, metadata, effect } = known ?? change
+    const call = (): Promise<void> =>
+      this.#index.upsert(id, vector, metadata, { idempotencyKey: `key-${vector[0]}` })
+    if (known) return this.#bear(call)
+    await this.#submit([effect], async () => {
+      await call()
+      this.#keyed.push(change)
+    })
   }
 
   async #remove(id: string): Promise<void> {
@@ -266,12 +327,15 @@ class IndexWork {
   }
 
   async #bear(work: () => Promise<unknown>, unit?: () => SubmittedUnit | undefined): Promise<void> {
+    this.#inFlight++
     try {
       await work()
     } catch (error) {
       assert.ok(error instanceof WalError, `rejected with ${error instanceof Error ? error.stack : error}`)
       assert.ok(this.#trouble.mayFail, `refused though nothing was wrong: ${error.code} ${error.message}`)
       if (error.fate === 'not-logged') unit?.()?.refuse()
+    } finally {
+      this.#inFlight--
     }
   }
 

@@ -4,8 +4,8 @@
  */
 import assert from 'node:assert/strict'
 import type { BatchMember } from '../../src/entry.ts'
-import { dataEntries } from '../../src/index/durable/index-state.ts'
-import { type CommittedUnit, Wal } from '../../src/mod.ts'
+import { dataEntries } from '../../src/index/durable/unit.ts'
+import { type CommittedUnit, type Condition, conditionIn, Wal } from '../../src/mod.ts'
 import type { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
 import { isLinearizable, type Operation } from '../torture/share/linearizable.ts'
 import { fingerprintOf, type Value } from './index-model.ts'
@@ -19,6 +19,10 @@ export interface Call {
   readonly ids: readonly string[]
   /** What it writes; no other call writes the same. */
   readonly value: number
+  /** Of a swap, the value that it is to take the place of; undefined for nothing. */
+  readonly expected?: number | undefined
+  /** The number of that value's change. */
+  readonly ifSeq?: number | undefined
 }
 
 /**
@@ -87,6 +91,7 @@ function needHistories(events: readonly Event[], present: Present): void {
     const operation: Operation = {
       kind: call.kind,
       value: call.value,
+      expected: call.expected,
       succeeded: isKnown ? answer === 'done' : undefined,
       calledAt: at,
       returnedAt: isKnown ? answeredAt : Number.POSITIVE_INFINITY,
@@ -125,8 +130,13 @@ const writtenBy = (entry: BatchMember): number | undefined => {
 /** What was acknowledged is in the log, whole and once; what was refused is not. */
 function needCalls(events: readonly Event[], units: readonly CommittedUnit[]): void {
   const logged = new Map<number, number>()
+  const keys = new Set<string>()
   for (const { entries } of units) {
     const data = [...dataEntries(entries)]
+    const key = conditionsIn(entries).find((condition) => condition.key)?.key?.text
+    // Where it was asked for more than once, it may stand there as often, and takes effect once.
+    if (key !== undefined && keys.has(key)) continue
+    if (key !== undefined) keys.add(key)
     const value = data[0] && writtenBy(data[0])
     if (value === undefined) continue
     assert.ok(!logged.has(value), `the change ${value} stands in the log twice`)
@@ -163,18 +173,21 @@ function needPrefixes(events: readonly Event[], units: readonly CommittedUnit[])
 /** The fingerprints after each beginning of the log. */
 function prefixesOf(units: readonly CommittedUnit[]): string[] {
   const content = new Map<string, Value>()
+  const decided: Decided = { seqs: new Map(), keys: new Set() }
   let sum = 0n
   const prefixes = [textOf(sum)]
   const itemOf = (id: string, from: ReadonlyMap<string, Value>): bigint => {
     const value = from.get(id)
     return value === undefined ? 0n : BigInt(`0x${fingerprintOf(new Map([[id, value]]))}`)
   }
-  for (const { entries } of units) {
-    const changed = changesOf(entries, content)
-    for (const [id, value] of changed) {
+  for (const { entries, seq } of units) {
+    const changed = holds(entries, decided) ? changesOf(entries, content) : undefined
+    if (changed) note(entries, changed.keys(), seq, decided)
+    for (const [id, value] of changed ?? []) {
       sum -= itemOf(id, content)
       if (value === null) content.delete(id)
       else content.set(id, value)
+      if (value === null) decided.seqs.delete(id)
       sum += itemOf(id, content)
     }
     prefixes.push(textOf(sum))
@@ -184,11 +197,41 @@ function prefixesOf(units: readonly CommittedUnit[]): string[] {
 
 const textOf = (sum: bigint): string => BigInt.asUintN(128, sum).toString(16).padStart(32, '0')
 
-/** What a unit makes of each id; nothing where one of its entries is not possible. */
+/** What conditions are about. */
+interface Decided {
+  readonly seqs: Map<string, number>
+  readonly keys: Set<string>
+}
+
+function conditionsIn(entries: readonly BatchMember[]): Condition[] {
+  return entries.flatMap((entry) =>
+    entry.type === 'batch' ? conditionsIn(entry.entries) : (conditionIn(entry) ?? []),
+  )
+}
+
+/** Whether what a unit expects is so, and its key is new. */
+function holds(entries: readonly BatchMember[], { seqs, keys }: Decided): boolean {
+  return conditionsIn(entries).every(
+    ({ expects, key }) =>
+      !(key && keys.has(key.text)) && expects.every(({ id, seq }) => (seqs.get(id) ?? null) === seq),
+  )
+}
+
+function note(
+  entries: readonly BatchMember[],
+  ids: Iterable<string>,
+  seq: number,
+  { seqs, keys }: Decided,
+): void {
+  for (const { key } of conditionsIn(entries)) if (key) keys.add(key.text)
+  for (const id of ids) seqs.set(id, seq)
+}
+
+/** What a unit makes of each id; undefined where one of its entries is not possible. */
 function changesOf(
   entries: readonly BatchMember[],
   content: ReadonlyMap<string, Value>,
-): Map<string, Value | null> {
+): Map<string, Value | null> | undefined {
   const changed = new Map<string, Value | null>()
   for (const entry of dataEntries(entries)) {
     const before = changed.has(entry.id) ? changed.get(entry.id)! : (content.get(entry.id) ?? null)
@@ -197,7 +240,7 @@ function changesOf(
       continue
     }
     const isInsert = entry.type === 'insert'
-    if (isInsert ? before !== null && !entry.replace : before === null) return new Map()
+    if (isInsert ? before !== null && !entry.replace : before === null) return undefined
     changed.set(entry.id, {
       vector: (entry.vector as Float32Array | undefined) ?? before!.vector,
       metadata:

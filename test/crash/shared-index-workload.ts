@@ -4,39 +4,40 @@
  * checkpoints. What must hold of it stands in `shared-facts.ts`.
  */
 import assert from 'node:assert/strict'
-import { type Disk, DurableIndex, type DurableIndexOptions, flat, type WalError } from '../../src/mod.ts'
+import type { DurableIndex, DurableIndexOptions, WalError } from '../../src/mod.ts'
 import type { SimulatedDisk } from '../../src/testing/disk/simulated-disk.ts'
 import { Random } from '../../src/testing/random.ts'
 import { Process } from './process.ts'
-import { type Answer, type Call, type Facts, type Kind, needExplained, type Present } from './shared-facts.ts'
-import { flow, timeNow } from './virtual-time.ts'
-import { DIRECTORY, seedOf, type Work, type Workload } from './workload.ts'
+import { type Answer, type Call, type Facts, type Kind, needExplained } from './shared-facts.ts'
+import { delay, type Keeping, needSame, openIndex, presentIn } from './shared-opening.ts'
+import { flow } from './virtual-time.ts'
+import { seedOf, type Work, type Workload } from './workload.ts'
 
 const PROCESSES = 3
 const MAX_STEP_MS = 30_000
-/** How long they may take to come to the same state. */
-const CALM_MS = 3_000
+const PLAIN: readonly Kind[] = ['insert', 'upsert', 'update', 'delete']
 const IMPOSSIBLE = new Set(['WALV_DUPLICATE_ID', 'WALV_NOT_FOUND'])
 
-/** `fails`: now and then a sync of who leads fails, and with it all that this one could write. */
-export const sharedIndexWorkload = (name: string, fails = false): Workload => ({
+interface Kinds {
+  /** Now and then a sync of who leads fails, and with it all that this one could write. */
+  readonly fails?: boolean
+  /** There are changes that expect numbers, and such as have keys. */
+  readonly conditions?: boolean
+}
+
+export const sharedIndexWorkload = (name: string, kinds: Kinds = {}): Workload => ({
   name,
   steps: 9,
   everySeeds: 1,
-  create: (seed) => sharedIndexWork(seed, fails),
+  create: (seed) => sharedIndexWork(seed, kinds),
 })
-
-/** Some let go of what is behind a checkpoint. */
-interface Keeping {
-  readonly checkpointRetention: number
-}
 
 /** A sync that is to fail. */
 interface Fault {
   isDue: boolean
 }
 
-function sharedIndexWork(seed: number, fails: boolean): Work<Facts | undefined> {
+function sharedIndexWork(seed: number, kinds: Kinds): Work<Facts | undefined> {
   const fault = { isDue: false }
   const keeping = { checkpointRetention: new Random(seed).chance(0.6) ? 1_000 : 1 }
   return {
@@ -48,30 +49,13 @@ function sharedIndexWork(seed: number, fails: boolean): Work<Facts | undefined> 
       return { code: 'EIO' }
     },
     async run(disk, witness, steps) {
-      const work = new Sharers(disk, witness, keeping, fails ? fault : undefined)
+      const work = new Sharers(disk, witness, keeping, kinds, fault)
       for (const step of steps) await work.step(new Random(seedOf(seed, step)), step)
       await work.end()
     },
     verify: (disk, facts) => flow(MAX_STEP_MS, 'going on', afterCut(disk, facts, keeping), () => {}),
   }
 }
-
-const openIndex = (
-  disk: Disk,
-  keeping: Keeping,
-  role: NonNullable<DurableIndexOptions['role']>,
-): Promise<DurableIndex> =>
-  DurableIndex.open({
-    directory: DIRECTORY,
-    disk,
-    clock: timeNow,
-    index: flat({ dimensions: 2 }),
-    checkpointIntervalEntries: false,
-    segmentMaxBytes: 64 * 1024,
-    share: true,
-    role,
-    ...keeping,
-  })
 
 /** Two go on at once with what is left, and one of them leads. */
 async function afterCut(disk: SimulatedDisk, facts: Facts | undefined, keeping: Keeping): Promise<void> {
@@ -83,20 +67,12 @@ async function afterCut(disk: SimulatedDisk, facts: Facts | undefined, keeping: 
   await Promise.all(indexes.map((index) => index.close()))
 }
 
-async function needSame(indexes: readonly DurableIndex[]): Promise<void> {
-  await Promise.all(indexes.map((index) => index.flush()))
-  const states = (): Set<string> => new Set(indexes.map((index) => index.fingerprint()))
-  for (let patience = CALM_MS / 10; states().size > 1; patience--) {
-    const sizes = indexes.map(({ size, role }) => `${role} with ${size} ids`)
-    assert.ok(patience > 0, `the processes do not come to the same state: ${sizes.join(', ')}`)
-    await delay(10)
-  }
-}
-
-const delay = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
-
-const presentIn = (index: DurableIndex): Present =>
-  new Map([...index.ids()].map((id) => [id, (index.get(id)!.metadata as { value: number }).value]))
+const swap = (
+  index: DurableIndex,
+  { ids: [id], ifSeq }: Call,
+  vector: number[],
+  metadata: { value: number; text: string },
+): Promise<void> => index.upsert(id!, vector, metadata, ifSeq === undefined ? { ifAbsent: true } : { ifSeq })
 
 /** One of the processes, from its opening to its end. */
 interface Life {
@@ -112,11 +88,15 @@ class Sharers {
   readonly #witness: (facts: Facts) => void
   readonly #keeping: Keeping
   readonly #fault: Fault | undefined
+  readonly #hasConditions: boolean
   #facts: Facts | undefined
   #lives: Life[] = []
   #count = 0
   #value = 0
   #random!: Random
+  /** The last change that was asked for under a key. */
+  #asked: Call | undefined
+  readonly #answered = new Set<Call>()
   /** Segments are to be filled. */
   #isLarge = false
 
@@ -124,9 +104,11 @@ class Sharers {
     disk: SimulatedDisk,
     witness: (facts: Facts) => void,
     keeping: Keeping,
-    fault: Fault | undefined,
+    { fails = false, conditions = false }: Kinds,
+    fault: Fault,
   ) {
-    this.#fault = fault
+    this.#fault = fails ? fault : undefined
+    this.#hasConditions = conditions
     this.#disk = disk
     this.#witness = witness
     this.#keeping = keeping
@@ -303,6 +285,7 @@ class Sharers {
   }
 
   async #call(life: Life): Promise<void> {
+    if (this.#hasConditions && this.#random.chance(0.15)) return this.#once(life)
     const call = this.#anyCall(life)
     this.#note({ event: 'called', call })
     const isLarge = this.#random.chance(this.#isLarge ? 0.5 : 0.04)
@@ -312,13 +295,55 @@ class Sharers {
     if (!life.process.isDead) this.#note({ event: 'answered', call, answer })
   }
 
-  #anyCall({ number }: Life): Call {
+  /**
+   * One change under a key, which others ask for at the same time, or later: whatever becomes of
+   * those who asked, it is made once. Nobody is told of a refusal, which another need not share.
+   */
+  async #once(life: Life): Promise<void> {
+    const asked = this.#random.chance(0.5) ? this.#asked : undefined
+    const call: Call = asked ?? this.#keyedCall()
+    this.#asked = call
+    if (asked === undefined) this.#note({ event: 'called', call })
+    const others = this.#lives.filter((each) => each !== life && each.index && !each.isClosing)
+    const askers = this.#random.chance(0.5) && others.length > 0 ? [life, this.#random.pick(others)] : [life]
+    await Promise.race([
+      Promise.all(askers.map((asker) => this.#askOnce(asker, call))),
+      ...askers.map(({ process }) => process.death),
+    ])
+  }
+
+  #keyedCall(): Call {
+    const value = ++this.#value
+    return { kind: 'upsert', ids: [`common-${this.#random.below(3)}`], value }
+  }
+
+  async #askOnce(life: Life, call: Call): Promise<void> {
+    const [id, value] = [call.ids[0]!, call.value]
+    try {
+      await life.index!.upsert(id, [value, 1], { value, text: 'once' }, { idempotencyKey: `key-${value}` })
+    } catch (error) {
+      const refused = error as WalError
+      // The key always stands for this change.
+      assert.ok(refused.code !== 'WALV_CONFLICT' || refused.detail === undefined, refused.message)
+      this.#answerOf(refused, life, call)
+      return
+    }
+    if (life.process.isDead || this.#answered.has(call)) return
+    this.#answered.add(call)
+    this.#note({ event: 'answered', call, answer: 'done' })
+  }
+
+  #anyCall({ number, index }: Life): Call {
     const value = ++this.#value
     const own = (): string => `own-${number}-${this.#random.below(3)}`
     const common = (): string => `common-${this.#random.below(3)}`
     if (this.#random.chance(0.25)) return { kind: 'upsert', ids: [own(), common(), `pair-${value}`], value }
-    const kind: Kind = this.#random.pick(['insert', 'upsert', 'update', 'delete'])
-    return { kind, ids: [this.#random.chance(0.4) ? own() : common()], value }
+    const kind: Kind = this.#random.pick(this.#hasConditions ? [...PLAIN, 'swap', 'swap'] : PLAIN)
+    const id = this.#random.chance(0.4) ? own() : common()
+    if (kind !== 'swap') return { kind, ids: [id], value }
+    const stored = index!.get(id)
+    const expected = (stored?.metadata as { value: number } | undefined)?.value
+    return { kind, ids: [id], value, expected, ifSeq: stored?.seq }
   }
 
   async #ask(life: Life, call: Call, metadata: { value: number; text: string }): Promise<Answer> {
@@ -330,6 +355,7 @@ class Sharers {
       else if (kind === 'insert') await index.insert(ids[0]!, vector, metadata)
       else if (kind === 'upsert') await index.upsert(ids[0]!, vector, metadata)
       else if (kind === 'update') await index.update(ids[0]!, { metadata })
+      else if (kind === 'swap') await swap(index, call, vector, metadata)
       else return (await index.delete(ids[0]!)) ? 'done' : 'impossible'
     } catch (error) {
       return this.#answerOf(error as WalError, life, call)
@@ -357,6 +383,7 @@ class Sharers {
   #answerOf(error: WalError, { isClosing }: Life, { kind, ids }: Call): Answer {
     const text = `${kind} of ${ids}: ${error.stack}`
     if (IMPOSSIBLE.has(error.code) && ids.length === 1) return 'impossible'
+    if (kind === 'swap' && error.code === 'WALV_CONFLICT' && error.detail) return 'impossible'
     if (error.code === 'WALV_CONFLICT') return 'not-logged'
     if (error.code === 'WALV_CLOSED') {
       assert.ok(isClosing, text)

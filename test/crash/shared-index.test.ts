@@ -12,7 +12,13 @@ const SEEDS = 12
 
 test('processes that share an index agree, lose nothing and do nothing twice, whoever dies', async () => {
   const seeds = new Set([...FOUND, ...Array.from({ length: SEEDS }, (_, place) => 1 + place)])
-  const jobs = [...seeds].map((seed) => ({ kind: 'run', workload: 'shared-index', seed }) as const)
+  const jobs = [
+    ...[...seeds].map((seed) => ({ kind: 'run', workload: 'shared-index', seed }) as const),
+    ...Array.from(
+      { length: SEEDS },
+      (_, seed) => ({ kind: 'run', workload: 'shared-versions', seed }) as const,
+    ),
+  ]
   const stories: string[] = []
   for await (const result of runJobs(jobs, 1)) stories.push(...result.stories)
   assert.ok(stories.length === 0, stories.join('\n'))

@@ -1,7 +1,9 @@
 /** Everything that the explorer is set to work on. */
 import { hnswlib } from '../../src/adapters/hnswlib.ts'
 import { usearch } from '../../src/adapters/usearch.ts'
+import { flat } from '../../src/mod.ts'
 import { convertWorkload } from './convert-workload.ts'
+import { cursorsWorkload } from './cursors-workload.ts'
 import { followingWorkload } from './following-workload.ts'
 import { indexWorkload } from './index-workload.ts'
 import { laggingIndex } from './lagging-index.ts'
@@ -19,6 +21,7 @@ export { DIRECTORY } from './workload.ts'
 export const WORKLOADS: readonly Workload[] = [
   indexWorkload('index', 25, 'none'),
   indexWorkload('failing-index', 25, 'faults'),
+  indexWorkload('versions', 25, 'none', flat, true),
   indexWorkload('usearch-index', 8, 'none', (shape) => usearch({ ...shape, threads: 0 })),
   indexWorkload('failing-usearch-index', 8, 'faults', (shape) => usearch({ ...shape, threads: 0 })),
   indexWorkload('hnswlib-index', 8, 'none', (shape) => hnswlib({ ...shape, threads: 0 })),
@@ -39,8 +42,10 @@ export const WORKLOADS: readonly Workload[] = [
   variedIndexWorkload('failing-varied-index', 'lasting'),
   twoProcessesWorkload('two-processes'),
   followingWorkload('following'),
+  cursorsWorkload('cursors'),
   sharedIndexWorkload('shared-index'),
-  sharedIndexWorkload('failing-shared-index', true),
+  sharedIndexWorkload('failing-shared-index', { fails: true }),
+  sharedIndexWorkload('shared-versions', { conditions: true }),
   repairWorkload('repair', 3),
   convertWorkload('convert', 1),
   timeWorkload('time-travel', 2),

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { TestContext } from 'node:test'
 import { NO_SLOW_SYNC, ROOT, run } from '../package/nodes.ts'
@@ -17,7 +17,8 @@ const readJson = (path: string): Record<string, Record<string, string>> =>
  * walv is this one.
  */
 export class Example {
-  readonly #folder: string
+  /** Where its programs are. */
+  readonly folder: string
   readonly #t: TestContext
 
   constructor(t: TestContext, name: string) {
@@ -25,10 +26,9 @@ export class Example {
     const copy = mkdtempSync(join(tmpdir(), 'walv-example-'))
     t.after(() => rmSync(copy, { recursive: true, force: true }))
     cpSync(join(ROOT, 'examples'), copy, { recursive: true })
-    this.#folder = join(copy, name)
-    mkdirSync(join(copy, 'node_modules'))
+    this.folder = join(copy, name)
     for (const [dependency, version] of Object.entries(
-      readJson(join(this.#folder, 'package.json')).dependencies!,
+      readJson(join(this.folder, 'package.json')).dependencies!,
     )) {
       const place = dependency === 'walv' ? ROOT : join(ROOT, 'node_modules', dependency)
       if (dependency !== 'walv')
@@ -37,13 +37,15 @@ export class Example {
           version,
           `${name} asks for another ${dependency}`,
         )
-      symlinkSync(place, join(copy, 'node_modules', dependency), 'junction')
+      const link = join(copy, 'node_modules', dependency)
+      mkdirSync(dirname(link), { recursive: true })
+      symlinkSync(place, link, 'junction')
     }
   }
 
   /** Runs a program of it to its end, and resolves to the lines that it prints. */
   async run(...args: string[]): Promise<string[]> {
-    const { stdout, stderr } = await run(process.execPath, [NO_SLOW_SYNC, ...args], { cwd: this.#folder })
+    const { stdout, stderr } = await run(process.execPath, [NO_SLOW_SYNC, ...args], { cwd: this.folder })
     assert.equal(stderr, '')
     return stdout.trimEnd().split('\n')
   }
@@ -52,7 +54,7 @@ export class Example {
   async serve(program: string): Promise<Service> {
     const env = { ...process.env, PORT: '0' }
     const child = spawn(process.execPath, [program], {
-      cwd: this.#folder,
+      cwd: this.folder,
       env,
       stdio: ['ignore', 'pipe', 'inherit'],
     })

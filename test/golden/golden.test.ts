@@ -11,6 +11,7 @@ import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { SetFingerprint } from '../../src/index/durable/fingerprint.ts'
 import {
+  type CursorStatus,
   collect,
   DurableIndex,
   flat,
@@ -33,6 +34,8 @@ const SHA256_OF_SUMS: Readonly<Record<string, string>> = {
   v2: '7aeb8af6db4fdd5675b6466acdbb34cb45606c3fbe75e4803f9162429329be39',
   'v2-index': '7924472405d120923002db976d9a03b6c0e29058479f8c82af545f3832bbace5',
   'v2-catalog': '71c0b5358b27e3d832c946573f28b8631327157327e3b1bd60f2a7484a34d627',
+  'v2-shared': '6f10afb3051ebd46389645c6c6a4147d0e2ca669fd6073d47a383a5f9f3aa5d7',
+  'v2-versions': '03338109bd7e937309aff0f00c3555f7fa65f8f5d8079706440e740ad3bd78fe',
 }
 const MAX_HEX_BYTES = 256
 
@@ -40,8 +43,13 @@ interface Expected {
   /** What the report of opening must say; of each damage, what is named here. */
   readonly recovery: Partial<RecoveryReport>
   readonly records: readonly unknown[]
+  /** Of each id the number of its last change; and how many changes have no effect. */
+  readonly numbers?: Readonly<Record<string, number>>
+  readonly voided?: number
   /** The code with which a strict open refuses; none if it opens. */
   readonly strict?: WalErrorCode
+  /** Cursors of readers, and where they stand. */
+  readonly cursors?: readonly Partial<CursorStatus>[]
   readonly index?: {
     readonly kind: string
     readonly dimensions: number
@@ -162,6 +170,45 @@ for (const name of names.filter((name) => expectedOf(name).recovery.index)) {
     assert.equal(index.model, model)
   })
 }
+
+for (const name of names.filter((name) => expectedOf(name).cursors)) {
+  test(`${name}: its cursors stand where they were, and go on from there`, async (t) => {
+    const wal = await openWal(t, { directory: await copyOf(t, name) })
+    const expected = expectedOf(name).cursors!
+    const found = await wal.cursors()
+    assert.deepEqual(
+      found.map(({ position, maxHeldBytes, ...more }) => ({ name: more.name, position, maxHeldBytes })),
+      expected,
+    )
+    for (const { name: cursorName, position } of expected) {
+      const { value } = await wal.tail({ cursor: await wal.cursor(cursorName!) }).next()
+      assert.equal(value!.seq, position! + 1)
+    }
+  })
+}
+
+for (const name of names.filter((name) => expectedOf(name).numbers)) {
+  const { numbers, voided, recovery } = expectedOf(name)
+
+  test(`${name}: numbers, conditions and keys are what they were`, async (t) => {
+    const directory = await copyOf(t, name)
+    const { dimensions, metric } = recovery.index!
+    const index = await openIndex(t, { directory, index: flat({ dimensions, metric }) })
+    const found = [...index.entries()].map(([id, { seq }]) => [id, seq])
+    assert.deepEqual(Object.fromEntries(found), numbers)
+    assert.equal(index.recovery.voided, voided)
+    assert.equal(await index.delete('b', { idempotencyKey: 'löschen' }), true)
+    assert.equal(index.stats().lastSeq, recovery.lastSeq)
+  })
+}
+
+test('where numbers were not kept, ids have that of the snapshot', async (t) => {
+  const directory = await copyOf(t, 'v2-catalog/said-in-snapshot')
+  const { snapshotSeq, index: identity } = expectedOf('v2-catalog/said-in-snapshot').recovery
+  const { dimensions, metric } = identity!
+  const index = await openIndex(t, { directory, index: flat({ dimensions, metric }) })
+  assert.deepEqual(new Set([...index.entries()].map(([, { seq }]) => seq)), new Set([snapshotSeq]))
+})
 
 for (const name of names.filter((name) => expectedOf(name).strict)) {
   const expected = expectedOf(name)

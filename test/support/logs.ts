@@ -127,6 +127,22 @@ export async function alter(path: string, change: (content: Buffer) => Buffer | 
   await writeFile(path, change(content) ?? content)
 }
 
+/** What an iterator gives next; fails if nothing comes within 10 s. */
+export async function nextOf<T>(iterator: AsyncIterator<T>): Promise<T> {
+  const over = new AbortController()
+  const tooLong = delay(10_000, undefined, { signal: over.signal })
+  try {
+    const { value, done } = await Promise.race([
+      iterator.next(),
+      tooLong.then(() => assert.fail('nothing comes, after 10 s')),
+    ])
+    assert.ok(!done, 'it has ended')
+    return value
+  } finally {
+    over.abort()
+  }
+}
+
 /** Waits for what happens by itself; fails if it has not happened within 10 s. */
 export async function until(condition: () => boolean): Promise<void> {
   for (const started = performance.now(); !condition(); await delay(5)) {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { dataEntries } from '../../src/index/durable/index-state.ts'
+import { dataEntries } from '../../src/index/durable/unit.ts'
 import type { CommittedUnit } from '../../src/mod.ts'
 import { fingerprintOf, type Value } from '../crash/index-model.ts'
 

@@ -61,6 +61,7 @@ test('a log that is well is ok in every check', async (t) => {
       ['checkpoint-age', 'ok', 'ms'],
       ['disk-space', 'ok', 'bytes'],
       ['open-transactions', 'ok', 'ms'],
+      ['cursors', 'ok', 'bytes'],
     ],
   )
   assert.equal(checkOf(health, 'size').value, wal.stats().bytes)
@@ -136,7 +137,7 @@ test('the defaults: a day, a week and 10 000 entries for checkpoints, gibibytes 
   time.now = 24 * HOUR_MS + 1
   assert.deepEqual(
     await levels(),
-    ['ok', 'ok', 'ok', 'ok', 'ok', 'ok'],
+    ['ok', 'ok', 'ok', 'ok', 'ok', 'ok', 'ok'],
     'few entries: their age does not matter',
   )
   space(4096 * MIB)
@@ -146,10 +147,10 @@ test('the defaults: a day, a week and 10 000 entries for checkpoints, gibibytes 
   assert.equal((await levels())[3], 'ok')
   time.now++
   space(256 * MIB - 1)
-  assert.deepEqual(await levels(), ['ok', 'ok', 'ok', 'warn', 'fail', 'ok'])
+  assert.deepEqual(await levels(), ['ok', 'ok', 'ok', 'warn', 'fail', 'ok', 'ok'])
   time.now += 6 * 24 * HOUR_MS
   space(2048 * MIB - 1)
-  assert.deepEqual(await levels(), ['ok', 'ok', 'ok', 'fail', 'warn', 'ok'])
+  assert.deepEqual(await levels(), ['ok', 'ok', 'ok', 'fail', 'warn', 'ok', 'ok'])
 })
 
 test('the defaults for sizes and syncs', () => {
@@ -164,14 +165,15 @@ test('the defaults for sizes and syncs', () => {
       freeFiles: 1_000,
     }
     const times = { checkpointAgeMs: undefined, openForMs: 0, entriesSinceCheckpoint: 0 }
-    return judgeHealth({ ...vitals, ...times, oldestTransaction: undefined }, thresholdsOf({})).checks.map(
-      ({ level }) => level,
-    )
+    return judgeHealth(
+      { ...vitals, ...times, oldestTransaction: undefined, cursors: [] },
+      thresholdsOf({}),
+    ).checks.map(({ level }) => level)
   }
-  assert.deepEqual(levelsOf(8 * GIB, 100), ['ok', 'ok', 'ok', 'ok', 'ok', 'ok'])
-  assert.deepEqual(levelsOf(8 * GIB + 1, 100.1), ['ok', 'warn', 'warn', 'ok', 'ok', 'ok'])
-  assert.deepEqual(levelsOf(64 * GIB, 1000), ['ok', 'warn', 'warn', 'ok', 'ok', 'ok'])
-  assert.deepEqual(levelsOf(64 * GIB + 1, 1000.1), ['ok', 'fail', 'fail', 'ok', 'ok', 'ok'])
+  assert.deepEqual(levelsOf(8 * GIB, 100), ['ok', 'ok', 'ok', 'ok', 'ok', 'ok', 'ok'])
+  assert.deepEqual(levelsOf(8 * GIB + 1, 100.1), ['ok', 'warn', 'warn', 'ok', 'ok', 'ok', 'ok'])
+  assert.deepEqual(levelsOf(64 * GIB, 1000), ['ok', 'warn', 'warn', 'ok', 'ok', 'ok', 'ok'])
+  assert.deepEqual(levelsOf(64 * GIB + 1, 1000.1), ['ok', 'fail', 'fail', 'ok', 'ok', 'ok', 'ok'])
 })
 
 /** The checks of a log in which little is so, with these thresholds on top of switched-off ones. */
@@ -192,6 +194,7 @@ function checksOf(
     openForMs: 0,
     entriesSinceCheckpoint: 2,
     oldestTransaction: undefined,
+    cursors: [],
   }
   const space = { diskFreeWarnBytes: 0, diskFreeFailBytes: 0 }
   const { checks } = judgeHealth({ ...fresh, ...times, ...vitals }, thresholdsOf({ ...space, ...options }))
@@ -209,6 +212,7 @@ test('a check that is ok says what is so, and no more', () => {
       'There is no checkpoint, and the log has been open for 0.0 h; 2 records are behind it.',
       '7 MiB are free in /log.',
       'No transaction is open.',
+      'There is no cursor.',
     ],
   )
   const sync = {

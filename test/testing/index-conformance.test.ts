@@ -18,6 +18,7 @@ import { WRONG_DURABLE } from './wrong/index-durable.ts'
 import { WRONG_LAG } from './wrong/index-lag.ts'
 import { WRONG_SEARCH } from './wrong/index-search.ts'
 import { WRONG_SNAPSHOTS } from './wrong/index-snapshots.ts'
+import { WRONG_VERSIONS } from './wrong/index-versions.ts'
 
 const WRONG_INDEXES = {
   ...WRONG_CONTENTS,
@@ -25,6 +26,7 @@ const WRONG_INDEXES = {
   ...WRONG_LAG,
   ...WRONG_SNAPSHOTS,
   ...WRONG_DURABLE,
+  ...WRONG_VERSIONS,
 }
 
 const FLATS: FlatOptions[] = [

@@ -1,13 +1,16 @@
 /** Writes an index until it is killed; tells each acknowledged change. */
+import { setTimeout as delay } from 'node:timers/promises'
 import { DurableIndex, flat } from '../../src/mod.ts'
 
 export interface FollowedTask {
   readonly directory: string
   readonly life: number
   readonly checkpointRetention: number
+  /** How long it rests between two rounds of changes. Default: not at all. */
+  readonly pauseMs?: number
 }
 
-const { directory, life, checkpointRetention } = JSON.parse(process.argv[2]!) as FollowedTask
+const { directory, life, checkpointRetention, pauseMs } = JSON.parse(process.argv[2]!) as FollowedTask
 
 process.on('disconnect', () => process.exit())
 const index = await DurableIndex.open({
@@ -32,4 +35,5 @@ for (let round = 0; ; round++) {
     }) as Promise<never>,
   )
   await Promise.all(changes)
+  if (pauseMs) await delay(pauseMs)
 }

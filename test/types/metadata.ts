@@ -109,3 +109,33 @@ export async function bySchema(): Promise<void> {
 export const standard: (schema: StandardSchemaV1<string, number>) => MetadataSchema<string, number> = (
   schema,
 ) => schema
+
+/** Conditions and keys come behind the metadata, which is required where it was. */
+export async function conditional(): Promise<void> {
+  const index = await DurableIndex.open(options)
+  await index.insert('a', vector, null, { idempotencyKey: 'k' })
+  await index.upsert('a', vector, undefined, { ifSeq: 1 })
+  await index.update('a', { metadata: 1 }, { ifSeq: 1, idempotencyKey: 'k' })
+  await index.delete('a', { ifSeq: 1 })
+  await index.batch([{ type: 'upsert', id: 'a', vector, ifAbsent: true }], { idempotencyKey: 'k' })
+  const answer = await index.transaction(async (tx) => (await tx.get('a'))?.seq ?? 0, { idempotencyKey: 'k' })
+  same<typeof answer, number | undefined>()
+  same<NonNullable<ReturnType<typeof index.get>>['seq'], number>()
+  // @ts-expect-error an insert expects that the id is not there
+  await index.insert('a', vector, null, { ifSeq: 1 })
+  // @ts-expect-error only an upsert may expect that
+  await index.update('a', { metadata: 1 }, { ifAbsent: true })
+
+  const typed = await DurableIndex.open<Doc>(options)
+  await typed.upsert('a', vector, { title: 'x' }, { ifSeq: 1 })
+  await typed.batch([{ type: 'update', id: 'a', metadata: { title: 'x' }, ifSeq: 1 }])
+  await typed.transaction(async (tx) => {
+    const stored = await tx.get('a')
+    same<NonNullable<typeof stored>['metadata'], Doc>()
+    await tx.upsert('a', vector, { title: 'x' }, { ifAbsent: true })
+  })
+  // @ts-expect-error options do not take the place of metadata that is required
+  await typed.upsert('a', vector, { ifSeq: 1 })
+  // @ts-expect-error it may not be left out
+  await typed.upsert('a', vector, undefined, { ifSeq: 1 })
+}

@@ -178,6 +178,10 @@ function observeFigures(meter: Meter, subscriptions: Subscriptions): void {
     unit: 'By',
     description: 'Bytes appended and not yet acknowledged. At maxPendingBytes appends are refused.',
   })
+  const cursorHeld = meter.createObservableGauge('walv.cursors.held', {
+    unit: 'By',
+    description: 'Bytes of the segments that are kept for cursors alone. It grows while a reader is behind.',
+  })
   const checkpointAge = meter.createObservableGauge('walv.checkpoint.age', {
     unit: 's',
     description: 'Time since the last checkpoint; not told while there is none.',
@@ -206,12 +210,13 @@ function observeFigures(meter: Meter, subscriptions: Subscriptions): void {
       [size, stats.bytes],
       [segments, stats.segments],
       [pending, stats.pendingBytes],
+      [cursorHeld, stats.cursorHeldBytes],
       [checkpointAge, checkpointAgeMs === undefined ? undefined : checkpointAgeMs / 1000],
       [poisoned, stats.poisoned ? 1 : 0],
       [vectors, 'size' in stats ? stats.size : undefined],
     ]
   }
-  const gauges = [size, segments, pending, checkpointAge, poisoned, vectors]
+  const gauges = [size, segments, pending, cursorHeld, checkpointAge, poisoned, vectors]
   meter.addBatchObservableCallback(observe, gauges)
   subscriptions.atEnd(() => meter.removeBatchObservableCallback(observe, gauges))
 }

@@ -8,7 +8,7 @@ import type { ApplyOrder } from './apply-order.ts'
 export interface Entrant {
   /**
    * It looks at the index, and so waits for everything that was let through to be applied or
-   * refused.
+   * refused. Asked when its turn has come.
    */
   readonly looks: boolean
   /**
@@ -49,7 +49,7 @@ export class Admission {
    * room.
    */
   enter<T>(submit: () => T | Promise<T>): Promise<T> {
-    return this.#enter(submit, false)
+    return this.#enter(submit, never)
   }
 
   /**
@@ -58,7 +58,12 @@ export class Admission {
    * at its place in the log, what it sees.
    */
   enterToLook<T>(submit: () => T | Promise<T>): Promise<T> {
-    return this.#enter(submit, true)
+    return this.#enter(submit, always)
+  }
+
+  /** The same for what looks only if `looks` says so when its turn has come. */
+  enterWhen<T>(looks: () => boolean, submit: () => T | Promise<T>): Promise<T> {
+    return this.#enter(submit, looks)
   }
 
   /** The same for who is told what became of it in another way. */
@@ -83,8 +88,8 @@ export class Admission {
     return this.#letting === undefined && !this.#isIndexFull
   }
 
-  #enter<T>(submit: () => T | Promise<T>, looks: boolean): Promise<T> {
-    if (this.#isOpen && (!looks || this.#queue.isSettled)) {
+  #enter<T>(submit: () => T | Promise<T>, looks: () => boolean): Promise<T> {
+    if (this.#isOpen && (this.#queue.isSettled || !looks())) {
       try {
         return Promise.resolve(submit())
       } catch (error) {
@@ -92,7 +97,13 @@ export class Admission {
       }
     }
     return new Promise<T>((resolve, reject) => {
-      this.#waiting.push({ looks, submit: () => resolve(submit()), reject })
+      this.#waiting.push({
+        get looks() {
+          return looks()
+        },
+        submit: () => resolve(submit()),
+        reject,
+      })
       this.#letting ??= this.#letAllThrough()
     })
   }
@@ -138,6 +149,9 @@ export class Admission {
     }
   }
 }
+
+const never = (): boolean => false
+const always = (): boolean => true
 
 export const isBackpressure = (error: unknown): boolean =>
   (error as WalError | undefined)?.code === 'WALV_BACKPRESSURE'

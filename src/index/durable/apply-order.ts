@@ -1,6 +1,19 @@
 import { poisonChannel } from '../../diagnostics.ts'
-import type { BatchMember } from '../../entry.ts'
 import { WalError } from '../../errors.ts'
+import type { Unit } from './unit.ts'
+
+/** What was handed to the log together. */
+export type LoggedUnit = Pick<Unit, 'entries' | 'timestamp'>
+
+/** What became of a change. */
+export interface Applied {
+  /** Where it took effect. */
+  readonly seq: number
+  /** Of a deletion that stands alone, whether its id was there, where only its place tells. */
+  readonly existed?: boolean | undefined
+  /** It has no effect, since it took effect before, under the same key: there. */
+  readonly isRepeated?: boolean
+}
 
 /** How changes that were handed to the log take effect in the index, in the log's order. */
 export interface ApplyOrder {
@@ -11,16 +24,10 @@ export interface ApplyOrder {
   /** Whether nothing waits. */
   readonly isSettled: boolean
   /**
-   * Resolves when the change is durable and applied; to whether the id of a deletion that stands
-   * alone existed at its place, where only that place tells. `logged` must have been handed to the
-   * log just now. `leave` is called when the change is applied or refused, before the caller learns
-   * of it.
+   * Resolves when the change is durable and applied. `logged` must have been handed to the log just
+   * now. `leave` is called when the change is applied or refused, before the caller learns of it.
    */
-  add(
-    logged: Promise<number>,
-    entries: readonly BatchMember[],
-    leave: () => void,
-  ): Promise<boolean | undefined>
+  add(logged: Promise<number>, unit: LoggedUnit, leave: () => void): Promise<Applied>
   /**
    * Has this called whenever changes were applied, or refused, before their callers learn of it.
    */

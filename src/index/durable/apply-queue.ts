@@ -1,10 +1,10 @@
 import { monotonicMs, nextTurn } from '../../clock.ts'
-import type { BatchMember } from '../../entry.ts'
 import { assert, WalError } from '../../errors.ts'
 import { Fifo } from '../../fifo.ts'
-import { type ApplyOrder, failedToApply } from './apply-order.ts'
-import type { Impossible, IndexState } from './index-state.ts'
+import { type Applied, type ApplyOrder, failedToApply, type LoggedUnit } from './apply-order.ts'
+import type { IndexState } from './index-state.ts'
 import { TurnLimit } from './turn-limit.ts'
+import { type Impossible, onlyDeletion } from './unit.ts'
 
 /** What takes effect together, on its way through the log. */
 export interface QueuedUnit {
@@ -14,7 +14,7 @@ export interface QueuedUnit {
   readonly seq: number | undefined
   /** Why it has no effect. */
   error: unknown
-  apply(state: IndexState): Impossible | undefined
+  apply(state: IndexState, seq: number): Impossible | undefined
   /** It is applied, or refused. Must not throw. */
   settle(): void
 }
@@ -42,9 +42,9 @@ export class ApplyQueue implements ApplyOrder {
     this.appliedSeq = appliedSeq
   }
 
-  add(logged: Promise<number>, entries: readonly BatchMember[], leave: () => void): Promise<undefined> {
-    return new Promise<undefined>((resolve, reject) => {
-      const unit = new PromisedUnit(entries, leave, resolve, reject)
+  add(logged: Promise<number>, handed: LoggedUnit, leave: () => void): Promise<Applied> {
+    return new Promise<Applied>((resolve, reject) => {
+      const unit = new PromisedUnit(handed, leave, resolve, reject)
       this.#waiting.push(unit)
       logged.then(
         (seq) => {
@@ -108,7 +108,7 @@ export class ApplyQueue implements ApplyOrder {
     if (this.#broken) return this.#broken
     assert(seq > this.appliedSeq, `record ${seq} is applied after ${this.appliedSeq}`)
     try {
-      const impossible = unit.apply(this.#state)
+      const impossible = unit.apply(this.#state, seq)
       this.appliedSeq = seq
       if (impossible) this.#state.voids.add(seq)
       return impossible && builtOnRefused(seq)
@@ -142,30 +142,33 @@ class PromisedUnit implements QueuedUnit {
   isAnswered = false
   seq: number | undefined
   error: unknown
-  readonly #entries: readonly BatchMember[]
+  #existed: boolean | undefined
+  readonly #unit: LoggedUnit
   readonly #leave: () => void
-  readonly #resolve: (existed: undefined) => void
+  readonly #resolve: (applied: Applied) => void
   readonly #reject: (error: unknown) => void
 
   constructor(
-    entries: readonly BatchMember[],
+    unit: LoggedUnit,
     leave: () => void,
-    resolve: (existed: undefined) => void,
+    resolve: (applied: Applied) => void,
     reject: (error: unknown) => void,
   ) {
-    this.#entries = entries
+    this.#unit = unit
     this.#leave = leave
     this.#resolve = resolve
     this.#reject = reject
   }
 
-  apply(state: IndexState): Impossible | undefined {
-    return state.apply(this.#entries)
+  apply(state: IndexState, seq: number): Impossible | undefined {
+    const deletion = onlyDeletion(this.#unit.entries)
+    this.#existed = deletion && state.catalog.has(deletion.id)
+    return state.apply({ ...this.#unit, seq })
   }
 
   settle(): void {
     this.#leave()
-    if (this.error === undefined) this.#resolve(undefined)
+    if (this.error === undefined) this.#resolve({ seq: this.seq!, existed: this.#existed })
     else this.#reject(this.error)
   }
 }

@@ -2,6 +2,7 @@ import type { JsonValue, SnapshotFile } from '../../entry.ts'
 import { WalError } from '../../errors.ts'
 import { type ByteBuffer, byteBuffer, getUint64, setUint64 } from '../../format/byte-buffer.ts'
 import { OF_NEWER_WALV } from '../newer-walv.ts'
+import { type Block, numberedBlocks } from './catalog-layout-2.ts'
 import {
   CHUNK_BYTES,
   idAt,
@@ -9,31 +10,33 @@ import {
   type RecordAt,
   recordBytes,
   recordProblem,
-} from './entry-store.ts'
+  seqAt,
+} from './entry-record.ts'
 
 /**
  * The catalog of a snapshot, all numbers little-endian.
  *
  *     offset   bytes   content
  *     0        8       magic, ASCII "WALVCATA"
- *     8        4       u32, version of this layout: 2
+ *     8        4       u32, version of this layout: 3
  *     12       4       zero
  *     16       8       u64, count of ids
  *     24       8       u64, the label of the next new id
  *     32               blocks, until the file ends
  *
  * A block is a u32, its bytes behind these eight, a multiple of 8; a u32 of zero; then records back
- * to back, as `entry-store.ts` describes them, in the order of the ids. A block is loaded as it
+ * to back, as `entry-record.ts` describes them, in the order of the ids. A block is loaded as it
  * stands. It holds 64 KiB at most, or one record that is larger.
  *
  * The file holds no checksum: who writes a snapshot hashes it, and who loads one has verified it.
  */
 export const CATALOG_FILE = 'catalog.walvids'
-/** Lines of JSON, which walv wrote before: version 1. */
+/** Lines of JSON, which walv wrote at first: version 1. */
 export const CATALOG_FILE_V1 = 'catalog.jsonl'
 
 const MAGIC = 'WALVCATA'
-const VERSION = 2
+const VERSION = 3
+const VERSION_WITHOUT_NUMBERS = 2
 const HEADER_BYTES = 32
 const BLOCK_HEADER_BYTES = 8
 const PIECE_BYTES = 1024 * 1024
@@ -104,7 +107,7 @@ export interface CatalogTarget {
 }
 
 /**
- * Reads a catalog of either version; its first byte tells which. Whether all ids came, the caller
+ * Reads a catalog of any version; its first byte tells which. Whether all ids came, the caller
  * counts. What is allocated follows what was read, and not what the file claims.
  * @throws WALV_INDEX_MISMATCH
  */
@@ -119,12 +122,13 @@ export async function decodeCatalog(pieces: AsyncIterable<Uint8Array>, target: C
 }
 
 /**
- * Calls `take` with each id that a catalog lists, of either version.
+ * Calls `take` with each id that a catalog lists, of any version, and the number of its last
+ * change, the largest that there is where it is not known.
  * @throws WALV_INDEX_MISMATCH
  */
-export async function readCatalogIds(
+export async function readCatalogNumbers(
   pieces: AsyncIterable<Uint8Array>,
-  take: (id: string) => void,
+  take: (id: string, seq: number) => void,
 ): Promise<void> {
   let nextLabel = 0
   await decodeCatalog(pieces, {
@@ -135,12 +139,12 @@ export async function readCatalogIds(
       for (let at = 0; at < bytes; at += recordBytes(memory, at)) {
         const problem = recordProblem(memory, at, bytes, nextLabel)
         if (problem !== undefined) return problem
-        take(idAt({ memory, at }))
+        take(idAt({ memory, at }), seqAt({ memory, at }))
       }
       return undefined
     },
     line(_label, id) {
-      take(id)
+      take(id, Number.MAX_SAFE_INTEGER)
       return undefined
     },
     turn: () => undefined,
@@ -150,7 +154,8 @@ export async function readCatalogIds(
 async function decodeBlocks(source: PieceSource, target: CatalogTarget): Promise<void> {
   const { bytes, view } = await source.take(HEADER_BYTES, 'its header')
   if (bytes.toString('latin1', 0, 8) !== MAGIC) throw mismatch('its first 8 bytes are not "WALVCATA"')
-  refuseVersion(view.getUint32(8, true), VERSION)
+  const version = view.getUint32(8, true)
+  if (version !== VERSION_WITHOUT_NUMBERS) refuseVersion(version, VERSION)
   const count = getUint64(view, 16)
   const nextLabel = getUint64(view, 24)
   if (view.getUint32(12, true) !== 0 || Number.isNaN(count + nextLabel))
@@ -161,10 +166,16 @@ async function decodeBlocks(source: PieceSource, target: CatalogTarget): Promise
     const length = header.view.getUint32(0, true)
     if (header.view.getUint32(4, true) !== 0 || length % RECORD_ALIGNMENT !== 0)
       throw mismatch('the header of a block makes no sense')
-    refuse(target.block(await source.take(length, 'a block'), length))
+    const block = { memory: await source.take(length, 'a block'), bytes: length }
+    for (const { memory, bytes } of version === VERSION ? [block] : blocksOf(block))
+      refuse(target.block(memory, bytes))
     const waiting = target.turn()
     if (waiting) await waiting
   }
+}
+
+function* blocksOf(block: Block): Generator<Block, void, void> {
+  refuse(yield* numberedBlocks(block))
 }
 
 async function decodeLines(pieces: AsyncIterable<Uint8Array>, target: CatalogTarget): Promise<void> {

@@ -3,12 +3,15 @@ import { MAX_ID_BYTES } from '../../limits.ts'
 import { LabelMap } from '../label-map.ts'
 import type { LongWork } from '../opening-work.ts'
 import { decodeCatalog, encodeCatalog, mismatch } from './catalog-file.ts'
-import { EntryStore, idAt, jsonAt, labelAt, type RecordAt, type RecordWalk } from './entry-store.ts'
+import { idAt, jsonAt, labelAt, type RecordAt, type RecordWalk, seqAt } from './entry-record.ts'
+import { EntryStore } from './entry-store.ts'
 
 /** What an index keeps of an id beside its vector. Never changed, only replaced. */
 export interface CatalogEntry {
   readonly id: string
   readonly label: number
+  /** Where its last change took effect in the log: the number of that record, or of the commit. */
+  readonly seq: number
   /** Made of the text when it is first asked for. Frozen all through. */
   readonly metadata: JsonValue
   /**
@@ -43,6 +46,12 @@ export class Catalog {
   get(id: string): CatalogEntry | undefined {
     const record = this.#store.find(id)
     return record && new StoredEntry(record)
+  }
+
+  /** The number of an id's last change; undefined where it is not there. */
+  seqOf(id: string): number | undefined {
+    const record = this.#store.find(id)
+    return record && seqAt(record)
   }
 
   byLabel(label: number): CatalogEntry | undefined {
@@ -83,19 +92,26 @@ export class Catalog {
   }
 
   /**
-   * Sets an id's metadata, as its JSON text, null if there is none. `before` is what `get` says of
-   * it now; a new id gets a label that no other ever had. Returns the label.
+   * Sets an id's metadata, as its JSON text, null if there is none, by the change with this number.
+   * `before` is what `get` says of it now; a new id gets a label that no other ever had. Returns
+   * the label.
    */
-  set(id: string, json: string | null, before: CatalogEntry | undefined = this.get(id)): number {
+  set(id: string, json: string | null, seq: number, before: CatalogEntry | undefined = this.get(id)): number {
     const label = before?.label ?? this.#nextLabel++
     if (before) this.#parsed.delete(label)
-    this.#store.set(label, id, json, before === undefined)
+    this.#store.set(label, id, json, seq, before === undefined)
     return label
   }
 
   /** The same for a new id. Returns undefined, and changes nothing, if it is known. */
-  add(id: string, json: string | null): number | undefined {
-    return this.#store.add(this.#nextLabel, id, json) ? this.#nextLabel++ : undefined
+  add(id: string, json: string | null, seq: number): number | undefined {
+    return this.#store.add(this.#nextLabel, id, json, seq) ? this.#nextLabel++ : undefined
+  }
+
+  /** Sets the number of the last change of an id that is there. */
+  renumber(id: string, seq: number): void {
+    const entry = this.get(id)
+    if (entry && entry.seq !== seq) this.#store.set(entry.label, id, entry.json, seq, false)
   }
 
   delete({ label }: Pick<CatalogEntry, 'label'>): void {
@@ -111,12 +127,13 @@ export class Catalog {
   }
 
   /**
-   * Fills an empty catalog from the bytes of a file, of either version. That ids and metadata are
+   * Fills an empty catalog from the bytes of a file, of any version. That ids and metadata are
    * those that were saved, the hash of the file and the fingerprint prove: their texts are not
-   * looked at here.
+   * looked at here. `lastSeq`: through which record the snapshot reaches. No number is beyond it:
+   * those of an older version, and of the log that this one was forked from, become that.
    * @throws WALV_INDEX_MISMATCH
    */
-  async load(pieces: AsyncIterable<Uint8Array>, work?: LongWork): Promise<void> {
+  async load(pieces: AsyncIterable<Uint8Array>, lastSeq: number, work?: LongWork): Promise<void> {
     let expected = -1
     const store = this.#store
     await decodeCatalog(pieces, {
@@ -124,18 +141,18 @@ export class Catalog {
         expected = count
         this.#nextLabel = nextLabel
       },
-      block: (memory, bytes) => store.adopt(memory, bytes, this.#nextLabel),
-      line: (label, id, json) => this.#takeLine(label, id, json),
+      block: (memory, bytes) => store.adopt(memory, bytes, this.#nextLabel, lastSeq),
+      line: (label, id, json) => this.#takeLine(label, id, json, lastSeq),
       turn: () => work?.step(this.size, expected),
     })
     if (this.size !== expected) throw mismatch(`it holds ${this.size} of ${expected} entries`)
   }
 
-  #takeLine(label: number, id: string, json: string | null): string | undefined {
+  #takeLine(label: number, id: string, json: string | null, seq: number): string | undefined {
     if (!isId(id) || this.has(id)) return `the id of label ${label} is none, or stands twice`
     if (!Number.isSafeInteger(label) || label < 0 || !(label < this.#nextLabel)) return `${label} is no label`
     if (this.#store.at(label)) return `label ${label} stands twice`
-    this.#store.set(label, id, json, true)
+    this.#store.set(label, id, json, seq, true)
     return undefined
   }
 }
@@ -154,6 +171,10 @@ class StoredEntry implements CatalogEntry {
   constructor(record: RecordAt) {
     this.#record = record
     this.label = labelAt(record)
+  }
+
+  get seq(): number {
+    return seqAt(this.#record)
   }
 
   get id(): string {

@@ -1,10 +1,12 @@
 import { echo } from '../../echo.ts'
-import type { BatchMember, DataEntry, DeleteEntry, JsonValue } from '../../entry.ts'
+import type { BatchMember, DataEntry, JsonValue } from '../../entry.ts'
 import { WalError } from '../../errors.ts'
-import { isShared, type Log, type Transaction } from '../../log/log.ts'
+import { type ChangeKey, conditionEntry, type Expectation, NO_DIGEST } from '../../format/condition.ts'
+import { isShared, type Transaction } from '../../log/log.ts'
 import { Admission, isBackpressure } from './admission.ts'
-import type { ApplyOrder } from './apply-order.ts'
+import type { Applied } from './apply-order.ts'
 import { ApplyQueue } from './apply-queue.ts'
+import type { ChangeWay } from './change-way.ts'
 import {
   type ChangeInput,
   type ChangeRules,
@@ -12,8 +14,9 @@ import {
   checkedInsert,
   checkedItem,
 } from './checked-change.ts'
+import { type AppliedUnit, ConditionalChanges, type PlannedUnit } from './conditional-changes.ts'
+import { changeKey, expectationsOf } from './expectations.ts'
 import { expectedOf, InFlight } from './in-flight.ts'
-import { dataEntries, type IndexState, isData } from './index-state.ts'
 import { IndexTransaction } from './index-transaction.ts'
 import {
   type InsertManyItem,
@@ -21,30 +24,24 @@ import {
   type InsertManyProgress,
   insertMany,
 } from './insert-many.ts'
-import type { MetadataSchema } from './metadata-schema.ts'
 import { type Asker, CalledChange, type ChangeHome, NumberedChange, type OneChange } from './one-change.ts'
+import type { ChangeOptions, UpsertOptions } from './types.ts'
+import { dataEntries, isData } from './unit.ts'
 import { VectorPool } from './vector-pool.ts'
-
-/** What the changes of an index go through. */
-export interface ChangeWay {
-  readonly log: Log
-  readonly state: IndexState
-  readonly queue: ApplyOrder
-  readonly metadataSchema: MetadataSchema | undefined
-  /** @throws WALV_CLOSED, WALV_POISONED */
-  needOpen(): void
-}
 
 /**
  * The writing side of an index: a change is checked and copied when it is asked for, let through to
  * the log in its turn, and applied when it is durable.
  */
-export class Changes<Input = JsonValue> {
+export class Changes<Input = JsonValue, Metadata = Input> {
   readonly #way: ChangeWay
   readonly #rules: ChangeRules
+  /** Of changes that do not stand alone. */
+  readonly #unitRules: ChangeRules
   readonly #pool: VectorPool | undefined
   readonly #inFlight: InFlight
   readonly #admission: Admission
+  readonly #conditional: ConditionalChanges
   /** Where changes that stand alone are, if the log tells of them without promises. */
   readonly #home: ChangeHome | undefined
   /** What to tell when the index is closed. */
@@ -59,7 +56,12 @@ export class Changes<Input = JsonValue> {
       this.#home = { queue, inFlight: this.#inFlight, pool: this.#pool, hand: (change) => this.#hand(change) }
     const takesText = this.#home !== undefined
     this.#rules = { index: state.index, metadataSchema, pool: this.#pool, takesText }
+    this.#unitRules = { ...this.#rules, pool: undefined, takesText: false }
     this.#admission = new Admission(log, queue, state.index)
+    this.#conditional = new ConditionalChanges(way, this.#inFlight, this.#admission, {
+      one: (entry) => this.#append(entry),
+      together: (entries, expects) => this.#appendTogether(entries, expects),
+    })
   }
 
   /** Not an async function: one promise less for each change. */
@@ -116,31 +118,36 @@ export class Changes<Input = JsonValue> {
       // Another call in flight may be what removes it. The answer holds if that one succeeds; if it
       // is refused, so is what is logged behind it.
       if (!existed && !this.#inFlight.decides(id)) return false
-      return this.#append(entry).then((found) => found ?? existed)
+      return this.#append(entry).then((applied) => applied?.existed ?? existed)
     })
   }
 
-  /** Removes all ids that `idsOf` names when everything before is applied. Resolves to how many. */
-  async deleteAll(idsOf: () => readonly string[]): Promise<number> {
-    return this.#admission.enterToLook(() => {
-      const ids = idsOf()
-      const entries = ids.map((id): DeleteEntry => ({ type: 'delete', id }))
-      return ids.length === 0 ? 0 : this.#appendTogether(entries).then(() => ids.length)
-    })
+  /** The same of any change, under conditions. What became of it, where more is known. */
+  async addIf(input: ChangeInput, options: UpsertOptions): Promise<Applied | undefined> {
+    this.#way.needOpen()
+    const { idempotencyKey: key } = options
+    const entry = checkedEntry(input, key === undefined ? this.#rules : this.#unitRules)
+    const expectations = expectationsOf(input)
+    if ('id' in input) expectations.take(input.id, options)
+    if (expectations.size === 0 && key === undefined) return this.#admission.enter(() => this.#append(entry))
+    return this.#conditional.add(entry, expectations.list, key === undefined ? key : changeKey(key, entry))
   }
 
   /**
-   * Applies together what `entriesOf` answers when everything before is applied: no id twice, no
-   * update. Resolves to how many there were.
+   * Applies together what `plan` answers when everything before is applied: no id twice, no update.
+   * Where others change the log as well, and one of the ids that the plan names has changed before
+   * its place, it is asked anew.
+   * @throws WALV_CONFLICT where that happens again and again
    */
-  async applyAll(entriesOf: () => readonly DataEntry[]): Promise<number> {
-    return this.#admission.enterToLook(() => {
-      const entries = entriesOf()
-      return entries.length === 0 ? 0 : this.#appendTogether(entries).then(() => entries.length)
-    })
+  planned(plan: () => PlannedUnit): Promise<AppliedUnit> {
+    return this.#conditional.planned(plan)
   }
 
-  async transaction<T>(work: (transaction: IndexTransaction<Input>) => Promise<T> | T): Promise<T> {
+  /** Where a transaction with this key has taken effect, nothing is done: undefined. */
+  async transaction<T>(
+    work: (transaction: IndexTransaction<Input, Metadata>) => Promise<T> | T,
+    { idempotencyKey: text }: ChangeOptions,
+  ): Promise<T | undefined> {
     this.#way.needOpen()
     if (typeof work !== 'function')
       throw new WalError(
@@ -148,7 +155,11 @@ export class Changes<Input = JsonValue> {
         `transaction takes a function of the transaction, not ${echo(work)}. Nothing was logged.`,
         { fate: 'not-logged' },
       )
-    return this.#admission.enter(() => this.#transact(this.#way.log.begin(), work))
+    if (text === undefined) return this.#admission.enter(() => this.#run(work))
+    const key = { text, digest: NO_DIGEST }
+    return this.#conditional.keyed(text, () =>
+      this.#admission.enter(() => (this.#conditional.repeated(key) ? undefined : this.#run(work, key))),
+    )
   }
 
   /** Once no more is taken: resolves when no call waits for room in the log. */
@@ -161,12 +172,12 @@ export class Changes<Input = JsonValue> {
    * Everything from here to the append is synchronous: what validation sees is what the log's order
    * will be. What is refused is thrown.
    */
-  #append(entry: BatchMember): Promise<boolean | undefined> {
+  #append(entry: BatchMember): Promise<Applied | undefined> {
     return isData(entry) ? this.#appendOne(entry) : this.#appendSeveral(entry)
   }
 
   /** What most changes are: nothing is made for it that several would need. */
-  #appendOne(entry: DataEntry): Promise<boolean | undefined> {
+  #appendOne(entry: DataEntry): Promise<Applied | undefined> {
     if (this.#home === undefined) return this.#submitOne(entry)
     const change = new CalledChange(entry, this.#home)
     change.submit()
@@ -218,7 +229,7 @@ export class Changes<Input = JsonValue> {
   }
 
   /** The same for a log that answers with promises. */
-  #submitOne(change: DataEntry, refused?: (error: unknown) => void): Promise<boolean | undefined> {
+  #submitOne(change: DataEntry, refused?: (error: unknown) => void): Promise<Applied> {
     this.#way.queue.needWhole()
     let logged: Promise<number>
     try {
@@ -235,14 +246,14 @@ export class Changes<Input = JsonValue> {
       this.#inFlight.leave(expected)
       this.#giveBack(change)
     }
-    return this.#way.queue.add(logged, [change], leave)
+    return this.#way.queue.add(logged, { entries: [change] }, leave)
   }
 
   #giveBack(change: DataEntry): void {
     if (change.type !== 'delete' && change.vector) this.#pool?.give(change.vector)
   }
 
-  #appendSeveral(entry: BatchMember): Promise<boolean | undefined> {
+  #appendSeveral(entry: BatchMember): Promise<Applied> {
     this.#way.queue.needWhole()
     const outcome = new Map<string, boolean>()
     for (const change of dataEntries([entry])) {
@@ -251,25 +262,43 @@ export class Changes<Input = JsonValue> {
       outcome.set(change.id, change.type !== 'delete')
     }
     const logged = this.#way.log.submit(entry)
-    return this.#way.queue.add(logged, [entry], this.#inFlight.enter(outcome))
+    const unit = { entries: [entry], timestamp: this.#timestamp }
+    return this.#way.queue.add(logged, unit, this.#inFlight.enter(outcome))
   }
 
   /** As one record, or, where one cannot hold them, as a transaction. */
-  #appendTogether(entries: readonly DataEntry[]): Promise<unknown> {
+  #appendTogether(
+    entries: readonly DataEntry[],
+    expects: readonly Expectation[] | undefined,
+  ): Promise<Applied> {
+    const condition = expects && [conditionEntry({ expects })]
     try {
-      return this.#append({ type: 'batch', entries })
+      return this.#appendSeveral({ type: 'batch', entries: [...(condition ?? []), ...entries] })
     } catch (error) {
       if ((error as WalError).code !== 'WALV_LIMIT' || entries.length === 1) throw error
-      return this.#transact(this.#way.log.begin(), (transaction) => transaction.addAll(entries))
+      return this.#transact((scope) => scope.addAll(entries, expects ?? []), undefined).then(
+        ([, applied]) => applied,
+      )
     }
   }
 
+  /** Runs a transaction of a caller; undefined where one with this key came first elsewhere. */
+  async #run<T>(
+    work: (transaction: IndexTransaction<Input, Metadata>) => Promise<T> | T,
+    key?: ChangeKey,
+  ): Promise<T | undefined> {
+    const [result, { isRepeated }] = await this.#transact(work, key)
+    return isRepeated ? undefined : result
+  }
+
   async #transact<T>(
-    transaction: Transaction,
-    work: (transaction: IndexTransaction<Input>) => Promise<T> | T,
-  ): Promise<T> {
-    const scope = new IndexTransaction<Input>(
-      { ...this.#rules, pool: undefined },
+    work: (transaction: IndexTransaction<Input, Metadata>) => Promise<T> | T,
+    key: ChangeKey | undefined,
+  ): Promise<[result: T, applied: Applied]> {
+    const transaction = this.#way.log.begin()
+    const scope = new IndexTransaction<Input, Metadata>(
+      this.#unitRules,
+      this.#way.state,
       this.#inFlight,
       this.#admission,
       transaction,
@@ -277,8 +306,7 @@ export class Changes<Input = JsonValue> {
     try {
       const result = await work(scope)
       await scope.settled()
-      await this.#commit(scope, transaction)
-      return result
+      return [result, await this.#commit(scope, transaction, key)]
     } catch (error) {
       if (transaction.state === 'open' || transaction.state === 'failed')
         await transaction.abort().catch(() => {})
@@ -289,9 +317,22 @@ export class Changes<Input = JsonValue> {
     }
   }
 
-  async #commit(scope: IndexTransaction<Input>, transaction: Transaction): Promise<void> {
+  async #commit(
+    scope: IndexTransaction<Input, Metadata>,
+    transaction: Transaction,
+    key: ChangeKey | undefined,
+  ): Promise<Applied> {
+    const { expects } = scope
+    if (expects.length > 0 || key)
+      await this.#admission.enter(() => scope.append(conditionEntry({ expects, key })))
     this.#way.needOpen()
     const leave = this.#inFlight.enter(scope.outcome)
-    await this.#way.queue.add(transaction.commit(), scope.entries, leave)
+    const logged = transaction.commit()
+    return this.#way.queue.add(logged, { entries: scope.entries, timestamp: this.#timestamp }, leave)
+  }
+
+  /** When what was handed to the log just now is logged; undefined where its units say it. */
+  get #timestamp(): number | undefined {
+    return this.#way.log.lastTimestamp
   }
 }

@@ -2,7 +2,8 @@ import { types } from 'node:util'
 import { echo } from '../../echo.ts'
 import type {
   BatchMember,
-  EntryInput,
+  CustomEntry,
+  DeleteEntry,
   InsertEntry,
   JsonValue,
   UpdateEntry,
@@ -18,20 +19,26 @@ import type { VectorIndex } from '../vector-index.ts'
 import { wrongDimensions } from './index-state.ts'
 import type { InsertManyItem } from './insert-many.ts'
 import { type MetadataSchema, metadataBySchema } from './metadata-schema.ts'
-import type { UpsertEntry } from './types.ts'
+import type { IfSeq, UpsertEntry } from './types.ts'
 import type { VectorPool } from './vector-pool.ts'
 
 /** A change as it may be given to an index: an upsert is logged as an insert that replaces. */
-export type ChangeInput = EntryInput | UpsertEntry<VectorInput>
+export type ChangeInput =
+  | InsertEntry<VectorInput>
+  | UpsertEntry<VectorInput>
+  | (UpdateEntry<VectorInput> & IfSeq)
+  | (DeleteEntry & IfSeq)
+  | CustomEntry
+  | { readonly type: 'batch'; readonly entries: readonly ChangeInput[] }
 type UpdateChange = Partial<Pick<UpdateEntry<VectorInput, unknown>, 'vector' | 'metadata'>>
 
 /** The types of changes, and what each has. */
 const MEMBERS: { readonly [Type in ChangeInput['type']]: OptionNames<Extract<ChangeInput, { type: Type }>> } =
   {
     insert: { type: true, id: true, vector: true, metadata: true, replace: true },
-    upsert: { type: true, id: true, vector: true, metadata: true },
-    update: { type: true, id: true, vector: true, metadata: true },
-    delete: { type: true, id: true },
+    upsert: { type: true, id: true, vector: true, metadata: true, ifSeq: true, ifAbsent: true },
+    update: { type: true, id: true, vector: true, metadata: true, ifSeq: true },
+    delete: { type: true, id: true, ifSeq: true },
     batch: { type: true, entries: true },
     custom: { type: true, kind: true, data: true },
   }
@@ -79,6 +86,12 @@ export function checkedEntry(entry: ChangeInput, rules: ChangeRules, nesting: nu
     case 'custom': {
       // An index ignores it; the log checks it.
       const { kind, data } = entry
+      if (typeof kind === 'string' && kind.startsWith('walv.'))
+        throw new WalError(
+          'WALV_INVALID_ENTRY',
+          `Kinds that begin with "walv." are walv's own, and ${echo(kind)} is one. Nothing was logged.`,
+          { fate: 'not-logged' },
+        )
       return { type: 'custom', kind, data: types.isUint8Array(data) ? new Uint8Array(data) : data }
     }
     default:

@@ -1,41 +1,35 @@
 import { resolve } from 'node:path'
 import { indexOpenTracing, traced } from '../../diagnostics.ts'
-import type {
-  CheckpointEntry,
-  DataEntry,
-  EntryInput,
-  JsonValue,
-  UpdateEntry,
-  VectorInput,
-} from '../../entry.ts'
+import type { CheckpointEntry, JsonValue } from '../../entry.ts'
 import { WalError } from '../../errors.ts'
 import { SnapshotWatch } from '../../log/checkpoint/snapshot-watch.ts'
+import type { Cursor, CursorOptions, CursorStatus } from '../../log/cursor-types.ts'
 import { type Health, type HealthCheck, type HealthOptions, healthOf, poisonCheck } from '../../log/health.ts'
 import { isShared, type Log, type LogStats } from '../../log/log.ts'
 import type { Moment } from '../../log/moment.ts'
 import { DEFAULT_CLOSE_WAIT_MS, type WalOptions } from '../../log/options.ts'
 import { checkOptions, wrongKind } from '../../option-names.ts'
-import { acceptorOf } from '../filter/accept.ts'
-import type { Filter, FilterFunction } from '../filter/filter.ts'
 import type { ApplyOrder } from './apply-order.ts'
 import { Changes } from './changes.ts'
-import { checkUpdate } from './checked-change.ts'
 import { type CheckpointFigures, Checkpointing, type CheckpointRules } from './checkpointing.ts'
 import { openFollowing, openOver } from './follow.ts'
-import { type ChangesOptions, type IndexChange, indexChanges } from './index-changes.ts'
+import {
+  type ChangesOptions,
+  type IndexChange,
+  indexChanges,
+  indexCursor,
+  needCursors,
+} from './index-changes.ts'
 import type { IndexState } from './index-state.ts'
-import type { IndexTransaction, MetadataArgument } from './index-transaction.ts'
-import type { InsertManyItem, InsertManyOptions, InsertManyProgress } from './insert-many.ts'
+import { IndexWriter } from './index-writer.ts'
 import type { MetadataSchema } from './metadata-schema.ts'
 import { checkIndexOptions, checkLog, giveIndexBack, takeIndex } from './opening-options.ts'
 import { RecoveryForecast } from './recovery-forecast.ts'
 import { type IndexRecoveryReport, openRestored, openShared, type Restored } from './restore.ts'
-import { IndexWithPast } from './time/index-with-past.ts'
 import { type OpenAtOptions, openingAt } from './time/open-at.ts'
 import {
   DURABLE_INDEX_OPTIONS,
   type DurableIndexOptions,
-  type IndexEntry,
   type IndexOptions,
   LOG_INDEX_OPTIONS,
   type LogIndexOptions,
@@ -59,11 +53,11 @@ export interface DurableIndexStats extends LogStats, CheckpointFigures {
  * where a schema fills in defaults. Without `metadataSchema` they are a claim that nothing checks.
  * An entry without metadata has `null`: it can only be left out where `Input` allows null.
  */
-export class DurableIndex<Metadata = JsonValue, Input = Metadata> extends IndexWithPast<Metadata> {
+export class DurableIndex<Metadata = JsonValue, Input = Metadata> extends IndexWriter<Metadata, Input> {
   readonly recovery: IndexRecoveryReport
   readonly #log: Log
   readonly #state: IndexState
-  readonly #changes: Changes<Input>
+  readonly #changes: Changes<Input, Metadata>
   readonly #queue: ApplyOrder
   readonly #checkpointing: Checkpointing
   #closed = false
@@ -166,6 +160,11 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> extends IndexW
     )
   }
 
+  /** @internal */
+  protected override get writing(): Changes<Input, Metadata> {
+    return this.#changes
+  }
+
   /** The embedding model that the vectors are of; undefined where nobody said. */
   get model(): string | undefined {
     return this.#state.identity.model
@@ -176,84 +175,6 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> extends IndexW
    */
   get role(): 'leader' | 'member' | undefined {
     return isShared(this.#log) ? this.#log.role : undefined
-  }
-
-  /**
-   * Adds a new id. @throws WALV_DUPLICATE_ID if it exists or is being inserted, and what
-   * `Wal.append` and validation throw
-   */
-  insert(id: string, vector: VectorInput, ...[metadata]: MetadataArgument<Input>): Promise<void> {
-    return this.#changes.insert({ id, vector, metadata: metadata as JsonValue }, false)
-  }
-
-  /**
-   * Inserts all items of an iterable or async iterable, in their order, in bounded memory: at most
-   * 1,024 of them, or what `maxPendingBytes` allows, are on their way at a time. Each is a change
-   * of its own, so that searches see the first while the last are still to come. Resolves to how
-   * many there were. The first that is refused ends it: what came before is durable, nothing behind
-   * it is tried. `detail` of the error says how far it came and where it ended, `cause` is why; go
-   * on from there, with `replace: true` after a crash.
-   * @throws what `insert` throws, WALV_ABORTED where `signal`, `onProgress` or the items themselves
-   * end it
-   */
-  async insertMany(
-    items: Iterable<InsertManyItem<Input>> | AsyncIterable<InsertManyItem<Input>>,
-    options: InsertManyOptions = {},
-  ): Promise<InsertManyProgress> {
-    return this.#changes.insertMany(items, options)
-  }
-
-  /** Sets vector and metadata of an id, new or not. */
-  upsert(id: string, vector: VectorInput, ...[metadata]: MetadataArgument<Input>): Promise<void> {
-    return this.#changes.insert({ id, vector, metadata: metadata as JsonValue }, true)
-  }
-
-  /**
-   * Changes vector, metadata or both of an id; metadata alone does not log the vector again.
-   * @throws WALV_NOT_FOUND
-   */
-  async update(
-    id: string,
-    change: { readonly vector?: VectorInput; readonly metadata?: Input },
-  ): Promise<void> {
-    checkUpdate(change)
-    return this.#changes.add({ type: 'update', id, ...change } as UpdateEntry<VectorInput>)
-  }
-
-  /** Removes an id. Resolves to whether it existed; if not, nothing is logged. */
-  async delete(id: string): Promise<boolean> {
-    return this.#changes.delete(id)
-  }
-
-  /**
-   * Applies several changes whole or not at all, in their order; a later one sees an earlier one.
-   */
-  batch(entries: readonly IndexEntry<Input>[]): Promise<void> {
-    return this.#changes.add({ type: 'batch', entries: entries as readonly EntryInput[] })
-  }
-
-  /**
-   * Removes every entry that a filter takes, all of them or none; resolves to how many. Every
-   * change that was called before is applied first, and those that are called later come behind it:
-   * the filter is asked about exactly what is there at the deletion's place in the log. It looks at
-   * every entry, in one step. More than one record can hold is removed by a transaction, with its
-   * ids reserved until then.
-   * @throws WALV_INVALID_OPTION, WALV_LIMIT; WALV_CONFLICT if an open transaction has touched one
-   * of them
-   */
-  async deleteWhere(filter: Filter<Metadata> | FilterFunction<Metadata>): Promise<number> {
-    this.needOpen()
-    const accepts = acceptorOf(filter)
-    return this.#changes.deleteAll(() => this.idsThatPass(accepts))
-  }
-
-  /**
-   * Runs `work` with a transaction and commits it; if `work` throws, nothing of it takes effect and
-   * the error is passed on. The ids that it touches are reserved for it until then: others' changes
-   * of them are refused with `WALV_CONFLICT`. Searches see its changes only after the commit.
-   */
-  async transaction<T>(work: (transaction: IndexTransaction<Input>) => Promise<T> | T): Promise<T> {
-    return this.#changes.transaction(work)
   }
 
   /**
@@ -285,6 +206,29 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> extends IndexW
   changes(options: ChangesOptions = {}): AsyncGenerator<IndexChange<Metadata>, void, void> {
     this.needOpen()
     return indexChanges<Metadata>(this.#log, this.#state, this.#queue, options)
+  }
+
+  /**
+   * Opens the cursor of that name, or makes it: how far a reader of `changes` has come, durable.
+   * What `Wal.cursor` says, but that `'end'` is behind all that has taken effect here: with a
+   * cursor that is made first, and then `entries()`, `changes` tell all that is missing in these.
+   * @throws what `Wal.cursor` throws; WALV_INVALID_OPTION where the log has no cursors
+   */
+  async cursor(name: string, options: CursorOptions = {}): Promise<Cursor> {
+    this.needOpen()
+    return indexCursor(this.#log, this.#queue, name, options)
+  }
+
+  /** What `Wal.dropCursor` says. */
+  async dropCursor(name: string): Promise<boolean> {
+    this.needOpen()
+    return needCursors(this.#log).dropCursor(name)
+  }
+
+  /** What `Wal.cursors` says. */
+  async cursors(): Promise<CursorStatus[]> {
+    this.needOpen()
+    return needCursors(this.#log).cursors()
   }
 
   /** Resolves when everything logged so far is on stable storage, whatever the durability level. */
@@ -353,11 +297,6 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> extends IndexW
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
-  }
-
-  /** @internal */
-  protected override applyAll(entriesOf: () => readonly DataEntry[]): Promise<number> {
-    return this.#changes.applyAll(entriesOf)
   }
 
   protected override needOpen(): void {

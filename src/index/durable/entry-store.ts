@@ -3,25 +3,21 @@ import { alignUp, type ByteBuffer, byteBuffer, getUint64, setUint64 } from '../.
 import { writeUtf8 } from '../../format/short-text.ts'
 import { MAX_ID_BYTES } from '../../limits.ts'
 import { LabelMap } from '../label-map.ts'
+import {
+  ASCII,
+  CHUNK_BYTES,
+  NO_METADATA,
+  RECORD_ALIGNMENT,
+  RECORD_HEADER_BYTES,
+  type RecordAt,
+  RecordWalk,
+  recordBytes,
+  recordProblem,
+  seqAt,
+  setSeq,
+} from './entry-record.ts'
 import { hashOf, IdTable } from './id-table.ts'
 
-/**
- * What is kept of an id: a record of bytes, as in memory so in a snapshot. All numbers are
- * little-endian.
- *
- *     0    u64   label
- *     8    u32   bytes of metadata; ffffffff for none
- *     12   u16   bytes of the id
- *     14   u16   1 if id and metadata are ASCII alone, which is read sooner; else 0
- *     16         id in UTF-8, metadata as JSON text in UTF-8, zeros to a multiple of 8
- */
-const RECORD_HEADER_BYTES = 16
-export const RECORD_ALIGNMENT = 8
-const NO_METADATA = 0xffff_ffff
-const ASCII = 1
-
-/** A record that is larger has a chunk of its own. */
-export const CHUNK_BYTES: number = 64 * 1024
 const PLACES_PER_CHUNK = CHUNK_BYTES / RECORD_ALIGNMENT
 /** So that places are below 2^32: 32 GiB of ids and metadata. */
 const MAX_CHUNKS = 2 ** 19 - 1
@@ -34,84 +30,8 @@ interface Chunk {
   live: number
 }
 
-/** Where a record is. Valid as long as it is held, whatever happens to the store. */
-export interface RecordAt {
-  readonly memory: ByteBuffer
-  readonly at: number
-}
-
-export const labelAt = ({ memory, at }: RecordAt): number => getUint64(memory.view, at)
-
-export function idAt(record: RecordAt): string {
-  const { memory, at } = record
-  const start = at + RECORD_HEADER_BYTES
-  return memory.bytes.toString(encodingOf(record), start, start + memory.view.getUint16(at + 12, true))
-}
-
-/** The JSON text of the metadata; null if there is none. */
-export function jsonAt(record: RecordAt): string | null {
-  const { memory, at } = record
-  const bytes = memory.view.getUint32(at + 8, true)
-  if (bytes === NO_METADATA) return null
-  const start = at + RECORD_HEADER_BYTES + memory.view.getUint16(at + 12, true)
-  return memory.bytes.toString(encodingOf(record), start, start + bytes)
-}
-
-const encodingOf = ({ memory, at }: RecordAt): 'latin1' | 'utf8' =>
-  memory.view.getUint16(at + 14, true) === ASCII ? 'latin1' : 'utf8'
-
-export function recordBytes({ view }: ByteBuffer, at: number): number {
-  const metadata = view.getUint32(at + 8, true)
-  const texts = view.getUint16(at + 12, true) + (metadata === NO_METADATA ? 0 : metadata)
-  return alignUp(RECORD_HEADER_BYTES + texts, RECORD_ALIGNMENT)
-}
-
 /**
- * Goes through records, and makes their texts as cheaply as that can be done: those of a chunk that
- * are ASCII are pieces of one text.
- */
-export class RecordWalk {
-  label = 0
-  id = ''
-  json: string | null = null
-  readonly #records: Iterator<RecordAt, void>
-  #memory: ByteBuffer | undefined
-  #text = ''
-
-  constructor(records: Iterator<RecordAt, void>) {
-    this.#records = records
-  }
-
-  /** Goes to the next one, whose label and texts are then here; false at the end. */
-  next(): boolean {
-    const { value: record } = this.#records.next()
-    if (!record) return false
-    const { memory, at } = record
-    const { view } = memory
-    this.label = getUint64(view, at)
-    if (view.getUint16(at + 14, true) === ASCII) this.#takePieces(memory, at)
-    else {
-      this.id = idAt(record)
-      this.json = jsonAt(record)
-    }
-    return true
-  }
-
-  #takePieces(memory: ByteBuffer, at: number): void {
-    if (this.#memory !== memory) {
-      this.#memory = memory
-      this.#text = memory.bytes.toString('latin1')
-    }
-    const start = at + RECORD_HEADER_BYTES
-    const end = start + memory.view.getUint16(at + 12, true)
-    const jsonBytes = memory.view.getUint32(at + 8, true)
-    this.id = this.#text.slice(start, end)
-    this.json = jsonBytes === NO_METADATA ? null : this.#text.slice(end, end + jsonBytes)
-  }
-}
-
-/**
- * Ids, labels and metadata of an index of any size, as bytes: an entry takes its texts and about 40
+ * Ids, labels and metadata of an index of any size, as bytes: an entry takes its texts and about 50
  * bytes, and the garbage collector does not meet it. Found by id and by label. What is replaced or
  * removed leaves its space, which is given back a chunk at a time: a chunk of which less than half
  * counts is copied together.
@@ -160,14 +80,14 @@ export class EntryStore {
   }
 
   /** Of an id that is well-formed, new under a new label (`isNew`) or known under this one. */
-  set(label: number, id: string, json: string | null, isNew: boolean): RecordAt {
+  set(label: number, id: string, json: string | null, seq: number, isNew: boolean): RecordAt {
     assert(this.#want(id) && this.#wantedBytes > 0, 'an id that is none reaches the catalog')
     const chunk = this.#withRoom(RECORD_HEADER_BYTES + this.#wantedBytes, json)
     // Making room may have moved other records, this id's own too.
     this.#want(id)
     const hash = this.#wantedHash()
     const old = isNew ? -1 : this.#byId.find(hash)
-    const place = this.#write(chunk, label, json)
+    const place = this.#write(chunk, label, json, seq)
     if (old < 0) this.#byId.add(hash, place)
     else this.#byId.move(hash, old, place)
     this.#byLabel.set(label, place)
@@ -177,7 +97,7 @@ export class EntryStore {
   }
 
   /** The same of an id that is new; false, and nothing happens, if it is known. */
-  add(label: number, id: string, json: string | null): boolean {
+  add(label: number, id: string, json: string | null, seq: number): boolean {
     assert(this.#want(id) && this.#wantedBytes > 0, 'an id that is none reaches the catalog')
     const hash = this.#wantedHash()
     if (this.#byId.find(hash) >= 0) return false
@@ -185,7 +105,7 @@ export class EntryStore {
     const chunk = this.#withRoom(RECORD_HEADER_BYTES + this.#wantedBytes, json)
     // Another chunk was begun, and others' records were looked at for that.
     if (this.#current !== current) this.#want(id)
-    const place = this.#write(chunk, label, json)
+    const place = this.#write(chunk, label, json, seq)
     this.#byId.add(hash, place)
     this.#byLabel.set(label, place)
     return true
@@ -205,9 +125,10 @@ export class EntryStore {
 
   /**
    * Takes a block of records over, as it was written. Returns what is wrong with it, if anything:
-   * then the store is of no use any more.
+   * then the store is of no use any more. A number beyond `lastSeq` is of another log, which this
+   * one was forked from: it becomes `lastSeq`.
    */
-  adopt(memory: ByteBuffer, bytes: number, nextLabel: number): string | undefined {
+  adopt(memory: ByteBuffer, bytes: number, nextLabel: number, lastSeq: number): string | undefined {
     const number = this.#addChunk({ memory, used: bytes, live: bytes })
     const first = number * PLACES_PER_CHUNK
     for (let at = 0; at < bytes; at += recordBytes(memory, at)) {
@@ -215,6 +136,7 @@ export class EntryStore {
       if (problem !== undefined) return problem
       const label = getUint64(memory.view, at)
       if (this.#byLabel.has(label)) return `label ${label} stands twice`
+      if (seqAt({ memory, at }) > lastSeq) setSeq(memory, at, lastSeq)
       const place = first + at / RECORD_ALIGNMENT
       this.#wantThatOf(place)
       const hash = this.#wantedHash()
@@ -239,12 +161,13 @@ export class EntryStore {
   }
 
   /** Writes the record of the id that is wanted; returns its place. */
-  #write(number: number, label: number, json: string | null): number {
+  #write(number: number, label: number, json: string | null, seq: number): number {
     const idBytes = this.#wantedBytes
     const start = RECORD_HEADER_BYTES + idBytes
     const chunk = this.#chunks[number]!
     const { memory, used: at } = chunk
     setUint64(memory.view, at, label)
+    setSeq(memory, at, seq)
     memory.view.setUint16(at + 12, idBytes, true)
     const { bytes } = memory
     const [wanted, from, to] = [this.#wanted, this.#wantedFrom, at + RECORD_HEADER_BYTES]
@@ -379,22 +302,3 @@ export class EntryStore {
 
 const numberOf = (place: number): number => Math.floor(place / PLACES_PER_CHUNK)
 const offsetOf = (place: number): number => (place % PLACES_PER_CHUNK) * RECORD_ALIGNMENT
-
-/**
- * What keeps a record in a block from being one that this store writes; its texts are not looked
- * at.
- */
-export function recordProblem(
-  memory: ByteBuffer,
-  at: number,
-  end: number,
-  nextLabel: number,
-): string | undefined {
-  if (at >= CHUNK_BYTES || at + RECORD_HEADER_BYTES > end || at + recordBytes(memory, at) > end)
-    return 'a record reaches beyond its block'
-  const label = getUint64(memory.view, at)
-  if (!(label < nextLabel)) return 'a label is not below the next one'
-  if (memory.view.getUint16(at + 12, true) === 0) return `the id of label ${label} is empty`
-  if (memory.view.getUint16(at + 14, true) > ASCII) return 'a record has bytes set that must be zero'
-  return undefined
-}

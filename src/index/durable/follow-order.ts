@@ -117,11 +117,12 @@ export class FollowOrder implements ApplyOrder {
     }
   }
 
-  #take({ seq, timestamp, entries }: CommittedUnit): void {
+  #take(unit: CommittedUnit): void {
+    const { seq, timestamp, entries } = unit
     const [first] = entries
     const isIdentity = entries.length === 1 && indexIdentity(first!) !== undefined
     try {
-      if (!isIdentity && this.#state.apply(entries)) this.#state.voids.add(seq)
+      if (!isIdentity && this.#state.apply(unit)) this.#state.voids.add(seq)
     } catch (cause) {
       throw failedToApply(this.#wal.directory, seq, cause)
     }

@@ -19,7 +19,7 @@ export class InFlight {
   readonly #expected = new PendingIds<Expected>()
   readonly #reserved = new Map<string, object>()
   readonly #catalog: Catalog
-  readonly #isShared: boolean
+  readonly isShared: boolean
 
   /**
    * `isShared`: others change the log as well, so that only a change's place in it tells whether
@@ -27,7 +27,7 @@ export class InFlight {
    */
   constructor(catalog: Catalog, isShared: boolean) {
     this.#catalog = catalog
-    this.#isShared = isShared
+    this.isShared = isShared
   }
 
   /** Whether an id will exist once everything that is in flight is applied. */
@@ -37,7 +37,7 @@ export class InFlight {
 
   /** Whether something that is not applied yet decides whether an id exists. */
   decides(id: string): boolean {
-    return this.#isShared || this.#expected.get(id) !== undefined
+    return this.isShared || this.#expected.get(id) !== undefined
   }
 
   /**
@@ -45,7 +45,7 @@ export class InFlight {
    * @throws WALV_DUPLICATE_ID, WALV_NOT_FOUND, WALV_LIMIT
    */
   checkPossible(change: DataEntry, exists: boolean): void {
-    if (this.#isShared) return
+    if (this.isShared) return
     const { type, id } = change
     if (type === 'update' && !exists) {
       throw new WalError(

@@ -1,13 +1,15 @@
 import { delay } from '../../clock.ts'
 import type { DataEntry, JsonValue } from '../../entry.ts'
 import { WalError } from '../../errors.ts'
+import type { Cursor, CursorOptions } from '../../log/cursor-types.ts'
 import { Tail } from '../../log/follow/tail.ts'
 import type { CommittedUnit, Log } from '../../log/log.ts'
 import { wholeNumber } from '../../log/options.ts'
 import { checkOptions, type OptionNames } from '../../option-names.ts'
 import type { ApplyOrder } from './apply-order.ts'
-import { dataEntries, type IndexState } from './index-state.ts'
+import type { IndexState } from './index-state.ts'
 import { hasPast, walOf } from './time/past-state.ts'
+import { dataEntries } from './unit.ts'
 import { voidsBefore } from './voids-before.ts'
 
 /** What took effect in an index. */
@@ -28,6 +30,10 @@ export interface IndexChange<Metadata = JsonValue> {
 
 export interface ChangesOptions {
   /**
+   * Goes on behind the position of a cursor, which its `commit` moves. Without `from`.
+   */
+  readonly cursor?: Cursor | undefined
+  /**
    * The first place in the log whose changes are told. Default: behind all that has taken effect.
    */
   readonly from?: number | undefined
@@ -35,10 +41,33 @@ export interface ChangesOptions {
   readonly signal?: AbortSignal | undefined
 }
 
-const CHANGES_OPTIONS: OptionNames<ChangesOptions> = { from: true, signal: true }
+const CHANGES_OPTIONS: OptionNames<ChangesOptions> = { cursor: true, from: true, signal: true }
 
 /** So long between two looks whether a change was applied. */
 const APPLIED_POLL_MS = 1
+
+/** A log of files has cursors; another may have none. @throws WALV_INVALID_OPTION */
+export function needCursors(log: Log): Required<Pick<Log, 'cursor' | 'dropCursor' | 'cursors'>> {
+  const { cursor, dropCursor, cursors } = log
+  if (!cursor || !dropCursor || !cursors)
+    throw new WalError('WALV_INVALID_OPTION', `The log of this index, ${log.directory}, has no cursors.`)
+  return {
+    cursor: cursor.bind(log),
+    dropCursor: dropCursor.bind(log),
+    cursors: cursors.bind(log),
+  }
+}
+
+/** What is logged and not applied yet is behind the end of an index. */
+export function indexCursor(
+  log: Log,
+  order: ApplyOrder,
+  name: string,
+  options: CursorOptions,
+): Promise<Cursor> {
+  const isAtEnd = typeof options === 'object' && (options?.from ?? 'end') === 'end'
+  return needCursors(log).cursor(name, isAtEnd ? { ...options, from: order.appliedSeq + 1 } : options)
+}
 
 /** The changes of an index as they take effect, each when searches see it. */
 export function indexChanges<Metadata>(
@@ -48,12 +77,14 @@ export function indexChanges<Metadata>(
   options: ChangesOptions,
 ): AsyncGenerator<IndexChange<Metadata>, void, void> {
   checkOptions('changes', options, CHANGES_OPTIONS)
-  const { from = order.appliedSeq + 1, signal } = options
-  wholeNumber('from', from, 0)
+  const { cursor, signal } = options
+  if (options.from !== undefined) wholeNumber('from', options.from, 0)
   if (log.tail === undefined)
     throw new WalError('WALV_INVALID_OPTION', 'The log of this index has no tail: it cannot tell of changes.')
   const ended = new AbortController()
-  const units = log.tail({ from, signal: ended.signal })
+  const place = cursor ? { cursor, from: options.from } : { from: options.from ?? order.appliedSeq + 1 }
+  const units = log.tail({ ...place, signal: ended.signal })
+  const from = place.from ?? cursor!.position + 1
   return new Tail(changesOf<Metadata>(units, log, state, order, from, ended.signal), ended, signal)
 }
 

@@ -95,6 +95,11 @@ export abstract class IndexReader<Metadata = JsonValue> {
     return filter === undefined ? this.size : this.idsThatPass(acceptorOf(filter)).length
   }
 
+  /** @internal The number of an id's last change; null where it is not there. */
+  protected seqOf(id: string): number | null {
+    return this.#catalog.seqOf(id) ?? null
+  }
+
   /** @internal */
   protected idsThatPass(accepts: Accept): string[] {
     const passing: string[] = []
@@ -188,8 +193,8 @@ export abstract class IndexReader<Metadata = JsonValue> {
     }
   }
 
-  #stored({ label, metadata }: CatalogEntry): StoredVector<Metadata> {
-    return { vector: this.#index.get(label), metadata: metadata as Metadata }
+  #stored({ label, metadata, seq }: CatalogEntry): StoredVector<Metadata> {
+    return { vector: this.#index.get(label), metadata: metadata as Metadata, seq }
   }
 }
 

@@ -1,22 +1,14 @@
 import { monotonicMs } from '../../clock.ts'
 import { cut, echo } from '../../echo.ts'
-import type {
-  BatchMember,
-  DataEntry,
-  DeleteEntry,
-  IndexIdentity,
-  InsertEntry,
-  JsonValue,
-} from '../../entry.ts'
+import type { DataEntry, IndexIdentity, InsertEntry, JsonValue, SnapshotFile } from '../../entry.ts'
 import { WalError } from '../../errors.ts'
-import { CheckedInsert, CheckedUpdate } from '../../format/checked-insert.ts'
 import { identityOf } from '../../format/index-record.ts'
 import type { SnapshotWriter } from '../../log/log.ts'
 import { decodeSnapshot, SNAPSHOT_FILE } from '../flat/flat-snapshot.ts'
 import { type LongWork, partOf } from '../opening-work.ts'
 import type { SnapshotReader, VectorIndex } from '../vector-index.ts'
 import { Catalog, type CatalogEntry } from './catalog.ts'
-import { CATALOG_FILE } from './catalog-file.ts'
+import { CATALOG_FILE, catalogAmong } from './catalog-file.ts'
 import { CoalescingVectors, type Vectors } from './coalescing-vectors.ts'
 import {
   FINGERPRINT_VERSION,
@@ -24,26 +16,37 @@ import {
   type FingerprintVersion,
   SetFingerprint,
 } from './fingerprint.ts'
+import { hasKeys, IdempotencyKeys, KEYS_FILE } from './idempotency-keys.ts'
 import { LoggedAmount } from './logged-amount.ts'
 import { fingerprintVersionOf, type SavedIndex, savedIndex } from './snapshot-proof.ts'
+import {
+  hasMetadata,
+  type Impossible,
+  impossibleAs,
+  impossibleIn,
+  isData,
+  jsonOf,
+  type Known,
+  noteKeys,
+  partsOf,
+  type Unit,
+  type UnitParts,
+} from './unit.ts'
 import { Voids } from './voids.ts'
 
-/** Why entries that take effect together do not: one of them cannot be, as this id stands. */
-export interface Impossible {
-  readonly code: 'WALV_DUPLICATE_ID' | 'WALV_NOT_FOUND'
-  readonly id: string
-}
-
-/** Catalog, vectors and fingerprint, which always agree. */
-export class IndexState {
+/** Catalog, vectors, fingerprint and idempotency keys, which always agree. */
+export class IndexState implements Known {
   readonly index: VectorIndex
   /** What vectors it holds. */
   readonly identity: IndexIdentity
   readonly catalog: Catalog = new Catalog()
   readonly fingerprint: SetFingerprint = new SetFingerprint()
+  readonly keys: IdempotencyKeys = new IdempotencyKeys()
   /** What was applied since the snapshot that it was loaded from, if from one, or had no effect. */
   readonly logged: LoggedAmount = new LoggedAmount()
   readonly voids: Voids = new Voids()
+  /** When what was applied last was logged, as far as that was told. */
+  lastTimestamp = 0
   /** Told of each change of an id before it takes effect, with what the id has then. */
   readonly watchers: Set<(id: string, before: CatalogEntry | undefined) => void> = new Set()
   #vectors: Vectors
@@ -68,13 +71,13 @@ export class IndexState {
    */
   async coalesce<T>(
     turn: (held: number) => Promise<void> | undefined,
-    work: (apply: (entries: readonly BatchMember[]) => Promise<Impossible | undefined>) => Promise<T>,
+    work: (apply: (unit: Unit) => Promise<Impossible | undefined>) => Promise<T>,
   ): Promise<T> {
     const held = new CoalescingVectors(this.index, this.catalog.nextLabel)
     const flush = (): Promise<void> => held.flush(() => turn(held.count))
     this.#vectors = held
     try {
-      const result = await work((entries) => this.#applyInTurns(entries, held, flush, turn))
+      const result = await work((unit) => this.#applyInTurns(unit, held, flush, turn))
       await flush()
       return result
     } finally {
@@ -84,16 +87,16 @@ export class IndexState {
   }
 
   async #applyInTurns(
-    entries: readonly BatchMember[],
+    unit: Unit,
     held: CoalescingVectors,
     flush: () => Promise<void>,
     turn: (held: number) => Promise<void> | undefined,
   ): Promise<Impossible | undefined> {
-    const changes = [...dataEntries(entries)]
-    const impossible = this.#impossible(entries, changes)
+    const parts = partsOf(unit.entries)
+    const impossible = this.#enter(unit, parts)
     if (impossible) return impossible
-    for (const change of changes) {
-      this.#applyTimed(change)
+    for (const change of parts.changes) {
+      this.#applyTimed(change, unit.seq)
       if (held.isFull) await flush()
       const waiting = turn(held.count)
       if (waiting) await waiting
@@ -103,69 +106,81 @@ export class IndexState {
 
   /**
    * Applies entries that take effect together: all of them, or, where one cannot be (an id that is
-   * to be inserted exists, one that is to be updated does not), none. A function of the state and
-   * the entries alone, so that every reader of a log comes to the same state. Returns why they were
-   * not applied, if they were not. Who calls it notes how long it took, in `logged`.
+   * to be inserted exists, one that is to be updated does not) or a condition does not hold, none.
+   * A function of the state and the unit alone, so that every reader of a log comes to the same
+   * state. Returns why they were not applied, if they were not. Who calls it notes how long it
+   * took, in `logged`.
    */
-  apply(entries: readonly BatchMember[]): Impossible | undefined {
+  apply(unit: Unit): Impossible | undefined {
+    const { entries, seq, timestamp } = unit
+    if (timestamp !== undefined) this.lastTimestamp = timestamp
     const [only] = entries
-    if (entries.length === 1 && isData(only!)) return this.applyOne(only)
-    const changes = [...dataEntries(entries)]
-    const impossible = this.#impossible(entries, changes)
+    if (entries.length === 1 && isData(only!)) return this.applyOne(only, seq)
+    const parts = partsOf(entries)
+    const impossible = this.#enter(unit, parts)
     if (impossible === undefined)
-      for (const change of changes) this.#takeEffect(change, this.catalog.get(change.id))
+      for (const change of parts.changes) this.#takeEffect(change, seq, this.catalog.get(change.id))
     return impossible
   }
 
   /** The same of one change that stands alone. */
-  applyOne(change: DataEntry): Impossible | undefined {
+  applyOne(change: DataEntry, seq: number): Impossible | undefined {
     this.logged.addOne(change)
-    if (change.type === 'insert' && this.#insertNew(change)) return undefined
+    if (change.type === 'insert' && this.#insertNew(change, seq)) return undefined
     const before = this.catalog.get(change.id)
     const impossible = impossibleAs(change, before !== undefined)
-    if (impossible === undefined) this.#takeEffect(change, before)
+    if (impossible === undefined) this.#takeEffect(change, seq, before)
     return impossible
   }
 
   /** What most changes are, with one look for the id. Else false, and nothing has happened. */
-  #insertNew(change: InsertEntry): boolean {
+  #insertNew(change: InsertEntry, seq: number): boolean {
     const { id, vector } = change
     // Those who watch are told before anything happens.
     if (vector.length !== this.index.dimensions || this.watchers.size > 0) return false
     const metadata = jsonOf(change)
-    const label = this.catalog.add(id, metadata)
+    const label = this.catalog.add(id, metadata, seq)
     if (label === undefined) return false
     this.#vectors.set(label, vector)
     this.fingerprint.add({ id, vector, metadata })
     return true
   }
 
-  #impossible(entries: readonly BatchMember[], changes: readonly DataEntry[]): Impossible | undefined {
-    this.logged.add(entries)
-    const exists = new Map<string, boolean>()
-    for (const change of changes) {
-      const { id } = change
-      const impossible = impossibleAs(change, exists.get(id) ?? this.catalog.has(id))
-      if (impossible) return impossible
-      exists.set(id, change.type !== 'delete')
-    }
-    return undefined
+  seqOf(id: string): number | undefined {
+    return this.catalog.seqOf(id)
   }
 
-  #applyTimed(change: DataEntry): void {
+  /** Notes the keys of a unit, unless it has no effect: then it returns why. */
+  #enter(unit: Unit, parts: UnitParts): Impossible | undefined {
+    this.logged.add(unit.entries)
+    const impossible = impossibleIn(parts, unit.timestamp, this)
+    if (impossible === undefined) noteKeys(parts, unit, this)
+    return impossible
+  }
+
+  #applyTimed(change: DataEntry, seq: number): void {
     const began = monotonicMs()
-    this.#takeEffect(change, this.catalog.get(change.id))
+    this.#takeEffect(change, seq, this.catalog.get(change.id))
     this.logged.applyMs += monotonicMs() - began
   }
 
-  #takeEffect(change: DataEntry, before: CatalogEntry | undefined): void {
+  #takeEffect(change: DataEntry, seq: number, before: CatalogEntry | undefined): void {
     if (this.watchers.size > 0) for (const tell of this.watchers) tell(change.id, before)
     if (change.type === 'delete') {
       if (before) this.#remove(before)
       return
     }
     const json = hasMetadata(change) ? jsonOf(change) : (before?.json ?? null)
-    this.#set(before, change.id, change.vector, json)
+    this.#set(before, change.id, change.vector, json, seq)
+  }
+
+  /** Makes it what a newer snapshot holds, in one step: by what is different from that. */
+  takeOver({ changes, numbers, keys }: SnapshotDifference): void {
+    this.logged.add(changes)
+    for (const change of changes)
+      this.#takeEffect(change, numbers.get(change.id) ?? 0, this.catalog.get(change.id))
+    for (const [id, seq] of numbers) this.catalog.renumber(id, seq)
+    this.keys.replace(keys)
   }
 
   #remove(entry: CatalogEntry): void {
@@ -179,11 +194,12 @@ export class IndexState {
     id: string,
     vector: Float32Array | undefined,
     json: string | null,
+    seq: number,
   ): void {
     if (vector && vector.length !== this.index.dimensions)
       throw wrongDimensions(echo(id), vector.length, this.index)
     if (before) this.fingerprint.remove(this.#item(before))
-    const label = this.catalog.set(id, json, before)
+    const label = this.catalog.set(id, json, seq, before)
     if (vector) this.#vectors.set(label, vector)
     this.fingerprint.add({ id, vector: vector ?? this.#vectors.get(label), metadata: json })
   }
@@ -248,6 +264,7 @@ export class IndexState {
   /** The state at this moment: what `save` writes, and the description that goes with it. */
   freeze(): FrozenState {
     const catalog = this.catalog.freeze()
+    const keys = this.keys.freeze()
     const index = this.index.freeze()
     const { kind } = this.index
     const info = {
@@ -262,6 +279,7 @@ export class IndexState {
       release: () => index.release(),
       async save(files) {
         await files.write(CATALOG_FILE, catalog())
+        if (keys) await files.write(KEYS_FILE, [keys])
         await index.save(files)
       },
     }
@@ -274,9 +292,8 @@ export class IndexState {
    */
   async load(
     files: SnapshotReader,
-    info: JsonValue,
+    { info, files: names, seq }: SavedState,
     work: LongWork = AT_ONCE,
-    catalogFile: string = CATALOG_FILE,
   ): Promise<void> {
     const saved = savedIndex(info)
     if (saved === undefined) {
@@ -296,7 +313,8 @@ export class IndexState {
     }
     let proved: SetFingerprint
     try {
-      await this.catalog.load(files.read(catalogFile), partOf(work, 0, 0.1))
+      await this.catalog.load(files.read(catalogAmong(names) ?? CATALOG_FILE), seq, partOf(work, 0, 0.1))
+      if (hasKeys(names)) await this.keys.load(files.read(KEYS_FILE), seq)
       const filling = partOf(work, 0.1, 0.6)
       if (saved.kind === this.index.kind) await this.#loadOwn(files, filling)
       else await this.#fill(files, filling)
@@ -315,6 +333,22 @@ export class IndexState {
   }
 }
 
+/** What a checkpoint says of a snapshot. */
+export interface SavedState {
+  readonly info: JsonValue
+  readonly files: readonly Pick<SnapshotFile, 'name'>[]
+  /** Through which record it reaches. */
+  readonly seq: number
+}
+
+/** What has to be done for a state to be that of a newer snapshot. */
+export interface SnapshotDifference {
+  readonly changes: readonly DataEntry[]
+  /** The numbers of the ids that have another one there. */
+  readonly numbers: ReadonlyMap<string, number>
+  readonly keys: IdempotencyKeys
+}
+
 /** For work that nobody watches. */
 const AT_ONCE: LongWork = { step: () => undefined }
 
@@ -322,42 +356,6 @@ export interface FrozenState {
   readonly info: SavedIndex & { readonly [member: string]: JsonValue }
   save(files: SnapshotWriter): Promise<void>
   release(): void
-}
-
-/** Why a change cannot be, as its id stands. */
-export function impossibleAs(change: DataEntry, exists: boolean): Impossible | undefined {
-  const { type, id } = change
-  if (type === 'insert' && exists && !change.replace) return { code: 'WALV_DUPLICATE_ID', id }
-  return type === 'update' && !exists ? { code: 'WALV_NOT_FOUND', id } : undefined
-}
-
-/** What keeps its metadata as it is has none. */
-const hasMetadata = (change: Exclude<DataEntry, DeleteEntry>): boolean =>
-  CheckedInsert.is(change) ||
-  (CheckedUpdate.is(change) ? CheckedUpdate.jsonOf(change) : change.metadata) !== undefined
-
-/** Metadata that is cleared is logged as `null`. */
-const textOrNone = (json: string | undefined): string | null =>
-  json === undefined || json === 'null' ? null : json
-
-/**
- * The text of the metadata of a change, null if there is none. It is made where it was not before.
- */
-export function jsonOf(change: Exclude<DataEntry, DeleteEntry>): string | null {
-  if (CheckedInsert.is(change)) return CheckedInsert.jsonOf(change) ?? null
-  if (CheckedUpdate.is(change)) return textOrNone(CheckedUpdate.jsonOf(change))
-  return change.metadata == null ? null : JSON.stringify(change.metadata)
-}
-
-export const isData = (entry: BatchMember): entry is DataEntry =>
-  entry.type !== 'batch' && entry.type !== 'custom'
-
-/** The changes among entries, batches within batches opened. */
-export function* dataEntries(entries: readonly BatchMember[]): Generator<DataEntry, void, void> {
-  for (const entry of entries) {
-    if (entry.type === 'batch') yield* dataEntries(entry.entries)
-    else if (isData(entry)) yield entry
-  }
 }
 
 /** `what` names the vector in the message. */

@@ -3,8 +3,9 @@ import type { LogWaiter } from '../../log/log.ts'
 import { type Entrant, isBackpressure } from './admission.ts'
 import type { ApplyQueue, QueuedUnit } from './apply-queue.ts'
 import type { Expected, InFlight } from './in-flight.ts'
-import type { Impossible, IndexState } from './index-state.ts'
+import type { IndexState } from './index-state.ts'
 import type { PendingId } from './pending-ids.ts'
+import type { Impossible } from './unit.ts'
 import type { VectorPool } from './vector-pool.ts'
 
 /** Where changes that stand alone are on their way. */
@@ -61,8 +62,8 @@ export abstract class OneChange implements Entrant, LogWaiter, QueuedUnit, Expec
     this.#home.queue.answered()
   }
 
-  apply(state: IndexState): Impossible | undefined {
-    return state.applyOne(this.change)
+  apply(state: IndexState, seq: number): Impossible | undefined {
+    return state.applyOne(this.change, seq)
   }
 
   settle(): void {

@@ -1,5 +1,5 @@
 import type { Log } from '../../log/log.ts'
-import { dataEntries } from './index-state.ts'
+import { dataEntries } from './unit.ts'
 
 /**
  * Reads changes back from the log, as an opening will, and tells how long that took. What else the

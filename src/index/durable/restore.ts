@@ -15,7 +15,6 @@ import { type OpeningTimes, OpeningWork } from '../opening-work.ts'
 import type { VectorIndex } from '../vector-index.ts'
 import type { ApplyOrder } from './apply-order.ts'
 import { ApplyQueue } from './apply-queue.ts'
-import { catalogAmong } from './catalog-file.ts'
 import { IndexState } from './index-state.ts'
 import { SharedOrder } from './shared-order.ts'
 import { cannotLoad, contentProblem, isProvable, savedIndex } from './snapshot-proof.ts'
@@ -114,7 +113,7 @@ export async function restoreOver(
     loading.accept(log.recovery.index)
     work.logTook(log.recovery.durationMs)
     const after = log.lastCheckpoint?.sequenceNumber
-    const outcome = log.snapshot && (await loading.tryOut(log.snapshot, 1))
+    const outcome = log.snapshot && (await loading.tryOut(log.snapshot, after ?? -1, 1))
     if (typeof outcome === 'object') throw wrongSnapshot(log, outcome.problem)
     const { recovery, ...restored } = await fill(log, loading.state, after, options.signal, work)
     return { ...restored, recovery: { ...recovery, durationMs: monotonicMs() - startedAt } }
@@ -221,17 +220,21 @@ class SnapshotLoading implements ContentRules {
     if (found) refuseOthers(this.#directory, found, this.state.identity)
   }
 
-  async tryOut(snapshot: Snapshot, behind: number): Promise<boolean | { readonly problem: string }> {
+  async tryOut(
+    snapshot: Snapshot,
+    seq: number,
+    behind: number,
+  ): Promise<boolean | { readonly problem: string }> {
     this.#begin(this.state.identity.model)
     try {
       refuseOwnFiles(snapshot, this.#index)
-      const { files, info } = snapshot.reference
+      const { files } = snapshot.reference
       const bytes = files.reduce((sum, file) => sum + file.bytes, 0)
-      await this.state.load(snapshot, info, this.#work.snapshot(bytes, behind), catalogAmong(files))
+      await this.state.load(snapshot, { ...snapshot.reference, seq }, this.#work.snapshot(bytes, behind))
       this.#work.snapshotLoaded()
       return true
     } catch (error) {
-      const problem = await problemOf(snapshot, error as WalError)
+      const problem = await problemOf(snapshot, seq, error as WalError)
       if (problem === undefined || !this.state.empty()) throw error
       this.#begin(this.state.identity.model)
       return { problem }
@@ -285,9 +288,9 @@ const isOfContent = ({ code }: WalError): boolean => code === 'WALV_DAMAGED' || 
  * What is wrong with a snapshot that could not be loaded; undefined if that is not the snapshot's
  * fault.
  */
-async function problemOf(snapshot: Snapshot, error: WalError): Promise<string | undefined> {
+async function problemOf(snapshot: Snapshot, seq: number, error: WalError): Promise<string | undefined> {
   if (!isOfContent(error)) return undefined
-  if (isProvable(snapshot)) return contentProblem(snapshot, savedIndex(snapshot.reference.info)!)
+  if (isProvable(snapshot)) return contentProblem(snapshot, savedIndex(snapshot.reference.info)!, seq)
   // Of somebody's own index: it says by the code whether its options are at fault.
   return error.code === 'WALV_DAMAGED' ? cannotLoad((error.cause ?? error) as Error) : undefined
 }
@@ -314,11 +317,12 @@ async function replay(
   await state.coalesce(
     (held) => replaying.step(Math.max(0, reached - from - held), total),
     async (apply) => {
-      for await (const { seq, entries } of log.replay({ after, borrow: true, ...(signal && { signal }) })) {
+      for await (const unit of log.replay({ after, borrow: true, ...(signal && { signal }) })) {
+        const { seq, entries } = unit
         reached = seq
         work.replayRead(seq + 1 - from, total)
         if (entries.length === 1 && indexIdentity(entries[0]!)) continue
-        const impossible = await apply(entries).catch((error) => refuseUnfit(seq, error))
+        const impossible = await apply(unit).catch((error) => refuseUnfit(seq, error))
         counts[impossible ? 'voided' : 'replayed']++
         if (impossible) state.voids.add(seq)
       }

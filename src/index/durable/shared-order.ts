@@ -1,12 +1,12 @@
 import { monotonicMs, nextTurn } from '../../clock.ts'
-import { echo } from '../../echo.ts'
-import type { BatchMember } from '../../entry.ts'
-import { WalError } from '../../errors.ts'
+import type { WalError } from '../../errors.ts'
 import { indexIdentity } from '../../format/index-record.ts'
 import type { SharedLog, SharedUnit } from '../../log/log.ts'
-import { type ApplyOrder, failedToApply } from './apply-order.ts'
-import type { Impossible, IndexState } from './index-state.ts'
+import { type Applied, type ApplyOrder, failedToApply, type LoggedUnit } from './apply-order.ts'
+import { impossibleError } from './impossible-error.ts'
+import type { IndexState } from './index-state.ts'
 import { jumpToSnapshot } from './snapshot-jump.ts'
+import { type Impossible, onlyDeletion } from './unit.ts'
 
 /** What became of a change at its place. */
 interface Outcome {
@@ -47,14 +47,15 @@ export class SharedOrder implements ApplyOrder {
   }
 
   /** Called by the log, at each place in its order. */
-  take({ seq, entries, own, transactionId }: SharedUnit): void {
+  take(unit: SharedUnit): void {
     if (this.#broken) return
+    const { seq, entries, own, transactionId } = unit
     try {
       const [first] = entries
-      const isDeletion = entries.length === 1 && first?.type === 'delete' && transactionId === undefined
-      const existed = isDeletion ? this.#state.catalog.has(first.id) : undefined
+      const deletion = own && transactionId === undefined ? onlyDeletion(entries) : undefined
+      const existed = deletion && this.#state.catalog.has(deletion.id)
       const began = monotonicMs()
-      const impossible = this.#state.apply(entries)
+      const impossible = this.#state.apply(unit)
       this.#state.logged.applyMs += monotonicMs() - began
       this.appliedSeq = seq
       if (impossible) this.#state.voids.add(seq)
@@ -74,19 +75,17 @@ export class SharedOrder implements ApplyOrder {
     return this.appliedSeq
   }
 
-  async add(
-    logged: Promise<number>,
-    _entries: readonly BatchMember[],
-    leave: () => void,
-  ): Promise<boolean | undefined> {
+  async add(logged: Promise<number>, _unit: LoggedUnit, leave: () => void): Promise<Applied> {
     this.#underWay++
     try {
       const seq = await logged
       this.needWhole()
       const outcome = this.#outcomes.get(seq)
       this.#outcomes.delete(seq)
-      if (outcome?.impossible) throw hasNoEffect(seq, outcome.impossible)
-      return outcome?.existed
+      const impossible = outcome?.impossible
+      if (impossible?.code === 'repeated') return { ...impossible.first, isRepeated: true }
+      if (impossible) throw impossibleError(impossible, seq)
+      return { seq, existed: outcome?.existed }
     } finally {
       this.#underWay--
       leave()
@@ -105,13 +104,4 @@ export class SharedOrder implements ApplyOrder {
   async settled(): Promise<void> {
     while (!this.isSettled) await nextTurn()
   }
-}
-
-function hasNoEffect(seq: number, { code, id }: Impossible): WalError {
-  const why = code === 'WALV_DUPLICATE_ID' ? 'exists already' : 'does not exist'
-  return new WalError(
-    code,
-    `${echo(id)} ${why} at the place of this change in the log, record ${seq}: it has no effect, on any reader.`,
-    { id, seq, fate: 'not-logged' },
-  )
 }

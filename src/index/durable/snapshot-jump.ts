@@ -1,4 +1,4 @@
-import type { BatchMember } from '../../entry.ts'
+import type { DataEntry } from '../../entry.ts'
 import { WalError } from '../../errors.ts'
 import { CheckedInsert } from '../../format/checked-insert.ts'
 import type { Log, Snapshot } from '../../log/log.ts'
@@ -6,7 +6,8 @@ import { decodeSnapshot, SNAPSHOT_FILE } from '../flat/flat-snapshot.ts'
 import { Catalog, type CatalogEntry } from './catalog.ts'
 import { catalogAmong } from './catalog-file.ts'
 import { SetFingerprint } from './fingerprint.ts'
-import type { IndexState } from './index-state.ts'
+import { hasKeys, IdempotencyKeys, KEYS_FILE } from './idempotency-keys.ts'
+import type { IndexState, SnapshotDifference } from './index-state.ts'
 import { fingerprintVersionOf, isProvable, type SavedIndex, savedIndex } from './snapshot-proof.ts'
 
 type SnapshotSource = Pick<Log, 'directory' | 'lastCheckpoint' | 'snapshot'>
@@ -29,27 +30,33 @@ export async function jumpToSnapshot(
     throw overtaken(wal, appliedSeq, 'no newer snapshot was found')
   if (!isProvable(snapshot))
     throw overtaken(wal, appliedSeq, 'only the index that wrote it can load the snapshot')
-  const changes = await differences(snapshot, savedIndex(snapshot.reference.info)!, state)
-  state.apply(changes)
-  return checkpoint.sequenceNumber
+  const { sequenceNumber } = checkpoint
+  state.takeOver(await differences(snapshot, sequenceNumber, savedIndex(snapshot.reference.info)!, state))
+  return sequenceNumber
 }
 
 async function differences(
   snapshot: Snapshot,
+  lastSeq: number,
   saved: SavedIndex,
   state: IndexState,
-): Promise<readonly BatchMember[]> {
+): Promise<SnapshotDifference> {
+  const { files } = snapshot.reference
   const catalog = new Catalog()
-  await catalog.load(snapshot.read(catalogAmong(snapshot.reference.files)!))
-  const changes: BatchMember[] = []
+  await catalog.load(snapshot.read(catalogAmong(files)!), lastSeq)
+  const keys = new IdempotencyKeys()
+  if (hasKeys(files)) await keys.load(snapshot.read(KEYS_FILE), lastSeq)
+  const changes: DataEntry[] = []
+  const numbers = new Map<string, number>()
   const fingerprint = new SetFingerprint(fingerprintVersionOf(saved))
   const { dimensions, metric } = state.index
   const shape = { dimensions, metric, acceptsNonFinite: true }
   await decodeSnapshot(snapshot.read(SNAPSHOT_FILE), shape, undefined, (label, vector) => {
     const entry = catalog.byLabel(label)
     if (entry === undefined) return false
-    const { id, json } = entry
+    const { id, json, seq } = entry
     fingerprint.add({ id, vector, metadata: json })
+    if (state.seqOf(id) !== seq) numbers.set(id, seq)
     if (!isHeld(state, entry, vector))
       changes.push(new CheckedInsert(id, vector.slice(), entry.metadata, json ?? undefined, true))
     return true
@@ -57,7 +64,7 @@ async function differences(
   if (fingerprint.value !== saved.fingerprint)
     throw new WalError('WALV_DAMAGED', 'The newest snapshot holds something else than what was saved.')
   for (const id of state.catalog.ids()) if (!catalog.has(id)) changes.push({ type: 'delete', id })
-  return changes
+  return { changes, numbers, keys }
 }
 
 function isHeld({ catalog, index }: IndexState, { id, json }: CatalogEntry, vector: Float32Array): boolean {

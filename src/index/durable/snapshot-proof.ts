@@ -10,6 +10,7 @@ import { isOfNewerWalv, OF_NEWER_WALV } from '../newer-walv.ts'
 import { Catalog } from './catalog.ts'
 import { catalogAmong } from './catalog-file.ts'
 import { FINGERPRINT_VERSION, type FingerprintVersion, SetFingerprint } from './fingerprint.ts'
+import { hasKeys, IdempotencyKeys, KEYS_FILE } from './idempotency-keys.ts'
 
 /** What a checkpoint says of the index that its snapshot is of. */
 export interface SavedIndex extends IndexIdentity {
@@ -44,9 +45,9 @@ export function fingerprintVersionOf({ fingerprintVersion: version = 1 }: SavedI
  * over.
  */
 export const PROVED: ContentRules = {
-  async tryOut(snapshot) {
+  async tryOut(snapshot, seq) {
     if (!isProvable(snapshot)) return false
-    const problem = await contentProblem(snapshot, savedIndex(snapshot.reference.info)!)
+    const problem = await contentProblem(snapshot, savedIndex(snapshot.reference.info)!, seq)
     return problem === undefined || { problem }
   },
 }
@@ -63,9 +64,13 @@ export function isProvable({ reference: { info, files } }: Snapshot): boolean {
  * of vectors.
  * @throws what the disk says; WALV_INDEX_MISMATCH if a newer walv wrote it
  */
-export async function contentProblem(files: Snapshot, saved: SavedIndex): Promise<string | undefined> {
+export async function contentProblem(
+  files: Snapshot,
+  saved: SavedIndex,
+  seq: number,
+): Promise<string | undefined> {
   try {
-    const found = await fingerprintOf(files, saved)
+    const found = await fingerprintOf(files, saved, seq)
     return found === saved.fingerprint ? undefined : OTHER_CONTENT
   } catch (error) {
     const cause = error as WalError
@@ -82,12 +87,14 @@ const OTHER_CONTENT =
 export const cannotLoad = ({ message }: Error): string =>
   `its files have the right hashes, but cannot be loaded (${message.slice(0, 200).replace(/\.$/, '')})`
 
-async function fingerprintOf(files: Snapshot, saved: SavedIndex): Promise<string> {
+async function fingerprintOf(files: Snapshot, saved: SavedIndex, seq: number): Promise<string> {
   const { dimensions, metric } = saved
   if (!Number.isInteger(dimensions) || dimensions < 0 || dimensions > MAX_DIMENSIONS)
     throw new Error('what its checkpoint says of the dimensions is no number of them')
   const catalog = new Catalog()
-  await catalog.load(files.read(catalogAmong(files.reference.files)!))
+  await catalog.load(files.read(catalogAmong(files.reference.files)!), seq)
+  const keys = new IdempotencyKeys()
+  if (hasKeys(files.reference.files)) await keys.load(files.read(KEYS_FILE), seq)
   const met = new LabelMap<true>()
   const fingerprint = new SetFingerprint(fingerprintVersionOf(saved))
   const shape = { dimensions, metric, acceptsNonFinite: true }

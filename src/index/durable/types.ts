@@ -113,8 +113,37 @@ export const LOG_INDEX_OPTIONS: OptionNames<LogIndexOptions> = {
   closeWaitMs: true,
 }
 
+/** What every change may be asked for with. */
+export interface ChangeOptions {
+  /**
+   * 1 to 255 bytes of UTF-8 by which the same change is known again, in every process and after
+   * every restart: a change whose key is that of one that took effect is not made again, and is
+   * answered as the first was. With another content it is refused with `WALV_CONFLICT`. Keys are
+   * kept for `IDEMPOTENCY_WINDOW_MS` of the log's time. Default: none.
+   */
+  readonly idempotencyKey?: string | undefined
+}
+
+/** What a change expects of its id. */
+export interface IfSeq {
+  /**
+   * The number that the id's last change must have, which `get` tells; else the change is refused
+   * with `WALV_CONFLICT`. Default: any.
+   */
+  readonly ifSeq?: number | undefined
+}
+
+/** What an upsert expects of its id. */
+export interface IfSeqOrAbsent extends IfSeq {
+  /** The id must not be there; else the change is refused with `WALV_CONFLICT`. */
+  readonly ifAbsent?: true | undefined
+}
+
+export type ConditionalOptions = ChangeOptions & IfSeq
+export type UpsertOptions = ChangeOptions & IfSeqOrAbsent
+
 /** Sets vector and metadata of an id, new or not. In the log it is an insert with `replace`. */
-export interface UpsertEntry<V = Float32Array, M = JsonValue> {
+export interface UpsertEntry<V = Float32Array, M = JsonValue> extends IfSeqOrAbsent {
   readonly type: 'upsert'
   readonly id: string
   readonly vector: V
@@ -125,8 +154,8 @@ export interface UpsertEntry<V = Float32Array, M = JsonValue> {
 export type IndexEntry<Input = JsonValue> =
   | (InsertEntry<VectorInput, Input> & (null extends Input ? unknown : { readonly metadata: Input }))
   | (UpsertEntry<VectorInput, Input> & (null extends Input ? unknown : { readonly metadata: Input }))
-  | UpdateEntry<VectorInput, Input>
-  | DeleteEntry
+  | (UpdateEntry<VectorInput, Input> & IfSeq)
+  | (DeleteEntry & IfSeq)
   | CustomEntry
   | { readonly type: 'batch'; readonly entries: readonly IndexEntry<Input>[] }
 
@@ -150,4 +179,9 @@ export interface Hit<Metadata = JsonValue> {
 export interface StoredVector<Metadata = JsonValue> {
   readonly vector: Float32Array
   readonly metadata: Metadata
+  /**
+   * The number of the id's last change: where that took effect in the log. What was taken over
+   * when the log was forked counts as changed by the fork's first record.
+   */
+  readonly seq: number
 }

@@ -4,6 +4,7 @@
  */
 import type { HistoryStats } from '../log.ts'
 import type { HistorySettings } from '../options.ts'
+import { bytesBetween } from '../segment/segment-bytes.ts'
 import type { SegmentExtent } from '../segment/segment-scan.ts'
 import type { FoundCheckpoint } from './found-checkpoint.ts'
 
@@ -76,13 +77,6 @@ const floorOf = (kept: readonly FoundCheckpoint[]): number =>
 
 const snapshotBytes = ({ entry }: FoundCheckpoint): number =>
   entry.snapshot?.files.reduce((sum, { bytes }) => sum + bytes, 0) ?? 0
-
-/** Of whole segments: those that hold a record from `from` on, and none from `until` on. */
-function bytesBetween(extents: readonly SegmentExtent[], from: number, until: number): number {
-  return extents
-    .filter(({ supersededFrom }) => supersededFrom > from && supersededFrom <= until)
-    .reduce((sum, { bytes }) => sum + bytes, 0)
-}
 
 /** What `stats()` tells of a plan. */
 export function historyStats({ kept, bytes }: Pick<Plan, 'kept' | 'bytes'>, firstSeq: number): HistoryStats {

@@ -1,14 +1,19 @@
+import type { CursorStore, FoundCursor } from '../cursor/cursor-store.ts'
+import { floorBeside } from '../cursor/held.ts'
 import type { HistoryStats } from '../log.ts'
 import type { HistorySettings, WalSettings } from '../options.ts'
+import { bytesBetween } from '../segment/segment-bytes.ts'
 import type { SegmentList } from '../segment/segments.ts'
 import type { FoundCheckpoint } from './found-checkpoint.ts'
 import { historyStats, type Plan, planOf } from './history.ts'
 import type { SnapshotStore } from './snapshot-store.ts'
 
+const UNKNOWN: readonly Pick<FoundCursor, 'content'>[] = [{ content: undefined }]
+
 /**
  * What is kept of a log: its newest checkpoints with their snapshots, those before that the past
- * needs, and the records that a replay from the oldest of them needs. The rest is removed behind
- * each new checkpoint.
+ * needs, the records that a replay from the oldest of them needs, and those that cursors need, as
+ * far as these may hold them. The rest is removed behind each new checkpoint.
  */
 export class Retention {
   failures = 0
@@ -18,6 +23,7 @@ export class Retention {
   readonly #clock: () => number
   readonly #snapshots: SnapshotStore
   readonly #segments: SegmentList
+  readonly #cursors: CursorStore
   /** Names of snapshots that no checkpoint names and that are left alone. */
   readonly #spared: readonly string[]
   /** Oldest first. */
@@ -27,12 +33,14 @@ export class Retention {
     { checkpointRetention, history, clock }: WalSettings,
     snapshots: SnapshotStore,
     segments: SegmentList,
+    cursors: CursorStore,
     found: readonly FoundCheckpoint[],
     spared: readonly string[],
   ) {
     this.#atMost = checkpointRetention
     this.#snapshots = snapshots
     this.#segments = segments
+    this.#cursors = cursors
     this.#spared = spared
     this.#history = history
     this.#clock = clock
@@ -46,6 +54,18 @@ export class Retention {
 
   #plan(history: HistorySettings): Plan {
     return planOf(this.#kept, this.#segments.extents(), this.#atMost, history, this.#clock())
+  }
+
+  /** Records before this one are needed by cursors alone. */
+  get floorSeq(): number {
+    if (this.#kept.length < this.#atMost) return 0
+    if (this.#history) return this.#plan(this.#history).floorSeq
+    return Math.min(...this.#kept.map(({ entry }) => entry.replayFrom))
+  }
+
+  /** Bytes of the segments that are still there for them. */
+  get cursorHeldBytes(): number {
+    return bytesBetween(this.#segments.extents(), 0, this.floorSeq)
   }
 
   get newest(): FoundCheckpoint | undefined {
@@ -77,14 +97,18 @@ export class Retention {
     try {
       await needLock()
       await this.removeUnnamed()
-      if (this.#kept.length < this.#atMost) return
-      await this.#segments.dropBefore(
-        plan?.floorSeq ?? Math.min(...this.#kept.map(({ entry }) => entry.replayFrom)),
-      )
+      const floorSeq = plan?.floorSeq ?? this.floorSeq
+      if (floorSeq > 0) await this.#segments.dropBefore(await this.#floorBesideCursors(floorSeq))
     } catch (error) {
       this.failures++
       this.lastError = (error as Error).message
     }
+  }
+
+  /** Where they cannot be listed there may be one, which may stand anywhere. */
+  async #floorBesideCursors(floorSeq: number): Promise<number> {
+    const cursors = await this.#cursors.all().catch(() => UNKNOWN)
+    return floorBeside(cursors, this.#segments.extents(), floorSeq)
   }
 
   /** Removes the snapshots that no kept checkpoint names, but for those that are spared. */

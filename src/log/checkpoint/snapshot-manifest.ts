@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto'
 import type { CheckpointEntry, SnapshotFile } from '../../entry.ts'
 import { SNAPSHOT_FILE_NAME } from '../../format/decode.ts'
+import { decodeSummed, encodeSummed } from '../../format/summed-line.ts'
 
 /**
  * What a snapshot's checkpoint record says, in a file beside what the snapshot holds: should the
@@ -14,19 +14,18 @@ export interface SnapshotManifest {
   readonly checkpoint: CheckpointEntry
 }
 
+type ManifestLine = Omit<CheckpointEntry, 'type'> & { readonly logId: string }
+
 export function encodeManifest({ logId, checkpoint }: SnapshotManifest): Buffer {
   const { sequenceNumber, replayFrom, snapshot } = checkpoint
-  const line = JSON.stringify({ logId: logId.toString('hex'), sequenceNumber, replayFrom, snapshot })
-  return Buffer.from(`${line}\n${sumOf(line)}\n`)
+  return encodeSummed({ logId: logId.toString('hex'), sequenceNumber, replayFrom, snapshot })
 }
 
 /** Undefined where it is not whole. */
 export function decodeManifest(content: Buffer): SnapshotManifest | undefined {
-  const [line, sum] = content.toString('utf8').split('\n')
-  if (line === undefined || sum !== sumOf(line)) return undefined
   try {
-    const { logId, sequenceNumber, replayFrom, snapshot } = JSON.parse(line)
-    const names: string[] = snapshot.files.map(({ name }: SnapshotFile) => name)
+    const { logId, sequenceNumber, replayFrom, snapshot } = decodeSummed(content) as ManifestLine
+    const names: string[] = snapshot!.files.map(({ name }: SnapshotFile) => name)
     if (!names.every((name) => SNAPSHOT_FILE_NAME.test(name)) || !/^[0-9a-f]{32}$/.test(logId))
       return undefined
     const checkpoint: CheckpointEntry = { type: 'checkpoint', sequenceNumber, replayFrom, snapshot }
@@ -35,5 +34,3 @@ export function decodeManifest(content: Buffer): SnapshotManifest | undefined {
     return undefined
   }
 }
-
-const sumOf = (line: string): string => createHash('sha256').update(line).digest('hex')

@@ -32,6 +32,10 @@ export class FollowedSegments {
     this.#newest = this.#extents.at(-1)?.number ?? 0
   }
 
+  get logId(): Buffer | undefined {
+    return this.#logId
+  }
+
   get all(): readonly SegmentExtent[] {
     return this.#extents
   }

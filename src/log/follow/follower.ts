@@ -41,6 +41,7 @@ export class Follower implements LiveSource {
   readonly moved: Signal = new Signal()
   readonly #disk: Disk
   readonly #clock: () => number
+  readonly #syncsAll: boolean
   readonly #segments: FollowedSegments
   readonly #lookOut: LookOut
   /** Of a log that this process may be the next to write. */
@@ -61,9 +62,11 @@ export class Follower implements LiveSource {
   /** What was visible when it was last told. */
   #told: number
 
-  constructor({ disk, directory, clock, shares = false }: WalSettings, { analysis, checkpoints }: Recovered) {
+  constructor(settings: WalSettings, { analysis, checkpoints }: Recovered) {
+    const { disk, directory, clock, shares = false, durability } = settings
     this.#disk = disk
     this.directory = directory
+    this.#syncsAll = durability === 'commit'
     this.isTold = shares
     this.#clock = clock
     this.#segments = new FollowedSegments(disk, directory, analysis)
@@ -91,6 +94,10 @@ export class Follower implements LiveSource {
       return { ...extent, marks: tail.marks, bytes: isRead ? tail.offset : extent.bytes }
     })
     return { extents, before: this.#before }
+  }
+
+  get logId(): string | undefined {
+    return this.#segments.logId?.toString('hex')
   }
 
   get firstSeq(): number {
@@ -143,6 +150,11 @@ export class Follower implements LiveSource {
     this.#revealed = before
     this.#isBrief = true
     void this.#lookOut.lookNow()
+  }
+
+  /** At the level `'commit'` what is acknowledged is synced, before a watermark says so. */
+  async syncedBefore(): Promise<number> {
+    return this.#syncsAll ? this.#before : this.#covered
   }
 
   refresh(): Promise<void> {

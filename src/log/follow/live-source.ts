@@ -16,6 +16,11 @@ export interface LiveSource {
   readonly moved: Signal
   /** Why nothing more comes. */
   readonly broken: WalError | undefined
+  /**
+   * Resolves to the number before which everything is on stable storage, as far as is known here;
+   * puts it there before, where this process may and it is less than `before`.
+   */
+  syncedBefore(before: number): Promise<number>
   /** The writer tells it of each group: its file is kept open between them. */
   readonly isTold?: boolean
   /** The writer says that everything before this is acknowledged. */

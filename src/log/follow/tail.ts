@@ -1,10 +1,12 @@
 import type { Disk } from '../../disk/disk.ts'
 import type { WalRecord } from '../../entry.ts'
 import { checkOptions } from '../../option-names.ts'
+import type { CursorReading } from '../cursor/cursor-reading.ts'
 import { type CommittedUnit, TAIL_OPTIONS, type TailOptions } from '../log.ts'
 import { wholeNumber } from '../options.ts'
 import type { LogItem } from '../read/record-reader.ts'
 import { replayUnits } from '../read/replay.ts'
+import { cursorUnits, readingOf } from './cursor-units.ts'
 import { type LiveRange, liveItems } from './live-items.ts'
 import type { LiveSource } from './live-source.ts'
 
@@ -12,6 +14,8 @@ import type { LiveSource } from './live-source.ts'
 export interface Waiting extends Pick<LiveRange, 'waits'> {
   /** Default true. */
   readonly holds?: boolean
+  /** Of a cursor, in the place of where it stands: goes on where another log object has ended. */
+  readonly resumed?: CursorReading | undefined
 }
 
 /** How a log is read. */
@@ -25,18 +29,22 @@ export function tailOf(
   disk: Disk,
   source: LiveSource,
   options: TailOptions,
-  { holds = true, waits }: Waiting,
+  { holds = true, waits, resumed }: Waiting,
   reading: Reading,
 ): Tail<CommittedUnit> {
   checkOptions('tail', options, TAIL_OPTIONS)
-  const { signal, borrow = false } = options
+  const { signal, borrow = false, cursor } = options
   const from = options.from === undefined ? undefined : wholeNumber('from', options.from, 0)
+  const at = resumed ?? (cursor && readingOf(cursor, options, source.directory))
   const end = new AbortController()
   const ended = end.signal
-  const begin = from ?? source.extent.extents[0]?.firstSeq ?? 0
+  const begin = at?.place.replayFrom ?? from ?? source.extent.extents[0]?.firstSeq ?? 0
   const items = liveItems(disk, source, { from: begin, ended, borrow, holds, ...(waits && { waits }) })
+  const records = reading.records(items)
   const again = (id: number, through: number): AsyncIterable<WalRecord> => reading.again(id, through, ended)
-  const units = replayUnits(reading.records(items), (from ?? 0) - 1, again, from)
+  const units = at
+    ? cursorUnits(records, at, again, source)
+    : replayUnits(records, (from ?? 0) - 1, again, from)
   return new Tail(units, end, signal)
 }
 

@@ -8,7 +8,8 @@ import { TransactionTracker } from '../transaction/tracker.ts'
  */
 const MAX_HELD_BYTES = 16 * 1024 * 1024
 
-interface Held {
+/** Members of an open transaction, as far as they are held. */
+export interface Held {
   entries: BatchMember[]
   bytes: number
   /** Too large to be held. */
@@ -27,14 +28,15 @@ function owned<E extends BatchMember>(entry: E): E {
  * its commit, nothing of one that does not commit, and nothing of one that was open where records
  * are lost: they may have been its own. `readAgain` reads a range of records, for transactions too
  * large to be held, and for those that began before the first record, where that is `beganBefore`.
+ * `transactions` has those that are open where it stands.
  */
 export async function* replayUnits(
   records: AsyncIterable<WalRecord>,
   after: number,
   readAgain: (from: number, through: number) => AsyncIterable<WalRecord>,
   beganBefore: number = 0,
+  transactions: TransactionTracker<Held> = new TransactionTracker(),
 ): AsyncGenerator<CommittedUnit, void, void> {
-  const transactions = new TransactionTracker<Held>()
   let heldBytes = 0
   for await (const record of records) {
     const { seq, timestamp, entry, transactionId, origin } = record

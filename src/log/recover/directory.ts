@@ -77,9 +77,10 @@ export async function readDirectory(disk: Disk, path: string): Promise<LogDirect
       continue
     }
     const segment = await readSegmentFile(disk, path, name, number)
-    if (segment?.header && segment.header.number !== number)
+    if (segment === undefined) throw goneSince(path, name)
+    if (segment.header && segment.header.number !== number)
       damage.push(renamed(segment, segment.header.number))
-    else if (segment) segments.push(segment)
+    else segments.push(segment)
   }
   if (
     segments.length === 0 &&
@@ -107,6 +108,15 @@ export async function readDirectory(disk: Disk, path: string): Promise<LogDirect
     reach,
     damage,
   }
+}
+
+/**
+ * A segment that is gone was let go of, or another that is not listed has its records: the list is
+ * of no moment, and what it lacks would be missed without a word.
+ */
+function goneSince(path: string, name: string): Error {
+  const cause = Object.assign(new Error(`ENOENT: ${name}`), { code: 'ENOENT' })
+  return ioError(cause, `${name} was removed while ${path} was read`, join(path, name))
 }
 
 /**

@@ -1,7 +1,8 @@
 import { join } from 'node:path'
-import { ensureDirectory, ignoreMissing, listFolder } from '../../disk/directories.ts'
-import { type Disk, readFully, writeFully } from '../../disk/disk.ts'
-import { changeNames, TEMPORARY_SUFFIX } from '../../disk/names.ts'
+import { ensureDirectory, listFolder } from '../../disk/directories.ts'
+import { type Disk, readFully } from '../../disk/disk.ts'
+import { changeNames } from '../../disk/names.ts'
+import { writeWhole } from '../../disk/whole-file.ts'
 import type { Damage, SequenceRange } from '../../entry.ts'
 import { damageIn } from '../damage.ts'
 import { QUARANTINE_FOLDER } from '../layout.ts'
@@ -85,16 +86,7 @@ export async function noteLosses(disk: Disk, directory: string, { endSeq, losses
   await ensureDirectory(disk, folder)
   const stems = (await disk.list(folder)).map(({ name }) => name.replace(/(\.accepted)?\.json$/, ''))
   const path = join(folder, `${freeName(`loss-${String(endSeq).padStart(16, '0')}`, new Set(stems))}.json`)
-  const temporary = path + TEMPORARY_SUFFIX
-  await disk.remove(temporary).catch(ignoreMissing)
-  const file = await disk.open(temporary, 'create')
-  try {
-    await writeFully(file, Buffer.from(`${JSON.stringify({ losses }, null, 2)}\n`), 0)
-    await file.sync()
-  } finally {
-    await file.close()
-  }
-  await changeNames(disk, folder, () => disk.rename(temporary, path))
+  await writeWhole(disk, path, Buffer.from(`${JSON.stringify({ losses }, null, 2)}\n`))
 }
 
 /** Somebody knows now: the notes stay, under a name that asks for nothing. */

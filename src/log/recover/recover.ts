@@ -171,7 +171,11 @@ async function soundRescue(
   snapshots: SnapshotStore,
 ): Promise<SnapshotManifest | undefined> {
   if (rescue === undefined || content === undefined) return rescue
-  const outcome = await content.tryOut(snapshots.open(rescue.checkpoint.snapshot!), 0)
+  const outcome = await content.tryOut(
+    snapshots.open(rescue.checkpoint.snapshot!),
+    rescue.checkpoint.sequenceNumber,
+    0,
+  )
   return typeof outcome === 'boolean' ? rescue : undefined
 }
 

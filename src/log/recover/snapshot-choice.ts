@@ -225,7 +225,7 @@ async function chooseSnapshot(
     let problem = await snapshots.problem(entry.snapshot!, isContinued && !content.past ? 'size' : 'content')
     if (problem === undefined) {
       const behind = (endSeq - entry.replayFrom) / Math.max(1, endSeq - firstSeq)
-      const outcome = await content.tryOut(snapshots.open(entry.snapshot!), behind)
+      const outcome = await content.tryOut(snapshots.open(entry.snapshot!), entry.sequenceNumber, behind)
       if (typeof outcome === 'boolean') {
         const usable = named.slice(0, index + 1).filter((found) => found.entry.replayFrom >= firstSeq)
         return { checkpoint: entry, usable, bad, proved: outcome, damage }

@@ -7,6 +7,7 @@ import { indexLag } from './index-lag.ts'
 import { indexSearch } from './index-search.ts'
 import { indexSnapshots } from './index-snapshots.ts'
 import { IndexSubject } from './index-subject.ts'
+import { indexVersions } from './index-versions.ts'
 
 /** What an index is measured by. */
 export interface VectorIndexConformanceOptions {
@@ -31,6 +32,13 @@ export function vectorIndexConformance(
 ): ConformanceCase[] {
   checkOptions('vectorIndexConformance', options, { minRecall: true })
   const { minRecall = 1 } = options
-  const checks = { ...indexContents, ...indexSearch, ...indexLag, ...indexSnapshots, ...indexDurable }
+  const checks = {
+    ...indexContents,
+    ...indexSearch,
+    ...indexLag,
+    ...indexSnapshots,
+    ...indexDurable,
+    ...indexVersions,
+  }
   return casesOf(checks, () => new IndexSubject(make, minRecall))
 }

@@ -85,6 +85,7 @@ test('A loss is told in JSON with all that is known of it', async (t) => {
     directory,
     verdict: 'loss',
     format: 'v2',
+    stuckCursors: [],
     losses: [
       {
         file: 'segment-0000000001.walv',

@@ -3,7 +3,8 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { test } from 'node:test'
-import { insert, openWal, temporaryDirectory } from '../../support/kit.ts'
+import { setTimeout as delay } from 'node:timers/promises'
+import { appendAll, insert, openWal, temporaryDirectory } from '../../support/kit.ts'
 import { assertRefused, MAIN } from './program.ts'
 
 test('tail prints what takes effect as it does, and ends when it is told to', async (t) => {
@@ -27,6 +28,31 @@ test('tail prints what takes effect as it does, and ends when it is told to', as
   const ended = once(child, 'exit')
   child.kill('SIGINT')
   assert.deepEqual(await ended, [null, 'SIGINT'])
+})
+
+test('tail with a cursor goes on where the one before it has ended', async (t) => {
+  const directory = await temporaryDirectory(t)
+  const wal = await openWal(t, { directory })
+  await appendAll(wal, ['a', 'b'])
+  const printed = async (count: number): Promise<string[]> => {
+    const child = spawn(process.execPath, [
+      ...[MAIN, 'tail', directory, '--cursor', 'printer', '--from', '0', '--json'],
+    ])
+    t.after(() => child.kill('SIGKILL'))
+    const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+    const ids: string[] = []
+    while (ids.length < count) ids.push(JSON.parse((await lines.next()).value).id)
+    const { lastSeq } = wal
+    for (let position: number | undefined; position !== lastSeq; await delay(5))
+      position = (await wal.cursors())[0]?.position
+    const ended = once(child, 'exit')
+    child.kill('SIGKILL')
+    await ended
+    return ids
+  }
+  assert.deepEqual(await printed(2), ['a', 'b'])
+  await appendAll(wal, ['c', 'd'])
+  assert.deepEqual(await printed(2), ['c', 'd'])
 })
 
 test('tail refuses a directory without a log', async (t) => {

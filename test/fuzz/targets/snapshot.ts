@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import type { JsonValue } from '../../../src/entry.ts'
 import { decodeMetadata } from '../../../src/format/metadata.ts'
 import { CATALOG_FILE } from '../../../src/index/durable/catalog-file.ts'
-import { IndexState } from '../../../src/index/durable/index-state.ts'
+import { IndexState, type SavedState } from '../../../src/index/durable/index-state.ts'
 import { SNAPSHOT_FILE } from '../../../src/index/flat/flat-snapshot.ts'
 import type { SnapshotReader } from '../../../src/index/vector-index.ts'
 import type { SnapshotWriter } from '../../../src/log/log.ts'
@@ -33,7 +33,9 @@ export const snapshot: Target = {
     if (![CATALOG_FILE, SNAPSHOT_FILE, INFO_FILE].every((name) => folder.files.has(name))) return words
     const info = decodeMetadata(Buffer.from(folder.files.get(INFO_FILE)!)) ?? null
     const state = new IndexState(flat(optionsIn(info)))
-    const code = await orCode(['WALV_INDEX_MISMATCH', 'WALV_DAMAGED'], () => state.load(folder, info))
+    const code = await orCode(['WALV_INDEX_MISMATCH', 'WALV_DAMAGED'], () =>
+      state.load(folder, saving(folder, info)),
+    )
     assert.equal(folder.readers, 0, 'files are left open')
     words.add(code ?? 'loaded', state.index.size > 0, state.catalog.size > 0)
     if (code !== undefined) return words
@@ -45,11 +47,18 @@ export const snapshot: Target = {
       'bytes were left over',
     )
     const again = new IndexState(flat(optionsIn(info)))
-    await again.load(new Folder(await filesOf(state)), info)
+    const copy = new Folder(await filesOf(state))
+    await again.load(copy, saving(copy, info))
     assert.equal(again.fingerprint.value, state.fingerprint.value)
     return words
   },
 }
+
+const saving = ({ files }: Folder, info: JsonValue): SavedState => ({
+  info,
+  files: Array.from(files.keys(), (name) => ({ name })),
+  seq: 1_000,
+})
 
 const JSON_TOKEN = /[[\]{}:,]|"(?:[^"\\]|\\.)*"|[^\s[\]{}:,"]+/g
 const JSON_VALUES = [
@@ -131,9 +140,9 @@ async function saved(dimensions: number, metric: Metric, count: number): Promise
   const metadataOf = (n: number): JsonValue => (n % 3 === 0 ? null : { n, list: [1, 'é\n', { deep: [] }] })
   for (let n = 0; n < count; n++) {
     const vector = new Float32Array(dimensions).fill(n / 2)
-    state.apply([{ type: 'insert', id: `id ${n} 🎉`, vector, metadata: metadataOf(n) }])
+    state.apply({ seq: n, entries: [{ type: 'insert', id: `id ${n} 🎉`, vector, metadata: metadataOf(n) }] })
   }
-  state.apply([{ type: 'delete', id: 'id 1 🎉' }])
+  state.apply({ seq: count, entries: [{ type: 'delete', id: 'id 1 🎉' }] })
   const files = await filesOf(state)
   files.set(INFO_FILE, Buffer.from(JSON.stringify(state.freeze().info)))
   return pack([...files].map(([name, bytes]) => ({ name, bytes: Buffer.from(bytes), sealed: false })))

@@ -26,7 +26,7 @@ function ask(queue: ApplyQueue, seq: number): Asked {
     ;[resolve, reject] = settle
   })
   const done = queue
-    .add(promise, [upsert(seq)], () => {})
+    .add(promise, { entries: [upsert(seq)] }, () => {})
     .then(
       () => 'applied',
       (error) => (error as Error).message,

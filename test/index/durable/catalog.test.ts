@@ -10,12 +10,12 @@ async function fileOf(catalog: Catalog): Promise<Uint8Array> {
   return snapshot.files.get('file')!
 }
 
-async function loaded(bytes: Uint8Array, readBytes = 4093): Promise<Catalog> {
+async function loaded(bytes: Uint8Array, readBytes = 4093, lastSeq = 10_000): Promise<Catalog> {
   const snapshot = new MemorySnapshot(readBytes)
   snapshot.files.set('file', bytes)
   const catalog = new Catalog()
   try {
-    await catalog.load(snapshot.read('file'))
+    await catalog.load(snapshot.read('file'), lastSeq)
   } finally {
     assert.equal(snapshot.openReaders, 0)
   }
@@ -23,14 +23,14 @@ async function loaded(bytes: Uint8Array, readBytes = 4093): Promise<Catalog> {
 }
 
 const contentOf = (catalog: Catalog): unknown[] =>
-  [...catalog.entries()].map(({ label, id, metadata, json }) => [label, id, metadata, json])
+  [...catalog.entries()].map(({ label, id, metadata, json, seq }) => [label, id, metadata, json, seq])
 
 function filled(): Catalog {
   const catalog = new Catalog()
   for (let n = 0; n < 5000; n++)
-    catalog.set(`id ${n} 🎉`, n % 3 === 0 ? null : JSON.stringify({ n, text: 'é\n' }))
-  catalog.set('large', JSON.stringify({ text: 'x'.repeat(3_000_000) }))
-  catalog.set('after', '[1,2]')
+    catalog.set(`id ${n} 🎉`, n % 3 === 0 ? null : JSON.stringify({ n, text: 'é\n' }), 2 * n)
+  catalog.set('large', JSON.stringify({ text: 'x'.repeat(3_000_000) }), 9_998)
+  catalog.set('after', '[1,2]', 9_999)
   catalog.delete(catalog.get('id 7 🎉')!)
   return catalog
 }
@@ -45,16 +45,18 @@ test('what is frozen is loaded again, in its order, from pieces of any length', 
     assert.deepEqual(await fileOf(again), bytes)
   }
   assert.deepEqual(contentOf(await loaded(await fileOf(new Catalog()))), [])
+  const fork = await loaded(bytes, 4093, 5)
+  assert.deepEqual([fork.seqOf('id 1 🎉'), fork.seqOf('id 4999 🎉')], [2, 5], 'no number is beyond the last')
 })
 
 test('the lines of JSON that walv wrote before are loaded as well', async () => {
   const lines = ['{"version":1,"count":2,"nextLabel":9}', '[3,"a",null]', '[8,"ä",{"n":[1]}]', '']
   const catalog = await loaded(Buffer.from(lines.join('\n')))
   assert.deepEqual(contentOf(catalog), [
-    [3, 'a', null, null],
-    [8, 'ä', { n: [1] }, '{"n":[1]}'],
+    [3, 'a', null, null, 10_000],
+    [8, 'ä', { n: [1] }, '{"n":[1]}', 10_000],
   ])
-  assert.equal(catalog.set('b', null), 9)
+  assert.equal(catalog.set('b', null, 10_001), 9)
 })
 
 test('a file that is no catalog is refused with what is wrong', async () => {
@@ -69,7 +71,7 @@ test('a file that is no catalog is refused with what is wrong', async () => {
     ['cut within a block', bytes.subarray(0, bytes.length - 8), /ends within a block/],
     ['cut before a block', bytes.subarray(0, 32), /holds 0 of 5001 entries/],
     ['another magic', changed(3, 1), /first 8 bytes/],
-    ['a newer version', changed(8, 1), /version 3 is unknown/],
+    ['a newer version', changed(11, 0xff), /version 4278190083 is unknown/],
     ['bytes that must be zero', changed(12, 1), /header makes no sense/],
     ['another count', changed(16, 1), /holds 5001 of 5000 entries/],
     ['an odd block', changed(32, 1), /header of a block makes no sense/],
@@ -101,14 +103,14 @@ test('a file that is no catalog is refused with what is wrong', async () => {
 test('metadata is made of its text when it is asked for, frozen all through, and once for filters', () => {
   const catalog = new Catalog()
   const given = { tags: ['a', { deep: true }] }
-  catalog.set('a', JSON.stringify(given))
+  catalog.set('a', JSON.stringify(given), 0)
   const { metadata, json } = catalog.get('a')!
   assert.deepEqual(metadata, given)
   assert.equal(json, JSON.stringify(given))
   assert.ok(Object.isFrozen((metadata as typeof given).tags[1]))
   const [first] = [...catalog.filtered()]
   assert.equal(catalog.filteredByLabel(0)!.metadata, first!.metadata)
-  catalog.set('a', '1')
+  catalog.set('a', '1', 1)
   assert.equal(catalog.filteredByLabel(0)!.metadata, 1)
   assert.deepEqual(first!.metadata, given, 'an entry is never changed, only replaced')
   catalog.delete({ label: 0 })

@@ -13,6 +13,7 @@ import {
   refusal,
   temporaryDirectory,
   Wal,
+  withoutSeq,
 } from '../../support/kit.ts'
 import { contentOf, idsNear, open, SEGMENT } from './opened-index.ts'
 
@@ -95,7 +96,7 @@ test('what is given and what is got may be changed by the caller without changin
   metadata.tags.push('b')
   await inserting
   index.get('a')!.vector.fill(9)
-  assert.deepEqual(index.get('a'), { vector: Float32Array.of(1, 2), metadata: { tags: ['a'] } })
+  assert.deepEqual(withoutSeq(index.get('a')), { vector: Float32Array.of(1, 2), metadata: { tags: ['a'] } })
   assert.throws(
     () => ((index.get('a')!.metadata as { tags: string[] }).tags as string[]).push('c'),
     TypeError,
@@ -155,7 +156,7 @@ test('calls see those that are in flight before them', async (t) => {
     [2, 4].map((at) => (outcomes[at] as PromiseFulfilledResult<unknown>).value),
     [true, false],
   )
-  assert.deepEqual(index.get('a'), { vector: Float32Array.of(2, 2), metadata: 'second life' })
+  assert.deepEqual(withoutSeq(index.get('a')), { vector: Float32Array.of(2, 2), metadata: 'second life' })
 })
 
 test('a batch is applied whole or not at all, in its order, and is one record', async (t) => {

@@ -2,13 +2,14 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { byteBuffer } from '../../../src/format/byte-buffer.ts'
 import {
-  EntryStore,
   idAt,
   jsonAt,
   labelAt,
   type RecordAt,
   recordBytes,
-} from '../../../src/index/durable/entry-store.ts'
+  seqAt,
+} from '../../../src/index/durable/entry-record.ts'
+import { EntryStore } from '../../../src/index/durable/entry-store.ts'
 import { hashOf } from '../../../src/index/durable/id-table.ts'
 import { Random } from '../../support/kit.ts'
 
@@ -21,16 +22,13 @@ const IDS = ['a', 'ä', '\u{1f600}', '\ufffd', 'x'.repeat(1000), 'y'.repeat(65_5
   ]).flat(),
 )
 
-type Kept = readonly [label: number, json: string | null]
+type Kept = readonly [label: number, json: string | null, seq: number]
+type Plain = [label: number, id: string, json: string | null, seq: number]
 
-const plain = (record: RecordAt): [number, string, string | null] => [
-  labelAt(record),
-  idAt(record),
-  jsonAt(record),
-]
+const plain = (record: RecordAt): Plain => [labelAt(record), idAt(record), jsonAt(record), seqAt(record)]
 
-const sorted = (model: ReadonlyMap<string, Kept>): [number, string, string | null][] =>
-  [...model].map(([id, [label, json]]): [number, string, string | null] => [label, id, json]).sort(byLabel)
+const sorted = (model: ReadonlyMap<string, Kept>): Plain[] =>
+  [...model].map(([id, [label, json, seq]]): Plain => [label, id, json, seq]).sort(byLabel)
 
 const byLabel = ([a]: readonly [number, ...unknown[]], [b]: readonly [number, ...unknown[]]): number => a - b
 
@@ -45,7 +43,7 @@ test('it holds what a Map holds, whatever is done to it, and what was frozen sta
     const random = new Random(seed)
     const store = new EntryStore()
     const model = new Map<string, Kept>()
-    const frozen: { records: () => Generator<RecordAt>; expected: [number, string, string | null][] }[] = []
+    const frozen: { records: () => Generator<RecordAt>; expected: Plain[] }[] = []
     let nextLabel = 0
     for (let step = 0; step < 3000; step++) {
       const id = IDS[random.below(IDS.length)]!
@@ -54,11 +52,11 @@ test('it holds what a Map holds, whatever is done to it, and what was frozen sta
         const label = known?.[0] ?? nextLabel++
         const json = jsonOf(random, step)
         assert.equal(store.has(id), known !== undefined)
-        if (random.chance(0.5)) assert.equal(store.add(label, id, json), known === undefined)
-        else if (known === undefined) store.set(label, id, json, true)
-        if (known) store.set(label, id, json, false)
-        assert.deepEqual(plain(store.at(label)!), [label, id, json])
-        model.set(id, [label, json])
+        if (random.chance(0.5)) assert.equal(store.add(label, id, json, step), known === undefined)
+        else if (known === undefined) store.set(label, id, json, step, true)
+        if (known) store.set(label, id, json, step, false)
+        assert.deepEqual(plain(store.at(label)!), [label, id, json, step])
+        model.set(id, [label, json, step])
       } else if (known) {
         store.remove(known[0])
         model.delete(id)
@@ -69,8 +67,12 @@ test('it holds what a Map holds, whatever is done to it, and what was frozen sta
     for (const id of IDS) {
       const record = store.find(id)
       const known = model.get(id)
-      assert.deepEqual(record && plain(record), known && [known[0], id, known[1]], `seed ${seed}: ${id}`)
-      if (known) assert.deepEqual(plain(store.at(known[0])!), [known[0], id, known[1]])
+      assert.deepEqual(
+        record && plain(record),
+        known && [known[0], id, known[1], known[2]],
+        `seed ${seed}: ${id}`,
+      )
+      if (known) assert.deepEqual(plain(store.at(known[0])!), [known[0], id, known[1], known[2]])
     }
     assert.deepEqual([...store.records()].map(plain).sort(byLabel), sorted(model))
     assert.equal(store.find('\ud800'), undefined, 'half a surrogate pair is no U+FFFD')
@@ -84,7 +86,7 @@ test('what is replaced gives its memory back', () => {
   const store = new EntryStore()
   const json = JSON.stringify('x'.repeat(1000))
   const before = process.memoryUsage().arrayBuffers
-  for (let step = 0; step < 200_000; step++) store.set(step % 100, `id-${step % 100}`, json, step < 100)
+  for (let step = 0; step < 200_000; step++) store.set(step % 100, `id-${step % 100}`, json, step, step < 100)
   const grown = process.memoryUsage().arrayBuffers - before
   // 200 MB were written. What is collected late is allowed for.
   assert.ok(grown < 64 * 1024 * 1024, `${grown} bytes for 100 ids`)
@@ -95,31 +97,33 @@ test('what is replaced gives its memory back', () => {
 test('a block is taken over as it stands; one with a label or id twice, or a record cut short, is refused', () => {
   const store = new EntryStore()
   const records = [
-    store.set(0, 'a', null, true),
-    store.set(1, 'b', '{"n":1}', true),
-    store.set(2, 'ä', '[]', true),
+    store.set(0, 'a', null, 7, true),
+    store.set(1, 'b', '{"n":1}', 8, true),
+    store.set(2, 'ä', '[]', 12, true),
   ]
   const block = (chosen: readonly RecordAt[]): Buffer =>
     Buffer.concat(chosen.map(({ memory, at }) => memory.bytes.subarray(at, at + recordBytes(memory, at))))
-  const adopt = (bytes: Buffer, nextLabel = 3): [EntryStore, string | undefined] => {
+  const adopt = (bytes: Buffer, nextLabel = 3, lastSeq = 12): [EntryStore, string | undefined] => {
     const memory = byteBuffer(bytes.length)
     memory.bytes.set(bytes)
     const other = new EntryStore()
-    return [other, other.adopt(memory, bytes.length, nextLabel)]
+    return [other, other.adopt(memory, bytes.length, nextLabel, lastSeq)]
   }
   const [whole, problem] = adopt(block(records))
   assert.equal(problem, undefined)
   assert.deepEqual([...whole.records()].map(plain), records.map(plain))
-  assert.deepEqual(plain(whole.find('ä')!), [2, 'ä', '[]'])
-  whole.set(1, 'b', null, false)
+  assert.deepEqual(plain(whole.find('ä')!), [2, 'ä', '[]', 12])
+  const [fork] = adopt(block(records), 3, 8)
+  assert.deepEqual([...fork.records()].map(seqAt), [7, 8, 8], 'no number is beyond the last')
+  whole.set(1, 'b', null, 13, false)
   whole.remove(0)
   assert.deepEqual([...whole.records()].map(plain), [
-    [1, 'b', null],
-    [2, 'ä', '[]'],
+    [1, 'b', null, 13],
+    [2, 'ä', '[]', 12],
   ])
   assert.match(adopt(block([records[0]!, records[0]!]))[1]!, /label 0 stands twice/)
   const renamed = block([records[0]!, records[1]!])
-  renamed[16] = 'b'.charCodeAt(0)
+  renamed[24] = 'b'.charCodeAt(0)
   assert.match(adopt(renamed)[1]!, /id of label 1 stands twice/)
   assert.match(adopt(block(records), 2)[1]!, /not below the next/)
   const bytes = block(records)
@@ -153,8 +157,8 @@ test('ids as people make them are spread: no part has many times its share', () 
 test('to add an id that is known takes no memory', () => {
   const store = new EntryStore()
   const json = JSON.stringify('x'.repeat(200_000))
-  assert.ok(store.add(0, 'a', json))
+  assert.ok(store.add(0, 'a', json, 0))
   const before = process.memoryUsage().arrayBuffers
-  for (let label = 1; label < 200; label++) assert.equal(store.add(label, 'a', json), false)
+  for (let label = 1; label < 200; label++) assert.equal(store.add(label, 'a', json, 0), false)
   assert.ok(process.memoryUsage().arrayBuffers - before < 2e6)
 })

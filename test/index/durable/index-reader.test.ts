@@ -95,7 +95,7 @@ test('many ids are got at once, in their order', async (t) => {
   const index = await line(t)
   const got = index.getMany(new Set(['b', 'nobody', 'a']))
   assert.deepEqual(got, [index.get('b'), undefined, index.get('a')])
-  assert.deepEqual(got[0], { vector: Float32Array.of(1, 0), metadata: { at: 1 } })
+  assert.deepEqual(got[0], { vector: Float32Array.of(1, 0), metadata: { at: 1 }, seq: 2 })
   assert.deepEqual(index.getMany([]), [])
 })
 
@@ -109,7 +109,7 @@ test('entries are ids, vectors and metadata, in the order of insertion', async (
     ['a', 'b', 'd', 'e', 'f', 'c'],
   )
   const map = new Map(index.entries())
-  assert.deepEqual(map.get('b'), { vector: Float32Array.of(9, 9), metadata: { at: 1 } })
+  assert.deepEqual(map.get('b'), { vector: Float32Array.of(9, 9), metadata: { at: 1 }, seq: 7 })
   map.get('b')!.vector[0] = 0
   assert.equal(index.get('b')!.vector[0], 9, 'vectors are copies')
 })

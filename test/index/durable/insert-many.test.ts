@@ -52,7 +52,7 @@ test('all items of an iterable are inserted, in their order, and told of', async
     [...index.ids()],
     Array.from({ length: 5000 }, (_, n) => `id-${n}`),
   )
-  assert.deepEqual(index.get('id-7'), { vector: Float32Array.of(7, 1), metadata: { n: 7 } })
+  assert.deepEqual(index.get('id-7'), { vector: Float32Array.of(7, 1), metadata: { n: 7 }, seq: 8 })
   assert.deepEqual(told.at(-1), result)
   assert.ok(told.length > 1 && told.every(({ count }, at) => at === 0 || count > told[at - 1]!.count))
   assert.deepEqual(await index.insertMany([]), { count: 0, lastId: undefined })
@@ -248,7 +248,7 @@ test('with replace, what is there is set again', async (t) => {
       lastId: 'id-11',
     },
   )
-  assert.deepEqual(index.get('id-3'), { vector: Float32Array.of(7, 7), metadata: null })
+  assert.deepEqual(index.get('id-3'), { vector: Float32Array.of(7, 7), metadata: null, seq: 11 })
   assert.equal(index.size, 12)
 })
 

@@ -41,7 +41,7 @@ async function microsecondsOf(answers: number): Promise<number> {
   const queue = new ApplyQueue(state, 'nowhere', -1)
   const start = process.cpuUsage()
   await Promise.all(
-    Array.from({ length: answers }, (_, seq) => queue.add(Promise.resolve(seq), [], () => {})),
+    Array.from({ length: answers }, (_, seq) => queue.add(Promise.resolve(seq), { entries: [] }, () => {})),
   )
   const { user, system } = process.cpuUsage(start)
   return user + system
@@ -224,9 +224,13 @@ test('a change that is built on one which the log has just refused has no effect
   const queue = new ApplyQueue(state, 'nowhere', -1)
   const vector = Float32Array.of(1)
   const full = new Error('the disk is full')
-  const refused = queue.add(Promise.reject(full), [{ type: 'insert', id: 'a', vector }], () => {})
-  const built = queue.add(Promise.resolve(0), [{ type: 'update', id: 'a', vector }], () => {})
-  const next = queue.add(Promise.resolve(1), [{ type: 'insert', id: 'b', vector }], () => {})
+  const refused = queue.add(
+    Promise.reject(full),
+    { entries: [{ type: 'insert', id: 'a', vector }] },
+    () => {},
+  )
+  const built = queue.add(Promise.resolve(0), { entries: [{ type: 'update', id: 'a', vector }] }, () => {})
+  const next = queue.add(Promise.resolve(1), { entries: [{ type: 'insert', id: 'b', vector }] }, () => {})
   await assert.rejects(refused, full)
   await assert.rejects(built, refusal('WALV_CONFLICT', 'not-logged'))
   await next

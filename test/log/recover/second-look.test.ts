@@ -9,6 +9,7 @@ import {
   SimulatedDisk,
   segmentAt,
   segmentOf,
+  TakenOverDisk,
   WalError,
 } from '../../support/kit.ts'
 import { damageOf, deletion, reader, threeSegments } from './checkpointed-log.ts'
@@ -87,4 +88,21 @@ test('any other error ends the first look', async () => {
   disk.onOperation = ({ kind, path }) =>
     kind === 'read' && path === segmentAt(2) ? { code: 'EMFILE' } : undefined
   assert.equal(await looks(disk), 1)
+})
+
+test('a reader misses nothing while another writer takes over, whenever that is', async () => {
+  const disk = new SimulatedDisk()
+  const killed = await openOn(disk)
+  for (const id of ['a', 'b']) await killed.append({ type: 'insert', id, vector: [1] })
+  let isTakenOver = true
+  for (let nth = 1; isTakenOver; nth++) {
+    const left = disk.kill()
+    // It carries the records over into a segment of its own, and removes the one that is read.
+    const read = new TakenOverDisk(left, segmentAt(1), nth, () => openOn(left))
+    const reader = await openOn(left, { disk: read, readOnly: true })
+    isTakenOver = read.isTakenOver
+    assert.ok(isTakenOver || nth > 2)
+    assert.equal(reader.lastSeq, 1, `taken over before opening ${nth} of the segment`)
+    await reader.close()
+  }
 })

@@ -32,11 +32,25 @@ async function call(): Promise<void> {
   const value = ++number
   const vector = [value, random.below(1000), 1]
   const metadata = { by: name, value }
-  const kind = random.pick(['own', 'own', 'own', 'pair', 'insert', 'upsert', 'update', 'delete'] as const)
+  const kind = random.pick([
+    'own',
+    'own',
+    'own',
+    'pair',
+    'insert',
+    'upsert',
+    'update',
+    'delete',
+    'swap',
+  ] as const)
   // Others use the same ids, at the same time and for a while.
   const contended = `c-${Math.floor(now() / task.idLifeMs)}-${random.below(4)}`
   const id = kind === 'own' || kind === 'pair' ? `${name}-${value}` : contended
-  tell({ line: 'called', number: value, at: now(), kind, id, value: task.number * 1e6 + value })
+  const written = task.number * 1e6 + value
+  const before = index.get(id)
+  const expected = (before?.metadata as { readonly value: number } | undefined)?.value
+  const swap = kind === 'swap' && { expected }
+  tell({ line: 'called', number: value, at: now(), kind, id, value: written, ...swap })
   let succeeded = true
   try {
     if (kind === 'pair')
@@ -45,18 +59,24 @@ async function call(): Promise<void> {
         await transaction.insert(`${id}.2`, vector, metadata)
       })
     else if (kind === 'own' || kind === 'insert')
-      await index.insert(id, vector, { ...metadata, value: task.number * 1e6 + value })
-    else if (kind === 'upsert')
-      await index.upsert(id, vector, { ...metadata, value: task.number * 1e6 + value })
-    else if (kind === 'update')
-      await index.update(id, { metadata: { ...metadata, value: task.number * 1e6 + value } })
+      await index.insert(id, vector, { ...metadata, value: written })
+    else if (kind === 'upsert') await index.upsert(id, vector, { ...metadata, value: written })
+    else if (kind === 'update') await index.update(id, { metadata: { ...metadata, value: written } })
+    else if (kind === 'swap')
+      await index.upsert(
+        id,
+        vector,
+        { ...metadata, value: written },
+        before ? { ifSeq: before.seq } : { ifAbsent: true },
+      )
     else succeeded = await index.delete(id)
     // Its own changes are there when their calls return.
     if ((kind === 'own' && !index.has(id)) || (kind === 'pair' && !index.has(`${id}.2`)))
       tell({ line: 'failed', why: `${id} was acknowledged and is not there` })
   } catch (error) {
     const { code } = error as WalError
-    if (code !== 'WALV_DUPLICATE_ID' && code !== 'WALV_NOT_FOUND') {
+    const isImpossible = code === 'WALV_DUPLICATE_ID' || code === 'WALV_NOT_FOUND'
+    if (!isImpossible && !(kind === 'swap' && code === 'WALV_CONFLICT')) {
       tell({ line: 'failed', why: `${kind} ${id}: ${String(error)}` })
       throw error
     }

@@ -8,15 +8,17 @@ type Short = [
   succeeded: boolean | undefined,
   number,
   number,
+  expected?: number,
 ]
 
 const history = (...short: Short[]): Operation[] =>
-  short.map(([kind, value, succeeded, calledAt, returnedAt]) => ({
+  short.map(([kind, value, succeeded, calledAt, returnedAt, expected]) => ({
     kind,
     value,
     succeeded,
     calledAt,
     returnedAt,
+    expected,
   }))
 
 const NEVER = Number.POSITIVE_INFINITY
@@ -56,6 +58,54 @@ const good: Record<string, Operation[]> = {
   ),
 }
 
+const goodSwaps: Record<string, Operation[]> = {
+  'a swap of nothing, and one behind it': history(
+    ['swap', 1, true, 0, 1],
+    ['swap', 2, true, 2, 3, 1],
+    ['swap', 3, false, 4, 5, 1],
+    ['read', 2, true, 6, 7],
+  ),
+  'two swaps at once, the second wins': history(
+    ['insert', 1, true, 0, 1],
+    ['swap', 2, false, 2, 9, 1],
+    ['swap', 3, true, 3, 8, 1],
+  ),
+  'nobody was told of the swap that another one was built on': history(
+    ['insert', 1, true, 0, 1],
+    ['swap', 2, undefined, 2, NEVER, 1],
+    ['swap', 3, true, 4, 5, 2],
+  ),
+}
+
+const badSwaps: Record<string, Operation[]> = {
+  'two swaps of one value both succeed': history(
+    ['insert', 1, true, 0, 1],
+    ['swap', 2, true, 2, 9, 1],
+    ['swap', 3, true, 2, 9, 1],
+  ),
+  'a swap is refused though nobody changed the value': history(
+    ['insert', 1, true, 0, 1],
+    ['swap', 2, false, 2, 3, 1],
+  ),
+  'a swap that was refused took effect': history(
+    ['insert', 1, true, 0, 1],
+    ['upsert', 2, true, 2, 3],
+    ['swap', 3, false, 4, 5, 1],
+    ['read', 3, true, 6, 7],
+  ),
+  'a swap was applied to what came behind its value': history(
+    ['insert', 1, true, 0, 1],
+    ['upsert', 2, true, 2, 3],
+    ['swap', 3, true, 4, 5, 1],
+  ),
+  'a swap was applied again behind another': history(
+    ['insert', 1, true, 0, 1],
+    ['swap', 2, true, 2, 3, 1],
+    ['swap', 3, true, 4, 5, 2],
+    ['read', 2, true, 6, 7],
+  ),
+}
+
 const bad: Record<string, Operation[]> = {
   'two inserts both succeed': history(['insert', 1, true, 0, 1], ['insert', 2, true, 2, 3]),
   'two inserts at once both succeed': history(['insert', 1, true, 0, 9], ['insert', 2, true, 0, 9]),
@@ -87,10 +137,10 @@ const bad: Record<string, Operation[]> = {
   ),
 }
 
-for (const [name, operations] of Object.entries(good))
+for (const [name, operations] of Object.entries({ ...good, ...goodSwaps }))
   test(`a history that can be explained: ${name}`, () => assert.equal(isLinearizable(operations), true))
 
-for (const [name, operations] of Object.entries(bad))
+for (const [name, operations] of Object.entries({ ...bad, ...badSwaps }))
   test(`a history that cannot be explained: ${name}`, () => assert.equal(isLinearizable(operations), false))
 
 test('a long history of many at a time is decided quickly, and one wrong answer in it found', () => {

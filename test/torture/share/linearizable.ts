@@ -5,9 +5,11 @@
  * linearizability", 2017).
  */
 export interface Operation {
-  readonly kind: 'insert' | 'upsert' | 'update' | 'delete' | 'read'
+  readonly kind: 'insert' | 'upsert' | 'update' | 'delete' | 'swap' | 'read'
   /** What it writes, or, of a read, what it found; undefined for nothing. */
   readonly value?: number | undefined
+  /** Of a swap, the value that it is to take the place of; undefined for nothing. */
+  readonly expected?: number | undefined
   /** Whether it took effect; undefined where nobody was told. */
   readonly succeeded: boolean | undefined
   readonly calledAt: number
@@ -19,7 +21,7 @@ type State = number | undefined
 
 /** What an operation makes of the state, and whether it succeeds there. */
 function run(
-  { kind, value }: Operation,
+  { kind, value, expected }: Operation,
   state: State,
 ): { readonly next: State; readonly succeeded: boolean } {
   switch (kind) {
@@ -31,6 +33,8 @@ function run(
       return state === undefined ? { next: state, succeeded: false } : { next: value, succeeded: true }
     case 'delete':
       return { next: undefined, succeeded: state !== undefined }
+    case 'swap':
+      return state === expected ? { next: value, succeeded: true } : { next: state, succeeded: false }
     case 'read':
       return { next: state, succeeded: state === value }
   }

@@ -12,7 +12,7 @@ export interface ShareTask {
   readonly pauseMs?: number
 }
 
-export type CallKind = 'own' | 'pair' | 'insert' | 'upsert' | 'update' | 'delete'
+export type CallKind = 'own' | 'pair' | 'insert' | 'upsert' | 'update' | 'delete' | 'swap'
 
 /** What it tells. Times are of the machine's one clock that is never set, in milliseconds. */
 export type Line =
@@ -24,6 +24,8 @@ export type Line =
       readonly kind: CallKind
       readonly id: string
       readonly value: number
+      /** Of a swap, the value that it is to take the place of; undefined for nothing. */
+      readonly expected?: number | undefined
     }
   | {
       readonly line: 'answered'

@@ -10,6 +10,7 @@ export interface Call {
   readonly kind: Extract<Line, { line: 'called' }>['kind']
   readonly id: string
   readonly value: number
+  readonly expected: number | undefined
   readonly calledAt: number
   answer?: { readonly at: number; readonly succeeded: boolean }
 }
@@ -102,6 +103,7 @@ export class Sharer {
         kind: line.kind,
         id: line.id,
         value: line.value,
+        expected: line.expected,
         calledAt: line.at,
       })
     else if (line.line === 'answered')

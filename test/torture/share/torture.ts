@@ -206,6 +206,7 @@ class Run {
       operations.push({
         kind: call.kind as Operation['kind'],
         value: call.value,
+        expected: call.expected,
         succeeded: call.answer?.succeeded,
         calledAt: call.calledAt,
         returnedAt: call.answer?.at ?? Number.POSITIVE_INFINITY,

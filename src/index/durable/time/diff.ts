@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { Log } from '../../../log/log.ts'
 import { LOOKS_BESIDE_WRITER, lookBesideWriter } from '../../../log/recover/beside-writer.ts'
 import { bytesOf } from '../../byte-order.ts'
-import { dataEntries } from '../index-state.ts'
+import { dataEntries } from '../unit.ts'
 import { openPast, PastState } from './past-state.ts'
 
 /** An id that two moments differ in. */
@@ -59,12 +59,13 @@ async function compare(
     watches: (id) => touched.has(id),
     vector: (vector) => digest(bytesOf(vector)),
   })
-  if (past.snapshot) await state.load(past.snapshot)
+  if (past.snapshot) await state.load(past.snapshot, after!)
   const changed = new Map<string, string | undefined>()
-  for await (const { seq, entries } of past.replay({ after, borrow: true, signal })) {
+  for await (const unit of past.replay({ after, borrow: true, signal })) {
+    const { seq, entries } = unit
     if (seq > earlier)
       for (const { id } of dataEntries(entries)) if (!changed.has(id)) changed.set(id, digestIn(state, id))
-    state.apply(entries)
+    state.apply(unit)
   }
   return { changed, state }
 }

@@ -1,12 +1,12 @@
 import { resolve } from 'node:path'
-import type { EntryInput, IndexIdentity } from '../../../entry.ts'
+import type { BatchMember, EntryInput, IndexIdentity } from '../../../entry.ts'
 import type { WalError } from '../../../errors.ts'
 import { indexRecord } from '../../../format/index-record.ts'
 import type { FoundCheckpoint } from '../../../log/checkpoint/found-checkpoint.ts'
-import type { CommittedUnit } from '../../../log/log.ts'
 import { fillNewDirectory } from '../../../log/new-directory.ts'
 import { LOOKS_BESIDE_WRITER, lookBesideWriter } from '../../../log/recover/beside-writer.ts'
 import { Wal } from '../../../log/wal.ts'
+import { DecidedUnits } from './decided-units.ts'
 import { openPast } from './past-state.ts'
 
 /** What a fork was made of. */
@@ -71,12 +71,18 @@ async function write(source: Wal, { directory, identity, seq, signal }: Task): P
     clock: () => now,
     durability: 'os',
   })
+  const decided = new DecidedUnits({
+    base: base && { checkpoint: base.entry, snapshot: source.snapshotOf(base.entry)! },
+    replay: (options) => source.replay(options),
+    signal,
+  })
   const copy = new Copy(target)
   try {
     if (base) await takeOver(source, target, identity, base)
     for (; !unit.done && unit.value.seq <= seq; unit = await units.next()) {
       now = unit.value.timestamp
-      await copy.add(unit.value)
+      const entries = await decided.next(unit.value)
+      if (entries) await copy.add(entries)
     }
     await copy.end()
   } finally {
@@ -114,7 +120,7 @@ class Copy {
     this.#target = target
   }
 
-  async add({ entries }: CommittedUnit): Promise<void> {
+  async add(entries: readonly BatchMember[]): Promise<void> {
     if (this.#failures.length > 0) throw this.#failures[0]
     const [only] = entries
     if (only === undefined) return

@@ -1,15 +1,16 @@
 import { echo } from '../../../echo.ts'
-import type { DataEntry, JsonValue } from '../../../entry.ts'
+import type { JsonValue } from '../../../entry.ts'
 import { WalError } from '../../../errors.ts'
-import type { Log } from '../../../log/log.ts'
+import { isShared, type Log } from '../../../log/log.ts'
 import { type CheckedMoment, checkMoment, type Moment } from '../../../log/moment.ts'
 import { checkOptions, type OptionNames, wrongKind } from '../../../option-names.ts'
+import type { AppliedUnit, PlannedUnit } from '../conditional-changes.ts'
 import { IndexReader } from '../index-reader.ts'
 import type { IndexState } from '../index-state.ts'
 import { type Difference, differences } from './diff.ts'
 import { type Forked, fork } from './fork.ts'
 import { type Version, versionsOf } from './history.ts'
-import { needAlone, walOf } from './past-state.ts'
+import { walOf } from './past-state.ts'
 import { type Reverted, revert } from './revert.ts'
 
 export interface PastOptions {
@@ -35,10 +36,9 @@ export abstract class IndexWithPast<Metadata = JsonValue> extends IndexReader<Me
   }
 
   /**
-   * @internal Applies together what `entriesOf` answers, when everything before is applied.
-   * Resolves to how many there were.
+   * @internal Applies together what `plan` answers, when everything before is applied.
    */
-  protected abstract applyAll(entriesOf: () => readonly DataEntry[]): Promise<number>
+  protected abstract applyPlanned(plan: () => PlannedUnit): Promise<AppliedUnit>
 
   /**
    * The versions of an id, oldest first, each with the change that made it; none where the log
@@ -79,24 +79,19 @@ export abstract class IndexWithPast<Metadata = JsonValue> extends IndexReader<Me
    * are not. More than one record can hold is a transaction, with its ids reserved until its end.
    * @throws WALV_SEQUENCE_TRIMMED where the moment is no longer kept, WALV_NOT_FOUND where it is
    * not there yet; WALV_LIMIT if it would put back more than `MAX_REVERT_BYTES`; WALV_CONFLICT if
-   * an open transaction has touched one of the ids; WALV_INVALID_OPTION in a directory that is
-   * shared; WALV_READ_ONLY, and what `insert` throws
+   * an open transaction has touched one of the ids, or other processes change them again and again;
+   * WALV_READ_ONLY, and what `insert` throws
    */
   async revertTo(moment: Moment, options: PastOptions = {}): Promise<Reverted> {
     this.needOpen()
     checkOptions('revertTo', options, PAST_OPTIONS)
     const checked = checkMoment('revertTo', moment)
-    needAlone(this.#log)
-    const wal = walOf(this.#log)
+    const log = this.#log
+    const wal = walOf(log)
     // Only one that is open for writing ever has room.
-    await wal.drained()
-    return revert(
-      wal,
-      this.#state,
-      await wal.seqAt(checked),
-      (entriesOf) => this.applyAll(entriesOf),
-      options.signal,
-    )
+    await log.drained()
+    const reverting = { log: wal, state: this.#state, isShared: isShared(log), signal: options.signal }
+    return revert(reverting, await wal.seqAt(checked), (plan) => this.applyPlanned(plan))
   }
 
   /**

@@ -1,14 +1,15 @@
-import type { BatchMember, DataEntry } from '../../../entry.ts'
+import type { DataEntry } from '../../../entry.ts'
 import { WalError } from '../../../errors.ts'
-import { isShared, type Log, type Snapshot } from '../../../log/log.ts'
+import type { Log, Snapshot } from '../../../log/log.ts'
 import type { Past } from '../../../log/moment.ts'
 import { Wal } from '../../../log/wal.ts'
 import { SharedWal } from '../../../shared/shared-wal.ts'
 import { decodeSnapshot, SNAPSHOT_FILE } from '../../flat/flat-snapshot.ts'
 import { Catalog } from '../catalog.ts'
 import { catalogAmong } from '../catalog-file.ts'
-import { dataEntries, impossibleAs, jsonOf } from '../index-state.ts'
+import { hasKeys, IdempotencyKeys, KEYS_FILE } from '../idempotency-keys.ts'
 import { isProvable, savedIndex } from '../snapshot-proof.ts'
+import { impossibleIn, jsonOf, type Known, noteKeys, partsOf, type Unit } from '../unit.ts'
 
 /**
  * Opens the log of an index once more, read-only, as it was. What its snapshots hold is left to who
@@ -32,20 +33,6 @@ export function walOf(log: Log): Wal {
   throw new WalError(
     'WALV_INVALID_OPTION',
     `The past of ${log.directory} cannot be read: that takes an index over a Wal, and this log is another.`,
-  )
-}
-
-/**
- * What a revert puts back it has to know when its turn comes, and others' changes have no turn
- * here.
- * @throws WALV_INVALID_OPTION
- */
-export function needAlone(log: Log): void {
-  if (!isShared(log)) return
-  throw new WalError(
-    'WALV_INVALID_OPTION',
-    `${log.directory} is shared: others may change it while a revert is made. Close it everywhere, and revert with walv revert, or with an index that is opened without share. Nothing was logged.`,
-    { fate: 'not-logged' },
   )
 }
 
@@ -75,8 +62,9 @@ export interface Keeping<V> {
  * What an index held, carried from change to change. Of all ids it knows that they are there, and
  * their metadata; vectors only of those that are watched.
  */
-export class PastState<V> {
+export class PastState<V> implements Known {
   readonly catalog: Catalog = new Catalog()
+  readonly keys: IdempotencyKeys = new IdempotencyKeys()
   readonly vectors: Map<string, V> = new Map()
   readonly #keeping: Keeping<V>
 
@@ -85,10 +73,10 @@ export class PastState<V> {
   }
 
   /**
-   * Fills it, empty, from a snapshot.
+   * Fills it, empty, from a snapshot that reaches through a record.
    * @throws WALV_INDEX_MISMATCH where no index of walv can read it
    */
-  async load(snapshot: Snapshot): Promise<void> {
+  async load(snapshot: Snapshot, lastSeq: number): Promise<void> {
     const { info, files, name } = snapshot.reference
     const saved = savedIndex(info)
     if (saved === undefined || !isProvable(snapshot))
@@ -96,7 +84,8 @@ export class PastState<V> {
         'WALV_INDEX_MISMATCH',
         `${name} keeps its vectors in files that only the index can read that wrote it. Use DurableIndex.openAt with that index.`,
       )
-    await this.catalog.load(snapshot.read(catalogAmong(files)!))
+    await this.catalog.load(snapshot.read(catalogAmong(files)!), lastSeq)
+    if (hasKeys(files)) await this.keys.load(snapshot.read(KEYS_FILE), lastSeq)
     const { dimensions, metric } = saved
     const shape = { dimensions, metric, acceptsNonFinite: true }
     await decodeSnapshot(snapshot.read(SNAPSHOT_FILE), shape, undefined, (label, vector) => {
@@ -106,20 +95,20 @@ export class PastState<V> {
     })
   }
 
+  seqOf(id: string): number | undefined {
+    return this.catalog.seqOf(id)
+  }
+
   /** Applies entries that take effect together, as an index does. Answers whether they did. */
-  apply(entries: readonly BatchMember[]): boolean {
-    const changes = [...dataEntries(entries)]
-    const exists = new Map<string, boolean>()
-    for (const change of changes) {
-      const { id } = change
-      if (impossibleAs(change, exists.get(id) ?? this.catalog.has(id))) return false
-      exists.set(id, change.type !== 'delete')
-    }
-    for (const change of changes) this.#applyOne(change)
+  apply(unit: Unit): boolean {
+    const parts = partsOf(unit.entries)
+    if (impossibleIn(parts, unit.timestamp, this)) return false
+    noteKeys(parts, unit, this)
+    for (const change of parts.changes) this.#applyOne(change, unit.seq)
     return true
   }
 
-  #applyOne(change: DataEntry): void {
+  #applyOne(change: DataEntry, seq: number): void {
     const { id } = change
     const before = this.catalog.get(id)
     if (change.type === 'delete') {
@@ -127,7 +116,8 @@ export class PastState<V> {
       this.vectors.delete(id)
       return
     }
-    this.catalog.set(id, change.metadata === undefined ? (before?.json ?? null) : jsonOf(change), before)
+    const json = change.metadata === undefined ? (before?.json ?? null) : jsonOf(change)
+    this.catalog.set(id, json, seq, before)
     if (change.vector && this.#keeping.watches(id)) this.vectors.set(id, this.#keeping.vector(change.vector))
   }
 }

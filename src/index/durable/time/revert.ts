@@ -1,13 +1,15 @@
 import type { DataEntry, JsonValue } from '../../../entry.ts'
 import { WalError } from '../../../errors.ts'
+import type { Expectation } from '../../../format/condition.ts'
 import { MAX_REVERT_BYTES } from '../../../limits.ts'
 import type { Log } from '../../../log/log.ts'
 import { LOOKS_BESIDE_WRITER, lookBesideWriter } from '../../../log/recover/beside-writer.ts'
 import type { Wal } from '../../../log/wal.ts'
 import { bytesOf } from '../../byte-order.ts'
 import type { CatalogEntry } from '../catalog.ts'
+import type { AppliedUnit, PlannedUnit } from '../conditional-changes.ts'
 import type { IndexState } from '../index-state.ts'
-import { dataEntries } from '../index-state.ts'
+import { dataEntries } from '../unit.ts'
 import { openPast, PastState } from './past-state.ts'
 
 /** What a revert did. */
@@ -21,18 +23,26 @@ export interface Reverted {
 /** What an id had; undefined where it was not there. */
 type Image = { readonly vector: Float32Array; readonly json: string | null } | undefined
 
+/** What is reverted. */
+export interface Reverting {
+  readonly log: Wal
+  readonly state: IndexState
+  /** Whether other processes write the log, too. */
+  readonly isShared: boolean
+  readonly signal: AbortSignal | undefined
+}
+
 /**
  * Makes an index what it was at a moment. What the ids had that were changed since, the log tells;
  * of those that are changed while it is read, what they had before is noted. So that at the place
  * of the revert it is known of every id that was changed since the moment what it had then.
- * `applyAll` calls the function when everything before is applied.
+ * `apply` calls the function when everything before is applied, and again where others changed one
+ * of the ids before the place of what it answered.
  */
 export async function revert(
-  log: Wal,
-  state: IndexState,
+  { log, state, isShared, signal }: Reverting,
   seq: number,
-  applyAll: (entriesOf: () => readonly DataEntry[]) => Promise<number>,
-  signal: AbortSignal | undefined,
+  apply: (plan: () => PlannedUnit) => Promise<AppliedUnit>,
   maxBytes: number = MAX_REVERT_BYTES,
 ): Promise<Reverted> {
   const noted = new Map<string, Image>()
@@ -45,16 +55,22 @@ export async function revert(
       imagesAt(log, state, seq, maxBytes, signal),
     )
     let before = -1
-    const changed = await applyAll(() => {
+    const applied = await apply(() => {
       before = log.lastSeq
       // What is in both was changed between the moment and the end of what was read.
-      return entriesTo(new Map([...noted, ...images]), state)
+      const wanted = new Map([...noted, ...images])
+      return { entries: entriesTo(wanted, state), expects: expectationsOf(wanted.keys(), state) }
     })
-    return { before, changed }
+    // What others changed between the look and the place is about other ids, and is not undone.
+    if (isShared && applied.seq !== undefined) before = applied.seq - 1
+    return { before, changed: applied.count }
   } finally {
     state.watchers.delete(note)
   }
 }
+
+const expectationsOf = (ids: Iterable<string>, state: IndexState): Expectation[] =>
+  Array.from(ids, (id) => ({ id, seq: state.seqOf(id) ?? null }))
 
 const imageOf = ({ index }: IndexState, { label, json }: CatalogEntry): Image => ({
   vector: index.get(label),
@@ -76,10 +92,10 @@ async function imagesAt(
     if (seq > target) for (const { id } of dataEntries(entries)) touched.add(id)
   refuseLarge(log, target, touched.size, touched.size * 4 * index.dimensions, maxBytes)
   const state = new PastState({ watches: (id) => touched.has(id), vector: (vector) => vector.slice() })
-  if (past.snapshot) await state.load(past.snapshot)
-  for await (const { seq, entries } of past.replay({ after, borrow: true, signal })) {
-    if (seq > target) break
-    state.apply(entries)
+  if (past.snapshot) await state.load(past.snapshot, after!)
+  for await (const unit of past.replay({ after, borrow: true, signal })) {
+    if (unit.seq > target) break
+    state.apply(unit)
   }
   return imagesOf(log, target, touched, state, maxBytes)
 }

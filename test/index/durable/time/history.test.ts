@@ -6,8 +6,10 @@ import {
   flat,
   refusal,
   SimulatedDisk,
+  TakenOverDisk,
   type Version,
   Wal,
+  type WalError,
 } from '../../../support/kit.ts'
 import { DIRECTORY, Past, vectors } from './past.ts'
 
@@ -153,4 +155,53 @@ test('what another program logged and could not take effect is no version and no
   assert.deepEqual(await collect(again.index.history('y')), [])
   assert.deepEqual(await collect(again.index.diff({ seq: before })), [])
   await again.index.close()
+})
+
+test('the versions are all there while another writer takes over, whenever that is', async () => {
+  const disk = new SimulatedDisk()
+  const killed = await DurableIndex.open({ directory: DIRECTORY, disk, index: vectors() })
+  await killed.insert('a', [1, 2, 3])
+  await killed.update('a', { metadata: 1 })
+  await killed.delete('a')
+  let isTakenOver = true
+  for (let nth = 1; isTakenOver; nth++) {
+    const left = disk.kill()
+    const takeOver = (): Promise<unknown> =>
+      DurableIndex.open({ directory: DIRECTORY, disk: left, index: vectors() })
+    const read = new TakenOverDisk(left, `${DIRECTORY}/segment-0000000001.walv`, nth, takeOver)
+    const options = { directory: DIRECTORY, disk: read, index: vectors(), readOnly: true }
+    const reader = await DurableIndex.open(options)
+    const versions = await collect(reader.history('a'))
+    isTakenOver = read.isTakenOver
+    assert.ok(isTakenOver || nth > 4)
+    assert.deepEqual(
+      versions.map(({ seq, type }) => [seq, type]),
+      [
+        [1, 'insert'],
+        [2, 'update'],
+        [3, 'delete'],
+      ],
+      `taken over before opening ${nth} of the segment`,
+    )
+    await reader.close()
+  }
+})
+
+test('versions that a checkpoint removes while they are told are not passed over in silence', async () => {
+  const { index } = await Past.open(27, { checkpointRetention: 1, segmentMaxBytes: 64 * 1024 })
+  const change = async (n: number): Promise<void> =>
+    index.upsert('a', [1, 2, 3], { n, text: 'x'.repeat(32 * 1024) })
+  for (let n = 0; n < 20; n++) await change(n)
+  const versions = index.history('a')
+  assert.equal((await versions.next()).value?.type, 'insert')
+  await index.checkpoint()
+  await change(20)
+  const earliest = index.stats().firstSeq
+  assert.ok(earliest > 10)
+  await assert.rejects(collect(versions), (error: WalError) => {
+    assert.equal(error.code, 'WALV_SEQUENCE_TRIMMED')
+    assert.match(error.message, /A checkpoint has overtaken the reading.* the past begins at record \d+ now/)
+    return true
+  })
+  await index.close()
 })

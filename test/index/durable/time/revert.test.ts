@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { PlannedUnit } from '../../../../src/index/durable/conditional-changes.ts'
 import { IndexState } from '../../../../src/index/durable/index-state.ts'
 import { revert } from '../../../../src/index/durable/time/revert.ts'
 import {
@@ -129,8 +130,11 @@ test('a revert that would put back too much is refused before anything is logged
     await wal.append({ type: 'insert', id: `id-${at}`, vector: [1, 2, 3], metadata: 'x'.repeat(100) })
   const { lastSeq: seq } = wal
   for (let at = 0; at < 10; at++) await wal.append({ type: 'delete', id: `id-${at}` })
-  const refused = (maxBytes: number): Promise<unknown> =>
-    revert(wal, new IndexState(vectors()), seq, async (entriesOf) => entriesOf().length, undefined, maxBytes)
+  const refused = (maxBytes: number): Promise<unknown> => {
+    const reverting = { log: wal, state: new IndexState(vectors()), isShared: false, signal: undefined }
+    const count = async (plan: () => PlannedUnit) => ({ count: plan().entries.length, seq: undefined })
+    return revert(reverting, seq, count, maxBytes)
+  }
   // Ten vectors of three dimensions; and the text of the metadata, with its quotes.
   for (const maxBytes of [119, 120, 120 + 1020 - 1])
     await assert.rejects(refused(maxBytes), (error: WalError) => {
