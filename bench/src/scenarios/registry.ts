@@ -8,9 +8,10 @@ import { goalCalls, goalInserts, goalLog, goalMany } from './goal-inserts.ts'
 import { goalLife, goalMemory } from './goal-life.ts'
 import { headline } from './headline.ts'
 import { oneAtATime, paced } from './latency.ts'
+import { goalPast } from './past.ts'
 import { checkpointOpen, read, recovery } from './recovery.ts'
 import { goalSearch, search, searchMany } from './search.ts'
-import { shareRate, shareTakeover } from './share.ts'
+import { goalTakeover, shareRate } from './share.ts'
 import {
   checkpointStall,
   goalCheckpoint,
@@ -31,6 +32,8 @@ export const SCENARIOS: readonly Scenario[] = [
   goalCheckpoint,
   goalMemory,
   goalFollow,
+  goalPast,
+  goalTakeover,
   recoveryBudget,
   durableIndex,
   headline,
@@ -52,6 +55,5 @@ export const SCENARIOS: readonly Scenario[] = [
   search,
   searchMany,
   shareRate,
-  shareTakeover,
   diskWays,
 ]
