@@ -5,6 +5,7 @@ import { Follower } from './follow/follower.ts'
 import type { Extent, LiveSource } from './follow/live-source.ts'
 import type { Transaction } from './log.ts'
 import type { WalSettings } from './options.ts'
+import type { ProvedLog } from './recover/proved-part.ts'
 import type { Recovered } from './recover/recover.ts'
 import { FoundState, type WalState } from './wal-state.ts'
 
@@ -46,6 +47,10 @@ export class FollowingState implements WalState {
 
   checkpointBefore(seq: number): FoundCheckpoint | undefined {
     return this.checkpoints.findLast(({ entry }) => entry.sequenceNumber <= seq)
+  }
+
+  get proved(): ProvedLog | undefined {
+    return this.#follower.proved
   }
 
   get logId(): string | undefined {

@@ -7,6 +7,7 @@ import type { DirectoryLock } from './directory-lock.ts'
 import { LOCK_FILE, refuseDirectory } from './layout.ts'
 import type { WalSettings } from './options.ts'
 import { readDirectory } from './recover/directory.ts'
+import type { ProvedLog } from './recover/proved-part.ts'
 import {
   continueLog,
   ensureDirectoryPath,
@@ -30,19 +31,26 @@ export interface OpenLog {
   readonly retention: Retention
 }
 
+/** Of a directory that several processes share. */
+export interface SharedOpening {
+  /** What this process has read of the log while it followed it: it is not read again. */
+  readonly proved?: ProvedLog | undefined
+}
+
 /**
- * Takes the lock, recovers the log, and makes it ready to go on. Without success the lock is given
- * back, once whatever was begun has come to its end.
+ * Takes the lock, recovers the log behind what is proved, and makes it ready to go on. Without
+ * success the lock is given back, once whatever was begun has come to its end.
  */
 export async function openForWriting(
   settings: WalSettings,
   snapshots: SnapshotStore,
+  proved: ProvedLog | undefined,
 ): Promise<{ readonly recovered: Recovered; readonly writing: OpenLog }> {
   await ensureDirectoryPath(settings.disk, settings.directory)
   await refuseUnlockable(settings)
   const lock = await takeLock(settings)
   try {
-    const recovered = await recover(settings, snapshots)
+    const recovered = await recover(settings, snapshots, proved)
     return { recovered, writing: await startWriting(settings, recovered, snapshots, lock) }
   } catch (error) {
     // What failed is what is told.

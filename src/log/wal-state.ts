@@ -6,6 +6,7 @@ import type { Extent, LiveSource } from './follow/live-source.ts'
 import type { Vitals } from './health.ts'
 import type { LogStats, Transaction } from './log.ts'
 import type { OpenLog } from './open.ts'
+import type { ProvedLog } from './recover/proved-part.ts'
 import type { Recovered } from './recover/recover.ts'
 import type { Signal } from './write/signal.ts'
 
@@ -21,6 +22,8 @@ export interface WalState {
   readonly takenAgoMs: number | undefined
   readonly inDoubt: Transaction[]
   readonly extent: Extent
+  /** What of a log that others write was read and verified here. */
+  readonly proved?: ProvedLog | undefined
   /** In hex; undefined before the first segment. */
   readonly logId: string | undefined
   /** Only cursors need a record before this one; undefined where the writer alone knows. */

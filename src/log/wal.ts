@@ -1,7 +1,6 @@
 import { resolve } from 'node:path'
 import { checkpointTracing, closeChannel, openTracing, traced } from '../diagnostics.ts'
 import type { Disk } from '../disk/disk.ts'
-import { ioError } from '../disk/io-error.ts'
 import type { CheckpointEntry, EntryInput, WalRecord } from '../entry.ts'
 import { encodableInput } from '../format/encode.ts'
 import { checkOptions } from '../option-names.ts'
@@ -9,7 +8,6 @@ import type { FoundCheckpoint } from './checkpoint/found-checkpoint.ts'
 import { SnapshotStore } from './checkpoint/snapshot-store.ts'
 import { type CursorLog, cursorLogOf } from './cursor-log.ts'
 import type { Waiting } from './follow/tail.ts'
-import { FollowingState } from './following-state.ts'
 import type { Health, HealthOptions } from './health.ts'
 import {
   CHECKPOINT_REQUEST,
@@ -27,12 +25,13 @@ import {
 } from './log.ts'
 import { LogWithCursors } from './log-with-cursors.ts'
 import type { CheckedMoment } from './moment.ts'
-import { type OpenLog, openForWriting } from './open.ts'
+import type { OpenLog, SharedOpening } from './open.ts'
+import { openState } from './open-state.ts'
 import { type ContentRules, settingsOf, type WalOptions, type WalSettings } from './options.ts'
-import { recover, refuseAborted } from './recover/recover.ts'
+import type { ProvedLog } from './recover/proved-part.ts'
 import { WalFigures } from './wal-figures.ts'
 import { WalReading } from './wal-reading.ts'
-import { FoundState, type WalState, WritingState } from './wal-state.ts'
+import type { WalState } from './wal-state.ts'
 import { closedError } from './write/append-error.ts'
 
 /**
@@ -80,41 +79,28 @@ export class Wal extends LogWithCursors implements Log {
 
   /**
    * @internal For who knows what the snapshots hold: one whose content is wrong is treated as one
-   * whose hash fails. `shares`: the holder of the lock says that it takes others' changes.
+   * whose hash fails. `shared`: the holder of the lock says that it takes others' changes.
    */
-  static async openWith(options: WalOptions, content?: ContentRules, shares = false): Promise<Wal> {
+  static async openWith(options: WalOptions, content?: ContentRules, shared?: SharedOpening): Promise<Wal> {
     const checked = settingsOf(options)
-    const settings = { ...checked, directory: resolve(checked.directory), content, shares }
+    const settings = {
+      ...checked,
+      directory: resolve(checked.directory),
+      content,
+      shares: shared !== undefined,
+    }
     const { directory, readOnly } = settings
     return traced(
       openTracing,
       () => ({ directory, readOnly }),
-      () => Wal.#open(settings),
+      () => Wal.#open(settings, shared?.proved),
     )
   }
 
-  static async #open(settings: WalSettings): Promise<Wal> {
+  static async #open(settings: WalSettings, proved?: ProvedLog): Promise<Wal> {
     const snapshots = new SnapshotStore(settings.disk, settings.directory)
-    try {
-      settings.signal?.throwIfAborted()
-      if (settings.readOnly) {
-        const found = await recover(settings, snapshots)
-        const state = settings.follow
-          ? await FollowingState.start(settings, found)
-          : new FoundState(found, settings.directory)
-        return new Wal(settings, found.report, snapshots, state)
-      }
-      const { recovered, writing } = await openForWriting(settings, snapshots)
-      const state = new WritingState(writing, settings.directory)
-      return new Wal(settings, recovered.report, snapshots, state)
-    } catch (error) {
-      refuseAborted(error, settings.signal)
-      throw ioError(
-        error,
-        `The log in ${settings.directory} cannot be opened; nothing that it held is lost`,
-        settings.directory,
-      )
-    }
+    const { report, state } = await openState(settings, snapshots, proved)
+    return new Wal(settings, report, snapshots, state)
   }
 
   /** @internal The same log once more, read-only, as it is on the disk now, or as it was. */
@@ -130,6 +116,11 @@ export class Wal extends LogWithCursors implements Log {
       signal,
       content,
     })
+  }
+
+  /** @internal What of a log that is followed was read and verified here. */
+  get proved(): ProvedLog | undefined {
+    return this.#state.proved
   }
 
   /** @internal The newest checkpoint that is kept and not behind a record. */

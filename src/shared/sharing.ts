@@ -10,7 +10,7 @@ import type { Wal } from '../log/wal.ts'
 import { backpressure, closedError } from '../log/write/append-error.ts'
 import { Leading } from './leading.ts'
 import { submitMessage } from './messages.ts'
-import { openFollower, openWriter, pause } from './open.ts'
+import { LOOKS_PER_TRY, openFollower, openSuccessor, pause } from './open.ts'
 import { OwnChanges, type Placed } from './own-changes.ts'
 import { isTrimmed, Pump } from './pump.ts'
 import type { ShareSettings } from './share-options.ts'
@@ -310,6 +310,7 @@ export class Sharing {
       failed: (error) => this.#break(error as WalError),
     })
     const pump = this.#pump
+    let looks = 0
     while (!this.#isEnding && !this.#broken) {
       const way = await this.#join(pump)
       if (way) {
@@ -317,8 +318,9 @@ export class Sharing {
         this.#tellRole('member', way.welcome.pid)
         const { isYielding } = await way.ended
         this.#way = undefined
+        looks = 0
         if (isYielding && this.#settings.role !== 'prefer') await delay(YIELDED_MS)
-      } else if (await this.#takeOver(pump)) {
+      } else if (looks++ % LOOKS_PER_TRY === 0 && (await this.#takeOver(pump))) {
         joined()
         return
       } else await pause()
@@ -344,7 +346,7 @@ export class Sharing {
 
   async #takeOver(pump: Pump): Promise<boolean> {
     if (this.#settings.role === 'follow') return false
-    const wal = await openWriter(this.#settings, this.#settings.successor)
+    const wal = await openSuccessor(this.#settings, this.#wal)
     if (wal === undefined) return false
     if (this.#isEnding) {
       await wal.close()

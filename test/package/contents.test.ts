@@ -13,10 +13,10 @@ const KIB = 1024
  * Raise one of these only with a reason in the commit: everybody who installs walv downloads it.
  */
 const BUDGET = {
-  code: 1_487 * KIB,
-  declarations: 535 * KIB,
-  docs: 442 * KIB,
-  tarball: 742 * KIB,
+  code: 1_517 * KIB,
+  declarations: 549 * KIB,
+  docs: 452 * KIB,
+  tarball: 762 * KIB,
 }
 
 const KINDS: Record<string, RegExp> = {

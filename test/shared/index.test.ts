@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import {
+  agree,
   DurableIndex,
   type DurableIndexOptions,
   flat,
@@ -13,6 +14,7 @@ import {
   type RoleMessage,
   refusal,
   temporaryDirectory,
+  until,
   Wal,
 } from '../support/kit.ts'
 import { heard } from '../telemetry/heard.ts'
@@ -22,16 +24,6 @@ type Options = Partial<DurableIndexOptions>
 async function shared(t: TestContext, directory: string, options: Options = {}): Promise<DurableIndex> {
   return openIndex(t, { directory, index: flat({ dimensions: 2 }), share: true, ...options })
 }
-
-async function until(isSo: () => boolean, what: string): Promise<void> {
-  for (let left = 1_000; !isSo(); left--) {
-    assert.ok(left > 0, `${what}, after ten seconds`)
-    await delay(10)
-  }
-}
-
-const agree = (one: DurableIndex, other: DurableIndex): Promise<void> =>
-  until(() => one.fingerprint() === other.fingerprint(), 'they do not agree')
 
 test('all read and write, and each sees its own changes at once', async (t) => {
   const directory = await temporaryDirectory(t)
@@ -52,7 +44,7 @@ test('all read and write, and each sees its own changes at once', async (t) => {
       }
     }),
   )
-  await until(() => [one, two, three].every(({ size }) => size === 60), 'not all have all')
+  await until(() => [one, two, three].every(({ size }) => size === 60))
   assert.equal(one.fingerprint(), two.fingerprint())
   assert.equal(one.fingerprint(), three.fingerprint())
   assert.deepEqual(
@@ -114,7 +106,7 @@ test('each process is told who leads, whenever that changes', async (t) => {
     ],
   )
   await leader.close()
-  await until(() => told.length === 3, 'nobody was told')
+  await until(() => told.length === 3)
   assert.deepEqual([told[2]!.role, member.role], ['leader', 'leader'])
 })
 
@@ -124,7 +116,7 @@ test('a member closes while its changes are on their way', async (t) => {
   const calls = Array.from({ length: 300 }, (_, at) => member.insert(`m-${at}`, [at, 1]))
   await member.close()
   await Promise.all(calls)
-  await until(() => leader.size === 300, 'the leader has not all')
+  await until(() => leader.size === 300)
   await assert.rejects(member.insert('late', [1, 1]), refusal('WALV_CLOSED'))
 })
 
@@ -151,7 +143,7 @@ test('one that prefers to lead does so as soon as it is there', async (t) => {
   const calls = Array.from({ length: 200 }, (_, at) => first.insert(`f-${at}`, [at, 1]))
   const preferred = await shared(t, directory, { role: 'prefer' })
   await Promise.all(calls)
-  await until(() => preferred.role === 'leader', 'it does not lead')
+  await until(() => preferred.role === 'leader')
   await Promise.all([first.insert('x', [1, 1]), other.insert('y', [1, 2]), preferred.insert('z', [1, 3])])
   assert.deepEqual([first.role, other.role], ['member', 'member'])
   await agree(first, preferred)
@@ -175,7 +167,7 @@ test('checkpoints come by themselves where only members write', async (t) => {
   const leader = await shared(t, directory, { checkpointIntervalEntries: 50 })
   const member = await shared(t, directory, { checkpointIntervalEntries: 50 })
   for (let at = 0; at < 60; at++) await member.insert(`${at}`, [at, 1])
-  await until(() => leader.stats().checkpoints > 0, 'no checkpoint was taken')
+  await until(() => leader.stats().checkpoints > 0)
 })
 
 test('a process that does not share is refused beside those that do, and the other way round', async (t) => {
@@ -227,7 +219,7 @@ test('a directory with a long path is shared, too', async (t) => {
   const directory = join(await temporaryDirectory(t), 'a'.repeat(120), 'b'.repeat(120))
   const [leader, member] = [await shared(t, directory), await shared(t, directory)]
   await member.insert('a', [1, 1])
-  await until(() => leader.has('a'), 'it has not come')
+  await until(() => leader.has('a'))
 })
 
 test('changes go on being told when the lead changes, and the past says who made them', async (t) => {
@@ -242,7 +234,7 @@ test('changes go on being told when the lead changes, and the past says who made
   await member.insert('b', [1, 2])
   await leader.close()
   await member.upsert('a', [2, 1])
-  await until(() => told.length === 3, 'not all changes were told')
+  await until(() => told.length === 3)
   ended.abort()
   await telling
   assert.deepEqual(told, ['a', 'b', 'a'])

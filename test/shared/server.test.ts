@@ -25,7 +25,7 @@ interface Way {
 async function begin(t: TestContext) {
   const directory = await temporaryDirectory(t)
   const { disk, hold } = holding()
-  const wal = closing(t, await Wal.openWith({ directory, disk }, undefined, true))
+  const wal = closing(t, await Wal.openWith({ directory, disk }, undefined, {}))
   let server: Server | undefined
   const leader = new Leader(
     wal,

@@ -3,7 +3,16 @@ import assert from 'node:assert/strict'
 import { rm } from 'node:fs/promises'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
-import { DurableIndex, flat, openIndex, refusal, temporaryDirectory, type WalError } from '../support/kit.ts'
+import {
+  agree,
+  DurableIndex,
+  flat,
+  openIndex,
+  refusal,
+  temporaryDirectory,
+  until,
+  type WalError,
+} from '../support/kit.ts'
 
 async function sharers(t: TestContext, count: number): Promise<[string, ...DurableIndex[]]> {
   const directory = await temporaryDirectory(t)
@@ -12,16 +21,6 @@ async function sharers(t: TestContext, count: number): Promise<[string, ...Durab
     all.push(await openIndex(t, { directory, index: flat({ dimensions: 2 }), share: true }))
   return [directory, ...all]
 }
-
-async function until(isSo: () => boolean, what: string): Promise<void> {
-  for (let left = 1_000; !isSo(); left--) {
-    assert.ok(left > 0, `${what}, after ten seconds`)
-    await delay(10)
-  }
-}
-
-const agree = (one: DurableIndex, other: DurableIndex): Promise<void> =>
-  until(() => one.fingerprint() === other.fingerprint(), 'they do not agree')
 
 const numbersOf = (index: DurableIndex): unknown => [...index.entries()].map(([id, { seq }]) => [id, seq])
 
@@ -215,7 +214,7 @@ test('right behind a revert every id that was changed since is what it was, whoe
     }
   })()
   // From then on the member knows that they were changed since.
-  await until(() => ['id-0', 'id-1'].every((id) => member.get(id)!.seq > seq), 'the member saw no change')
+  await until(() => ['id-0', 'id-1'].every((id) => member.get(id)!.seq > seq))
   for (let times = 0; times < 40 && reverts < 8; times++) {
     try {
       const { before, changed } = await member.revertTo({ seq })

@@ -6,12 +6,14 @@ import { checkpointStall } from './checkpoint-stall.ts'
 import { diskWay } from './disk-way.ts'
 import { fill, fillIndexes } from './fill.ts'
 import { firstAnswer, plainRead } from './first-answer.ts'
+import { followedWriter, followLag } from './follow-lag.ts'
 import { graphMemory } from './graph-memory.ts'
 import { grow, growUntilKilled } from './grow.ts'
 import { growth } from './growth.ts'
 import { latency } from './latency.ts'
 import { many } from './many.ts'
 import { paced } from './paced.ts'
+import { fillPast, forkPast, openPastMoment, openPresent } from './past.ts'
 import { readBorrowed, readIntoMemory, readLog, readPlain } from './read.ts'
 import { bareIndex, emptyProcess, recoverIndex, recoverNothing } from './recover.ts'
 import { beginWithinBudget, lifeWithinBudget, recoveryBudget } from './recovery-budget.ts'
@@ -37,7 +39,11 @@ export const JOBS: Readonly<Record<string, Run | undefined>> = {
   'empty-process': emptyProcess,
   fill,
   'fill-indexes': fillIndexes,
+  'fill-past': fillPast,
   'first-answer': firstAnswer,
+  'follow-lag': followLag,
+  'followed-writer': followedWriter,
+  'fork-past': forkPast,
   'graph-memory': graphMemory,
   grow,
   'grow-until-killed': growUntilKilled,
@@ -46,6 +52,8 @@ export const JOBS: Readonly<Record<string, Run | undefined>> = {
   'life-within-budget': lifeWithinBudget,
   many,
   paced,
+  'open-past': openPastMoment,
+  'open-present': openPresent,
   'plain-read': plainRead,
   'read-log': readLog,
   'read-borrowed': readBorrowed,

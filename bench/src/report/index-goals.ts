@@ -141,6 +141,52 @@ export const INDEX_GOALS: readonly Goal[] = [
   ).flatMap(([key, what]) => [delay(key, what, 'P99', 10), delay(key, what, 'Max', 50)]),
   ...killed('flat'),
   ...killed('usearch'),
+  ...(['a follower', 'a member'] as const).map(
+    (reader): Goal => ({
+      what: `from the acknowledgement to where ${reader} shows it, under full load, p99`,
+      against: '',
+      goal: 50,
+      sense: 'at most',
+      unit: 'ms',
+      scenario: 'goal-follow',
+      measure: ({ row }) => figureOf(row(reader), 'p99Ms'),
+    }),
+  ),
+  {
+    what: 'openAt, behind the last checkpoint',
+    against: 'an ordinary opening',
+    goal: 1,
+    sense: 'at most',
+    unit: '×',
+    scenario: 'goal-past',
+    measure: ({ row }) => ratioOf(row('openAt'), row('ordinary opening'), 'ms'),
+  },
+  {
+    what: 'fork, with 1,000 changes since the checkpoint',
+    against: '',
+    goal: 1000,
+    sense: 'at most',
+    unit: 'ms',
+    scenario: 'goal-past',
+    measure: ({ row }) => figureOf(row('fork'), 'ms'),
+  },
+  ...(
+    [
+      ['median', 'ms'],
+      ['longest', 'longestMs'],
+    ] as const
+  ).map(
+    ([what, key]): Goal => ({
+      what: `from the kill of the leader to the next acknowledgement, ${what}, the larger of the sizes`,
+      against: '',
+      goal: 500,
+      sense: 'at most',
+      unit: 'ms',
+      scenario: 'goal-takeover',
+      measure: (find) =>
+        largestOf(perVariant(find).map((variant) => figureOf(find.row('takeover', variant), key))),
+    }),
+  ),
   {
     what: 'opening within recoveryBudgetMs after SIGKILL under load',
     against: 'all kills',

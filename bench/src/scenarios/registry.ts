@@ -3,13 +3,15 @@ import { inFlight, levels, waiting, waves } from './appends.ts'
 import { atOnce, cold } from './cold.ts'
 import { diskWays } from './disk-ways.ts'
 import { durableIndex } from './durable-index.ts'
+import { goalFollow } from './follow.ts'
 import { goalCalls, goalInserts, goalLog, goalMany } from './goal-inserts.ts'
 import { goalLife, goalMemory } from './goal-life.ts'
 import { headline } from './headline.ts'
 import { oneAtATime, paced } from './latency.ts'
+import { goalPast } from './past.ts'
 import { checkpointOpen, read, recovery } from './recovery.ts'
 import { goalSearch, search, searchMany } from './search.ts'
-import { shareRate, shareTakeover } from './share.ts'
+import { goalTakeover, shareRate } from './share.ts'
 import {
   checkpointStall,
   goalCheckpoint,
@@ -29,6 +31,9 @@ export const SCENARIOS: readonly Scenario[] = [
   goalLife,
   goalCheckpoint,
   goalMemory,
+  goalFollow,
+  goalPast,
+  goalTakeover,
   recoveryBudget,
   durableIndex,
   headline,
@@ -50,6 +55,5 @@ export const SCENARIOS: readonly Scenario[] = [
   search,
   searchMany,
   shareRate,
-  shareTakeover,
   diskWays,
 ]

@@ -121,7 +121,9 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> extends IndexW
   /**
    * Opens an index as it was right after a record, or at a time: read-only, also beside a live
    * writer, without a lock. What it holds never changes; `recovery.lastSeq` tells the record. How
-   * far back is possible, the writer's options `checkpointRetention` and `history` say.
+   * far back is possible, the writer's options `checkpointRetention` and `history` say. Reads the
+   * newest snapshot that is not behind the moment, and the log from there on; damage before that is
+   * not told, and `recovery` counts what was read.
    * @throws WALV_SEQUENCE_TRIMMED where the moment is no longer kept, with the earliest that is;
    * WALV_NOT_FOUND where the record is not there yet; and what `open` throws
    */

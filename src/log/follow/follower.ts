@@ -7,11 +7,13 @@ import { FRAME_TYPES, type FrameHeader, frameBytes, takesSequence } from '../../
 import type { SegmentHeader } from '../../format/segment.ts'
 import type { FoundCheckpoint } from '../checkpoint/found-checkpoint.ts'
 import type { WalSettings } from '../options.ts'
+import type { ProvedLog } from '../recover/proved-part.ts'
 import type { Recovered } from '../recover/recover.ts'
 import { Signal } from '../write/signal.ts'
 import { FollowedSegments, setBack } from './followed-segments.ts'
 import type { Extent, LiveSource } from './live-source.ts'
 import { LookOut } from './look-out.ts'
+import { Prover } from './prover.ts'
 import { TailScan } from './tail-scan.ts'
 
 /** Of so many records that are not visible yet the time is remembered. */
@@ -42,6 +44,8 @@ export class Follower implements LiveSource {
   readonly #syncsAll: boolean
   readonly #segments: FollowedSegments
   readonly #lookOut: LookOut
+  /** Of a log that this process may be the next to write. */
+  readonly #prover: Prover | undefined
   #tail: TailScan | undefined
   #before: number
   /** What watermarks cover, and what the writer has said is acknowledged. */
@@ -70,6 +74,7 @@ export class Follower implements LiveSource {
     this.#told = this.#before
     this.#covered = this.#before
     this.#checkpoints = checkpoints
+    this.#prover = shares ? new Prover(disk, directory, analysis.proved) : undefined
     const last = this.#segments.all.at(-1)
     if (last) this.#tail = new TailScan(disk, last, last.marks?.at(-1))
     this.#lookOut = new LookOut(disk, directory, shares, () => this.#lookSafely())
@@ -97,6 +102,11 @@ export class Follower implements LiveSource {
 
   get firstSeq(): number {
     return this.#segments.firstSeq
+  }
+
+  /** What of the log was read and verified here. */
+  get proved(): ProvedLog | undefined {
+    return this.#prover?.proved
   }
 
   get before(): number {
@@ -154,6 +164,7 @@ export class Follower implements LiveSource {
 
   async close(): Promise<void> {
     await this.#lookOut.close()
+    await this.#prover?.close()
     await this.#tail?.close()
     this.moved.tell()
   }
@@ -210,7 +221,9 @@ export class Follower implements LiveSource {
     const end = this.#segments.endOf(tail.segment.number)
     if (end === undefined) return false
     try {
+      const began = tail.offset
       const isNew = await tail.advance(end, this.#see)
+      this.#prover?.found(tail.offset - began)
       this.#forgetTimes()
       return isNew
     } catch (error) {
@@ -224,6 +237,7 @@ export class Follower implements LiveSource {
     if (next === undefined) return false
     await this.#tail?.close()
     this.#tail = new TailScan(this.#disk, next)
+    this.#prover?.begun()
     return true
   }
 

@@ -8,7 +8,8 @@ import type { Anomaly } from '../segment/segment-scan.ts'
 import { damageOf } from './damage.ts'
 import { DamageList } from './damage-list.ts'
 import type { LogDirectory } from './directory.ts'
-import { type AnalysisOptions, type LogScan, scanSegments } from './log-scan.ts'
+import { type LogScan, type ScanOptions, scanSegments } from './log-scan.ts'
+import type { ProvedLog } from './proved-part.ts'
 import { chain, identityOf, type LiveSegment } from './segment-chain.ts'
 import type { Tally } from './tally.ts'
 import { endOfLog, endOpenEnds } from './torn-tail.ts'
@@ -39,8 +40,36 @@ export interface Analysis {
   readonly tally: Tally
   /** The last frame says that the log was closed in order. */
   readonly closed: boolean
-  /** Bytes in use of each live segment, by number: where its last good frame ends. */
+  /**
+   * Bytes in use of each live segment, by number: where its last good frame ends. Of one that was
+   * not read again, all of it.
+   */
   readonly usedBytes: ReadonlyMap<number, number>
+  /** What of it is proved, so that whoever goes on from here need not read it again. */
+  readonly proved: ProvedLog | undefined
+  /** Whether what was proved before was not read again. */
+  readonly isContinued: boolean
+}
+
+/** `proved`: what this process has read before. */
+export interface AnalysisOptions extends Omit<ScanOptions, 'proved'> {
+  readonly proved?: ProvedLog | undefined
+}
+
+/**
+ * Reads and verifies what is not proved yet. Where anything is wrong with that, or the log does not
+ * go on from what is proved, all of it: what is wrong is judged by all of the log.
+ */
+export async function analyze(
+  disk: Disk,
+  directory: LogDirectory,
+  { proved, ...options }: AnalysisOptions = {},
+): Promise<Analysis> {
+  if (proved && identityOf(directory.segments)?.equals(proved.logId)) {
+    const found = await analyzeFrom(disk, directory, { ...options, proved })
+    if (found.endSeq > proved.before && found.damage.every(({ kind }) => kind === 'torn-tail')) return found
+  }
+  return analyzeFrom(disk, directory, options)
 }
 
 /**
@@ -48,11 +77,7 @@ export interface Analysis {
  * without the header of the next; and where frames stand behind the end that the watermarks
  * determine, so that nothing of them is counted.
  */
-export async function analyze(
-  disk: Disk,
-  directory: LogDirectory,
-  options: AnalysisOptions = {},
-): Promise<Analysis> {
+async function analyzeFrom(disk: Disk, directory: LogDirectory, options: ScanOptions): Promise<Analysis> {
   const logId = identityOf(directory.segments)
   const { reach } = directory
   const { live: found, unused, damage } = chain(directory, logId)
@@ -92,6 +117,8 @@ export async function analyze(
     tally: counted.tally,
     closed,
     usedBytes: counted.usedBytes,
+    proved: logId && first.proved && { ...first.proved, logId },
+    isContinued: first.isContinued,
   }
 }
 

@@ -1,5 +1,7 @@
 import type { Disk } from '../../disk/disk.ts'
+import type { FrameHeader } from '../../format/frame.ts'
 import { SEGMENT_HEADER_BYTES } from '../../format/segment.ts'
+import type { FrameReader } from '../segment/frame-reader.ts'
 import {
   type Anomaly,
   closes,
@@ -9,15 +11,18 @@ import {
   scanWhole,
 } from '../segment/segment-scan.ts'
 import type { Reach } from './directory.ts'
+import { divide, type ProvedPart, Proving } from './proved-part.ts'
 import type { LiveSegment } from './segment-chain.ts'
 import { Tally } from './tally.ts'
 
 /** So far apart are the places of records that are remembered. */
 const MARK_BYTES = 1024 * 1024
 
-export interface AnalysisOptions {
+export interface ScanOptions {
   readonly signal?: AbortSignal | undefined
   readonly onProgress?: ((bytesDone: number, bytesTotal: number) => void) | undefined
+  /** What was read before, and is not read again. */
+  readonly proved?: ProvedPart | undefined
 }
 
 /** What one walk over every frame finds. */
@@ -38,6 +43,9 @@ export interface LogScan {
    * used.
    */
   readonly live: LiveSegment[]
+  readonly proved: ProvedPart | undefined
+  /** Whether it began behind what was proved before. */
+  readonly isContinued: boolean
 }
 
 export async function scanSegments(
@@ -45,56 +53,96 @@ export async function scanSegments(
   segments: readonly LiveSegment[],
   end: number,
   reach: Reach | undefined,
-  options: AnalysisOptions,
+  options: ScanOptions,
 ): Promise<LogScan> {
-  const tally = new Tally()
+  const division = options.proved && divide(segments, options.proved)
+  const { passed, read } = division ?? { passed: [], read: segments }
+  const proved = division && options.proved
   const logScan = {
     anomalies: [] as Anomaly[],
-    live: [] as LiveSegment[],
-    usedBytes: new Map<number, number>(),
+    live: [...passed],
+    usedBytes: new Map(passed.map(({ number, bytes }) => [number, bytes])),
     watermarkAt: new Map<number, number>(),
     unreadable: new Set<number>(),
   }
-  const total = segments.reduce((sum, segment) => sum + segment.bytes, 0)
-  let durableBefore = 0
-  let nextSeq = segments[0] ? await beginning(disk, segments[0]) : 0
-  let closedAt: number | undefined
+  const total = read.reduce((sum, segment) => sum + segment.bytes, 0)
+  const seen = new FramesSeen(proved, segments[0]?.firstSeq ?? 0)
+  let nextSeq = read[0] ? await beginning(disk, read[0]) : 0
   let done = 0
-  const marks = new Marks()
-  const visitor: FrameVisitor = {
-    record(window, at, header, bytes) {
-      marks.pass(header.seq, window.offset)
-      tally.add(window.memory, at, header, bytes)
-      return false
-    },
-    frame: (header) => {
-      durableBefore = Math.max(durableBefore, header.durableBefore)
-      closedAt = closes(header) ? header.seq : undefined
-    },
-  }
-  for (const found of segments) {
+  for (const found of read) {
     // Without a header, a segment goes on where the one before ended.
     const segment = found.headerValid ? found : { ...found, firstSeq: nextSeq }
-    durableBefore = Math.max(durableBefore, segment.durableBefore)
     if (segment.firstSeq > nextSeq) logScan.anomalies.push(missing(segment, nextSeq))
-    const scan = await scanWhole(disk, { ...segment, scanEnd: end }, visitor, options.signal)
+    seen.begin(segment, logScan.anomalies.length === 0)
+    const extent = { ...segment, scanEnd: end }
+    const scan = await scanWhole(disk, extent, seen, options.signal, proved?.before)
     if (scan.metUnreadable) logScan.unreadable.add(segment.number)
     const empty =
       segment.bytes >= SEGMENT_HEADER_BYTES &&
       scan.usedBytes === SEGMENT_HEADER_BYTES &&
       scan.anomalies.length === 0
     if (segment.headerValid || !empty) {
-      if (scan.usedBytes === SEGMENT_HEADER_BYTES) closedAt = undefined
-      logScan.live.push({ ...segment, ...marks.taken() })
+      if (scan.usedBytes === SEGMENT_HEADER_BYTES) seen.closedAt = undefined
+      logScan.live.push({ ...segment, ...seen.marks.taken() })
       for (const anomaly of scan.anomalies) logScan.anomalies.push(anomaly)
       logScan.usedBytes.set(segment.number, scan.usedBytes)
-      logScan.watermarkAt.set(segment.number, durableBefore)
+      logScan.watermarkAt.set(segment.number, seen.durableBefore)
       nextSeq = Math.max(nextSeq, scan.expected)
     }
     done += segment.bytes
     options.onProgress?.(done, total)
   }
-  return withLostEnd({ ...logScan, tally, durableBefore, nextSeq, closedAt }, reach)
+  const { tally, durableBefore, closedAt } = seen
+  const found = { ...logScan, tally, durableBefore, nextSeq, closedAt }
+  return withLostEnd({ ...found, proved: seen.proved, isContinued: proved !== undefined }, reach)
+}
+
+/** Counts the frames that a scan passes, and notes how far the log is proved by them. */
+class FramesSeen implements FrameVisitor {
+  readonly tally: Tally
+  readonly marks = new Marks()
+  durableBefore: number
+  closedAt: number | undefined
+  /** What was counted before. */
+  readonly #countedBefore: number
+  readonly #proving: Proving
+  #segment = 0
+  #isWhole = true
+
+  /** `firstSeq`: where the log begins by now. */
+  constructor(proved: ProvedPart | undefined, firstSeq: number) {
+    this.tally = proved?.tally.clone(firstSeq) ?? new Tally()
+    this.#countedBefore = proved?.before ?? 0
+    this.durableBefore = this.#countedBefore
+    this.#proving = new Proving(proved)
+  }
+
+  get proved(): ProvedPart | undefined {
+    return this.#proving.proved
+  }
+
+  /** `isWhole`: nothing is wrong before this segment. */
+  begin({ number, durableBefore }: LiveSegment, isWhole: boolean): void {
+    this.#segment = number
+    this.#isWhole = isWhole
+    this.durableBefore = Math.max(this.durableBefore, durableBefore)
+  }
+
+  record({ memory, offset, metUnreadable }: FrameReader, at: number, header: FrameHeader, bytes: number) {
+    const { seq } = header
+    const isPlace = this.marks.pass(seq, offset) || offset === SEGMENT_HEADER_BYTES
+    if (seq < this.#countedBefore) return false
+    if (isPlace && this.#isWhole && !metUnreadable && this.tally.isWholeBefore(seq))
+      this.#proving.add({ before: seq, segment: this.#segment, offset, tally: this.tally.clone(0) })
+    this.tally.add(memory, at, header, bytes)
+    return false
+  }
+
+  frame(header: FrameHeader): void {
+    this.durableBefore = Math.max(this.durableBefore, header.durableBefore)
+    this.#proving.covered(this.durableBefore)
+    this.closedAt = closes(header) ? header.seq : undefined
+  }
 }
 
 /** Remembers where some of the records of a segment stand. */
@@ -102,10 +150,12 @@ class Marks {
   #marks: Mark[] = []
   #nextOffset = MARK_BYTES
 
-  pass(seq: number, offset: number): void {
-    if (offset < this.#nextOffset) return
+  /** Answers whether the place of this one is remembered. */
+  pass(seq: number, offset: number): boolean {
+    if (offset < this.#nextOffset) return false
     this.#marks.push({ seq, offset })
     this.#nextOffset = offset + MARK_BYTES
+    return true
   }
 
   /** Those of the segment that ends; none where it is short. */

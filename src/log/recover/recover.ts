@@ -27,6 +27,7 @@ import { copyRecords, FrameSink } from '../segment/frame-copy.ts'
 import { createSegment, FIRST_SEGMENT_BYTES, type OpenSegment, removeFiles } from '../segment/segments.ts'
 import { type Analysis, refuseLoss } from './analysis.ts'
 import { acceptLosses, isLoss, isTold, noteLosses } from './loss-notes.ts'
+import type { ProvedLog } from './proved-part.ts'
 import { repairSegments } from './repair.ts'
 import { beginAnew } from './rescue.ts'
 import { examineLog, examineOnce, type LogFindings } from './snapshot-choice.ts'
@@ -64,13 +65,17 @@ export async function ensureDirectoryPath(disk: Disk, path: string): Promise<voi
 
 /**
  * Reads, verifies and judges a log; repairs it where the policy says so. Changes nothing with
- * `readOnly`.
+ * `readOnly`. `proved`: what this process has read before is not read again.
  * @throws WALV_DAMAGED under `'strict'`
  */
-export async function recover(settings: WalSettings, snapshots: SnapshotStore): Promise<Recovered> {
+export async function recover(
+  settings: WalSettings,
+  snapshots: SnapshotStore,
+  proved?: ProvedLog,
+): Promise<Recovered> {
   const started = monotonicMs()
   const { disk, directory } = settings
-  const found = await examineLog(settings, snapshots)
+  const found = await examineLog(settings, snapshots, proved)
   const { damage, notes } = found
   let { analysis, choice } = found
   if (damageChannel.hasSubscribers)

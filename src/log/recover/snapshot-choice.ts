@@ -8,11 +8,13 @@ import { damageIn } from '../damage.ts'
 import type { ContentRules, WalSettings } from '../options.ts'
 import type { Anomaly } from '../segment/segment-scan.ts'
 import { type Analysis, analyze } from './analysis.ts'
+import { coveredPart } from './behind-snapshot.ts'
 import { LOOKS_BESIDE_WRITER, lookBesideWriter } from './beside-writer.ts'
 import { damageOf } from './damage.ts'
-import { type Reach, readDirectory, type SegmentFile } from './directory.ts'
+import { type LogDirectory, type Reach, readDirectory, type SegmentFile } from './directory.ts'
 import { isTold, type LossNote, readLossNotes } from './loss-notes.ts'
 import { type PastView, trimmed, viewOf, wholeView } from './past.ts'
+import type { ProvedLog } from './proved-part.ts'
 import { findRescue } from './rescue.ts'
 import { identityOfLog } from './tally.ts'
 
@@ -35,10 +37,14 @@ export interface LogFindings {
  * Beside a live writer, what looks like damage may be a group that was written while we read: it
  * counts only if it is still there at a second look.
  */
-export async function examineLog(settings: WalSettings, snapshots: SnapshotStore): Promise<LogFindings> {
+export async function examineLog(
+  settings: WalSettings,
+  snapshots: SnapshotStore,
+  proved?: ProvedLog,
+): Promise<LogFindings> {
   let before: string | undefined
   return lookBesideWriter(settings.readOnly ? LOOKS_BESIDE_WRITER : 1, async (isLast) => {
-    const found = await examineOnce(settings, snapshots)
+    const found = await examineOnce(settings, snapshots, proved)
     const doubtful = found.damage.filter(({ kind }) => kind !== 'torn-tail')
     const digest = digestOf(doubtful, found.refusal)
     if (isLast || (doubtful.length === 0 && !found.refusal) || digest === before) return found
@@ -55,11 +61,30 @@ function digestOf(damage: readonly Damage[], refusal: WalError | undefined): str
 }
 
 export async function examineOnce(
-  { disk, directory, content, ...options }: WalSettings,
+  settings: WalSettings,
   snapshots: SnapshotStore,
+  proved?: ProvedLog,
 ): Promise<LogFindings> {
+  const { disk, directory, content, signal } = settings
   const listed = await readDirectory(disk, directory)
-  const found = await analyze(disk, listed, options)
+  const covered = content?.past && (await coveredPart(disk, listed, content.past, snapshots, signal))
+  if (covered === undefined) return examineBehind(settings, listed, snapshots, proved)
+  const found = await examineBehind(settings, listed, snapshots, covered)
+  // Why a moment cannot be shown, all of the log tells.
+  const isShown = found.choice.checkpoint !== undefined || !found.analysis.isContinued
+  return isShown ? found : examineBehind(settings, listed, snapshots, undefined)
+}
+
+async function examineBehind(
+  { disk, directory, content, ...options }: WalSettings,
+  listed: LogDirectory,
+  snapshots: SnapshotStore,
+  proved: ProvedLog | undefined,
+): Promise<LogFindings> {
+  const all = await analyze(disk, listed, { ...options, proved })
+  const isBehindSnapshot = content?.past !== undefined && all.isContinued
+  // A snapshot from before what is read is none to begin from.
+  const found = isBehindSnapshot ? { ...all, firstSeq: proved!.before } : all
   content?.accept?.(identityOfLog(found.tally))
   const past = content?.past
   const view = past ? await viewOf(disk, directory, found, past, options.signal) : wholeView(found)
@@ -176,10 +201,11 @@ export interface SnapshotChoice {
 
 /**
  * The newest checkpoint whose snapshot verifies and behind which the log is whole. Older snapshots
- * are not looked at. What was quarantined was told then.
+ * are not looked at. What was quarantined was told then. Who goes on from what is proved loads
+ * nothing, and so no file of a snapshot is read.
  */
 async function chooseSnapshot(
-  { tally, firstSeq, endSeq }: Analysis,
+  { tally, firstSeq, endSeq, isContinued }: Analysis,
   newest: number,
   snapshots: SnapshotStore,
   content: ContentRules = HASHES_ALONE,
@@ -196,7 +222,7 @@ async function chooseSnapshot(
     if (entry.replayFrom < firstSeq) break
     if (seen.has(entry.snapshot!.name)) continue
     seen.add(entry.snapshot!.name)
-    let problem = await snapshots.problem(entry.snapshot!)
+    let problem = await snapshots.problem(entry.snapshot!, isContinued && !content.past ? 'size' : 'content')
     if (problem === undefined) {
       const behind = (endSeq - entry.replayFrom) / Math.max(1, endSeq - firstSeq)
       const outcome = await content.tryOut(snapshots.open(entry.snapshot!), entry.sequenceNumber, behind)

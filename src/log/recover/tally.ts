@@ -25,13 +25,38 @@ export class Tally {
   committed = 0
   aborted = 0
   lastTimestamp = 0
-  readonly transactions: TransactionTracker = new TransactionTracker()
+  readonly transactions: TransactionTracker
   readonly checkpoints: FoundCheckpoint[] = []
   readonly gaps: SequenceSpan[] = []
   /** Checkpoints that verify and make no sense: nobody knows which snapshots they name. */
   undecodableCheckpoints = 0
   /** What the newest record about it says of the vectors in the log. */
   index: IndexIdentity | undefined
+
+  constructor(transactions: TransactionTracker = new TransactionTracker()) {
+    this.transactions = transactions
+  }
+
+  /** Whether every record up to before this one is there, and was understood. */
+  isWholeBefore(seq: number): boolean {
+    return !this.transactions.hasLost && this.transactions.isNext(seq) && this.undecodableCheckpoints === 0
+  }
+
+  /** Another that goes on from here by itself, of a log that begins with a record by now. */
+  clone(firstSeq: number): Tally {
+    const copy = new Tally(this.transactions.clone())
+    copy.entries = this.entries
+    copy.bytes = this.bytes
+    copy.committed = this.committed
+    copy.aborted = this.aborted
+    copy.lastTimestamp = this.lastTimestamp
+    copy.checkpoints.push(...this.checkpoints.filter(({ seq }) => seq >= firstSeq))
+    copy.gaps.push(...this.gaps)
+    copy.undecodableCheckpoints = this.undecodableCheckpoints
+    copy.index = this.index
+    return copy
+  }
+
   add(memory: ByteBuffer, at: number, header: FrameHeader, bytes: number): void {
     this.entries++
     this.bytes += bytes

@@ -258,14 +258,18 @@ export class SegmentScan {
   }
 }
 
-/** Goes through all of a segment. The scan that it returns is closed, and knows what was found. */
+/**
+ * Goes through all of a segment, or what is needed from a record on. The scan that it returns is
+ * closed, and knows what was found.
+ */
 export async function scanWhole(
   disk: Disk,
   segment: SegmentExtent,
   visitor: FrameVisitor,
   signal?: AbortSignal,
+  from?: number,
 ): Promise<SegmentScan> {
-  const scan = await SegmentScan.open(disk, segment, visitor)
+  const scan = await SegmentScan.open(disk, segment, visitor, from)
   try {
     while (!scan.done) await scan.run(signal)
     return scan

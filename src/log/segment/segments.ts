@@ -90,10 +90,10 @@ export async function createSegment(
 
 /**
  * Piece by piece: an append that is synced meanwhile waits for a piece to reach the disk, and not
- * for all of it.
+ * for all of it. A single piece is synced with the file.
  */
 async function writeZeros(file: DiskFile, bytes: number): Promise<void> {
-  const how = file.writeSynced ? 'writeSynced' : 'write'
+  const how = file.writeSynced && bytes > ZEROS.length ? 'writeSynced' : 'write'
   for (let at = 0; at < bytes; at += ZEROS.length)
     await writeFully(file, ZEROS.subarray(0, Math.min(ZEROS.length, bytes - at)), at, how)
 }

@@ -40,6 +40,27 @@ export class TransactionTracker<Held = undefined> {
     return [...this.#committedBroken, ...prepared]
   }
 
+  /** Whether records are lost among those that went by, or a gap record says so. */
+  get hasLost(): boolean {
+    return this.#lost.length > 0
+  }
+
+  /** Whether nothing is missing before a record. */
+  isNext(seq: number): boolean {
+    return this.#expected === undefined || this.#expected === seq
+  }
+
+  /** Another that goes on from here by itself. */
+  clone(): TransactionTracker<Held> {
+    const copy = new TransactionTracker<Held>()
+    for (const [id, transaction] of this.open) copy.open.set(id, transaction)
+    for (const [id, isPrepared] of this.#broken) copy.#broken.set(id, isPrepared)
+    copy.#committedBroken.push(...this.#committedBroken)
+    copy.#lost.push(...this.#lost)
+    copy.#expected = this.#expected
+    return copy
+  }
+
   /** A record is the next that is there. Answers whether records before it are lost. */
   follow(seq: number): boolean {
     const isLoss = this.#expected !== undefined && seq > this.#expected

@@ -29,7 +29,7 @@ test('of a whole log everything is told', async () => {
       behind: (seed) => [watermarkOf(6, seed, CLOSED)],
     },
   )
-  const { tally, ...found } = await analysisOf(disk)
+  const { tally, proved, ...found } = await analysisOf(disk)
   const whole = (number: number): object => ({
     number,
     name: segmentName(number),
@@ -58,6 +58,7 @@ test('of a whole log everything is told', async () => {
     endSeq: 6,
     durableBefore: 6,
     damage: [],
+    isContinued: false,
     anomalies: [],
     closed: true,
     usedBytes: new Map([

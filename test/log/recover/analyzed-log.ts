@@ -1,7 +1,6 @@
 /** Logs of small crafted segments, and what analysis finds in them. */
-import { type Analysis, analyze } from '../../../src/log/recover/analysis.ts'
+import { type Analysis, type AnalysisOptions, analyze } from '../../../src/log/recover/analysis.ts'
 import { readDirectory } from '../../../src/log/recover/directory.ts'
-import type { AnalysisOptions } from '../../../src/log/recover/log-scan.ts'
 import { SimulatedDisk } from '../../../src/testing/disk/simulated-disk.ts'
 import { frameOfEntry, segmentOf } from '../../support/frames.ts'
 import { brief } from '../../support/logs.ts'

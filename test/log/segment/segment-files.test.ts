@@ -39,7 +39,6 @@ test('a segment is made under a temporary name, in its full size and synced, bef
     'remove',
     'create',
     'write',
-    'sync',
     'write',
     'sync',
     'link',

@@ -315,6 +315,7 @@ test('the figures are those of what was done', async (t) => {
       checkpoints: 0,
       lastCheckpointAt: undefined,
       checkpointAgeMs: undefined,
+      cursorHeldBytes: 0,
       poisoned: false,
       upkeepFailures: 0,
       lastUpkeepError: undefined,

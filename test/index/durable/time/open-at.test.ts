@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
+import { join } from 'node:path'
 import { test } from 'node:test'
-import { DurableIndex, refusal, SimulatedDisk, type WalError } from '../../../support/kit.ts'
+import { segmentName } from '../../../../src/format/segment.ts'
+import { alterOn, DurableIndex, refusal, SimulatedDisk, type WalError } from '../../../support/kit.ts'
 import { DIRECTORY, Past, vectors } from './past.ts'
 
 const openAt = (past: Past, seq: number): Promise<DurableIndex> =>
@@ -39,6 +41,33 @@ test('of several snapshots the newest that is not behind the moment is loaded', 
     await using index = await openAt(past, seq)
     assert.equal(index.recovery.snapshotSeq, expected, `after record ${seq}`)
   }
+  await past.index.close()
+})
+
+test('what a snapshot covers is not read, and what is shown is proved', async () => {
+  const past = await Past.open(7, { checkpointRetention: 100, segmentMaxBytes: 64 * 1024 })
+  const fill = async (): Promise<void> => {
+    const metadata = 'x'.repeat(20_000)
+    for (let at = 0; at < 20; at++) await past.index.upsert(`large-${at}`, [at, 1, 1], metadata)
+  }
+  await fill()
+  past.note()
+  const { sequenceNumber } = (await past.index.checkpoint())!
+  await fill()
+  await past.change(10)
+  const { lastSeq } = past.index.stats()
+  // Of the first record.
+  await alterOn(past.disk, join(DIRECTORY, segmentName(1)), (content) => {
+    content[1100]! ^= 1
+  })
+  for (const seq of [sequenceNumber, lastSeq - 3, lastSeq]) {
+    await using index = await openAt(past, seq)
+    assert.equal(index.recovery.lastSeq, seq)
+    if (seq !== lastSeq - 3) assert.equal(index.fingerprint(), past.after(seq))
+  }
+  await assert.rejects(openAt(past, sequenceNumber - 1), refusal('WALV_DAMAGED'))
+  const whole = DurableIndex.open({ directory: DIRECTORY, disk: past.disk, index: vectors(), readOnly: true })
+  await assert.rejects(whole, refusal('WALV_DAMAGED'))
   await past.index.close()
 })
 
