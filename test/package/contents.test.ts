@@ -13,10 +13,10 @@ const KIB = 1024
  * Raise one of these only with a reason in the commit: everybody who installs walv downloads it.
  */
 const BUDGET = {
-  code: 1_517 * KIB,
-  declarations: 549 * KIB,
-  docs: 452 * KIB,
-  tarball: 762 * KIB,
+  code: 1_523 * KIB,
+  declarations: 551 * KIB,
+  docs: 455 * KIB,
+  tarball: 765 * KIB,
 }
 
 const KINDS: Record<string, RegExp> = {
