@@ -113,6 +113,10 @@ const panels = [
     [perSecond('walv_rotations_total'), 'begun {{walv_directory}}'],
     [perSecond('walv_segments_retired_total'), 'retired {{walv_directory}}'],
   ),
+  graph('Kept for cursors', 'bytes', 'What readers have not read, and nothing else needs.', [
+    `walv_cursors_held{${LOG}}`,
+    '{{walv_directory}}',
+  ]),
   graph('Age of the last checkpoint', 's', 'What came since is replayed on the next opening.', [
     `walv_checkpoint_age{${LOG}}`,
     '{{walv_directory}}',

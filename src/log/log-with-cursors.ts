@@ -57,7 +57,8 @@ export abstract class LogWithCursors {
 
   /**
    * Removes a cursor, durably: nothing is kept for it any more, and one that is made anew under its
-   * name begins where that says. Resolves to whether it was there.
+   * name begins where that says. What it alone needed is removed at once in the process that
+   * writes, and with its next checkpoint elsewhere. Resolves to whether it was there.
    * @throws WALV_LOCKED where it is open; WALV_READ_ONLY where the log was opened with `readOnly`
    * alone; WALV_INVALID_OPTION, WALV_PERMISSION, WALV_IO, WALV_CLOSED
    */
@@ -74,6 +75,7 @@ export abstract class LogWithCursors {
     } finally {
       await lock.release().catch(() => {})
     }
+    await live().trim?.()
     return true
   }
 

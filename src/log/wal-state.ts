@@ -258,4 +258,9 @@ class LiveLog implements LiveSource {
     if (writer.durableBefore < before) await writer.flush()
     return writer.durableBefore
   }
+
+  trim(): Promise<void> {
+    const { retention, writer } = this.#log
+    return retention.trim(() => writer.needLock())
+  }
 }

@@ -160,7 +160,7 @@ test('the dashboard is what the builders of Grafana’s schema make of it, and q
   assert.deepEqual(hidden, [], 'every metric is on the dashboard')
 
   const health = await ask(`${url}/health`)
-  assert.deepEqual([health.status, (health.body.checks as unknown[]).length], [200, 6])
+  assert.deepEqual([health.status, (health.body.checks as unknown[]).length], [200, 7])
   const hits = await ask(`${url}/search`, { vector: [1, 3, 2], k: 1 })
   assert.equal((hits.body as unknown as { id: string }[])[0]!.id, 'doc-3')
   assert.equal((await ask(`${url}/vectors`, { id: 'x', vector: [1] })).body.code, 'WALV_INVALID_VECTOR')

@@ -6,9 +6,10 @@ import { recordToText } from '../text.ts'
 
 const spec = defineCommand({
   name: 'tail',
-  summary: 'print what takes effect in a log, as it does',
+  summary: 'print what is committed in a log, as it is',
   details:
     'Follows the log beside its writer, and whoever writes it after that: prints what is durable, in order, a transaction at its commit, until it is interrupted. ' +
+    'What an index refuses at its place, as a condition does not hold, is printed, too: the log does not decide that. ' +
     'With --cursor it goes on where the cursor of that name is, and moves it as it prints: what was printed last may be printed again by the next. ' +
     'Else nothing is written. --json prints the same lines as walv log --committed --json.',
   positionals: { directory: { description: 'the directory of the log' } },

@@ -28,6 +28,7 @@ export class Retention {
   readonly #spared: readonly string[]
   /** Oldest first. */
   #kept: readonly FoundCheckpoint[]
+  #dropping: Promise<void> = Promise.resolve()
 
   constructor(
     { checkpointRetention, history, clock }: WalSettings,
@@ -94,15 +95,34 @@ export class Retention {
     this.#kept = [...this.#kept, checkpoint]
     const plan = this.#history && this.#plan(this.#history)
     this.#kept = plan?.kept ?? this.#kept.slice(-this.#atMost)
+    await this.#upkeep(needLock, async () => {
+      await this.removeUnnamed()
+      await this.#dropSegments(plan?.floorSeq ?? this.floorSeq)
+    })
+  }
+
+  /** The same where a cursor is gone. A snapshot that is being written is not looked at. */
+  trim(needLock: () => Promise<void>): Promise<void> {
+    return this.#upkeep(needLock, () => this.#dropSegments(this.floorSeq))
+  }
+
+  async #upkeep(needLock: () => Promise<void>, work: () => Promise<void>): Promise<void> {
     try {
       await needLock()
-      await this.removeUnnamed()
-      const floorSeq = plan?.floorSeq ?? this.floorSeq
-      if (floorSeq > 0) await this.#segments.dropBefore(await this.#floorBesideCursors(floorSeq))
+      await work()
     } catch (error) {
       this.failures++
       this.lastError = (error as Error).message
     }
+  }
+
+  /** One call after the other. */
+  #dropSegments(floorSeq: number): Promise<void> {
+    const dropped = this.#dropping.then(async () => {
+      if (floorSeq > 0) await this.#segments.dropBefore(await this.#floorBesideCursors(floorSeq))
+    })
+    this.#dropping = dropped.catch(() => {})
+    return dropped
   }
 
   /** Where they cannot be listed there may be one, which may stand anywhere. */

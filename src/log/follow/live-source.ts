@@ -25,6 +25,8 @@ export interface LiveSource {
   readonly isTold?: boolean
   /** The writer says that everything before this is acknowledged. */
   reveal?(before: number): void
+  /** Removes what nobody needs any more, where this process writes. Never rejects. */
+  trim?(): Promise<void>
   /** Looks at the files again, where others write them. */
   refresh?(): Promise<void>
 }

@@ -239,6 +239,18 @@ test('retention keeps what a cursor needs, and lets go of it once the cursor has
   assert.deepEqual(next.recovery.damage, [])
 })
 
+test('what a dropped cursor alone needed goes at once, without another checkpoint', async (t) => {
+  const wal = await open(t)
+  const cursor = await wal.cursor('idle', { from: 'begin' })
+  await fill(wal, 'a', 4)
+  assert.equal(wal.stats().firstSeq, 0)
+  await cursor.close()
+  await wal.dropCursor('idle')
+  const { firstSeq, cursorHeldBytes, upkeepFailures } = wal.stats()
+  assert.ok(firstSeq > 0, 'nothing is gone')
+  assert.deepEqual([cursorHeldBytes, upkeepFailures], [0, 0])
+})
+
 test('a cursor that may hold no more is told what is gone, and the log goes on', async (t) => {
   const wal = await open(t)
   await wal.append(insert('first'))
