@@ -5,4 +5,4 @@ cd "$(dirname "$0")/.."
 
 npm run -s build
 npm run -s build:test
-find build/test -name '*.test.js' | sort | xargs node --test --test-reporter="${WALV_TEST_REPORTER:-spec}" --test-concurrency=2
+find build/test -name '*.test.js' | sort | xargs node --test --test-reporter="${WALV_TEST_REPORTER:-spec}" --test-concurrency=3

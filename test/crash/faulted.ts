@@ -15,9 +15,9 @@ export interface FaultedWork {
 }
 
 export const FAULTED: readonly FaultedWork[] = [
-  { name: 'index', steps: 12, seeds: [2, 2], create: indexWork },
-  { name: 'log', steps: 14, seeds: [2, 2], create: logWork },
+  { name: 'index', steps: 12, seeds: [1, 2], create: indexWork },
+  { name: 'log', steps: 14, seeds: [1, 2], create: logWork },
   { name: 'large-log', steps: 3, seeds: [1, 2], create: (seed, trouble) => logWork(seed, trouble, STREAMS) },
   { name: 'repair', steps: 0, seeds: [1, 2], create: repairWork },
-  { name: 'convert', steps: 0, seeds: [2, 3], create: convertWork },
+  { name: 'convert', steps: 0, seeds: [1, 3], create: convertWork },
 ]

@@ -91,7 +91,9 @@ for (const checkpointRetention of [1_000, 1])
       const size = told.texts.size
       for (const end = performance.now() + 150 + 20 * life; performance.now() < end; await delay(10))
         check(follower)
-      await until(() => told.texts.size > size)
+      // A busy machine may have left no writer the time to take a checkpoint and remove a segment.
+      const mayEnd = (): boolean => life < KILLS || checkpointRetention > 1 || log.stats().firstSeq > 0
+      await until(() => told.texts.size > size && mayEnd())
       await kill(child)
       ;({ child } = await begin(life))
     }
