@@ -112,6 +112,12 @@ export class OwnChanges {
     for (const change of [...this.#waiting.values()]) this.#end(change).reject(errorOf())
   }
 
+  /** Nothing more is read: those that wait may be in the log. */
+  breakOff(cause: WalError): void {
+    const { code, message, file } = cause
+    this.fail(() => new WalError(code, message, { cause, fate: 'unknown', ...(file && { file }) }))
+  }
+
   /** Resolves when less waits than now, at once if nothing does. */
   drained(): Promise<void> {
     if (this.#waiting.size === 0) return Promise.resolve()

@@ -389,7 +389,7 @@ export class Sharing {
     void this.#leading?.stop(false)
     // Others may go on where this process cannot.
     void this.#wal.close().catch(() => {})
-    this.#own.fail(() => error)
+    this.#own.breakOff(error)
   }
 }
 

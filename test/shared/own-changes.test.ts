@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { OwnChanges } from '../../src/shared/own-changes.ts'
-import { refusal } from '../support/kit.ts'
+import { refusal, WalError } from '../support/kit.ts'
 
 const SENT = new Uint8Array(8)
 
@@ -45,6 +45,14 @@ test('what nobody found behind what was not read has a fate that is unknown, and
   own.passOver()
   own.failPassedOver()
   await assert.rejects(changes[0]!, refusal('WALV_IO', 'unknown'))
+  assert.equal(own.oldest, undefined)
+})
+
+test('where nothing more is read, those that wait may be in the log, and are told why nobody knows', async () => {
+  const { own, changes } = handedOver(2)
+  const cause = new WalError('WALV_DAMAGED', 'it does not verify', { file: '/d' })
+  own.breakOff(cause)
+  for (const change of changes) await assert.rejects(change, refusal('WALV_DAMAGED', 'unknown'))
   assert.equal(own.oldest, undefined)
 })
 
