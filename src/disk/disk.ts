@@ -43,9 +43,11 @@ export interface Disk {
    * Takes the exclusive lock that the file `path` stands for (made if missing), with `owner`
    * written into it for others to read. The lock dies with its process. `EISDIR` or `EFTYPE` where
    * something else than a regular file stands there; a link is not followed. Resolves to
-   * `{ held: true, owner }` with what is known of the holder where somebody else has it.
+   * `{ held: true, owner }` with what is known of the holder where somebody else has it: the text
+   * of that holder, or nothing. With `atOnce` the holder is not waited for until it has written its
+   * text, and this may be what the one before has left.
    */
-  lock(path: string, owner: string): Promise<DiskLock | { readonly held: true; readonly owner: string }>
+  lock(path: string, owner: string, atOnce?: boolean): Promise<DiskLock | HeldByAnother>
   /**
    * Bytes that this process may still fill on the file system of a directory. Left out by a disk
    * that cannot tell.
@@ -104,6 +106,11 @@ export interface DiskEntry {
   readonly name: string
   /** `link`: a symbolic link, wherever it leads. `other`: a pipe, a socket or a device. */
   readonly kind: 'file' | 'directory' | 'link' | 'other'
+}
+
+export interface HeldByAnother {
+  readonly held: true
+  readonly owner: string
 }
 
 export interface DiskLock {

@@ -13,7 +13,7 @@
  */
 import * as fs from 'node:fs'
 import { delay } from '../clock.ts'
-import type { DiskLock } from './disk.ts'
+import type { DiskLock, HeldByAnother } from './disk.ts'
 import type { NativeLock } from './libc-lock.ts'
 import { nativeLock } from './native-lock.ts'
 import { asIrregular, NO_FOLLOW, NO_WAIT, refuseIrregular } from './regular-file.ts'
@@ -31,19 +31,21 @@ const GONE = new Set(['ENOENT', 'ENOTDIR', 'ESTALE'])
 /**
  * Takes the lock that the file `path` stands for, made if missing, and writes `owner` (one line)
  * into it. Where somebody else has the lock, resolves to the text that the holder wrote, or to an
- * empty one if it cannot be had within about 200 ms. Rejects with the operating system's code where
- * the file cannot be opened for writing (`EACCES`, `EROFS`, `ENOENT` …), and with
- * WALV_LOCK_UNAVAILABLE where this runtime cannot lock.
+ * empty one if it cannot be had within about 200 ms; with `atOnce`, to whatever is there now.
+ * Rejects with the operating system's code where the file cannot be opened for writing (`EACCES`,
+ * `EROFS`, `ENOENT` …), and with WALV_LOCK_UNAVAILABLE where this runtime cannot lock.
  */
 export async function lockFile(
   path: string,
   owner: string,
-): Promise<DiskLock | { held: true; owner: string }> {
+  atOnce = false,
+): Promise<DiskLock | HeldByAnother> {
   const native = await nativeLock()
   let seen: string | undefined
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
     const outcome = tryLock(native, path, owner)
     if (typeof outcome === 'object') return outcome
+    if (atOnce) return { held: true, owner: outcome ?? '' }
     // Twice the same, for a holder that has just taken the lock has not yet written over the text
     // of one that was killed.
     if (outcome !== undefined && outcome === seen) return { held: true, owner: outcome }

@@ -17,6 +17,7 @@ export const lockLost = (directory: string, found: string): WalError =>
  * lock, too.
  */
 export class DirectoryLock {
+  readonly held?: never
   readonly #lock: DiskLock
   readonly #directory: string
   #lost: WalError | undefined

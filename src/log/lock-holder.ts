@@ -40,3 +40,8 @@ export function holderOf(owner: string): LockHolder {
     return { text: 'another process', isThisProcess: false, shares: false }
   }
 }
+
+/** Whether one that shares the directory has the lock, as far as its text tells. */
+export const mayShare = (owner: unknown): boolean =>
+  // What is not written yet is written in a moment.
+  owner === '' || (typeof owner === 'string' && holderOf(owner).shares)

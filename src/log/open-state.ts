@@ -2,9 +2,8 @@ import { ioError } from '../disk/io-error.ts'
 import type { SnapshotStore } from './checkpoint/snapshot-store.ts'
 import { FollowingState } from './following-state.ts'
 import type { RecoveryReport } from './log.ts'
-import { openForWriting } from './open.ts'
+import { openForWriting, type SharedOpening } from './open.ts'
 import type { WalSettings } from './options.ts'
-import type { ProvedLog } from './recover/proved-part.ts'
 import { recover, refuseAborted } from './recover/recover.ts'
 import { FoundState, type WalState, WritingState } from './wal-state.ts'
 
@@ -12,7 +11,7 @@ import { FoundState, type WalState, WritingState } from './wal-state.ts'
 export async function openState(
   settings: WalSettings,
   snapshots: SnapshotStore,
-  proved: ProvedLog | undefined,
+  shared: SharedOpening,
 ): Promise<{ readonly report: RecoveryReport; readonly state: WalState }> {
   const { directory, signal } = settings
   try {
@@ -24,7 +23,7 @@ export async function openState(
         : new FoundState(found, directory)
       return { report: found.report, state }
     }
-    const { recovered, writing } = await openForWriting(settings, snapshots, proved)
+    const { recovered, writing } = await openForWriting(settings, snapshots, shared)
     return { report: recovered.report, state: new WritingState(writing, directory) }
   } catch (error) {
     refuseAborted(error, signal)

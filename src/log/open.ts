@@ -33,7 +33,9 @@ export interface OpenLog {
 
 /** Of a directory that several processes share. */
 export interface SharedOpening {
-  /** What this process has read of the log while it followed it: it is not read again. */
+  /** Of a log that this process has followed until now. */
+  readonly lock?: DirectoryLock | undefined
+  /** What it has read of it meanwhile: it is not read again. */
   readonly proved?: ProvedLog | undefined
 }
 
@@ -44,19 +46,23 @@ export interface SharedOpening {
 export async function openForWriting(
   settings: WalSettings,
   snapshots: SnapshotStore,
-  proved: ProvedLog | undefined,
+  opening: SharedOpening,
 ): Promise<{ readonly recovered: Recovered; readonly writing: OpenLog }> {
-  await ensureDirectoryPath(settings.disk, settings.directory)
-  await refuseUnlockable(settings)
-  const lock = await takeLock(settings)
+  const lock = opening.lock ?? (await lockDirectory(settings))
   try {
-    const recovered = await recover(settings, snapshots, proved)
+    const recovered = await recover(settings, snapshots, opening.proved)
     return { recovered, writing: await startWriting(settings, recovered, snapshots, lock) }
   } catch (error) {
     // What failed is what is told.
     await lock.release().catch(() => {})
     throw error
   }
+}
+
+async function lockDirectory(settings: WalSettings): Promise<DirectoryLock> {
+  await ensureDirectoryPath(settings.disk, settings.directory)
+  await refuseUnlockable(settings)
+  return takeLock(settings)
 }
 
 /**

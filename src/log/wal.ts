@@ -93,13 +93,13 @@ export class Wal extends LogWithCursors implements Log {
     return traced(
       openTracing,
       () => ({ directory, readOnly }),
-      () => Wal.#open(settings, shared?.proved),
+      () => Wal.#open(settings, shared),
     )
   }
 
-  static async #open(settings: WalSettings, proved?: ProvedLog): Promise<Wal> {
+  static async #open(settings: WalSettings, shared: SharedOpening = {}): Promise<Wal> {
     const snapshots = new SnapshotStore(settings.disk, settings.directory)
-    const { report, state } = await openState(settings, snapshots, proved)
+    const { report, state } = await openState(settings, snapshots, shared)
     return new Wal(settings, report, snapshots, state)
   }
 

@@ -1,29 +1,33 @@
-import { delay } from '../clock.ts'
+import { delay, epochMs } from '../clock.ts'
 import { WalError } from '../errors.ts'
+import { mayShare } from '../log/lock-holder.ts'
+import type { SharedOpening } from '../log/open.ts'
 import type { ContentRules, WalOptions } from '../log/options.ts'
+import { lockIfFree } from '../log/take-lock.ts'
 import { Wal } from '../log/wal.ts'
 import type { ShareSettings } from './share-options.ts'
 
-/** How long to wait, at least and at most, before looking again for who leads. */
-const RETRY_MS = 3
-const RETRY_SPREAD_MS = 12
 /**
- * How often a member looks for who listens, once another has the lock, before it tries the lock
- * again: that takes ten times as long, and who has it needs the processors now.
+ * How long to wait before looking again for who leads: about so long at first, and then twice as
+ * long each time, up to the last. Who has the lock needs the processors now, more than those do
+ * that wait for it.
  */
-export const LOOKS_PER_TRY = 8
+const FIRST_RETRY_MS = 8
+const LAST_RETRY_MS = 64
 
-export const pause = (): Promise<void> => delay(RETRY_MS + Math.random() * RETRY_SPREAD_MS)
+/** Each process waits for another time. `before`: how often it has waited already. */
+export const pause = (before = 0): Promise<void> =>
+  delay(Math.min(FIRST_RETRY_MS * 2 ** before, LAST_RETRY_MS) * (0.5 + Math.random()))
 
 /** Resolves to undefined where a process that shares the directory has the lock. */
 export async function openWriter(
   settings: ShareSettings,
   options: WalOptions,
   content?: ContentRules,
-  proved?: Wal['proved'],
+  opening: SharedOpening = {},
 ): Promise<Wal | undefined> {
   try {
-    return await Wal.openWith(options, content, { proved })
+    return await Wal.openWith(options, content, opening)
   } catch (error) {
     if (settings.isOfSharer(error)) return undefined
     throw error
@@ -34,8 +38,14 @@ export async function openWriter(
  * The same of one that has followed the log until now: it goes on with the index that it has, and
  * proves what it has not read.
  */
-export const openSuccessor = (settings: ShareSettings, { proved }: Wal): Promise<Wal | undefined> =>
-  openWriter(settings, settings.successor, undefined, proved)
+export async function openSuccessor(settings: ShareSettings, followed: Wal): Promise<Wal | undefined> {
+  const { disk, directory, proved } = followed
+  const { clock = epochMs } = settings.successor
+  const lock = await lockIfFree(disk, directory, clock())
+  if (!lock.held) return openWriter(settings, settings.successor, undefined, { lock, proved })
+  // One that does not share it is asked again, and then told of.
+  return mayShare(lock.owner) ? undefined : openWriter(settings, settings.successor, undefined, { proved })
+}
 
 export const openFollower = (settings: ShareSettings, content?: ContentRules): Promise<Wal> =>
   Wal.openWith(settings.follower, content, {})

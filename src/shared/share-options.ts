@@ -3,6 +3,7 @@ import { nodeDisk } from '../disk/node-disk.ts'
 import type { JsonValue } from '../entry.ts'
 import { WalError } from '../errors.ts'
 import { DEFAULT_MAX_PENDING_BYTES } from '../limits.ts'
+import { mayShare } from '../log/lock-holder.ts'
 import { DEFAULT_CLOSE_WAIT_MS, WAL_OPTIONS, type WalOptions } from '../log/options.ts'
 import type { OptionNames } from '../option-names.ts'
 import { checkOptions, wrongKind } from '../option-names.ts'
@@ -84,16 +85,6 @@ export function shareSettings(options: ShareOptions): ShareSettings {
       agreed,
     }),
     isOfSharer: (error) =>
-      error instanceof WalError && error.code === 'WALV_LOCKED' && isSharer(error.detail),
-  }
-}
-
-/** What the holder of the lock has written into it. */
-function isSharer(owner: unknown): boolean {
-  try {
-    // What is not written yet is written in a moment.
-    return owner === '' || JSON.parse(String(owner)).shares === true
-  } catch {
-    return false
+      error instanceof WalError && error.code === 'WALV_LOCKED' && mayShare(error.detail),
   }
 }

@@ -7,10 +7,10 @@ import type { CursorReading } from '../log/cursor/cursor-reading.ts'
 import type { CheckpointRequest, CommittedUnit, SharedUnit, TailOptions } from '../log/log.ts'
 import { LOOKS_BESIDE_WRITER } from '../log/recover/beside-writer.ts'
 import type { Wal } from '../log/wal.ts'
-import { backpressure, closedError } from '../log/write/append-error.ts'
+import { backpressure, closedError, isClosed } from '../log/write/append-error.ts'
 import { Leading } from './leading.ts'
 import { submitMessage } from './messages.ts'
-import { LOOKS_PER_TRY, openFollower, openSuccessor, pause } from './open.ts'
+import { openFollower, openSuccessor, pause } from './open.ts'
 import { OwnChanges, type Placed } from './own-changes.ts'
 import { isTrimmed, Pump } from './pump.ts'
 import type { ShareSettings } from './share-options.ts'
@@ -310,20 +310,21 @@ export class Sharing {
       failed: (error) => this.#break(error as WalError),
     })
     const pump = this.#pump
-    let looks = 0
-    while (!this.#isEnding && !this.#broken) {
+    for (let waits = 0; !this.#isEnding && !this.#broken; waits++) {
       const way = await this.#join(pump)
       if (way) {
         joined()
         this.#tellRole('member', way.welcome.pid)
         const { isYielding } = await way.ended
         this.#way = undefined
-        looks = 0
+        waits = 0
         if (isYielding && this.#settings.role !== 'prefer') await delay(YIELDED_MS)
-      } else if (looks++ % LOOKS_PER_TRY === 0 && (await this.#takeOver(pump))) {
+      }
+      if (await this.#takeOver(pump)) {
         joined()
         return
-      } else await pause()
+      }
+      await pause(waits)
     }
   }
 
@@ -345,7 +346,7 @@ export class Sharing {
   }
 
   async #takeOver(pump: Pump): Promise<boolean> {
-    if (this.#settings.role === 'follow') return false
+    if (this.#settings.role === 'follow' || this.#isEnding || this.#broken) return false
     const wal = await openSuccessor(this.#settings, this.#wal)
     if (wal === undefined) return false
     if (this.#isEnding) {
@@ -396,5 +397,3 @@ export class Sharing {
 function nobodyLoads(): Promise<never> {
   return Promise.reject(new Error('nothing loads snapshots'))
 }
-
-const isClosed = (error: unknown): boolean => error instanceof WalError && error.code === 'WALV_CLOSED'

@@ -69,6 +69,22 @@ test('a second lock in the same process is refused and told the owner, until the
   assert.equal(fs.readFileSync(path, 'utf8'), '', 'and names nobody')
 })
 
+test('who asks at once is refused with what is there, and takes a lock that is free', async () => {
+  const first = await takeHere('first')
+  assert.deepEqual(await lockFile(path, 'second', true), { held: true, owner: 'first' })
+  fs.writeFileSync(path, '{"half":')
+  // Who waits for the text looks again, and so comes behind.
+  const patient = lockFile(path, 'second').then(() => 'patient')
+  const atOnce = lockFile(path, 'second', true)
+  assert.equal(await Promise.race([patient, atOnce.then(() => 'at once')]), 'at once')
+  assert.deepEqual(await atOnce, { held: true, owner: '' })
+  await patient
+  await first.release()
+  const second = await lockFile(path, 'second', true)
+  assert.ok(!second.held)
+  await second.release()
+})
+
 test('releasing twice does not take the lock from the next holder', async () => {
   const first = await takeHere()
   await first.release()

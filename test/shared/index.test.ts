@@ -183,6 +183,16 @@ test('a process that does not share is refused beside those that do, and the oth
   await assert.rejects(shared(t, directory), refusal('WALV_LOCKED'))
 })
 
+test('one that would wait for a lock does not wait for those that share it, but becomes a member', async (t) => {
+  const directory = await temporaryDirectory(t)
+  const leader = await shared(t, directory)
+  const member = await shared(t, directory, { lockWaitMs: 3_600_000 })
+  assert.equal(member.role, 'member')
+  await leader.close()
+  await member.insert('a', [1, 1])
+  assert.equal(member.role, 'leader')
+})
+
 test('options that have to be the same are', async (t) => {
   const directory = await temporaryDirectory(t)
   const leader = await shared(t, directory)

@@ -9,6 +9,8 @@ export const closedError = (directory: string): WalError =>
     fate: 'not-logged',
   })
 
+export const isClosed = (error: unknown): boolean => error instanceof WalError && error.code === 'WALV_CLOSED'
+
 export const backpressure = (pendingBytes: number, maxPendingBytes: number): WalError =>
   new WalError(
     'WALV_BACKPRESSURE',
