@@ -291,9 +291,10 @@ export class Sharing {
       yield: () => this.#startYielding(),
       checkpoint: () => this.takeCheckpoint(),
     })
-    await leading.listen()
+    // Its own changes first: they wait for nobody.
     while (!leading.takeOver()) await wal.drained()
     this.#leading = leading
+    await leading.listen()
     this.#tellRole('leader', process.pid)
   }
 
