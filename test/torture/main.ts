@@ -1,6 +1,6 @@
 /**
  * `npm run torture -- --rounds 2000 [--seed N] [--graphs] [--keep]`, and
- * `npm run torture -- --share [--processes 16] [--kills 1000] [--seed N]`
+ * `npm run torture -- --share [--processes 16] [--kills 1000] [--seed N] [--restart-at-once]`
  */
 import { parseArgs } from 'node:util'
 import { tortureShared } from './share/torture.ts'
@@ -15,6 +15,7 @@ const { values } = parseArgs({
     share: { type: 'boolean', default: false },
     processes: { type: 'string', default: '16' },
     kills: { type: 'string', default: '1000' },
+    'restart-at-once': { type: 'boolean', default: false },
   },
 })
 // So that an interrupted run cleans up.
@@ -32,6 +33,7 @@ async function killLeaders(): Promise<void> {
     processes: Number(processes),
     kills: Number(kills),
     checkpointEvery: 2_000,
+    restartsAtOnce: values['restart-at-once'],
     onKill: (count) => {
       if (process.stderr.isTTY) process.stderr.write(`\r${count}`)
     },

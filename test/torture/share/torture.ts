@@ -24,6 +24,11 @@ export interface ShareTortureOptions {
   readonly pauseMs?: number
   /** Between two kills. */
   readonly calmMs?: number
+  /**
+   * Another process starts when one is killed, and not only when a change was answered again: what
+   * starting it takes then counts.
+   */
+  readonly restartsAtOnce?: boolean
   readonly onKill?: (count: number) => void
 }
 
@@ -67,18 +72,23 @@ class Run {
 
   async all(): Promise<ShareFigures> {
     const startedAt = now()
-    const { processes, kills, calmMs = 300, onKill } = this.#options
-    for (let count = 0; count < processes; count++) this.#start()
+    const { processes, kills, calmMs = 300, restartsAtOnce = false, onKill } = this.#options
+    this.#start(processes)
     await this.#eachLiving((sharer) => sharer.until('opened'))
     const watch = await Witness.start(this.#directory)
     for (let count = 0; count < kills; count++) {
       await delay(calmMs / 2 + this.#random.below(calmMs))
-      await this.#killLeader()
-      this.#start()
+      const killed = await this.#killLeader()
       watch.needWell()
-      // Some die before they lead.
-      if (this.#random.chance(0.9)) await this.#untilAnswered(this.#killedAt.at(-1)!)
+      // Some die before they lead, while others start.
+      const isMeasured = this.#random.chance(0.9)
+      if (restartsAtOnce || !isMeasured) this.#start(killed)
+      if (isMeasured) await this.#untilAnswered(this.#killedAt.at(-1)!)
       else this.#killedAt.pop()
+      if (!restartsAtOnce && isMeasured) {
+        this.#start(killed)
+        await this.#eachLiving((sharer) => sharer.until('opened'))
+      }
       onKill?.(count + 1)
     }
     await delay(calmMs)
@@ -105,7 +115,11 @@ class Run {
     await this.#eachLiving((sharer) => sharer.kill())
   }
 
-  #start(): void {
+  #start(count: number): void {
+    for (let started = 0; started < count; started++) this.#startOne()
+  }
+
+  #startOne(): void {
     const number = this.#all.length
     const { seed, callers = 4, checkpointEvery, pauseMs } = this.#options
     const task: ShareTask = {
@@ -123,8 +137,8 @@ class Run {
     this.#living.push(sharer)
   }
 
-  /** Whoever the lock names. Now and then another one goes with it. */
-  async #killLeader(): Promise<void> {
+  /** Whoever the lock names. Now and then another one goes with it. Answers how many are gone. */
+  async #killLeader(): Promise<number> {
     let leader: Sharer | undefined
     while (leader === undefined) {
       for (const { failed } of this.#living) assert.equal(failed, undefined)
@@ -134,18 +148,18 @@ class Run {
     this.#living = this.#living.filter((each) => each !== leader)
     this.#killedAt.push(now())
     await leader.kill()
-    if (this.#living.length > 2 && this.#random.chance(0.1)) {
-      const other = this.#random.pick(this.#living)
-      this.#living = this.#living.filter((each) => each !== other)
-      await other.kill()
-      this.#start()
-    }
+    if (this.#living.length <= 2 || !this.#random.chance(0.1)) return 1
+    const other = this.#random.pick(this.#living)
+    this.#living = this.#living.filter((each) => each !== other)
+    await other.kill()
+    return 2
   }
 
   /** Until a change that was called after a moment has been answered. */
   async #untilAnswered(moment: number): Promise<void> {
     const isAnswered = ({ calledAt, answer }: Call): boolean => calledAt > moment && answer !== undefined
-    for (const endsAt = now() + 30_000; ; await delay(1)) {
+    // What it takes is told by the processes: they need the processors now.
+    for (const endsAt = now() + 30_000; ; await delay(10)) {
       if (this.#living.some(({ recent }) => recent.some(isAnswered))) return
       assert.ok(now() < endsAt, 'no change was answered for 30 s after a kill')
       for (const { failed } of this.#living) assert.equal(failed, undefined)
