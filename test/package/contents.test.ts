@@ -13,8 +13,8 @@ const KIB = 1024
  * Raise one of these only with a reason in the commit: everybody who installs walv downloads it.
  */
 const BUDGET = {
-  code: 1_523 * KIB,
-  declarations: 551 * KIB,
+  code: 1_526 * KIB,
+  declarations: 552 * KIB,
   docs: 458 * KIB,
   tarball: 768 * KIB,
 }
