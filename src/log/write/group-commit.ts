@@ -300,6 +300,7 @@ export class GroupCommit implements PipelineOwner {
   #acknowledge(group: Group): void {
     this.#backlog.bytes -= group.bytes
     this.#pipeline.lastGroupBytes = group.bytes
+    this.#pipeline.lastGroupWeight = group.weight
     this.#groups++
     this.#queue.release(group)
     this.#writer.prepareAhead(group.bytes, this.#hasWork())

@@ -35,8 +35,8 @@ export class GroupQueue {
     return this.#waiting.length > 0
   }
 
-  get fillingBytes(): number {
-    return this.#filling?.bytes ?? 0
+  get fillingWeight(): number {
+    return this.#filling?.weight ?? 0
   }
 
   /** The next that `take` gives. */
@@ -55,7 +55,7 @@ export class GroupQueue {
    * more; one that is begun in it is the last.
    */
   #begin(bytes: number, seq: number): Group {
-    const groupBytes = this.fillingBytes
+    const groupBytes = this.#filling?.bytes ?? 0
     if (this.#filling) this.#waiting.push(this.#endFilling(this.#filling))
     const { segment, capacity, offset } = this.#planned
     const opens = this.#writer.isOver(segment) || offset + bytes + WATERMARK_ROOM_BYTES > capacity

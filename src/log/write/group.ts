@@ -13,6 +13,12 @@ import type { LogWaiter } from '../log.ts'
 /** Most bytes of one group, unless a single record needs more. */
 export const GROUP_BYTES: number = 1024 * 1024
 
+/**
+ * What an index and its caller do for a change, once it is durable, takes as long as encoding so
+ * many bytes.
+ */
+const CHANGE_WEIGHT = 4096
+
 /** One that is synced, one that is written, one that fills, and one to spare. */
 const KEPT_GROUPS = 4
 
@@ -53,6 +59,8 @@ export class Group {
   readonly #limit: number
   #used: number = SEGMENT_HEADER_BYTES
   #lastFrameAt = 0
+  /** How many of those who wait are changes of an index. */
+  #changes = 0
 
   /** `room`: how many bytes of frames its segment takes from its position on. */
   constructor(
@@ -81,6 +89,11 @@ export class Group {
     return this.#used - SEGMENT_HEADER_BYTES
   }
 
+  /** How much work there is before its callers have asked for their next appends, in bytes. */
+  get weight(): number {
+    return this.bytes + this.#changes * CHANGE_WEIGHT
+  }
+
   get endOffset(): number {
     return this.position.offset + this.bytes
   }
@@ -102,6 +115,7 @@ export class Group {
     this.#seal(header)
     this.#waiters.push(waiter)
     this.#rejects.push(undefined)
+    this.#changes++
   }
 
   /**

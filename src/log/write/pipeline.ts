@@ -8,7 +8,7 @@ import type { SegmentWriter, WriteFailure } from './segment-writer.ts'
  * From so many bytes on a group is worth a write of its own, while its callers' next appends are
  * encoded.
  */
-const EAGER_BYTES = 256 * 1024
+const EAGER_WEIGHT = 256 * 1024
 
 /** What a pipeline asks of the log that it writes for, and what it tells it. */
 export interface PipelineOwner {
@@ -39,6 +39,7 @@ export interface GroupInFlight {
 export abstract class Pipeline {
   /** Bytes of the last group that was acknowledged. */
   lastGroupBytes = 0
+  lastGroupWeight = 0
   protected readonly writer: SegmentWriter
   protected readonly queue: GroupQueue
   protected readonly owner: PipelineOwner
@@ -115,8 +116,8 @@ export abstract class Pipeline {
    * instead.
    */
   get isEager(): boolean {
-    const ready = this.queue.hasWaiting ? Number.POSITIVE_INFINITY : this.queue.fillingBytes
-    return ready >= EAGER_BYTES && ready >= this.lastGroupBytes / 2
+    const ready = this.queue.hasWaiting ? Number.POSITIVE_INFINITY : this.queue.fillingWeight
+    return ready >= EAGER_WEIGHT && ready >= this.lastGroupWeight / 2
   }
 
   protected write(group: Group): GroupInFlight {

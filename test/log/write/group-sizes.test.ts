@@ -49,6 +49,27 @@ test('a group of 256 KiB and half of the last one is on its way before the turn 
   assert.deepEqual(await recordsOfWrites([30, 30, 30], 30 * KIB), [9, 21, 11, 19, 10, 20])
 })
 
+/** The same of what an index hands over, in records of 64 bytes. */
+async function changesOfWrites(turns: readonly number[]): Promise<number[]> {
+  const { wal, disk } = await roomyLog()
+  const from = disk.ops.length
+  for (const records of turns) await Promise.all(Array.from({ length: records }, () => handed(wal)))
+  const written = disk.ops.slice(from).filter(({ kind }) => kind === 'write')
+  await wal.close()
+  return written.map(({ bytes }) => bytes! / CHANGE_BYTES)
+}
+
+const CHANGE_BYTES = 64
+const handed = (wal: Wal): Promise<number> =>
+  new Promise((logged, refused) => wal.hand(insert('0123456789ab', []), { logged, refused }))
+
+test('changes of an index take turns as large records do, for each keeps its caller and the index busy', async () => {
+  // A change weighs 4 KiB and its record: 64 of them are 260 KiB, 63 of them 255.94.
+  assert.deepEqual(await changesOfWrites([63]), [63])
+  assert.deepEqual(await changesOfWrites([65]), [64, 1])
+  assert.deepEqual(await changesOfWrites([256, 256, 256]), [64, 192, 96, 160, 80, 176])
+})
+
 test('a group below 64 KiB behind one as small is written and synced in one call, all others in two', async () => {
   const disk = new NotingDisk()
   const wal = await openOn(disk)
