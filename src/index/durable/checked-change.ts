@@ -151,10 +151,13 @@ export function checkedItem(
 }
 
 function needKnown(given: object, what: string, known: object): void {
-  const unknown = Object.keys(given).find((name) => !Object.hasOwn(known, name))
-  if (unknown === undefined) return
+  for (const name of Object.keys(given))
+    if (!Object.hasOwn(known, name)) throw unknownMember(name, what, known)
+}
+
+function unknownMember(unknown: string, what: string, known: object): WalError {
   const list = Object.keys(known).join(', ')
-  throw new WalError(
+  return new WalError(
     'WALV_INVALID_ENTRY',
     `${what} has no ${echo(unknown)}, only: ${list}. Nothing was logged.`,
   )

@@ -112,13 +112,7 @@ class Insertion implements Asker {
     const stopListening = this.#target.whenClosed(giveUp)
     try {
       signal?.throwIfAborted()
-      for await (const item of this.#awaited(items)) {
-        if (this.#failure) break
-        signal?.throwIfAborted()
-        this.#start(item)
-        // Those that are left keep the disk busy while the next come.
-        if (this.#unsettled >= MAX_IN_FLIGHT || this.#target.isFull()) await this.#until(this.#unsettled >> 1)
-      }
+      await (Symbol.asyncIterator in items ? this.#takeAwaited(items) : this.#take(items))
       if (this.#source?.isGivenUp) {
         signal?.throwIfAborted()
         this.#target.needOpen()
@@ -136,11 +130,32 @@ class Insertion implements Asker {
     return this.#progress
   }
 
+  /** What is there at once is not awaited: that would be three promises an item. */
+  async #take(items: Iterable<InsertManyItem<unknown>>): Promise<void> {
+    for (const item of items) {
+      if (this.#failure) return
+      const full = this.#startNext(item)
+      if (full) await full
+    }
+  }
+
   /** A source that may keep us waiting is given up where something else ends the insertion. */
-  #awaited(items: Items): Items {
-    if (!(Symbol.asyncIterator in items)) return items
+  async #takeAwaited(items: AsyncIterable<InsertManyItem<unknown>>): Promise<void> {
     this.#source = new AwaitedSource(items)
-    return this.#source
+    for await (const item of this.#source) {
+      if (this.#failure) return
+      const full = this.#startNext(item)
+      if (full) await full
+    }
+  }
+
+  /** Answers with a promise where the next has to wait. */
+  #startNext(item: InsertManyItem<unknown>): Promise<void> | undefined {
+    this.#options.signal?.throwIfAborted()
+    this.#start(item)
+    // Those that are left keep the disk busy while the next come.
+    const isFull = this.#unsettled >= MAX_IN_FLIGHT || this.#target.isFull()
+    return isFull ? this.#until(this.#unsettled >> 1) : undefined
   }
 
   #start(item: InsertManyItem<unknown>): void {
