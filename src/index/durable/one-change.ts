@@ -22,22 +22,34 @@ export interface ChangeHome {
  * queue applies, and what is expected of its id meanwhile, all in one object, for there are many.
  */
 export abstract class OneChange implements Entrant, LogWaiter, QueuedUnit, Expected {
-  readonly looks = false
   readonly change: DataEntry
-  readonly id: string
-  readonly exists: boolean
   hash = 0
   next: PendingId | undefined = undefined
-  isAnswered = false
   seq: number | undefined = undefined
   error: unknown = undefined
   readonly #home: ChangeHome
 
   constructor(change: DataEntry, home: ChangeHome) {
     this.change = change
-    this.id = change.id
-    this.exists = change.type !== 'delete'
     this.#home = home
+  }
+
+  // What can be told is not kept: a hundred thousand may wait, and be copied by the collector.
+
+  get looks(): boolean {
+    return false
+  }
+
+  get id(): string {
+    return this.change.id
+  }
+
+  get exists(): boolean {
+    return this.change.type !== 'delete'
+  }
+
+  get isAnswered(): boolean {
+    return this.seq !== undefined || this.error !== undefined
   }
 
   submit(): void {
@@ -52,13 +64,11 @@ export abstract class OneChange implements Entrant, LogWaiter, QueuedUnit, Expec
 
   logged(seq: number): void {
     this.seq = seq
-    this.isAnswered = true
     this.#home.queue.answered()
   }
 
   refused(error: Error): void {
     this.error = error
-    this.isAnswered = true
     this.#home.queue.answered()
   }
 
