@@ -13,9 +13,9 @@ const KIB = 1024
  * Raise one of these only with a reason in the commit: everybody who installs walv downloads it.
  */
 const BUDGET = {
-  code: 1_526 * KIB,
+  code: 1_528 * KIB,
   declarations: 552 * KIB,
-  docs: 458 * KIB,
+  docs: 463 * KIB,
   tarball: 768 * KIB,
 }
 
