@@ -224,7 +224,7 @@ function customOf({ bytes, view }: ByteBuffer, start: number, end: number, borro
     kind: bytes.toString('utf8', kindAt, dataAt),
     data: borrow
       ? new Uint8Array(bytes.buffer, bytes.byteOffset + dataAt, dataBytes)
-      : Uint8Array.from(bytes.subarray(dataAt, end)),
+      : new Uint8Array(bytes.subarray(dataAt, end)),
   }
 }
 

@@ -45,7 +45,7 @@ async function shortest(
     }
   }
   for (let at = 0; at < smallest.length; at++) {
-    const candidate = Uint8Array.from(smallest).fill(0, at, at + 1)
+    const candidate = new Uint8Array(smallest).fill(0, at, at + 1)
     if (smallest[at] !== 0 && (await fails(candidate))) smallest = candidate
   }
   return smallest

@@ -37,7 +37,7 @@ export const spoiler = (): VectorIndex =>
         pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
       ): Promise<Uint8Array[]> => {
         const all: Uint8Array[] = []
-        for await (const piece of pieces) all.push(Uint8Array.from(piece))
+        for await (const piece of pieces) all.push(new Uint8Array(piece))
         return all.slice(0, 1)
       }
       const save: typeof frozen.save = (files) =>

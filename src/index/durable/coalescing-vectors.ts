@@ -7,6 +7,8 @@ export type Vectors = Pick<VectorIndex, 'set' | 'get' | 'remove'>
 
 const MAX_BYTES = 8 * 1024 * 1024
 const MAX_VECTORS = 65_536
+/** Mostly there is little to replay. */
+const FIRST_VECTORS = 64
 
 /**
  * What is set while a log is replayed, held back in bounded memory: the index is given only the
@@ -17,7 +19,7 @@ export class CoalescingVectors implements Vectors {
   /** How long the index has taken for what it was given. */
   spentMs = 0
   readonly #index: VectorIndex
-  readonly #vectors: Float32Array
+  #vectors: Float32Array
   readonly #maxHeld: number
   /** Where the vector of each label is held, in the order in which the index will get them. */
   readonly #places = new Map<number, number>()
@@ -33,7 +35,7 @@ export class CoalescingVectors implements Vectors {
     const { dimensions } = index
     const bytes = Math.max(dimensions, 1) * Float32Array.BYTES_PER_ELEMENT
     this.#maxHeld = Math.max(1, Math.min(MAX_VECTORS, Math.floor(MAX_BYTES / bytes)))
-    this.#vectors = new Float32Array(this.#maxHeld * dimensions)
+    this.#vectors = new Float32Array(Math.min(FIRST_VECTORS, this.#maxHeld) * dimensions)
   }
 
   get count(): number {
@@ -46,8 +48,8 @@ export class CoalescingVectors implements Vectors {
   }
 
   set(label: number, vector: Float32Array): void {
-    const held = this.#places.get(label)
-    this.#vectors.set(vector, (held ?? this.#place(label)) * this.#index.dimensions)
+    const place = this.#places.get(label) ?? this.#place(label)
+    this.#vectors.set(vector, place * this.#index.dimensions)
   }
 
   /** What is held is given as a view, valid until the next change. */
@@ -97,9 +99,17 @@ export class CoalescingVectors implements Vectors {
   #place(label: number): number {
     assert(!this.isFull, 'more vectors are held than there is room for')
     const place = this.#free.pop() ?? this.#places.size
+    if (place * this.#index.dimensions >= this.#vectors.length) this.#grow()
     this.#places.set(label, place)
     this.#nextLabel = Math.max(this.#nextLabel, label + 1)
     return place
+  }
+
+  #grow(): void {
+    const { dimensions } = this.#index
+    const larger = new Float32Array(Math.min(2 * this.#vectors.length, this.#maxHeld * dimensions))
+    larger.set(this.#vectors)
+    this.#vectors = larger
   }
 
   #at(place: number): Float32Array {

@@ -62,7 +62,7 @@ export class FrameSink {
     const at = this.#used
     this.#used += frameBytes(payloadBytes)
     if (this.#used > this.#memory.bytes.length) {
-      const larger = byteBuffer(Math.max(this.#used, SINK_BYTES))
+      const larger = byteBuffer(Math.max(this.#used, 2 * this.#memory.bytes.length))
       this.#memory.bytes.copy(larger.bytes, 0, 0, at)
       this.#memory = larger
     }

@@ -1,6 +1,6 @@
 import { type DiskFile, readFully } from '../../disk/disk.ts'
 import { type ByteRange, readAround } from '../../disk/read-around.ts'
-import { type ByteBuffer, byteBuffer } from '../../format/byte-buffer.ts'
+import type { ByteBuffer } from '../../format/byte-buffer.ts'
 import {
   FRAME_ALIGNMENT,
   FRAME_HEADER_BYTES,
@@ -9,10 +9,7 @@ import {
   frameBytes,
 } from '../../format/frame.ts'
 import type { SegmentCodec } from '../../format/segment-codec.ts'
-
-const WINDOW_BYTES = 1024 * 1024
-/** A frame that straddles two pieces of the file may have so much in the first. */
-const STRADDLE_BYTES = 64 * 1024
+import { giveWindow, STRADDLE_BYTES, takeWindow, WINDOW_BYTES } from './window-memory.ts'
 
 /**
  * As many times what is looked at, contents that do not verify may have in all before the extent of
@@ -61,8 +58,8 @@ export interface FramesToRead {
 
 /**
  * A window that slides over the frames of one segment file. `step` is synchronous as long as the
- * frame is in memory. Memory is three windows, or the largest frame beside two, which is never
- * larger than what the file holds.
+ * frame is in memory. Memory is two windows, or the largest frame beside two, which is never larger
+ * than what the file holds.
  */
 export class FrameReader {
   readonly #file: DiskFile
@@ -90,7 +87,7 @@ export class FrameReader {
     this.#base = start
     this.#tolerateUnreadable = tolerateUnreadable
     this.#maxDoubted = MAX_DOUBTED_TIMES * (bytes - start)
-    this.#memory = byteBuffer(Math.min(WINDOW_BYTES, Math.max(bytes - start, FRAME_HEADER_BYTES)))
+    this.#memory = takeWindow(FRAME_HEADER_BYTES)
   }
 
   get memory(): ByteBuffer {
@@ -135,7 +132,8 @@ export class FrameReader {
 
   async #readOn(wanted: number): Promise<void> {
     this.#slide(wanted)
-    const room = Math.min(this.#memory.bytes.length, this.#limit - this.#base) - this.#filled
+    const bytes = Math.max(WINDOW_BYTES, wanted)
+    const room = Math.min(bytes, this.#limit - this.#base) - this.#filled
     await this.#took(this.#read(this.#memory, this.#filled, room, this.#base + this.#filled), room)
   }
 
@@ -154,7 +152,7 @@ export class FrameReader {
     const offset = this.#base + this.#filled
     const bytes = Math.min(WINDOW_BYTES, this.#limit - offset)
     if (bytes <= 0) return
-    const memory = this.#spare ?? byteBuffer(STRADDLE_BYTES + WINDOW_BYTES)
+    const memory = this.#spare ?? takeWindow(STRADDLE_BYTES + WINDOW_BYTES)
     this.#spare = undefined
     const reading = this.#read(memory, STRADDLE_BYTES, bytes, offset)
     // Whoever needs it is told.
@@ -181,6 +179,16 @@ export class FrameReader {
     this.#at = STRADDLE_BYTES - left
     this.#filled = STRADDLE_BYTES
     await this.#took(reading, bytes)
+  }
+
+  /** The last call: other readers get its memory. Nothing may be shown of it from now on. */
+  release(): void {
+    const ahead = this.#ahead
+    giveWindow(this.#memory)
+    if (this.#spare) giveWindow(this.#spare)
+    // The disk may still be writing to it.
+    const give = (): void => ahead && giveWindow(ahead.memory)
+    ahead?.reading.then(give, give)
   }
 
   get metUnreadable(): boolean {
@@ -269,8 +277,9 @@ export class FrameReader {
   /** Moves what is not yet consumed to the front of memory that has room for `wanted` bytes. */
   #slide(wanted: number): void {
     const source = this.#memory
-    if (wanted > source.bytes.length) this.#memory = byteBuffer(wanted)
+    if (wanted > source.bytes.length) this.#memory = takeWindow(wanted)
     source.bytes.copy(this.#memory.bytes, 0, this.#at, this.#filled)
+    if (source !== this.#memory) giveWindow(source)
     this.#base += this.#at
     this.#filled -= this.#at
     this.#at = 0

@@ -88,6 +88,7 @@ export class SegmentScan {
   readonly #visitor: FrameVisitor
   readonly #file: DiskFile
   readonly #window: FrameReader
+  #closed = false
 
   private constructor(file: DiskFile, segment: SegmentExtent, visitor: FrameVisitor, { seq, offset }: Mark) {
     this.#file = file
@@ -115,7 +116,11 @@ export class SegmentScan {
     return this.#window.metUnreadable
   }
 
+  /** What it showed is no longer valid. */
   async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    this.#window.release()
     // It was only read: what closing answers means nothing.
     await this.#file.close().catch(() => {})
   }
@@ -296,8 +301,8 @@ function reasonOf(step: Exclude<Step, { kind: 'end' }>): string {
 /** The number of the first frame of a segment that verifies; undefined if none does. */
 export async function firstNumber(disk: Disk, segment: SegmentExtent): Promise<number | undefined> {
   const file = await disk.open(segment.path, 'read')
+  const window = new FrameReader(file, segment, SEGMENT_HEADER_BYTES)
   try {
-    const window = new FrameReader(file, segment, SEGMENT_HEADER_BYTES)
     for (;;) {
       const step = window.step()
       if (step === undefined) await window.fill()
@@ -306,6 +311,7 @@ export async function firstNumber(disk: Disk, segment: SegmentExtent): Promise<n
       else await window.pass(step, () => true)
     }
   } finally {
+    window.release()
     await file.close().catch(() => {})
   }
 }

@@ -112,8 +112,8 @@ class Folder implements SnapshotReader, SnapshotWriter {
 
   async write(name: string, pieces: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<void> {
     const copies: Uint8Array[] = []
-    for await (const piece of pieces) copies.push(Uint8Array.from(piece))
-    this.files.set(name, Uint8Array.from(Buffer.concat(copies)))
+    for await (const piece of pieces) copies.push(new Uint8Array(piece))
+    this.files.set(name, new Uint8Array(Buffer.concat(copies)))
   }
 
   path(name: string): string {

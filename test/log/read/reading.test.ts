@@ -104,12 +104,14 @@ test('memory is bounded: what a read of the file brought is handed on before the
   await wal.append(customOf(2 * KIB * KIB))
   await Promise.all(Array.from({ length: 100 }, () => wal.append(customOf(20 * KIB))))
   // A record counts as decoded once its data is a copy of its own.
-  const from = Uint8Array.from
+  const Bytes = Uint8Array
   let decoded = 0
-  Uint8Array.from = ((source: Uint8Array) => {
-    decoded++
-    return from.call(Uint8Array, source)
-  }) as typeof Uint8Array.from
+  globalThis.Uint8Array = new Proxy(Bytes, {
+    construct(target, args, made) {
+      if (args[0] instanceof Bytes) decoded++
+      return Reflect.construct(target, args, made)
+    },
+  })
   try {
     let handed = 0
     let most = 0
@@ -122,7 +124,7 @@ test('memory is bounded: what a read of the file brought is handed on before the
     assert.ok(most < 53, `${most} records of 20 KiB waited`)
     assert.ok(most > 48, `${most} records of 20 KiB waited`)
   } finally {
-    Uint8Array.from = from
+    globalThis.Uint8Array = Bytes
   }
   await wal.close()
 })
