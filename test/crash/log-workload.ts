@@ -42,6 +42,8 @@ export function logWork(seed: number, trouble: Trouble, given: Partial<LogSettin
   const settings = settingsOf(seed, given)
   return {
     disk: { maxLatencyTurns: seed % 3 === 0 || streams(settings) ? 2 : 0 },
+    // A look at one takes as long as at five of an ordinary log.
+    ...(streams(settings) && { statesPerCut: 5 }),
     onOperation: trouble.onOperation,
     async run(disk, witness, steps) {
       const model = new LogModel(witness, settings.checkpointRetention)
