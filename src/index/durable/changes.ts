@@ -157,10 +157,10 @@ export class Changes<Input = JsonValue, Metadata = Input> {
       )
     if (text === undefined) return this.#admission.enter(() => this.#run(work))
     const key = { text, digest: NO_DIGEST }
-    const keyedWork = (scope: IndexTransaction<Input, Metadata>): Promise<T> =>
-      this.#conditional.within(text, () => work(scope))
-    return this.#conditional.keyed(text, () =>
-      this.#admission.enter(() => (this.#conditional.repeated(key) ? undefined : this.#run(keyedWork, key))),
+    return this.#conditional.keyed(text, (within) =>
+      this.#admission.enter(() =>
+        this.#conditional.repeated(key) ? undefined : this.#run((scope) => within(() => work(scope)), key),
+      ),
     )
   }
 

@@ -7,7 +7,7 @@ import type { Applied } from './apply-order.ts'
 import type { ChangeWay } from './change-way.ts'
 import { impossibleError, isConditionConflict } from './impossible-error.ts'
 import type { InFlight } from './in-flight.ts'
-import { KeyedCalls } from './keyed-calls.ts'
+import { KeyedCalls, type Within } from './keyed-calls.ts'
 import { changedIn, repeatedIn } from './unit.ts'
 
 /** How often others may come first before a change that is looked up anew is given up. */
@@ -88,14 +88,9 @@ export class ConditionalChanges {
     return this.#append.one(key ? withCondition(entry, { expects: [], key }) : entry)
   }
 
-  /** Runs what is known by a key, one after the other. */
-  keyed<T>(key: string, call: () => Promise<T>): Promise<T> {
+  /** Runs what is known by a key, one after the other; code of a caller by what `call` is given. */
+  keyed<T>(key: string, call: (within: Within) => Promise<T>): Promise<T> {
     return this.#keyed.run(key, call)
-  }
-
-  /** Runs a caller's code within what is known by a key. */
-  within<T>(key: string, work: () => Promise<T> | T): Promise<T> {
-    return this.#keyed.within(key, work)
   }
 
   /**
