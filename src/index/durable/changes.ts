@@ -70,8 +70,7 @@ export class Changes<Input = JsonValue, Metadata = Input> {
       this.#way.needOpen()
       const entry = checkedEntry(input, this.#rules)
       if (this.#home && isData(entry)) return this.#let(new CalledChange(entry, this.#home))
-      // What is no deletion has no answer.
-      return this.#admission.enter(() => this.#append(entry) as Promise<never>)
+      return this.#admission.enter(() => this.#append(entry)).then(noAnswer)
     } catch (error) {
       return Promise.reject(error)
     }
@@ -83,7 +82,7 @@ export class Changes<Input = JsonValue, Metadata = Input> {
       this.#way.needOpen()
       const entry = checkedInsert(item, replace, this.#rules)
       if (this.#home) return this.#let(new CalledChange(entry, this.#home))
-      return this.#admission.enter(() => this.#submitOne(entry) as Promise<never>)
+      return this.#admission.enter(() => this.#submitOne(entry)).then(noAnswer)
     } catch (error) {
       return Promise.reject(error)
     }
@@ -338,3 +337,6 @@ export class Changes<Input = JsonValue, Metadata = Input> {
     return this.#way.log.lastTimestamp
   }
 }
+
+/** To a caller, a change that takes effect is answered with nothing more. */
+const noAnswer = (): void => {}
