@@ -92,3 +92,30 @@ test('what is no moment, and one that is not there yet, are refused', async () =
   await past.index.close()
   assert.throws(() => past.index.diff({ seq: 0 }), refusal('WALV_CLOSED'))
 })
+
+test('a snapshot in which any bit is flipped is not where a difference begins', async () => {
+  const past = await Past.open(36, { checkpointRetention: 100 })
+  for (let round = 0; round < 3; round++) {
+    await past.change(6)
+    await past.index.checkpoint()
+    past.note()
+  }
+  const seq = past.index.stats().lastSeq
+  await past.change(6)
+  const wanted = await collect(past.index.diff({ seq }))
+  assert.ok(wanted.length > 1)
+  const name = (await past.disk.list(`${DIRECTORY}/snapshots`))
+    .map((entry) => entry.name)
+    .sort()
+    .at(-1)!
+  const path = `${DIRECTORY}/snapshots/${name}/vectors.walvflat`
+  const file = await past.disk.open(path, 'read')
+  const bytes = await file.size()
+  await file.close()
+  for (let at = 0; at < bytes; at++) {
+    past.disk.flipBit(path, at)
+    assert.deepEqual(await collect(past.index.diff({ seq })), wanted, `byte ${at}`)
+    past.disk.flipBit(path, at)
+  }
+  await past.index.close()
+})

@@ -43,6 +43,33 @@ for (const seed of [21, 22, 23])
     await past.index.close()
   })
 
+test('of a snapshot in which any bit is flipped nothing is told, though nothing loads it', async () => {
+  let now = 1_000
+  const past = await Past.open(27, { clock: () => now, segmentMaxAgeMs: 1, checkpointRetention: 2 })
+  for (let round = 0; round < 3; round++) {
+    await past.change(6)
+    now += 10
+    await past.index.checkpoint()
+    past.note()
+  }
+  const name = (await past.disk.list(`${DIRECTORY}/snapshots`)).map((entry) => entry.name).sort()[0]!
+  const path = `${DIRECTORY}/snapshots/${name}/vectors.walvflat`
+  const file = await past.disk.open(path, 'read')
+  const bytes = await file.size()
+  await file.close()
+  const [kept] = await collect(past.index.history('a'))
+  assert.equal(kept?.type, 'kept')
+  for (let at = 0; at < bytes; at++) {
+    past.disk.flipBit(path, at)
+    const versions = await collect(past.index.history('a'))
+    assert.ok(versions.length > 0 && versions[0]!.seq > kept.seq, `byte ${at}`)
+    for (const { seq } of versions) assert.equal(told(versions, seq), past.contentAfter(seq).get('a'))
+    past.disk.flipBit(path, at)
+  }
+  assert.deepEqual((await collect(past.index.history('a')))[0], kept)
+  await past.index.close()
+})
+
 test('a version tells its record, its time and its transaction', async () => {
   let now = 1_000
   const past = await Past.open(24, { clock: () => now })
