@@ -4,6 +4,7 @@ import type { WalError } from '../../../errors.ts'
 import { indexRecord } from '../../../format/index-record.ts'
 import type { FoundCheckpoint } from '../../../log/checkpoint/found-checkpoint.ts'
 import { fillNewDirectory } from '../../../log/new-directory.ts'
+import type { WalOptions } from '../../../log/options.ts'
 import { LOOKS_BESIDE_WRITER, lookBesideWriter } from '../../../log/recover/beside-writer.ts'
 import { Wal } from '../../../log/wal.ts'
 import { DecidedUnits } from './decided-units.ts'
@@ -65,12 +66,9 @@ async function write(source: Wal, { directory, identity, seq, signal }: Task): P
   let unit = await units.next()
   // Each record has the time that it had.
   let now = Math.min(base?.timestamp ?? 0, unit.value?.timestamp ?? Number.POSITIVE_INFINITY)
-  const target = await Wal.open({
-    directory,
-    disk: source.disk,
-    clock: () => now,
-    durability: 'os',
-  })
+  const options = { directory, disk: source.disk, durability: 'os' } as const
+  if (base) await beginBehind(base, source, identity, now, options)
+  const target = await Wal.open({ ...options, clock: () => now })
   const decided = new DecidedUnits({
     base: base && { checkpoint: base.entry, snapshot: source.snapshotOf(base.entry)! },
     replay: (options) => source.replay(options),
@@ -78,7 +76,6 @@ async function write(source: Wal, { directory, identity, seq, signal }: Task): P
   })
   const copy = new Copy(target)
   try {
-    if (base) await takeOver(source, target, identity, base)
     for (; !unit.done && unit.value.seq <= seq; unit = await units.next()) {
       now = unit.value.timestamp
       const entries = await decided.next(unit.value)
@@ -92,22 +89,41 @@ async function write(source: Wal, { directory, identity, seq, signal }: Task): P
   return copy.count
 }
 
-/** The first record says what vectors they are; the snapshot holds the effect of that one. */
-async function takeOver(
-  source: Wal,
-  target: Wal,
-  identity: IndexIdentity,
+/**
+ * Begins a log with a snapshot, which holds the effect of its first record: that says what vectors
+ * they are. It is let go of, so that the log begins behind it: where a log has all of its records
+ * from the first on, a snapshot that is bad is done without, and what this one holds is nowhere
+ * else.
+ */
+async function beginBehind(
   { entry }: FoundCheckpoint,
+  source: Wal,
+  identity: IndexIdentity,
+  time: number,
+  options: Pick<WalOptions, 'directory' | 'disk' | 'durability'>,
 ): Promise<void> {
-  const seq = await target.append(indexRecord(identity))
   const snapshot = source.snapshotOf(entry)!
-  await target.checkpoint({
-    seq,
-    async snapshot(files) {
-      for (const file of snapshot.reference.files) await files.share!(snapshot.path(file.name), file)
-      return snapshot.reference.info
-    },
+  // The first record has a segment of its own: that is too old for the next.
+  let now = Math.max(0, time - 1)
+  const target = await Wal.open({
+    ...options,
+    clock: () => now,
+    checkpointRetention: 1,
+    segmentMaxAgeMs: 1,
   })
+  try {
+    const seq = await target.append(indexRecord(identity))
+    now = time
+    await target.checkpoint({
+      seq,
+      async snapshot(files) {
+        for (const file of snapshot.reference.files) await files.share!(snapshot.path(file.name), file)
+        return snapshot.reference.info
+      },
+    })
+  } finally {
+    await target.close()
+  }
 }
 
 /** Appends units to a log: what took effect together does so again. */

@@ -84,6 +84,26 @@ test('the two logs have identities of their own, and records the times that they
   await past.index.close()
 })
 
+test('a fork whose snapshot rots is refused, and not opened without what it began with', async () => {
+  const past = await Past.open(58)
+  await past.change(10)
+  await past.index.checkpoint()
+  await past.change(3)
+  await past.index.fork('/fork')
+  const fork = await openFork(past, '/fork')
+  await fork.fork('/fork-of-fork')
+  await fork.close()
+  const [folder] = await past.disk.list('/fork/snapshots')
+  // It is the same file in both.
+  past.disk.flipBit(`/fork/snapshots/${folder!.name}/vectors.walvflat`, 60)
+  for (const directory of ['/fork', '/fork-of-fork']) {
+    const { verdict } = await diagnose({ directory, disk: past.disk })
+    assert.notEqual(verdict, 'healthy')
+    await assert.rejects(openFork(past, directory), refusal('WALV_DAMAGED'))
+  }
+  await past.index.close()
+})
+
 for (const way of ['shared', 'copied'] as const)
   test(`what the source lets go of, a fork keeps (${way})`, async (t) => {
     const home = await temporaryDirectory(t)
