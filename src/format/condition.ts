@@ -60,7 +60,8 @@ export function conditionEntry({ expects, key }: Condition): CustomEntry {
 
 /**
  * What an entry says of when its unit takes effect; undefined for one that says nothing of that.
- * @throws WALV_INVALID_ENTRY for one that cannot be understood
+ * @throws WALV_INVALID_ENTRY for one that cannot be understood, WALV_UNSUPPORTED_FEATURE for one of
+ * a newer walv
  */
 export function conditionIn(entry: WalEntry): Condition | undefined {
   if (entry.type !== 'custom' || entry.kind !== CONDITION_KIND) return undefined
@@ -72,7 +73,7 @@ function decodeCondition(data: Uint8Array): Condition {
   const view = new DataView(data.buffer, data.byteOffset, data.length)
   if (data.length < HEADER_BYTES) throw undecodable('it is too short')
   const version = view.getUint16(0, true)
-  if (version !== VERSION) throw undecodable(`its version is ${version}`)
+  if (version !== VERSION) throw newer(version)
   const keyBytes = view.getUint16(2, true)
   const count = view.getUint32(4, true)
   let at = HEADER_BYTES + keyBytes
@@ -94,7 +95,10 @@ function decodeCondition(data: Uint8Array): Condition {
 }
 
 const undecodable = (why: string): WalError =>
+  new WalError('WALV_INVALID_ENTRY', `A ${CONDITION_KIND} record cannot be understood: ${why}.`)
+
+const newer = (version: number): WalError =>
   new WalError(
-    'WALV_INVALID_ENTRY',
-    `A ${CONDITION_KIND} record cannot be understood: ${why}. A newer walv may have written it.`,
+    'WALV_UNSUPPORTED_FEATURE',
+    `The log has a ${CONDITION_KIND} record of version ${version}, which this walv does not know. Use a newer walv.`,
   )

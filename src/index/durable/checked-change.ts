@@ -13,6 +13,7 @@ import { WalError } from '../../errors.ts'
 import { CheckedInsert, CheckedUpdate } from '../../format/checked-insert.ts'
 import { checkedIdBytes, membersOf, vectorOf } from '../../format/encode.ts'
 import { metadataText, ownMetadata } from '../../format/metadata.ts'
+import { OWN_KINDS } from '../../format/own-kinds.ts'
 import { MAX_BATCH_NESTING } from '../../limits.ts'
 import type { OptionNames } from '../../option-names.ts'
 import type { VectorIndex } from '../vector-index.ts'
@@ -86,10 +87,10 @@ export function checkedEntry(entry: ChangeInput, rules: ChangeRules, nesting: nu
     case 'custom': {
       // An index ignores it; the log checks it.
       const { kind, data } = entry
-      if (typeof kind === 'string' && kind.startsWith('walv.'))
+      if (typeof kind === 'string' && kind.startsWith(OWN_KINDS))
         throw new WalError(
           'WALV_INVALID_ENTRY',
-          `Kinds that begin with "walv." are walv's own, and ${echo(kind)} is one. Nothing was logged.`,
+          `Kinds that begin with "${OWN_KINDS}" are walv's own, and ${echo(kind)} is one. Nothing was logged.`,
           { fate: 'not-logged' },
         )
       return { type: 'custom', kind, data: types.isUint8Array(data) ? new Uint8Array(data) : data }

@@ -331,7 +331,7 @@ async function replay(
 }
 
 /** What was held back until now may be of any record before. */
-const PASSED_ON: readonly WalErrorCode[] = ['WALV_INDEX_MISMATCH', 'WALV_ABORTED']
+const PASSED_ON: readonly WalErrorCode[] = ['WALV_INDEX_MISMATCH', 'WALV_UNSUPPORTED_FEATURE', 'WALV_ABORTED']
 
 function refuseUnfit(seq: number, cause: WalError): never {
   if (PASSED_ON.includes(cause.code)) throw cause

@@ -2,6 +2,7 @@ import type { BatchMember, DataEntry, DeleteEntry } from '../../entry.ts'
 import { assert } from '../../errors.ts'
 import { CheckedInsert, CheckedUpdate } from '../../format/checked-insert.ts'
 import { type ChangeKey, type Condition, conditionIn } from '../../format/condition.ts'
+import { needKnownKind } from '../../format/own-kinds.ts'
 import type { CommittedUnit } from '../../log/log.ts'
 import type { IdempotencyKeys, KeptKey } from './idempotency-keys.ts'
 
@@ -40,7 +41,10 @@ export interface UnitParts {
   readonly conditions: Condition[]
 }
 
-/** @throws WALV_INVALID_ENTRY for a condition that cannot be understood */
+/**
+ * @throws WALV_INVALID_ENTRY for a condition that cannot be understood, WALV_UNSUPPORTED_FEATURE
+ * for an entry of a newer walv
+ */
 export function partsOf(entries: readonly BatchMember[]): UnitParts {
   const parts: UnitParts = { changes: [], conditions: [] }
   collect(entries, parts)
@@ -54,6 +58,7 @@ function collect(entries: readonly BatchMember[], parts: UnitParts): void {
     else {
       const condition = conditionIn(entry)
       if (condition) parts.conditions.push(condition)
+      else needKnownKind(entry)
     }
   }
 }

@@ -1,6 +1,7 @@
 import { echo } from '../../echo.ts'
 import type { BatchMember, DataEntry, EntryInput, JsonValue, WalRecord } from '../../entry.ts'
 import { WalError } from '../../errors.ts'
+import { V1_NOTE_KIND } from '../../format/own-kinds.ts'
 import type { V1DataEntry, V1Entry, V1Record } from '../format/entry.ts'
 
 /**
@@ -129,8 +130,6 @@ function metadataToV1(metadata: JsonValue): Map<string, string> | null {
  * The payloads of `walv.v1` records: what a converted log has to say beside its records, so that
  * nothing is lost on the way back.
  */
-export const NOTE_KIND = 'walv.v1'
-
 export type Note =
   /** The next record was this one in v1, which cannot be told from the record itself. */
   | { readonly is: 'original'; readonly seq: bigint; readonly payload: Uint8Array }
@@ -154,7 +153,10 @@ export function decodeNote(data: Uint8Array): Note {
   const bytes = Buffer.from(data.buffer, data.byteOffset, data.length)
   const is = bytes.length >= 9 ? NOTE_CODES[bytes[0]!] : undefined
   if (is === undefined)
-    throw new WalError('WALV_INVALID_FILE', `A ${NOTE_KIND} record of ${bytes.length} bytes makes no sense.`)
+    throw new WalError(
+      'WALV_INVALID_FILE',
+      `A ${V1_NOTE_KIND} record of ${bytes.length} bytes makes no sense.`,
+    )
   return is === 'added' ? { is } : { is, seq: bytes.readBigUInt64LE(1), payload: bytes.subarray(9) }
 }
 

@@ -1,9 +1,10 @@
 import type { WalRecord } from '../../entry.ts'
 import { WalError } from '../../errors.ts'
 import { INDEX_KIND } from '../../format/index-record.ts'
+import { V1_NOTE_KIND } from '../../format/own-kinds.ts'
 import { encodeV1Entry } from '../format/encode.ts'
 import type { V1Entry } from '../format/entry.ts'
-import { decodeNote, entryToV1, NOTE_KIND, type Note, timestampToV1 } from './translate.ts'
+import { decodeNote, entryToV1, type Note, timestampToV1 } from './translate.ts'
 
 /** What the records of a v2 log are in v1. */
 export async function* v1Frames(
@@ -15,7 +16,7 @@ export async function* v1Frames(
   const open: number[] = []
   for await (const record of records) {
     const { entry } = record
-    if (entry.type === 'custom' && entry.kind === NOTE_KIND) {
+    if (entry.type === 'custom' && entry.kind === V1_NOTE_KIND) {
       note = decodeNote(entry.data)
       if (note.is !== 'alone') continue
       yield note

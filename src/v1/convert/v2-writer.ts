@@ -2,6 +2,7 @@ import type { Disk } from '../../disk/disk.ts'
 import type { EntryInput } from '../../entry.ts'
 import { assert, WalError } from '../../errors.ts'
 import { encodableInput } from '../../format/encode.ts'
+import { V1_NOTE_KIND } from '../../format/own-kinds.ts'
 import type { Transaction } from '../../log/log.ts'
 import { Wal } from '../../log/wal.ts'
 import { encodeV1Entry } from '../format/encode.ts'
@@ -10,7 +11,6 @@ import {
   encodeNote,
   entryToV1,
   entryToV2,
-  NOTE_KIND,
   type Note,
   noteOf,
   timestampToV1,
@@ -113,7 +113,7 @@ export class V2Writer {
   }
 
   #note(note: Note): void {
-    this.#under.push(this.#wal.append({ type: 'custom', kind: NOTE_KIND, data: encodeNote(note) }))
+    this.#under.push(this.#wal.append({ type: 'custom', kind: V1_NOTE_KIND, data: encodeNote(note) }))
   }
 
   /** Ends a transaction that v1 left open, and says that this was not in v1. */
