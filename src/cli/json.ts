@@ -32,10 +32,11 @@ const MAX_LISTED_SEQS = 1000n
 type Members = [key: string, json: string][]
 
 /** A record of a v2 log. Members of a batch have no timestamp of their own. */
-export function recordToJson(record: WalRecord): string {
+export function recordToJson(record: WalRecord, isConditional = false): string {
   const { seq, timestamp, entry, transactionId, origin } = record
   const members: Members = [['seq', integer(seq)], ...entryMembers(entry)]
   if (transactionId !== undefined) members.push(['transactionId', integer(transactionId)])
+  if (isConditional) members.push(['conditional', 'true'])
   if (origin !== undefined)
     members.push([
       'origin',

@@ -23,12 +23,16 @@ const MAX_MEMBERS = 3
 const MAX_IDS = 5
 const MAX_RANGES = 5
 
-/** `7  2023-11-14T22:13:20.000Z  insert "doc-1", 100 dimensions, {"lang":"en"}`. */
-export function recordToText(record: WalRecord): string {
+/**
+ * `7  2023-11-14T22:13:20.000Z  insert "doc-1", 100 dimensions, {"lang":"en"}`. `isConditional`: it
+ * is of entries that take effect together if a condition holds; the index that applies them knows.
+ */
+export function recordToText(record: WalRecord, isConditional = false): string {
   const { seq, timestamp, entry, transactionId, origin } = record
   const transaction = transactionId === undefined ? '' : `  (transaction ${transactionId})`
   const from = origin === undefined ? '' : `  (change ${origin.number} of ${origin.process.slice(0, 8)})`
-  return `${seq}  ${timeOf(timestamp)}  ${entryToText(entry)}${transaction}${from}`
+  const condition = isConditional ? '  (if its condition holds)' : ''
+  return `${seq}  ${timeOf(timestamp)}  ${entryToText(entry)}${transaction}${condition}${from}`
 }
 
 /** The same with the timestamp as it stands. */
@@ -95,6 +99,12 @@ function entryToText(entry: WalEntry | V1Entry): string {
       return 'transactionId' in entry ? `${entry.type} ${entry.transactionId}` : entry.type
   }
 }
+
+/** Whether entries that take effect together do so only if a condition holds. */
+export const hasCondition = (entries: readonly WalEntry[]): boolean =>
+  entries.some((entry) =>
+    entry.type === 'batch' ? hasCondition(entry.entries) : knownCondition(entry) !== undefined,
+  )
 
 /** A condition that cannot be understood is bytes like others. */
 export function knownCondition(entry: WalEntry): Condition | undefined {

@@ -13,7 +13,7 @@ import {
 } from '../log-selection.ts'
 import { lookAgain, openToLook } from '../opening.ts'
 import { defineCommand } from '../spec.ts'
-import { damageToText, quote, recordToText, v1RecordToText } from '../text.ts'
+import { damageToText, hasCondition, quote, recordToText, v1RecordToText } from '../text.ts'
 
 const spec = defineCommand({
   name: 'log',
@@ -180,7 +180,8 @@ async function* committedV2(directory: string): AsyncGenerator<Line, void, void>
 }
 
 function* unitLines({ entries, ...place }: CommittedUnit): Generator<Line, void, void> {
-  for (const entry of entries) yield recordLine({ ...place, entry })
+  const isConditional = hasCondition(entries)
+  for (const entry of entries) yield recordLine({ ...place, entry }, isConditional)
 }
 
 async function* linesV1(directory: string, committed: boolean): AsyncGenerator<Line, void, void> {
@@ -190,10 +191,10 @@ async function* linesV1(directory: string, committed: boolean): AsyncGenerator<L
   for await (const { record, damage } of items) yield damage ? damageLine(damage) : v1RecordLine(record)
 }
 
-const recordLine = (record: WalRecord): Line => ({
+const recordLine = (record: WalRecord, isConditional = false): Line => ({
   record: { seq: record.seq, timestampMs: record.timestamp, entry: record.entry },
-  text: () => recordToText(record),
-  json: () => recordToJson(record),
+  text: () => recordToText(record, isConditional),
+  json: () => recordToJson(record, isConditional),
 })
 
 /** The original wrote seconds. */

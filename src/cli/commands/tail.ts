@@ -2,14 +2,14 @@ import { type Cursor, Wal, WalError } from '../../mod.ts'
 import { type Command, command, type ExitCode, printLine } from '../command.ts'
 import { recordToJson } from '../json.ts'
 import { defineCommand } from '../spec.ts'
-import { recordToText } from '../text.ts'
+import { hasCondition, recordToText } from '../text.ts'
 
 const spec = defineCommand({
   name: 'tail',
   summary: 'print what is committed in a log, as it is',
   details:
     'Follows the log beside its writer, and whoever writes it after that: prints what is durable, in order, a transaction at its commit, until it is interrupted. ' +
-    'What an index refuses at its place, as a condition does not hold, is printed, too: the log does not decide that. ' +
+    'What takes effect only if a condition holds says so (--json: conditional): the index decides that at its place, and walv history tells what it decided. ' +
     'With --cursor it goes on where the cursor of that name is, and moves it as it prints: what was printed last may be printed again by the next. ' +
     'Else nothing is written. --json prints the same lines as walv log --committed --json.',
   positionals: { directory: { description: 'the directory of the log' } },
@@ -41,9 +41,10 @@ export const tail: Command = command(
     for await (const { entries, transactionId, ...place } of wal.tail(
       cursor ? { cursor } : { from: from ?? wal.lastSeq + 1 },
     )) {
+      const isConditional = hasCondition(entries)
       for (const entry of entries) {
         const record = { ...place, entry, ...(transactionId !== undefined && { transactionId }) }
-        await printLine(json ? recordToJson(record) : recordToText(record))
+        await printLine(json ? recordToJson(record, isConditional) : recordToText(record, isConditional))
       }
       commits?.add(place.seq)
     }
