@@ -3,7 +3,7 @@ import { MAX_ID_BYTES } from '../../limits.ts'
 import { LabelMap } from '../label-map.ts'
 import type { LongWork } from '../opening-work.ts'
 import { decodeCatalog, encodeCatalog, mismatch } from './catalog-file.ts'
-import { idAt, jsonAt, labelAt, type RecordAt, type RecordWalk, seqAt } from './entry-record.ts'
+import { idAt, jsonAt, labelAt, type RecordAt, seqAt } from './entry-record.ts'
 import { EntryStore } from './entry-store.ts'
 
 /** What an index keeps of an id beside its vector. Never changed, only replaced. */
@@ -69,9 +69,9 @@ export class Catalog {
     for (const record of this.#store.records()) yield new StoredEntry(record)
   }
 
-  /** The same for who needs each but for a moment, and at the least cost. */
-  walk(): RecordWalk {
-    return this.#store.walk()
+  /** The same as it is in memory. While one is looked at nothing may change. */
+  records(): Generator<RecordAt, void, void> {
+    return this.#store.records()
   }
 
   /**
@@ -139,6 +139,7 @@ export class Catalog {
     await decodeCatalog(pieces, {
       begin: ({ count, nextLabel }) => {
         expected = count
+        store.expect(count)
         this.#nextLabel = nextLabel
       },
       block: (memory, bytes) => store.adopt(memory, bytes, this.#nextLabel, lastSeq),

@@ -1,4 +1,5 @@
 import { alignUp, type ByteBuffer, getUint64, setUint64 } from '../../format/byte-buffer.ts'
+import type { StoredTexts } from './fingerprint.ts'
 
 /**
  * What is kept of an id: a record of bytes, as in memory so in a snapshot. All numbers are
@@ -60,46 +61,17 @@ export function recordBytes({ view }: ByteBuffer, at: number): number {
 }
 
 /**
- * Goes through records, and makes their texts as cheaply as that can be done: those of a chunk that
- * are ASCII are pieces of one text.
+ * Id and metadata as they stand in memory, one behind the other; undefined where they are said not
+ * to be ASCII alone.
  */
-export class RecordWalk {
-  label = 0
-  id = ''
-  json: string | null = null
-  readonly #records: Iterator<RecordAt, void>
-  #memory: ByteBuffer | undefined
-  #text = ''
-
-  constructor(records: Iterator<RecordAt, void>) {
-    this.#records = records
-  }
-
-  /** Goes to the next one, whose label and texts are then here; false at the end. */
-  next(): boolean {
-    const { value: record } = this.#records.next()
-    if (!record) return false
-    const { memory, at } = record
-    const { view } = memory
-    this.label = getUint64(view, at)
-    if (view.getUint16(at + 14, true) === ASCII) this.#takePieces(memory, at)
-    else {
-      this.id = idAt(record)
-      this.json = jsonAt(record)
-    }
-    return true
-  }
-
-  #takePieces(memory: ByteBuffer, at: number): void {
-    if (this.#memory !== memory) {
-      this.#memory = memory
-      this.#text = memory.bytes.toString('latin1')
-    }
-    const start = at + RECORD_HEADER_BYTES
-    const end = start + memory.view.getUint16(at + 12, true)
-    const jsonBytes = memory.view.getUint32(at + 8, true)
-    this.id = this.#text.slice(start, end)
-    this.json = jsonBytes === NO_METADATA ? null : this.#text.slice(end, end + jsonBytes)
+export function textsAt({ memory: { view, words }, at }: RecordAt): StoredTexts | undefined {
+  if (view.getUint16(at + 14, true) !== ASCII) return undefined
+  const metadataBytes = view.getUint32(at + 8, true)
+  return {
+    words,
+    at: (at + RECORD_HEADER_BYTES) / Int32Array.BYTES_PER_ELEMENT,
+    idBytes: view.getUint16(at + 12, true),
+    metadataBytes: metadataBytes === NO_METADATA ? null : metadataBytes,
   }
 }
 

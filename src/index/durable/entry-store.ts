@@ -10,7 +10,6 @@ import {
   RECORD_ALIGNMENT,
   RECORD_HEADER_BYTES,
   type RecordAt,
-  RecordWalk,
   recordBytes,
   recordProblem,
   seqAt,
@@ -70,11 +69,6 @@ export class EntryStore {
     for (const place of this.#byLabel.values()) yield this.#recordAt(place)
   }
 
-  /** All of it, one after the other. While one is looked at nothing may change. */
-  walk(): RecordWalk {
-    return new RecordWalk(this.records())
-  }
-
   labels(): Generator<number, void, void> {
     return this.#byLabel.keys()
   }
@@ -123,6 +117,11 @@ export class EntryStore {
     this.#letGo(place)
   }
 
+  /** So many ids are going to come, as is said. */
+  expect(count: number): void {
+    this.#byId.expect(count)
+  }
+
   /**
    * Takes a block of records over, as it was written. Returns what is wrong with it, if anything:
    * then the store is of no use any more. A number beyond `lastSeq` is of another log, which this
@@ -139,9 +138,7 @@ export class EntryStore {
       if (seqAt({ memory, at }) > lastSeq) setSeq(memory, at, lastSeq)
       const place = first + at / RECORD_ALIGNMENT
       this.#wantThatOf(place)
-      const hash = this.#wantedHash()
-      if (this.#byId.find(hash) >= 0) return `the id of label ${label} stands twice`
-      this.#byId.add(hash, place)
+      if (!this.#byId.addNew(this.#wantedHash(), place)) return `the id of label ${label} stands twice`
       this.#byLabel.set(label, place)
     }
     return undefined

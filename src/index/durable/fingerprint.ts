@@ -18,6 +18,16 @@ export interface FingerprintItem {
   readonly metadata: string | null
 }
 
+/** Id and metadata of an item in UTF-8, one behind the other, as a catalog has them in memory. */
+export interface StoredTexts {
+  /** Little-endian. */
+  readonly words: Int32Array
+  /** The word that the id begins with. */
+  readonly at: number
+  readonly idBytes: number
+  readonly metadataBytes: number | null
+}
+
 /**
  * A fingerprint of a set that follows its changes: 128 bits, whatever the order in which items came
  * and went. Removing an item undoes adding it exactly. An item added twice counts twice.
@@ -69,7 +79,20 @@ export class SetFingerprint {
   }
 
   add(item: FingerprintItem): void {
-    const hash = hashOf(item, this.#version)
+    this.#add(hashOf(item, this.#version))
+  }
+
+  /**
+   * The same of an item whose texts are ASCII; false, and nothing is added, if they are not, or are
+   * long, or the fingerprint is of another version.
+   */
+  addStored(vector: Float32Array, texts: StoredTexts): boolean {
+    const hash = this.#version === FINGERPRINT_VERSION ? hashOfStored(vector, texts) : undefined
+    if (hash) this.#add(hash)
+    return hash !== undefined
+  }
+
+  #add(hash: DataView): void {
     let carry = 0
     for (let i = 0; i < LIMBS; i++) {
       const sum = this.#limbs[i]! + hash.getUint32(4 * i, true) + carry
@@ -104,6 +127,8 @@ const LIMB_RANGE = 2 ** 32
 const DIGITS = 32
 const HEADER_BYTES = 12
 const NO_METADATA = 0xffff_ffff
+/** In any of four bytes. */
+const NOT_ASCII = 0x8080_8080
 /** XXH3 takes a way of its own below 241. */
 const LEAST_BYTES = 256
 /**
@@ -124,6 +149,7 @@ interface Workspace {
   readonly bytes: Buffer
   readonly lengths: Uint32Array
   readonly floats: Float32Array
+  readonly words: Int32Array
 }
 
 let shared: Workspace | undefined
@@ -141,6 +167,7 @@ function workspaceOf(bytes: number): Workspace {
       address + ITEM_AT + HEADER_BYTES,
       (block.bytes - ITEM_AT - HEADER_BYTES) / 4,
     ),
+    words: new Int32Array(buffer, address + ITEM_AT, (block.bytes - ITEM_AT) / 4),
   }
 }
 
@@ -161,14 +188,45 @@ function hashOf(item: FingerprintItem, version: FingerprintVersion): DataView {
 }
 
 function hashIn(workspace: Workspace, item: FingerprintItem, version: FingerprintVersion): DataView {
-  const { block, hash, bytes } = workspace
   const length = encode(item, workspace)
-  if (version === 1) return sha256Of(bytes.subarray(0, length))
+  return version === 1 ? sha256Of(workspace.bytes.subarray(0, length)) : xxh3In(workspace, length)
+}
+
+/** Of what is encoded in so many bytes. */
+function xxh3In({ block, hash, bytes }: Workspace, length: number): DataView {
   const padded = Math.max(length, LEAST_BYTES)
   if (padded > length) bytes.fill(0, length, padded)
   if (block.region) block.region.kernel.hash128(block.address + ITEM_AT, padded, block.address)
   else setUint128(hash, xxh3Of(bytes.subarray(0, padded)))
   return hash
+}
+
+/** Undefined where it has to be encoded from its texts. */
+function hashOfStored(vector: Float32Array, texts: StoredTexts): DataView | undefined {
+  const { words, at, idBytes, metadataBytes } = texts
+  const textBytes = idBytes + (metadataBytes ?? 0)
+  const textAt = HEADER_BYTES + vector.byteLength
+  if (!hostIsLittleEndian || ITEM_AT + LEAST_BYTES + textAt + textBytes > WORKSPACE_BYTES) return undefined
+  shared ??= workspaceOf(WORKSPACE_BYTES)
+  const { lengths, floats, words: target } = shared
+  const to = textAt / Int32Array.BYTES_PER_ELEMENT
+  const count = Math.ceil(textBytes / Int32Array.BYTES_PER_ELEMENT)
+  let bits = 0
+  for (let i = 0; i < count; i++) {
+    const word = words[at + i]!
+    bits |= word
+    target[to + i] = word
+  }
+  if ((bits & NOT_ASCII) !== 0) return undefined
+  floats.set(vector)
+  setLengths(lengths, idBytes, vector.length, metadataBytes)
+  return xxh3In(shared, textAt + textBytes)
+}
+
+function setLengths(lengths: Uint32Array, id: number, dimensions: number, metadata: number | null): void {
+  lengths[0] = id
+  lengths[1] = dimensions
+  lengths[2] = metadata ?? NO_METADATA
 }
 
 function sha256Of(bytes: Buffer): DataView {
@@ -187,9 +245,7 @@ function encode({ id, vector, metadata }: FingerprintItem, { bytes, lengths, flo
   floats.set(vector)
   const idBytes = writeUtf8(bytes, id, idOffset)
   const metadataBytes = metadata === null ? 0 : writeUtf8(bytes, metadata, idOffset + idBytes)
-  lengths[0] = idBytes
-  lengths[1] = vector.length
-  lengths[2] = metadata === null ? NO_METADATA : metadataBytes
+  setLengths(lengths, idBytes, vector.length, metadata === null ? null : metadataBytes)
   if (!hostIsLittleEndian) swapUnlessLittleEndian(bytes.subarray(0, idOffset))
   return idOffset + idBytes + metadataBytes
 }

@@ -1,6 +1,9 @@
 const PARTS = 1024
 const PART_BITS = 10
 const FIRST_SLOTS = 16
+const MOST_FILLED = 3 / 4
+const MAX_GROWTH = 16
+const MAX_EXPECTED = 2 ** 20
 /** Words of a slot: the hash of an id, and its record's place plus one; 0 if it is free. */
 const SLOT_WORDS = 2
 
@@ -17,10 +20,20 @@ interface Part {
 export class IdTable {
   readonly #parts: (Part | undefined)[] = new Array(PARTS).fill(undefined)
   readonly #isWanted: (place: number) => boolean
+  #expectedSlots = FIRST_SLOTS
 
   /** @param isWanted whether the record at a place is of the id that is looked for */
   constructor(isWanted: (place: number) => boolean) {
     this.#isWanted = isWanted
+  }
+
+  /**
+   * So many ids are going to come, as is said: tables grow by more at a time, and none beyond what
+   * a million ids take.
+   */
+  expect(count: number): void {
+    const slots = Math.min(count, MAX_EXPECTED) / PARTS / MOST_FILLED
+    while (this.#expectedSlots < slots) this.#expectedSlots *= 2
   }
 
   /** −1 if there is none. */
@@ -37,15 +50,43 @@ export class IdTable {
 
   /** Of an id that is not there. */
   add(hash: number, place: number): void {
+    const part = this.#partWithRoom(hash)
+    put(part.words, hash, place + 1)
+    part.count++
+  }
+
+  /** The same of the id that is looked for, if it is not there; else false, and nothing happens. */
+  addNew(hash: number, place: number): boolean {
+    const part = this.#partWithRoom(hash)
+    const { words } = part
+    const mask = words.length - 1
+    let at = homeOf(hash, mask)
+    for (; words[at + 1] !== 0; at = (at + SLOT_WORDS) & mask)
+      if (words[at] === hash && this.#isWanted(words[at + 1]! - 1)) return false
+    words[at] = hash
+    words[at + 1] = place + 1
+    part.count++
+    return true
+  }
+
+  #partWithRoom(hash: number): Part {
     const number = hash & (PARTS - 1)
     let part = this.#parts[number]
     if (part === undefined) {
       part = { words: new Uint32Array(FIRST_SLOTS * SLOT_WORDS), count: 0 }
       this.#parts[number] = part
     }
-    if (4 * (part.count + 1) * SLOT_WORDS > 3 * part.words.length) part.words = doubled(part.words)
-    put(part.words, hash, place + 1)
-    part.count++
+    if ((part.count + 1) * SLOT_WORDS > MOST_FILLED * part.words.length) part.words = this.#grown(part.words)
+    return part
+  }
+
+  /** A step at a time: one at once would be a stop of all tables together. */
+  #grown(words: Uint32Array): Uint32Array {
+    const expected = Math.min(this.#expectedSlots * SLOT_WORDS, MAX_GROWTH * words.length)
+    const larger = new Uint32Array(Math.max(2 * words.length, expected))
+    for (let at = 0; at < words.length; at += SLOT_WORDS)
+      if (words[at + 1] !== 0) put(larger, words[at]!, words[at + 1]!)
+    return larger
   }
 
   /** The record at a place that is there has gone elsewhere. */
@@ -89,13 +130,6 @@ function put(words: Uint32Array, hash: number, taken: number): void {
   while (words[at + 1] !== 0) at = (at + SLOT_WORDS) & mask
   words[at] = hash
   words[at + 1] = taken
-}
-
-function doubled(words: Uint32Array): Uint32Array {
-  const larger = new Uint32Array(2 * words.length)
-  for (let at = 0; at < words.length; at += SLOT_WORDS)
-    if (words[at + 1] !== 0) put(larger, words[at]!, words[at + 1]!)
-  return larger
 }
 
 /** Nobody can choose ids beforehand that have the same hash. */

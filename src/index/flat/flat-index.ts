@@ -177,7 +177,7 @@ export class FlatIndex implements VectorIndex {
       slots.set(label, storage.adopt(label))
       return true
     }
-    await decodeSnapshot(files.read(SNAPSHOT_FILE), this, work, add, () => storage.nextVectors())
+    await decodeSnapshot(files.read(SNAPSHOT_FILE), this, work, add, () => storage.nextChunk())
     this.#storage = storage
     this.#slots = slots
   }

@@ -56,11 +56,11 @@ export class FlatStorage {
    * Where the vectors of the next chunk go, when all before are full: whoever writes them there
    * calls `adopt` for each.
    */
-  nextVectors(): Float32Array {
+  nextChunk(): OwnChunk {
     assert(this.#count % this.rowsPerChunk === 0, 'the chunk before is not full')
     const chunk = this.#emptyChunk()
     this.#chunks.push(chunk)
-    return chunk.vectors
+    return chunk
   }
 
   /** Counts a row whose vector is there already; returns its slot. */

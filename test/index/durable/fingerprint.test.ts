@@ -3,6 +3,8 @@ import { createHash } from 'node:crypto'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { createXXHash128 } from 'hash-wasm'
+import { textsAt } from '../../../src/index/durable/entry-record.ts'
+import { EntryStore } from '../../../src/index/durable/entry-store.ts'
 import {
   FINGERPRINT_VERSION,
   type FingerprintItem,
@@ -208,4 +210,31 @@ test('what is not a fingerprint is refused', () => {
   for (const bad of ['', '0', 'g'.repeat(32), '0'.repeat(31), '0'.repeat(33), 'A'.repeat(32), `${EMPTY}\n`]) {
     assert.throws(() => SetFingerprint.from(bad), { code: 'WALV_INVALID_OPTION' })
   }
+})
+
+test('an item whose texts are taken as they stand in memory counts as one that is encoded, or is left alone', () => {
+  const storedItems = fc.record({
+    id: fc.oneof(
+      fc.string({ unit: 'binary-ascii', minLength: 1, maxLength: 300 }),
+      fc.string({ unit: 'binary', minLength: 1, maxLength: 90 }),
+    ),
+    vector: fc.float32Array({ maxLength: 80 }),
+    metadata: fc.option(fc.json(), { nil: null }),
+  })
+  fc.assert(
+    fc.property(storedItems, ({ id, vector, metadata }) => {
+      const store = new EntryStore()
+      store.add(3, id, metadata, 1)
+      const record = store.at(3)!
+      const isAscii = /^[\0-\x7f]*$/.test(id + (metadata ?? ''))
+      assert.equal(textsAt(record) !== undefined, isAscii)
+      // A flag that lies must not make a proof.
+      record.memory.view.setUint16(record.at + 14, 1, true)
+      const fingerprint = new SetFingerprint()
+      const isTaken = fingerprint.addStored(vector, textsAt(record)!)
+      assert.equal(isTaken, isAscii)
+      assert.equal(fingerprint.value, isTaken ? fingerprintOf([{ id, vector, metadata }]).value : EMPTY)
+      assert.equal(new SetFingerprint(1).addStored(vector, textsAt(record)!), false)
+    }),
+  )
 })
