@@ -1,4 +1,5 @@
 import type { Exchange } from './exchange.ts'
+import type { FileHash } from './hash-thread.ts'
 
 /**
  * The whole seam to the file system: what a crash-safe log needs and nothing more. The engine runs
@@ -58,6 +59,11 @@ export interface Disk {
    * disk that cannot tell.
    */
   freeFiles?(directory: string): Promise<number>
+  /**
+   * Reads all of a file, as `open` would open it, and computes its SHA-256, in another thread. For
+   * large files: who is refused reads it itself. Left out by a disk that has no threads.
+   */
+  hash?(path: string): Promise<FileHash>
   /** How the processes that share a directory talk to each other. Left out where they cannot. */
   readonly exchange?: Exchange
   /**

@@ -6,6 +6,7 @@
  */
 import * as fs from 'node:fs'
 import type { Disk, DiskEntry, DiskFile, DiskWatch } from './disk.ts'
+import { type FileHash, hashInThread } from './hash-thread.ts'
 import { lockFile } from './lock.ts'
 import { asIrregular, NO_FOLLOW, NO_WAIT, refuseIrregular } from './regular-file.ts'
 import { sockets } from './sockets.ts'
@@ -117,6 +118,16 @@ class NodeFile implements DiskFile {
     return (await this.#stats()).size
   }
 
+  /** Of all that is there now. */
+  async hash(): Promise<FileHash> {
+    const length = await this.size()
+    const found = await this.#run<FileHash>((done) =>
+      hashInThread({ descriptor: this.#descriptor, length }, done),
+    )
+    if (found.bytes < length) await this.#refuseIfRemoved()
+    return found
+  }
+
   #stats(): Promise<fs.Stats> {
     return this.#run<fs.Stats>((done) => fs.fstat(this.#descriptor, done))
   }
@@ -168,7 +179,7 @@ class NodeFile implements DiskFile {
   }
 }
 
-async function open(path: string, mode: 'read' | 'write' | 'create'): Promise<DiskFile> {
+async function open(path: string, mode: 'read' | 'write' | 'create'): Promise<NodeFile> {
   const descriptor = await call<number>((done) => fs.open(path, OPEN_FLAGS[mode], 0o666, done)).catch(
     (error) => {
       throw asIrregular(error, path)
@@ -176,6 +187,15 @@ async function open(path: string, mode: 'read' | 'write' | 'create'): Promise<Di
   )
   if (mode !== 'create') await closeIrregular(descriptor, path)
   return new NodeFile(descriptor, path, mode !== 'read')
+}
+
+async function hash(path: string): Promise<FileHash> {
+  const file = await open(path, 'read')
+  try {
+    return await file.hash()
+  } finally {
+    await file.close()
+  }
 }
 
 async function closeIrregular(descriptor: number, path: string): Promise<void> {
@@ -288,6 +308,7 @@ export const nodeDisk: Disk = {
   lock: lockFile,
   freeBytes,
   freeFiles,
+  hash,
   exchange: sockets,
   watch,
 }

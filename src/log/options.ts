@@ -1,7 +1,7 @@
 import { epochMs, monotonicMs } from '../clock.ts'
 import type { Disk } from '../disk/disk.ts'
 import { nodeDisk } from '../disk/node-disk.ts'
-import type { IndexIdentity } from '../entry.ts'
+import type { IndexIdentity, SnapshotReference } from '../entry.ts'
 import { DEFAULT_MAX_PENDING_BYTES } from '../limits.ts'
 import { checkOptions, type OptionNames, wrongKind } from '../option-names.ts'
 import type { Snapshot } from './log.ts'
@@ -257,6 +257,10 @@ export function wholeNumber(
 
 /** Of whoever opens a log and knows what is in its records and snapshots. */
 export interface ContentRules {
+  /**
+   * Told, before the log is read, which snapshot it is likely to be. Nothing of it is verified yet.
+   */
+  expect?(snapshot: SnapshotReference): void
   /** The log is looked at as it was; only read-only. */
   readonly past?: Past | undefined
   /**

@@ -1,5 +1,6 @@
 /** What the `Disk` interface promises, of the real disk. */
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
 import fs from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -237,4 +238,16 @@ test('on Windows a directory is not synced', async () => {
     Object.defineProperty(process, 'platform', platform)
   }
   await assert.rejects(nodeDisk.syncDirectory(join(directory, 'looked for')), { code: 'ENOENT' })
+})
+
+test('the hash of a file is computed elsewhere, and refuses what cannot be opened to be read', async () => {
+  const content = Buffer.alloc(2_500_000, 'walv')
+  fs.writeFileSync(path, content)
+  const sha256 = createHash('sha256').update(content).digest('hex')
+  assert.deepEqual(await nodeDisk.hash!(path), { bytes: content.length, sha256 })
+  fs.writeFileSync(path, '')
+  const ofNothing = createHash('sha256').digest('hex')
+  assert.deepEqual(await nodeDisk.hash!(path), { bytes: 0, sha256: ofNothing })
+  await assert.rejects(nodeDisk.hash!(directory), { code: 'EISDIR' })
+  await assert.rejects(nodeDisk.hash!(join(directory, 'nothing')), { code: 'ENOENT' })
 })

@@ -1,6 +1,6 @@
 import { monotonicMs } from '../../clock.ts'
 import { cut, echo } from '../../echo.ts'
-import type { IndexIdentity } from '../../entry.ts'
+import type { IndexIdentity, SnapshotReference } from '../../entry.ts'
 import { WalError, type WalErrorCode } from '../../errors.ts'
 import { indexIdentity, indexRecord } from '../../format/index-record.ts'
 import { isShared, type Log, type RecoveryReport, type SharedLog, type Snapshot } from '../../log/log.ts'
@@ -11,6 +11,8 @@ import { refuseAborted } from '../../log/recover/recover.ts'
 import { Wal } from '../../log/wal.ts'
 import type { ShareOptions } from '../../shared/share-options.ts'
 import { SharedWal } from '../../shared/shared-wal.ts'
+import { SNAPSHOT_FILE } from '../flat/flat-snapshot.ts'
+import { populate } from '../kernel/populate.ts'
 import { type OpeningTimes, OpeningWork } from '../opening-work.ts'
 import type { VectorIndex } from '../vector-index.ts'
 import type { ApplyOrder } from './apply-order.ts'
@@ -18,6 +20,11 @@ import { ApplyQueue } from './apply-queue.ts'
 import { IndexState } from './index-state.ts'
 import { SharedOrder } from './shared-order.ts'
 import { cannotLoad, contentProblem, isProvable, savedIndex } from './snapshot-proof.ts'
+
+/** Below that, starting a thread takes longer than what it does. */
+const LARGE_BYTES = 64 * 1024 * 1024
+/** What the memory of vectors takes beside them, as a share. */
+const ROOM_BESIDE_VECTORS = 1 / 16
 
 /** What opening found, replayed and loaded. */
 export interface IndexRecoveryReport extends RecoveryReport {
@@ -212,6 +219,13 @@ class SnapshotLoading implements ContentRules {
     this.#index = index
     this.#model = model
     this.state = new IndexState(index, model)
+  }
+
+  /** Memory that is new to the process is taken while the log is read. */
+  expect({ files, info }: SnapshotReference): void {
+    const bytes = files.find(({ name }) => name === SNAPSHOT_FILE)?.bytes ?? 0
+    if (bytes < LARGE_BYTES || savedIndex(info)?.kind !== this.#index.kind) return
+    populate(bytes + Math.ceil(bytes * ROOM_BESIDE_VECTORS))
   }
 
   /** @throws WALV_INDEX_MISMATCH */

@@ -116,6 +116,32 @@ export function onDropped(call: () => void): void {
   dropped = call
 }
 
+/** Memory of a region that was never given out. */
+export interface Stretch {
+  readonly memory: Memory
+  readonly from: number
+  readonly to: number
+}
+
+/**
+ * Makes a region grow by what blocks of so many bytes take, if it does not have it, and answers
+ * what it has grown by; undefined where that is nothing.
+ */
+export function reserve(bytes: number): Stretch | undefined {
+  if (isUnavailable) return undefined
+  try {
+    const { memory, next } = regionWithRoom(1)
+    const present = memory.buffer.byteLength / PAGE_BYTES
+    const end = Math.min(next + Math.ceil(bytes / PAGE_BYTES), MAX_PAGES)
+    if (end <= present) return undefined
+    memory.grow(end - present)
+    return { memory, from: present * PAGE_BYTES, to: end * PAGE_BYTES }
+  } catch {
+    // Whoever asks for a block finds out.
+    return undefined
+  }
+}
+
 function placeFor(pages: number): Place | undefined {
   if (isUnavailable || pages > MAX_PAGES - FIRST_PAGES) return undefined
   try {

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { ensureDirectory, ignoreMissing, listFolder } from '../../disk/directories.ts'
 import { type Disk, type DiskFile, readFully, writeFully } from '../../disk/disk.ts'
+import type { FileHash } from '../../disk/hash-thread.ts'
 import { ioError } from '../../disk/io-error.ts'
 import { TEMPORARY_SUFFIX } from '../../disk/names.ts'
 import { removeAndReclaim } from '../../disk/reclaim.ts'
@@ -18,6 +19,8 @@ import type { FoundCheckpoint } from './found-checkpoint.ts'
 import { decodeManifest, MANIFEST_FILE, type SnapshotManifest } from './snapshot-manifest.ts'
 
 const PIECE_BYTES = 1024 * 1024
+/** Below that, starting a thread takes longer than hashing. */
+const LARGE_FILE_BYTES = 64 * 1024 * 1024
 
 /** `missing`: a file of it is not there. `unreadable`: the disk cannot read it, now. */
 export interface SnapshotProblem {
@@ -35,6 +38,8 @@ export class SnapshotStore {
    * in its own way, and would not be told that one was cut.
    */
   readonly #ownFiles = new Map<string, readonly string[]>()
+  /** Of large files, by their paths: what another thread finds; undefined where it cannot. */
+  readonly #hashes = new Map<string, Promise<FileHash | undefined>>()
 
   constructor(disk: Disk, directory: string) {
     this.#disk = disk
@@ -157,6 +162,24 @@ export class SnapshotStore {
     return undefined
   }
 
+  /**
+   * Has large files of a snapshot hashed in another thread, while other work is done, for who asks
+   * for its problem then. `forgetHashes` ends that.
+   */
+  hashAhead({ name, files }: SnapshotReference): void {
+    for (const file of files) {
+      if (file.bytes < LARGE_FILE_BYTES) continue
+      const path = join(this.#folder, name, plain(file.name))
+      // Why it cannot be hashed, whoever reads it finds out.
+      const hash = this.#disk.hash?.(path).catch(() => undefined)
+      if (hash) this.#hashes.set(path, hash)
+    }
+  }
+
+  forgetHashes(): void {
+    this.#hashes.clear()
+  }
+
   async #size(path: string): Promise<{ bytes: number }> {
     const file = await this.#disk.open(path, 'read')
     try {
@@ -167,7 +190,9 @@ export class SnapshotStore {
   }
 
   /** With `expectedBytes`, a file of another size is not read through: its hash is left out. */
-  async #hash(path: string, expectedBytes?: number): Promise<{ bytes: number; sha256: string }> {
+  async #hash(path: string, expectedBytes?: number): Promise<FileHash> {
+    const known = await this.#hashes.get(path)
+    if (known) return known
     const file = await this.#disk.open(path, 'read')
     try {
       if (expectedBytes !== undefined) {

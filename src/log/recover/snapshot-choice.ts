@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
-import type { CheckpointEntry, Damage } from '../../entry.ts'
+import { TEMPORARY_SUFFIX } from '../../disk/names.ts'
+import type { CheckpointEntry, Damage, SnapshotReference } from '../../entry.ts'
 import type { WalError } from '../../errors.ts'
 import type { FoundCheckpoint } from '../checkpoint/found-checkpoint.ts'
 import type { SnapshotManifest } from '../checkpoint/snapshot-manifest.ts'
@@ -68,11 +69,35 @@ export async function examineOnce(
   const { disk, directory, content, signal } = settings
   const listed = await readDirectory(disk, directory)
   const covered = content?.past && (await coveredPart(disk, listed, content.past, snapshots, signal))
-  if (covered === undefined) return examineBehind(settings, listed, snapshots, proved)
+  if (covered === undefined) {
+    if (proved === undefined && disk.hash) await prepare(snapshots, content)
+    return examineBehind(settings, listed, snapshots, proved).finally(() => snapshots.forgetHashes())
+  }
   const found = await examineBehind(settings, listed, snapshots, covered)
   // Why a moment cannot be shown, all of the log tells.
   const isShown = found.choice.checkpoint !== undefined || !found.analysis.isContinued
   return isShown ? found : examineBehind(settings, listed, snapshots, undefined)
+}
+
+/**
+ * Most likely the newest snapshot is the one: other threads begin with it while the log is read.
+ * Which one it is, the log decides.
+ */
+async function prepare(snapshots: SnapshotStore, content: ContentRules | undefined): Promise<void> {
+  // What is wrong, whoever needs it finds out.
+  const snapshot = await newestSnapshot(snapshots).catch(() => undefined)
+  if (snapshot === undefined) return
+  snapshots.hashAhead(snapshot)
+  content?.expect?.(snapshot)
+}
+
+/** By what it says of itself. */
+async function newestSnapshot(snapshots: SnapshotStore): Promise<SnapshotReference | undefined> {
+  const names = (await snapshots.names()).filter((name) => !name.endsWith(TEMPORARY_SUFFIX))
+  const newest = names.sort().at(-1)
+  const manifest = newest === undefined ? undefined : await snapshots.manifest(newest)
+  const snapshot = manifest?.checkpoint.snapshot
+  return snapshot?.name === newest ? (snapshot ?? undefined) : undefined
 }
 
 async function examineBehind(

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { test } from 'node:test'
+import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import fc from 'fast-check'
 import { createXXHash128 } from 'hash-wasm'
-import { allocate, release } from '../../../src/index/kernel/arena.ts'
+import { allocate, release, reserve } from '../../../src/index/kernel/arena.ts'
+import { populate } from '../../../src/index/kernel/populate.ts'
 import { xxh3Of } from '../../../src/index/kernel/xxh3.ts'
 
 const ROOT = fileURLToPath(new URL('../../../../', import.meta.url))
@@ -72,4 +74,20 @@ test('a block that is given back is given to the next', () => {
   assert.notEqual(other.address, address)
   release(first)
   assert.equal(allocate(3 * 64 * 1024 - 1).address, address)
+})
+
+test('memory that is taken in advance is taken once, and is given to the blocks that come', async () => {
+  const bytes = 40 * 1024 * 1024
+  const { memory } = allocate(1).region!
+  populate(bytes)
+  const grown = memory.buffer.byteLength
+  assert.equal(reserve(bytes), undefined)
+  const block = allocate(bytes)
+  assert.equal(memory.buffer.byteLength, grown)
+  const written = new Uint8Array(block.buffer, block.address, bytes).fill(7)
+  // The thread may come to a page before or after it is written to.
+  await setTimeout(200)
+  assert.ok(written.every((byte) => byte === 7))
+  const more = reserve(bytes)
+  assert.ok(more && more.from >= grown && more.to - more.from <= bytes)
 })
