@@ -19,6 +19,7 @@ const FOUND: Readonly<Record<string, readonly number[]>> = {
   'full-log': [338],
   'sustained-log': [4, 10],
   'two-processes': [9, 11, 28],
+  following: [21008, 21011],
   repair: [12, 141, 352, 354, 1111],
 }
 
