@@ -12,7 +12,7 @@ import type { Recovered } from '../recover/recover.ts'
 import { Signal } from '../write/signal.ts'
 import { FollowedSegments, setBack } from './followed-segments.ts'
 import type { Extent, LiveSource } from './live-source.ts'
-import { LookOut } from './look-out.ts'
+import { type Found, type LookFor, LookOut } from './look-out.ts'
 import { Prover } from './prover.ts'
 import { TailScan } from './tail-scan.ts'
 
@@ -37,7 +37,8 @@ interface Moment {
  */
 export class Follower implements LiveSource {
   readonly directory: string
-  readonly isTold: boolean
+  /** Only where the writer vouches for what is read: elsewhere a segment may be begun anew. */
+  readonly copy: LiveSource['copy']
   readonly moved: Signal = new Signal()
   readonly #disk: Disk
   readonly #clock: () => number
@@ -66,8 +67,8 @@ export class Follower implements LiveSource {
     const { disk, directory, clock, shares = false, durability } = settings
     this.#disk = disk
     this.directory = directory
+    this.copy = shares ? (path, target, position) => this.#copy(path, target, position) : undefined
     this.#syncsAll = durability === 'commit'
-    this.isTold = shares
     this.#clock = clock
     this.#segments = new FollowedSegments(disk, directory, analysis)
     this.#before = Math.max(analysis.durableBefore, analysis.firstSeq)
@@ -77,7 +78,7 @@ export class Follower implements LiveSource {
     this.#prover = shares ? new Prover(disk, directory, analysis.proved) : undefined
     const last = this.#segments.all.at(-1)
     if (last) this.#tail = new TailScan(disk, last, last.marks?.at(-1))
-    this.#lookOut = new LookOut(disk, directory, shares, () => this.#lookSafely())
+    this.#lookOut = new LookOut(disk, directory, shares, (lookFor) => this.#lookSafely(lookFor))
   }
 
   /** Resolves after the first look: from then on it keeps up. */
@@ -159,6 +160,7 @@ export class Follower implements LiveSource {
 
   refresh(): Promise<void> {
     this.#isBrief = false
+    this.#tail?.forget()
     return this.#lookOut.lookNow()
   }
 
@@ -169,15 +171,21 @@ export class Follower implements LiveSource {
     this.moved.tell()
   }
 
+  #copy(path: string, target: Uint8Array, position: number): number {
+    const tail = this.#tail
+    return tail?.segment.path === path ? tail.copy(target, position) : 0
+  }
+
   /** What goes wrong may go right at the next look, unless it tells that the log is another. */
-  async #lookSafely(): Promise<boolean> {
-    if (this.#broken) return false
+  async #lookSafely(lookFor: LookFor): Promise<Found> {
+    if (this.#broken) return 'nothing'
+    let mayBeMore = false
     const before = this.#before
     const written = this.#tail?.expected
     const isBrief = this.#isBrief
     this.#isBrief = false
     try {
-      await this.#look(isBrief)
+      mayBeMore = await this.#look(isBrief, lookFor)
       this.#trouble = undefined
       this.#troubles = 0
     } catch (error) {
@@ -187,14 +195,20 @@ export class Follower implements LiveSource {
       if (isFinal(this.#trouble)) this.#broken = this.#trouble
     }
     if (this.#broken) this.moved.tell()
-    return this.#before > before || this.#tail?.expected !== written
+    if (this.#before === before && this.#tail?.expected === written) return 'nothing'
+    return mayBeMore ? 'more' : 'something'
   }
 
-  async #look(isBrief: boolean): Promise<void> {
+  /**
+   * Where the segment goes on, nothing is lost by not looking for the next one: whoever writes goes
+   * on in one of them. Answers whether it left that out.
+   */
+  async #look(isBrief: boolean, lookFor: LookFor): Promise<boolean> {
     for (;;) {
-      const isFurther = await this.#scanTail()
+      const isFurther = await this.#scanTail(isBrief)
       this.#tell()
-      if (isBrief && this.#before >= this.#revealed) return
+      if (isBrief && this.#before >= this.#revealed) return false
+      if (isFurther && lookFor === 'what-changed') return true
       if (isFurther) continue
       let isNew = false
       await this.#segments.list((header) => {
@@ -204,7 +218,7 @@ export class Follower implements LiveSource {
       this.#tell()
       // What was written to the old segment before the new one was begun.
       if (isNew) await this.#scanTail()
-      if (!(await this.#nextSegment())) return
+      if (!(await this.#nextSegment())) return false
     }
   }
 
@@ -215,15 +229,17 @@ export class Follower implements LiveSource {
     this.moved.tell()
   }
 
-  async #scanTail(): Promise<boolean> {
+  /** `isBrief`: what the writer has vouched for, and nothing that is being written meanwhile. */
+  async #scanTail(isBrief = false): Promise<boolean> {
     const tail = this.#tail
     if (tail === undefined) return false
-    const end = this.#segments.endOf(tail.segment.number)
-    if (end === undefined) return false
+    const segmentEnd = this.#segments.endOf(tail.segment.number)
+    if (segmentEnd === undefined) return false
+    const end = isBrief ? Math.min(segmentEnd, this.#revealed) : segmentEnd
     try {
       const began = tail.offset
-      const isNew = await tail.advance(end, this.#see)
-      this.#prover?.found(tail.offset - began)
+      const isNew = await tail.advance(end, this.#see, isBrief)
+      this.#prover?.found(tail.offset - began, { segment: tail.segment.number, before: tail.expected })
       this.#forgetTimes()
       return isNew
     } catch (error) {

@@ -1,16 +1,19 @@
 import type { Disk, DiskFile } from '../../disk/disk.ts'
+import type { LiveSource } from './live-source.ts'
 
 /**
  * Keeps the file that was opened last: what goes on at the end of a log asks for the same again and
- * again. One reader at a time.
+ * again. What whoever follows the log has read just now is taken from there. One reader at a time.
  */
 export class LastFile implements Pick<Disk, 'open'> {
   readonly #disk: Disk
+  readonly #source: LiveSource
   #path: string | undefined
   #file: DiskFile | undefined
 
-  constructor(disk: Disk) {
+  constructor(disk: Disk, source: LiveSource) {
     this.#disk = disk
+    this.#source = source
   }
 
   async open(path: string, mode: 'read'): Promise<DiskFile> {
@@ -21,7 +24,8 @@ export class LastFile implements Pick<Disk, 'open'> {
     }
     const file = this.#file
     return {
-      read: (buffer, position) => file.read(buffer, position),
+      read: async (buffer, position) =>
+        this.#source.copy?.(path, buffer, position) || file.read(buffer, position),
       size: () => file.size(),
       close: async () => {},
     } as DiskFile

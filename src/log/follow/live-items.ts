@@ -35,8 +35,8 @@ export async function* liveItems(
   source: LiveSource,
   range: LiveRange,
 ): AsyncGenerator<readonly LogItem[], void, void> {
-  if (!source.isTold) return yield* itemsFrom(disk, source, range)
-  const files = new LastFile(disk)
+  if (!source.copy) return yield* itemsFrom(disk, source, range)
+  const files = new LastFile(disk, source)
   try {
     yield* itemsFrom(files, source, range)
   } finally {

@@ -21,8 +21,11 @@ export interface LiveSource {
    * puts it there before, where this process may and it is less than `before`.
    */
   syncedBefore(before: number): Promise<number>
-  /** The writer tells it of each group: its file is kept open between them. */
-  readonly isTold?: boolean
+  /**
+   * Takes what was read just now of a file, if it has what stands there; answers how many bytes.
+   * Where there is this, who reads keeps the file open, too.
+   */
+  readonly copy?: ((path: string, target: Uint8Array, position: number) => number) | undefined
   /** The writer says that everything before this is acknowledged. */
   reveal?(before: number): void
   /** Removes what nobody needs any more, where this process writes. Never rejects. */

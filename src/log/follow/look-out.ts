@@ -7,6 +7,11 @@ const WATCHED_POLL_MS = 1_000
 const MIN_POLL_MS = 10
 const MAX_POLL_MS = 500
 
+/** What a look is for: something has changed; or to find everything that is there. */
+export type LookFor = 'what-changed' | 'everything'
+/** `'more'`: something new was found, and there may be more, for which it did not look. */
+export type Found = 'nothing' | 'something' | 'more'
+
 /**
  * Has somebody look at a directory when something may have changed in it: when the disk says so,
  * and from time to time, more often where the disk says nothing. One look at a time.
@@ -14,7 +19,7 @@ const MAX_POLL_MS = 500
 export class LookOut {
   readonly #disk: Disk
   readonly #directory: string
-  readonly #look: () => Promise<boolean>
+  readonly #look: (lookFor: LookFor) => Promise<Found>
   readonly #tells: boolean
   #watch: DiskWatch | undefined
   /** The disk has told of changes, and there was none of which it did not. */
@@ -22,15 +27,15 @@ export class LookOut {
   #wasTold = false
   #pollMs = MIN_POLL_MS
   #timer: NodeJS.Timeout | undefined
-  #isDue = false
+  #due: LookFor | undefined
   #looking: Promise<void> | undefined
   #closed = false
 
   /**
-   * `look` answers whether there was anything new, and never rejects. `isTold`: who writes says
-   * when there is something, so that nothing has to be watched.
+   * `look` never rejects. `isTold`: who writes says when there is something, so that nothing has to
+   * be watched.
    */
-  constructor(disk: Disk, directory: string, isTold: boolean, look: () => Promise<boolean>) {
+  constructor(disk: Disk, directory: string, isTold: boolean, look: (lookFor: LookFor) => Promise<Found>) {
     this.#disk = disk
     this.#directory = directory
     this.#tells = isTold
@@ -47,7 +52,7 @@ export class LookOut {
       this.#watch = this.#disk.watch?.(this.#directory, () => {
         this.#wasTold = true
         this.#isTold = true
-        void this.lookNow()
+        void this.#lookSoon('what-changed')
       })
       this.#isTold = this.#watch !== undefined
     } catch {
@@ -56,9 +61,13 @@ export class LookOut {
   }
 
   /** Resolves when everything that is there at the call has been looked at. */
-  async lookNow(): Promise<void> {
+  lookNow(): Promise<void> {
+    return this.#lookSoon('everything')
+  }
+
+  async #lookSoon(lookFor: LookFor): Promise<void> {
     if (this.#closed) return
-    this.#isDue = true
+    if (this.#due !== 'everything') this.#due = lookFor
     this.#looking ??= this.#lookAll().finally(() => {
       this.#looking = undefined
     })
@@ -74,19 +83,23 @@ export class LookOut {
 
   async #lookAll(): Promise<void> {
     clearTimeout(this.#timer)
-    while (this.#isDue && !this.#closed) {
-      this.#isDue = false
-      const isNew = await this.#look()
+    let found: Found = 'nothing'
+    while (this.#due !== undefined && !this.#closed) {
+      const lookFor = this.#due
+      this.#due = undefined
+      found = await this.#look(lookFor)
+      const isNew = found !== 'nothing'
       this.#pollMs = isNew ? MIN_POLL_MS : Math.min(2 * this.#pollMs, MAX_POLL_MS)
       // Found by itself: the disk does not tell of everything.
       if (isNew && !this.#wasTold) this.#isTold = false
       this.#wasTold = false
     }
-    if (!this.#closed) this.#wait()
+    if (!this.#closed) this.#wait(found === 'more')
   }
 
-  #wait(): void {
-    const ms = this.#isTold || this.#tells ? WATCHED_POLL_MS : this.#pollMs
+  #wait(isMoreThere = false): void {
+    const isWatched = (this.#isTold || this.#tells) && !isMoreThere
+    const ms = isWatched ? WATCHED_POLL_MS : this.#pollMs
     this.#timer = setTimeout(() => void this.lookNow(), ms).unref()
   }
 }

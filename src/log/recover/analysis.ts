@@ -54,6 +54,8 @@ export interface Analysis {
 /** `proved`: what this process has read before. */
 export interface AnalysisOptions extends Omit<ScanOptions, 'proved'> {
   readonly proved?: ProvedLog | undefined
+  /** As if the log ended before this record. */
+  readonly end?: number
 }
 
 /**
@@ -63,13 +65,13 @@ export interface AnalysisOptions extends Omit<ScanOptions, 'proved'> {
 export async function analyze(
   disk: Disk,
   directory: LogDirectory,
-  { proved, ...options }: AnalysisOptions = {},
+  { proved, end, ...options }: AnalysisOptions = {},
 ): Promise<Analysis> {
   if (proved && identityOf(directory.segments)?.equals(proved.logId)) {
-    const found = await analyzeFrom(disk, directory, { ...options, proved })
+    const found = await analyzeFrom(disk, directory, { ...options, proved }, end)
     if (found.endSeq > proved.before && found.damage.every(({ kind }) => kind === 'torn-tail')) return found
   }
-  return analyzeFrom(disk, directory, options)
+  return analyzeFrom(disk, directory, options, end)
 }
 
 /**
@@ -77,14 +79,18 @@ export async function analyze(
  * without the header of the next; and where frames stand behind the end that the watermarks
  * determine, so that nothing of them is counted.
  */
-async function analyzeFrom(disk: Disk, directory: LogDirectory, options: ScanOptions): Promise<Analysis> {
+async function analyzeFrom(
+  disk: Disk,
+  directory: LogDirectory,
+  options: ScanOptions,
+  scanEnd = Number.POSITIVE_INFINITY,
+): Promise<Analysis> {
   const logId = identityOf(directory.segments)
   const { reach } = directory
   const { live: found, unused, damage } = chain(directory, logId)
-  const open = await scanSegments(disk, found, Number.POSITIVE_INFINITY, reach, options)
+  const open = await scanSegments(disk, found, scanEnd, reach, options)
   const live = logId ? endOpenEnds(found, open) : found
-  const first =
-    live === found ? open : await scanSegments(disk, live, Number.POSITIVE_INFINITY, reach, options)
+  const first = live === found ? open : await scanSegments(disk, live, scanEnd, reach, options)
   const end = endOfLog(first)
   const counted = end < first.nextSeq ? await scanSegments(disk, live, end, reach, options) : first
   const closed = counted.closedAt === end
