@@ -108,32 +108,45 @@ function linkOver(socket: Socket): Link {
   socket.unref()
   // The end of a link is told by `close`, whatever the reason.
   socket.on('error', () => {})
-  let isCorked = false
+  /** What is sent in one turn, with what stands behind it in memory already joined to it. */
+  let unsent: Uint8Array[] = []
+  const flush = (): void => {
+    const parts = unsent
+    unsent = []
+    socket.cork()
+    for (const part of parts) socket.write(part)
+    socket.uncork()
+  }
   return {
     listen(take, ended) {
       socket.on('data', take)
       socket.once('close', ended)
     },
     send(bytes) {
-      if (!isCorked) {
-        isCorked = true
-        socket.cork()
-        process.nextTick(() => {
-          isCorked = false
-          socket.uncork()
-        })
-      }
-      socket.write(bytes)
+      if (unsent.length === 0) process.nextTick(flush)
+      const joined = joinedTo(unsent.at(-1), bytes)
+      if (joined) unsent[unsent.length - 1] = joined
+      else unsent.push(bytes)
     },
     get waitingBytes() {
-      return socket.writableLength
+      return unsent.reduce((sum, { length }) => sum + length, socket.writableLength)
     },
     pause: () => void socket.pause(),
     resume: () => void socket.resume(),
     hold: (isHeld) => void (isHeld ? socket.ref() : socket.unref()),
-    end: () => void socket.end(),
+    end() {
+      flush()
+      socket.end()
+    },
     close: () => void socket.destroy(),
   }
+}
+
+/** Both as one, where they stand one behind the other in the same memory. */
+function joinedTo(first: Uint8Array | undefined, second: Uint8Array): Uint8Array | undefined {
+  if (first?.buffer !== second.buffer || first.byteOffset + first.length !== second.byteOffset)
+    return undefined
+  return new Uint8Array(first.buffer, first.byteOffset, first.length + second.length)
 }
 
 /**

@@ -4,7 +4,7 @@ import { WalError } from '../errors.ts'
 import { Fifo } from '../fifo.ts'
 import type { Encodable } from '../format/encode.ts'
 import { enveloped } from '../format/envelope.ts'
-import type { CommittedUnit } from '../log/log.ts'
+import type { CommittedUnit, LogWaiter } from '../log/log.ts'
 import type { OpenLog } from '../log/open.ts'
 import type { Wal } from '../log/wal.ts'
 
@@ -18,17 +18,29 @@ export interface LeadRequest {
   readonly refused: (error: WalError) => void
 }
 
-/** A record that has its place in the order, and waits for the disk. */
-interface Submitted {
-  readonly placed: Promise<number>
-  readonly timestamp: number
-  readonly transactionId?: number
-}
-
-interface UnderWay {
+/** A change that has its place in the order, and waits for the disk. */
+class UnderWay implements LogWaiter {
   readonly request: LeadRequest
-  readonly unit: Pick<CommittedUnit, 'timestamp' | 'transactionId'>
-  outcome: number | WalError | undefined
+  timestamp = 0
+  transactionId: number | undefined = undefined
+  /** Its sequence number, or why it has none. */
+  outcome: number | WalError | undefined = undefined
+  readonly #answered: () => void
+
+  constructor(request: LeadRequest, answered: () => void) {
+    this.request = request
+    this.#answered = answered
+  }
+
+  logged(seq: number): void {
+    this.outcome = seq
+    this.#answered()
+  }
+
+  refused(error: Error): void {
+    this.outcome = error as WalError
+    this.#answered()
+  }
 }
 
 /**
@@ -41,6 +53,7 @@ export class Leader {
   readonly #apply: (unit: CommittedUnit) => void
   readonly #settled: (poison: WalError | undefined) => void
   readonly #underWay = new Fifo<UnderWay>()
+  #isAboutToSettle = false
 
   /** `settled` is called when some have their outcome, with why nothing more is taken, if so. */
   constructor(
@@ -62,24 +75,17 @@ export class Leader {
   /** @throws WALV_BACKPRESSURE, WALV_CLOSED, WALV_POISONED at once; then nothing was logged */
   hand(request: LeadRequest): void {
     const { origin, payloads, isTransaction } = request
-    const { placed, ...unit } = this.#submit(origin, payloads, isTransaction)
-    const change: UnderWay = { request, unit, outcome: undefined }
-    this.#underWay.push(change)
-    placed.then(
-      (seq) => this.#settle(change, seq),
-      (error) => this.#settle(change, error),
-    )
-  }
-
-  #submit(origin: Origin, payloads: readonly Encodable[], isTransaction: boolean): Submitted {
     const { writer, transactions } = this.#log
-    if (!isTransaction) {
-      const placed = writer.append(enveloped(payloads[0]!, undefined, origin))
-      return { placed, timestamp: writer.lastTimestamp }
-    }
-    const transactionId = writer.nextSeq
-    const placed = transactions.logWhole(payloads, origin)
-    return { placed, timestamp: writer.lastTimestamp, transactionId }
+    const change = new UnderWay(request, this.#answered)
+    if (isTransaction) {
+      change.transactionId = writer.nextSeq
+      transactions.logWhole(payloads, origin).then(
+        (seq) => change.logged(seq),
+        (error) => change.refused(error),
+      )
+    } else writer.hand(enveloped(payloads[0]!, undefined, origin), change)
+    change.timestamp = writer.lastTimestamp
+    this.#underWay.push(change)
   }
 
   /** Resolves when nothing of a process is under way any more. */
@@ -87,9 +93,16 @@ export class Leader {
     while (this.#underWay.some(({ request }) => isOf(request.origin))) await nextTurn()
   }
 
+  /** All that the log answers for at once are applied at once, and told of once. */
+  readonly #answered = (): void => {
+    if (this.#isAboutToSettle) return
+    this.#isAboutToSettle = true
+    SOON.then(this.#settleAnswered)
+  }
+
   /** The order of the log is that in which they were handed over, also where one is told late. */
-  #settle(change: UnderWay, outcome: number | WalError): void {
-    change.outcome = outcome
+  readonly #settleAnswered = (): void => {
+    this.#isAboutToSettle = false
     for (let first = this.#underWay.first; first?.outcome !== undefined; first = this.#underWay.first) {
       this.#underWay.shift()
       this.#tell(first, first.outcome)
@@ -97,12 +110,15 @@ export class Leader {
     this.#settled(this.#log.writer.poison)
   }
 
-  #tell({ request, unit }: UnderWay, outcome: number | WalError): void {
+  #tell({ request, timestamp, transactionId }: UnderWay, outcome: number | WalError): void {
     const { entries, origin, refused } = request
-    if (typeof outcome === 'number') this.#apply({ ...unit, seq: outcome, entries, origin })
-    else refused(outcome)
+    if (typeof outcome !== 'number') refused(outcome)
+    else if (transactionId === undefined) this.#apply({ seq: outcome, timestamp, entries, origin })
+    else this.#apply({ seq: outcome, timestamp, entries, origin, transactionId })
   }
 }
+
+const SOON = Promise.resolve()
 
 export const isBackpressure = (error: unknown): boolean =>
   error instanceof WalError && error.code === 'WALV_BACKPRESSURE'

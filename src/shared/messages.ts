@@ -49,37 +49,68 @@ const MAX_MESSAGE_BYTES = 2 ** 31 - 1
 /** Of entries of a transaction as they are sent: more are not one message. */
 export const MAX_TRANSACTION_BYTES: number = 16 * MAX_RECORD_BYTES
 
-/** One message as it came. */
-export interface Message {
+/** One message as it came: where its body is. */
+export interface Message extends Part {
   readonly kind: Kind
-  readonly memory: ByteBuffer
   readonly bytes: number
 }
 
-function framed(kind: Kind, bytes: number): ByteBuffer {
+/** Memory from here on. */
+interface Part {
+  readonly memory: ByteBuffer
+  readonly at: number
+}
+
+/** Messages share so much memory, one behind the other: asking costs more than filling it. */
+const SLAB_BYTES = 128 * 1024
+
+class Slabs {
+  #memory = byteBuffer(0)
+  #used = 0
+
+  /** `bytes`: a multiple of 8. */
+  take(bytes: number): Part {
+    if (this.#used + bytes > this.#memory.bytes.length) {
+      this.#memory = byteBuffer(Math.max(bytes, SLAB_BYTES))
+      this.#used = 0
+    }
+    const at = this.#used
+    this.#used += bytes
+    return { memory: this.#memory, at }
+  }
+}
+
+const submitted = new Slabs()
+
+/** The header of a message; its body stands behind it. */
+function framed(kind: Kind, bytes: number, { memory, at }: Part): void {
+  memory.view.setUint32(at, bytes, true)
+  memory.view.setUint32(at + 4, kind, true)
+}
+
+function alone(kind: Kind, bytes: number): ByteBuffer {
   const memory = byteBuffer(HEADER_BYTES + alignUp(bytes, 8))
-  memory.view.setUint32(0, bytes, true)
-  memory.view.setUint32(4, kind, true)
+  framed(kind, bytes, { memory, at: 0 })
   return memory
 }
 
 export function jsonMessage(kind: Kind, value: JsonValue): Uint8Array {
   const text = JSON.stringify(value)
-  const memory = framed(kind, Buffer.byteLength(text))
+  const memory = alone(kind, Buffer.byteLength(text))
   memory.bytes.write(text, HEADER_BYTES)
   return memory.bytes
 }
 
-export const jsonOf = ({ memory, bytes }: Message): JsonValue =>
-  JSON.parse(memory.bytes.toString('utf8', 0, bytes))
+export const jsonOf = ({ memory, at, bytes }: Message): JsonValue =>
+  JSON.parse(memory.bytes.toString('utf8', at, at + bytes))
 
 export function readableMessage(before: number): Uint8Array {
-  const memory = framed(KINDS.readable, 8)
+  const memory = alone(KINDS.readable, 8)
   setUint64(memory.view, HEADER_BYTES, before)
   return memory.bytes
 }
 
-export const readableBefore = ({ memory }: Message): number => getUint64(memory.view, 0)
+export const readableBefore = ({ memory, at }: Message): number => getUint64(memory.view, at)
 
 /** A change as it is sent: what stands alone, or the entries of a transaction. */
 export interface Submission {
@@ -92,45 +123,50 @@ export interface Submission {
 export function submitMessage({ number, isTransaction, payloads }: Omit<Submission, 'entries'>): Uint8Array {
   let bytes = SUBMIT_PREFIX_BYTES
   for (const payload of payloads) bytes += ENTRY_PREFIX_BYTES + alignUp(payload.bytes, 8)
-  const memory = framed(KINDS.submit, bytes)
+  const length = HEADER_BYTES + alignUp(bytes, 8)
+  const part = submitted.take(length)
+  const { memory, at: start } = part
+  framed(KINDS.submit, bytes, part)
   const { view } = memory
-  setUint64(view, HEADER_BYTES, number)
-  view.setUint32(HEADER_BYTES + 8, payloads.length, true)
-  view.setUint32(HEADER_BYTES + 12, isTransaction ? 1 : 0, true)
-  let at = HEADER_BYTES + SUBMIT_PREFIX_BYTES
+  setUint64(view, start + HEADER_BYTES, number)
+  view.setUint32(start + HEADER_BYTES + 8, payloads.length, true)
+  view.setUint32(start + HEADER_BYTES + 12, isTransaction ? 1 : 0, true)
+  let at = start + HEADER_BYTES + SUBMIT_PREFIX_BYTES
   for (const payload of payloads) {
     view.setUint32(at, payload.type, true)
     view.setUint32(at + 4, payload.bytes, true)
     payload.write(memory, at + ENTRY_PREFIX_BYTES)
     at += ENTRY_PREFIX_BYTES + alignUp(payload.bytes, 8)
   }
-  return memory.bytes
+  return memory.bytes.subarray(start, start + length)
 }
 
 /**
  * What was sent. Vectors are views of the message.
  * @throws WALV_INVALID_ENTRY where it makes no sense
  */
-export function submissionOf({ memory, bytes }: Message): Submission {
+export function submissionOf({ memory, at: begin, bytes }: Message): Submission {
   const { view } = memory
   if (bytes < SUBMIT_PREFIX_BYTES) throw undecodable('it is too short')
-  const count = view.getUint32(8, true)
+  const count = view.getUint32(begin + 8, true)
   const payloads: Encodable[] = []
   const entries: BatchMember[] = []
-  let at = SUBMIT_PREFIX_BYTES
+  const end = begin + bytes
+  let at = begin + SUBMIT_PREFIX_BYTES
   for (let index = 0; index < count; index++) {
-    if (at + ENTRY_PREFIX_BYTES > bytes) throw undecodable('an entry reaches beyond it')
+    if (at + ENTRY_PREFIX_BYTES > end) throw undecodable('an entry reaches beyond it')
     const type = view.getUint32(at, true) as FrameType
     const length = view.getUint32(at + 4, true)
     const start = at + ENTRY_PREFIX_BYTES
     at = start + alignUp(length, 8)
-    if (at > bytes) throw undecodable('an entry reaches beyond it')
+    if (at > end) throw undecodable('an entry reaches beyond it')
     const decoding = decodeMember(memory, start, length, type)
     if ('problem' in decoding) throw undecodable(decoding.problem)
     entries.push(decoding.entry)
     payloads.push(copied(memory, start, length, type))
   }
-  return { number: getUint64(view, 0), isTransaction: view.getUint32(12, true) === 1, payloads, entries }
+  const isTransaction = view.getUint32(begin + 12, true) === 1
+  return { number: getUint64(view, begin), isTransaction, payloads, entries }
 }
 
 /** The same of a message that this process made and may send. */
@@ -138,7 +174,7 @@ export function submissionIn(message: Uint8Array): Submission {
   const bytes = message.length - HEADER_BYTES
   const memory = byteBuffer(bytes)
   memory.bytes.set(message.subarray(HEADER_BYTES))
-  return submissionOf({ kind: KINDS.submit, memory, bytes })
+  return submissionOf({ kind: KINDS.submit, memory, at: 0, bytes })
 }
 
 /** What is encoded already. */
@@ -174,8 +210,9 @@ export function errorOf(plain: JsonValue): WalError {
 /** Cuts what comes into messages. */
 export class MessageReader {
   readonly #header = byteBuffer(HEADER_BYTES)
+  readonly #slabs = new Slabs()
   #filled = 0
-  #body: ByteBuffer | undefined
+  #body: Message | undefined
 
   /**
    * Calls `take` with each message that `bytes` end.
@@ -186,32 +223,31 @@ export class MessageReader {
     while (at < bytes.length) {
       at += this.#fill(bytes, at)
       if (this.#body === undefined && this.#filled === HEADER_BYTES) this.#begin()
-      if (this.#body === undefined || this.#filled < this.#body.bytes.length) continue
-      const message = {
-        kind: this.#header.view.getUint32(4, true) as Kind,
-        memory: this.#body,
-        bytes: this.#header.view.getUint32(0, true),
-      }
+      const body = this.#body
+      if (body === undefined || this.#filled < alignUp(body.bytes, 8)) continue
       this.#body = undefined
       this.#filled = 0
-      take(message)
+      take(body)
     }
   }
 
   #fill(bytes: Uint8Array, at: number): number {
-    const target = (this.#body ?? this.#header).bytes
-    const taken = Math.min(bytes.length - at, target.length - this.#filled)
-    target.set(bytes.subarray(at, at + taken), this.#filled)
+    const body = this.#body
+    const target = body ? body.memory.bytes : this.#header.bytes
+    const begin = body?.at ?? 0
+    const length = body ? alignUp(body.bytes, 8) : HEADER_BYTES
+    const taken = Math.min(bytes.length - at, length - this.#filled)
+    target.set(bytes.subarray(at, at + taken), begin + this.#filled)
     this.#filled += taken
     return taken
   }
 
   #begin(): void {
     const bytes = this.#header.view.getUint32(0, true)
-    const kind = this.#header.view.getUint32(4, true)
+    const kind = this.#header.view.getUint32(4, true) as Kind
     if (bytes > MAX_MESSAGE_BYTES || kind < KINDS.hello || kind > KINDS.checkpointed)
       throw undecodable(`a message of kind ${kind} with ${bytes} bytes`)
-    this.#body = byteBuffer(bytes)
+    this.#body = { kind, ...this.#slabs.take(alignUp(bytes, 8)), bytes }
     this.#filled = 0
   }
 }

@@ -157,10 +157,11 @@ export class GroupCommit implements PipelineOwner {
   }
 
   /** The same without a promise. */
-  hand(entry: Encodable, waiter: LogWaiter): void {
-    const bytes = this.#admit(entry.bytes, 'usual')
+  hand(payload: Encodable, waiter: LogWaiter): void {
+    const { type, bytes: payloadBytes, envelopeFlags = 0 } = payload
+    const bytes = this.#admit(payloadBytes, 'usual')
     const group = this.#queue.groupFor(bytes, this.#nextSeq)
-    group.addFor(waiter, entry, this.#header(entry.type, entry.bytes, 0))
+    group.addFor(waiter, payload, this.#header(type, payloadBytes, envelopeFlags))
     this.#added(bytes, 'usual')
   }
 
