@@ -11,14 +11,13 @@ export interface FollowLagJob extends Job {
   readonly how: 'follow' | 'share'
 }
 
-/** A change by which the reader is asked how far it is; and when it was acknowledged. */
-interface Probe {
-  readonly number: number
-  readonly acknowledgedAt: number
-}
+/** Changes by which the reader is asked how far it is, with the time of their acknowledgement. */
+type Probes = readonly (readonly [number: number, acknowledgedAt: number])[]
 
+/** Every so manieth change sets this id. */
 const PROBE = 'probe'
-const PROBE_INTERVAL_MS = 10
+const PROBE_EVERY = 16
+const TELL_MS = 50
 const SETTLE_MS = 1_000
 /** Ids that are set over and over: the index does not grow while it is measured. */
 const IDS = 2_000
@@ -31,25 +30,32 @@ const open = (job: FollowLagJob, options: { follow?: boolean }): Promise<Durable
     ...(!options.follow && { checkpointIntervalEntries: false }),
   })
 
-/** The same in all processes of a machine. */
-const now = (): number => performance.timeOrigin + performance.now()
+/** In milliseconds; the same in all processes of a machine. */
+const now = (): number => Number(process.hrtime.bigint()) / 1e6
 
-/** Writes at full speed, and a probe now and then, until it is killed. */
+/** Writes at full speed, until it is killed. */
 export async function followedWriter(job: FollowLagJob): Promise<Metrics> {
   const index = await open(job, {})
   const records = new Records(IDS, job.dimensions, { haveMetadata: true })
   let count = 0
+  let probes: (readonly [number, number])[] = []
   const caller = async (): Promise<never> => {
     for (;;) {
-      const n = count++ % IDS
-      await index.upsert(records.ids[n]!, records.vector(n), records.metadata(n)!)
+      const number = count++
+      const n = number % IDS
+      if (number % PROBE_EVERY !== 0) {
+        await index.upsert(records.ids[n]!, records.vector(n), records.metadata(n)!)
+        continue
+      }
+      await index.upsert(PROBE, records.vector(n), { number })
+      probes.push([number, now()])
     }
   }
   for (let each = 0; each < job.inFlight; each++) void caller()
-  for (let number = 0; ; number++) {
-    await index.upsert(PROBE, records.vector(0), { number })
-    tellKiller({ number, acknowledgedAt: now() } satisfies Probe)
-    await pause(PROBE_INTERVAL_MS)
+  for (;;) {
+    await pause(TELL_MS)
+    tellKiller(probes satisfies Probes)
+    probes = []
   }
 }
 
@@ -63,8 +69,7 @@ export async function followLag(job: FollowLagJob): Promise<Metrics> {
   let isOver = false
   const reading = (async () => {
     while (!isOver) {
-      const { number, acknowledgedAt } = (await writer.next()) as Probe
-      acknowledged.set(number, acknowledgedAt)
+      for (const [number, at] of (await writer.next()) as Probes) acknowledged.set(number, at)
     }
   })().catch(() => {})
   while (acknowledged.size === 0) await pause(10)
@@ -73,22 +78,29 @@ export async function followLag(job: FollowLagJob): Promise<Metrics> {
   const shown = new Map<number, number>()
   const numberHere = (): number =>
     (index.get(PROBE)?.metadata as { number: number } | undefined)?.number ?? -1
-  const first = numberHere() + 1
-  for (const end = now() + job.durationMs; now() < end; await pause(1)) note(shown, numberHere(), first)
+  let last = numberHere()
+  const cpu = process.cpuUsage()
+  const [began, before] = [now(), last]
+  for (const end = began + job.durationMs; now() < end; await pause(1)) last = note(shown, last, numberHere())
+  const { user, system } = process.cpuUsage(cpu)
+  const changes = last - before
+  const rate = (1000 * changes) / (now() - began)
+  await pause(2 * TELL_MS)
   isOver = true
   await writer.kill()
   await reading
   await index.close()
-  return figuresOf(shown, acknowledged)
+  return { ...lagsOf(shown, acknowledged), rate, readerCpuUs: (user + system) / changes }
 }
 
 /** A reader that shows a change shows all before it, too. */
-function note(shown: Map<number, number>, number: number, first: number): void {
+function note(shown: Map<number, number>, last: number, number: number): number {
   const at = now()
-  for (let n = number; n >= first && !shown.has(n); n--) shown.set(n, at)
+  for (let n = last + PROBE_EVERY; n <= number; n += PROBE_EVERY) shown.set(n, at)
+  return number
 }
 
-function figuresOf(shown: ReadonlyMap<number, number>, acknowledged: ReadonlyMap<number, number>): Metrics {
+function lagsOf(shown: ReadonlyMap<number, number>, acknowledged: ReadonlyMap<number, number>): Metrics {
   const lags = [...shown]
     .flatMap(([number, at]) => {
       const from = acknowledged.get(number)

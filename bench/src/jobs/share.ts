@@ -18,11 +18,16 @@ const SETTLE_MS = 1_500
 /** Ids that each process sets, over and over: the index does not grow while it is measured. */
 const IDS = 2_000
 
-/** How many changes a process has had acknowledged by a moment. */
+/** How many changes a process has had acknowledged by a moment, and what processor time it took. */
 interface Progress {
   readonly at: number
   readonly count: number
+  readonly cpuUs: number
+  readonly role: DurableIndex['role']
 }
+
+/** What one has done meanwhile. */
+type Part = Pick<Progress, 'count' | 'cpuUs' | 'role'>
 
 const openShared = (directory: string, dimensions: number): Promise<DurableIndex> =>
   DurableIndex.open({
@@ -51,7 +56,9 @@ export async function shareMember(job: ShareJob & { readonly name: string }): Pr
   const index = await openShared(job.directory, job.dimensions)
   const progress = keepSetting(index, job, job.name, Math.ceil(job.inFlight / job.processes))
   for (;;) {
-    tellKiller({ at: Date.now(), count: progress.count } satisfies Progress)
+    const { user, system } = process.cpuUsage()
+    const { role } = index
+    tellKiller({ at: Date.now(), count: progress.count, cpuUs: user + system, role } satisfies Progress)
     await pause(TELL_MS)
   }
 }
@@ -67,12 +74,24 @@ export async function share(job: ShareJob): Promise<Metrics> {
   await pause(job.durationMs)
   const through = Date.now()
   await pause(2 * TELL_MS)
-  const counts = await Promise.all(members.map((member) => countBetween(member, from, through)))
-  const records = counts.reduce((sum, count) => sum + count, 0)
-  return { records, rate: (1000 * records) / (through - from), leastOfOne: Math.min(...counts) }
+  const parts = await Promise.all(members.map((member) => partBetween(member, from, through)))
+  const records = parts.reduce((sum, { count }) => sum + count, 0)
+  return {
+    records,
+    rate: (1000 * records) / (through - from),
+    leastOfOne: Math.min(...parts.map(({ count }) => count)),
+    leaderCpuUs: cpuOf(parts, 'leader') / records,
+    memberCpuUs: cpuOf(parts, 'member') / records,
+  }
 }
 
-async function countBetween(member: Victim, from: number, through: number): Promise<number> {
+/** Of one of them: each of them reads and applies all changes. */
+function cpuOf(parts: readonly Part[], role: Part['role']): number {
+  const those = parts.filter((part) => part.role === role)
+  return those.reduce((sum, { cpuUs }) => sum + cpuUs, 0) / Math.max(1, those.length)
+}
+
+async function partBetween(member: Victim, from: number, through: number): Promise<Part> {
   let first: Progress | undefined
   let last: Progress | undefined
   while (last === undefined || last.at < through) {
@@ -80,7 +99,8 @@ async function countBetween(member: Victim, from: number, through: number): Prom
     if (first === undefined || last.at <= from) first = last
   }
   await member.kill()
-  return last.count - first!.count
+  const { count, cpuUs, role } = last
+  return { count: count - first!.count, cpuUs: cpuUs - first!.cpuUs, role }
 }
 
 export interface TakeoverJob extends Job {

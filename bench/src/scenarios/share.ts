@@ -6,7 +6,11 @@ export const shareRate: Scenario = {
   name: 'share',
   title: 'several processes that share a directory, 768 dimensions: durable changes of all together',
   metric: { key: 'rate', title: 'changes', unit: '/s' },
-  also: [{ key: 'leastOfOne', title: 'least of a process', unit: '' }],
+  also: [
+    { key: 'leastOfOne', title: 'least of a process', unit: '' },
+    { key: 'leaderCpuUs', title: 'cpu of the leader a change', unit: 'µs' },
+    { key: 'memberCpuUs', title: 'cpu of each other', unit: 'µs' },
+  ],
   isLong: true,
   variants: ({ durationMs }) => [
     {
