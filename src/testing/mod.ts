@@ -1,6 +1,16 @@
 /** walv/testing: what walv is tested with, for testing what is built on it, or beside it. */
 
+export type {
+  Engine,
+  EngineMessage,
+  EngineObjects,
+  EngineRange,
+  EngineReadOptions,
+  Guarantee,
+} from '../replicated/engine.ts'
 export type { ConformanceCase } from './conformance/case.ts'
+export { engineConformance } from './conformance/engine.ts'
+export type { EnginePlace } from './conformance/engine-subject.ts'
 export { type LogCapabilities, logConformance } from './conformance/log.ts'
 export type { LogPlace } from './conformance/log-subject.ts'
 export { type VectorIndexConformanceOptions, vectorIndexConformance } from './conformance/vector-index.ts'
@@ -10,6 +20,8 @@ export { type CrashState, SimulatedDisk } from './disk/simulated-disk.ts'
 export type { SimulatedDiskOptions } from './disk/simulated-disk-options.ts'
 export type { ExchangeOfProcess, SimulatedExchange } from './disk/simulated-exchange.ts'
 export { type SimulatedFs, simulatedFs } from './disk/simulated-fs.ts'
+export type { EngineFaults, SimulatedEngineOptions } from './engine/engine-faults.ts'
+export { SimulatedEngine } from './engine/simulated-engine.ts'
 export {
   type Exploration,
   type ExploreOptions,

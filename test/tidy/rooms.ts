@@ -37,6 +37,7 @@ export const ROOMS: readonly (readonly string[])[] = [
   ['src/log/follow/'],
   ['src/log/'],
   ['src/shared/'],
+  ['src/replicated/'],
   ['src/v1/'],
   ['src/doctor/'],
   ['src/index/'],
