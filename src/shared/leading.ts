@@ -1,9 +1,9 @@
 import type { WalError } from '../errors.ts'
 import type { CommittedUnit } from '../log/log.ts'
 import type { Wal } from '../log/wal.ts'
+import type { OwnChanges } from '../submission/own-changes.ts'
 import { isBackpressure, Leader } from './leader.ts'
 import { submissionIn } from './messages.ts'
-import type { OwnChanges } from './own-changes.ts'
 import { Server } from './server.ts'
 import type { ShareSettings } from './share-options.ts'
 

@@ -10,10 +10,15 @@
 import type { BatchMember, JsonValue } from '../entry.ts'
 import { WalError, type WalErrorCode } from '../errors.ts'
 import { alignUp, type ByteBuffer, byteBuffer, getUint64, setUint64 } from '../format/byte-buffer.ts'
-import { decodeMember } from '../format/decode.ts'
 import type { Encodable } from '../format/encode.ts'
 import type { FrameType } from '../format/frame.ts'
-import { MAX_RECORD_BYTES } from '../limits.ts'
+import {
+  readSubmission,
+  type Submission,
+  submissionBytes,
+  undecodable,
+  writeSubmission,
+} from '../submission/submission.ts'
 
 /** Of the messages, and of what their order means. */
 export const PROTOCOL_VERSION = 1
@@ -42,13 +47,8 @@ export const KINDS = {
 export type Kind = (typeof KINDS)[keyof typeof KINDS]
 
 const HEADER_BYTES = 8
-const SUBMIT_PREFIX_BYTES = 16
-const ENTRY_PREFIX_BYTES = 8
 /** More than a record has only a transaction; beyond this somebody else is speaking. */
 const MAX_MESSAGE_BYTES = 2 ** 31 - 1
-/** Of entries of a transaction as they are sent: more are not one message. */
-export const MAX_TRANSACTION_BYTES: number = 16 * MAX_RECORD_BYTES
-
 /** One message as it came: where its body is. */
 export interface Message extends Part {
   readonly kind: Kind
@@ -112,65 +112,34 @@ export function readableMessage(before: number): Uint8Array {
 
 export const readableBefore = ({ memory, at }: Message): number => getUint64(memory.view, at)
 
-/** A change as it is sent: what stands alone, or the entries of a transaction. */
-export interface Submission {
-  readonly number: number
-  readonly isTransaction: boolean
-  readonly payloads: readonly Encodable[]
+/** A change as it came. */
+export interface Received extends Submission {
   readonly entries: readonly BatchMember[]
 }
 
-export function submitMessage({ number, isTransaction, payloads }: Omit<Submission, 'entries'>): Uint8Array {
-  let bytes = SUBMIT_PREFIX_BYTES
-  for (const payload of payloads) bytes += ENTRY_PREFIX_BYTES + alignUp(payload.bytes, 8)
+export function submitMessage(submission: Submission): Uint8Array {
+  const bytes = submissionBytes(submission.payloads)
   const length = HEADER_BYTES + alignUp(bytes, 8)
   const part = submitted.take(length)
-  const { memory, at: start } = part
   framed(KINDS.submit, bytes, part)
-  const { view } = memory
-  setUint64(view, start + HEADER_BYTES, number)
-  view.setUint32(start + HEADER_BYTES + 8, payloads.length, true)
-  view.setUint32(start + HEADER_BYTES + 12, isTransaction ? 1 : 0, true)
-  let at = start + HEADER_BYTES + SUBMIT_PREFIX_BYTES
-  for (const payload of payloads) {
-    view.setUint32(at, payload.type, true)
-    view.setUint32(at + 4, payload.bytes, true)
-    payload.write(memory, at + ENTRY_PREFIX_BYTES)
-    at += ENTRY_PREFIX_BYTES + alignUp(payload.bytes, 8)
-  }
-  return memory.bytes.subarray(start, start + length)
+  writeSubmission(part.memory, part.at + HEADER_BYTES, submission)
+  return part.memory.bytes.subarray(part.at, part.at + length)
 }
 
 /**
  * What was sent. Vectors are views of the message.
  * @throws WALV_INVALID_ENTRY where it makes no sense
  */
-export function submissionOf({ memory, at: begin, bytes }: Message): Submission {
-  const { view } = memory
-  if (bytes < SUBMIT_PREFIX_BYTES) throw undecodable('it is too short')
-  const count = view.getUint32(begin + 8, true)
+export function submissionOf({ memory, at, bytes }: Message): Received {
   const payloads: Encodable[] = []
-  const entries: BatchMember[] = []
-  const end = begin + bytes
-  let at = begin + SUBMIT_PREFIX_BYTES
-  for (let index = 0; index < count; index++) {
-    if (at + ENTRY_PREFIX_BYTES > end) throw undecodable('an entry reaches beyond it')
-    const type = view.getUint32(at, true) as FrameType
-    const length = view.getUint32(at + 4, true)
-    const start = at + ENTRY_PREFIX_BYTES
-    at = start + alignUp(length, 8)
-    if (at > end) throw undecodable('an entry reaches beyond it')
-    const decoding = decodeMember(memory, start, length, type)
-    if ('problem' in decoding) throw undecodable(decoding.problem)
-    entries.push(decoding.entry)
-    payloads.push(copied(memory, start, length, type))
-  }
-  const isTransaction = view.getUint32(begin + 12, true) === 1
-  return { number: getUint64(view, begin), isTransaction, payloads, entries }
+  const { number, isTransaction, entries } = readSubmission(memory, at, at + bytes, (start, length, type) =>
+    payloads.push(copied(memory, start, length, type)),
+  )
+  return { number, isTransaction, payloads, entries }
 }
 
 /** The same of a message that this process made and may send. */
-export function submissionIn(message: Uint8Array): Submission {
+export function submissionIn(message: Uint8Array): Received {
   const bytes = message.length - HEADER_BYTES
   const memory = byteBuffer(bytes)
   memory.bytes.set(message.subarray(HEADER_BYTES))
@@ -183,11 +152,6 @@ const copied = (memory: ByteBuffer, start: number, bytes: number, type: FrameTyp
   bytes,
   write: (target, at) => void memory.bytes.copy(target.bytes, at, start, start + bytes),
 })
-
-const undecodable = (why: string): WalError =>
-  new WalError('WALV_INVALID_ENTRY', `A change came that makes no sense: ${why}. Nothing was logged.`, {
-    fate: 'not-logged',
-  })
 
 /** An error as it is told to another process. */
 export const plainError = ({ code, message, id, fate }: WalError): JsonValue => ({

@@ -12,7 +12,7 @@ import {
   PROTOCOL_VERSION,
   plainError,
   readableMessage,
-  type Submission,
+  type Received,
   submissionOf,
 } from './messages.ts'
 
@@ -182,7 +182,7 @@ class MemberLink {
     }
   }
 
-  #takeChange(submission: Submission): void {
+  #takeChange(submission: Received): void {
     if (!this.#submit(submission)) void this.#hold(() => this.#submitLater(submission))
   }
 
@@ -216,7 +216,7 @@ class MemberLink {
   }
 
   /** Answers whether there was room. */
-  #submit(submission: Submission): boolean {
+  #submit(submission: Received): boolean {
     const { number, ...change } = submission
     const refused = (error: WalError): void => {
       // What may be in the log after all is looked for there, by whoever leads next.
@@ -233,7 +233,7 @@ class MemberLink {
     return true
   }
 
-  async #submitLater(submission: Submission): Promise<void> {
+  async #submitLater(submission: Received): Promise<void> {
     do await this.#lead.leader.wal.drained()
     while (!this.#isClosed && !this.#submit(submission))
   }

@@ -19,9 +19,9 @@ import type {
 import { LogWithCursors } from '../log/log-with-cursors.ts'
 import type { ContentRules } from '../log/options.ts'
 import type { Wal } from '../log/wal.ts'
-import { BufferedTransaction } from './buffered-transaction.ts'
+import { BufferedTransaction } from '../submission/buffered-transaction.ts'
+import type { Placed } from '../submission/own-changes.ts'
 import { openWriter, pause, tryToFollow } from './open.ts'
-import type { Placed } from './own-changes.ts'
 import { type ShareOptions, type ShareSettings, shareSettings } from './share-options.ts'
 import { Sharing } from './sharing.ts'
 

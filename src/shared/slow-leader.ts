@@ -1,5 +1,5 @@
 import { clearInterval, monotonicMs, setInterval } from '../clock.ts'
-import type { OwnChanges } from './own-changes.ts'
+import type { OwnChanges } from '../submission/own-changes.ts'
 import type { WayToLeader } from './way-to-leader.ts'
 
 const SLOW_MS = 1_000

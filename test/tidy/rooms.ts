@@ -36,6 +36,7 @@ export const ROOMS: readonly (readonly string[])[] = [
   ['src/log/read/'],
   ['src/log/follow/'],
   ['src/log/'],
+  ['src/submission/'],
   ['src/shared/'],
   ['src/replicated/'],
   ['src/v1/'],

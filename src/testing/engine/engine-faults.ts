@@ -24,7 +24,7 @@ export interface EngineFaults {
 export interface SimulatedEngineOptions {
   /** Equal seeds give equal runs, as far as the caller's own turns are equal. Default 1. */
   readonly seed?: number
-  /** Of a request, and of an answer: from 0 to this, at random, so that they overtake. Default 0. */
+  /** Of a request, and of an answer: from 0 to this, at random: they overtake. Default 0. */
   readonly maxLatencyMs?: number
   /** Default 1 MiB. */
   readonly maxFrameBytes?: number

@@ -4,8 +4,10 @@ import { type Encodable, encodableInput } from '../format/encode.ts'
 import { MAX_RECORD_BYTES } from '../limits.ts'
 import type { Transaction, TransactionState } from '../log/log.ts'
 import { EntryCalls } from '../log/transaction/entry-calls.ts'
-import { MAX_TRANSACTION_BYTES } from './messages.ts'
 import type { Placed } from './own-changes.ts'
+
+/** Of the entries of a transaction: they are handed over as one message. */
+const MAX_TRANSACTION_BYTES = 16 * MAX_RECORD_BYTES
 
 /** Takes a transaction whole; resolves to the place of its commit. */
 type Commit = (payloads: readonly Encodable[], entries: readonly BatchMember[]) => Promise<Placed>

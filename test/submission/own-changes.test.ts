@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { OwnChanges } from '../../src/shared/own-changes.ts'
+import { OwnChanges } from '../../src/submission/own-changes.ts'
 import { refusal, WalError } from '../support/kit.ts'
 
 const SENT = new Uint8Array(8)
