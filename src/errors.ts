@@ -38,6 +38,8 @@ export type WalErrorCode =
   | 'WALV_ENGINE'
   | 'WALV_ABORTED'
   | 'WALV_INVALID_FILE'
+  | 'WALV_UNAVAILABLE'
+  | 'WALV_DIVERGED'
   | 'WALV_USAGE'
 
 /** What an error knows about where and what, beside its sentence. */

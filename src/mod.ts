@@ -24,7 +24,7 @@ export * from './entry.ts'
 export { WalError, type WalErrorCode, type WalErrorDetails } from './errors.ts'
 export { type ChangeKey, type Condition, conditionIn, type Expectation } from './format/condition.ts'
 export { indexIdentity } from './format/index-record.ts'
-export { DurableIndex, type DurableIndexStats } from './index/durable/durable-index.ts'
+export { DurableIndex, type DurableIndexStats, type IndexPosition } from './index/durable/durable-index.ts'
 export type { ChangesOptions, IndexChange } from './index/durable/index-changes.ts'
 export type { IndexReader } from './index/durable/index-reader.ts'
 export type {
@@ -81,15 +81,18 @@ export type {
   HistoryStats,
   Log,
   LogStats,
+  LogToOpen,
   LogWaiter,
   ReadOptions,
   RecoveryReport,
   ReplayOptions,
+  Settled,
   SharedLog,
   SharedUnit,
   Snapshot,
   SnapshotWriter,
   TailOptions,
+  Ticket,
   Transaction,
   TransactionState,
 } from './log/log.ts'

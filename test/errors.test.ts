@@ -11,6 +11,7 @@ import { openVectorFile } from '../src/cli/import/index.ts'
 import { defineCommand } from '../src/cli/spec.ts'
 import { nativeLock } from '../src/disk/native-lock.ts'
 import { FRAME_TYPES } from '../src/format/frame.ts'
+import { openLog } from './replicated/nodes.ts'
 import {
   alter,
   craftSegment,
@@ -23,6 +24,7 @@ import {
   MAX_SEQUENCE,
   openIndex,
   openWal,
+  SimulatedEngine,
   segmentsIn,
   temporaryDirectory,
   Wal,
@@ -184,6 +186,23 @@ const scenarios: Record<WalErrorCode, Scenario> = {
   WALV_INVALID_FILE: async ({ directory }) => {
     await writeFile(join(directory, 'vectors.npy'), '\x93NUMPY')
     await openVectorFile(join(directory, 'vectors.npy'))
+  },
+  WALV_UNAVAILABLE: () => {
+    const engine = new SimulatedEngine()
+    engine.hasQuorum = false
+    return openLog(engine)
+  },
+  WALV_DIVERGED: async () => {
+    const engine = new SimulatedEngine()
+    const one = await openLog(engine, { fingerprint: () => 'one' })
+    const other = await openLog(engine, { fingerprint: () => 'other' })
+    await one.append(insert('a'))
+    await one.checkpoint({ seq: 0, snapshot: async () => null })
+    try {
+      for (;;) await other.append(insert('b'))
+    } finally {
+      await Promise.all([one.close(), other.close()])
+    }
   },
   WALV_USAGE: async () =>
     parseCommand(defineCommand({ name: 'x', summary: '', positionals: {}, options: {} }), ['--unknown']),

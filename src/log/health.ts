@@ -17,6 +17,8 @@ export interface HealthCheck {
     | 'disk-space'
     | 'open-transactions'
     | 'cursors'
+    | 'engine'
+    | 'clock'
   readonly level: HealthLevel
   /** What is so, and, unless that is `ok`, what to do. */
   readonly message: string

@@ -175,13 +175,55 @@ export interface SharedLog extends Log {
   /**
    * Calls `apply` with everything that takes effect behind the number `after`, this log's own and
    * the others', in the log's order, each once: what is there, and then all that follows until the
-   * log is closed. Where retention has let go of what comes next, it calls `overtaken`, which loads
-   * the newest snapshot and resolves to the number that it reaches through. Resolves when what was
-   * there is applied. May be called once. An append or a commit of this log resolves when its unit
-   * was applied.
+   * log is closed. It answers false where a unit had no effect. Where retention has let go of what
+   * comes next, it calls `overtaken`, which loads the newest snapshot and resolves to the number
+   * that it reaches through. `fingerprint` says what everything that was applied comes to, for a
+   * log that compares that with others. Resolves when what was there is applied. May be called
+   * once. An append or a commit of this log resolves when its unit was applied.
    */
-  follow(after: number, apply: (unit: SharedUnit) => void, overtaken: () => Promise<number>): Promise<void>
+  follow(
+    after: number,
+    apply: (unit: SharedUnit) => unknown,
+    overtaken: () => Promise<number>,
+    fingerprint?: () => string,
+  ): Promise<void>
+  /**
+   * Resolves when everything that was acknowledged to anybody before the call is applied here. Left
+   * out by a log that has no quicker way than to append something.
+   */
+  barrier?(): Promise<void>
+  /**
+   * What became of a change whose caller was told that nobody knows: by its ticket, from the
+   * `detail` of the error. Any log object of this log may ask; what is not decided yet is decided
+   * by that. Left out by a log that gives no tickets.
+   */
+  settle?(ticket: Ticket): Promise<Settled>
 }
+
+/** What a change is known by whose caller was not told what became of it. */
+export interface Ticket {
+  /** Who handed it over: 16 bytes in hexadecimal. */
+  readonly writer: string
+  /** Which of the changes of that writer it is. */
+  readonly number: number
+}
+
+/**
+ * `'applied'`: it took effect. `'void'`: it was not possible at its place. `'never'`: it has not
+ * taken effect, and never will. `'unknown'`: it was decided too long ago to be known here.
+ */
+export type Settled = 'applied' | 'void' | 'never' | 'unknown'
+
+/** A log that is opened, and closed, by the index that it is given to. */
+export interface LogToOpen {
+  /** Where it lies, or what else tells it from others: for messages, before it is open. */
+  readonly directory: string
+  readonly readOnly: boolean
+  openLog(options: { readonly signal?: AbortSignal | undefined }): Promise<Log>
+}
+
+export const isToOpen = (log: Log | LogToOpen): log is LogToOpen =>
+  typeof (log as Partial<LogToOpen> | null)?.openLog === 'function'
 
 export const isShared = (log: Log): log is SharedLog => log.shared === true
 

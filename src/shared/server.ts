@@ -11,8 +11,8 @@ import {
   MessageReader,
   PROTOCOL_VERSION,
   plainError,
-  readableMessage,
   type Received,
+  readableMessage,
   submissionOf,
 } from './messages.ts'
 

@@ -25,8 +25,7 @@ interface Waiting extends OwnChange {
  * that order: one that is not there when a later one is was refused.
  */
 export class OwnChanges {
-  /** Who this is, in this opening of the log: 16 random bytes, in hexadecimal. */
-  readonly process: string = randomBytes(16).toString('hex')
+  #process: string = randomBytes(16).toString('hex')
   readonly #waiting = new Map<number, Waiting>()
   #next = 1
   /** Those with a smaller number may stand in a part of the log that was not read. */
@@ -38,6 +37,20 @@ export class OwnChanges {
   /** `turned` is called when there are some that wait, and when there are none any more. */
   constructor(turned: () => void) {
     this.#turned = turned
+  }
+
+  /** Who this is, in this opening of the log: 16 random bytes, in hexadecimal. */
+  get process(): string {
+    return this.#process
+  }
+
+  /** Nothing of who this was is taken any more: from here on it is somebody new. */
+  renew(): void {
+    this.#process = randomBytes(16).toString('hex')
+  }
+
+  isWaiting(number: number): boolean {
+    return this.#waiting.has(number)
   }
 
   /** Of the messages of those that wait. */
@@ -56,11 +69,11 @@ export class OwnChanges {
   }
 
   isOwn(origin: Origin | undefined): origin is Origin {
-    return origin?.process === this.process
+    return origin?.process === this.#process
   }
 
   originOf(number: number): Origin {
-    return { process: this.process, number }
+    return { process: this.#process, number }
   }
 
   /**

@@ -11,6 +11,7 @@ interface Timer {
   due: number
   readonly callback: () => void
   readonly intervalMs: number | undefined
+  ref(): Timer
   unref(): Timer
 }
 
@@ -19,7 +20,7 @@ let now = START
 let random = new Random(START)
 
 function add(callback: () => void, delayMs: number, intervalMs: number | undefined): Timer {
-  const timer: Timer = { due: now + delayMs, callback, intervalMs, unref: () => timer }
+  const timer: Timer = { due: now + delayMs, callback, intervalMs, ref: () => timer, unref: () => timer }
   timers.add(timer)
   return timer
 }

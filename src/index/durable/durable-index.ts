@@ -5,11 +5,12 @@ import { WalError } from '../../errors.ts'
 import { SnapshotWatch } from '../../log/checkpoint/snapshot-watch.ts'
 import type { Cursor, CursorOptions, CursorStatus } from '../../log/cursor-types.ts'
 import { type Health, type HealthCheck, type HealthOptions, healthOf, poisonCheck } from '../../log/health.ts'
-import { isShared, type Log, type LogStats } from '../../log/log.ts'
+import { isShared, type Log, type LogStats, type Settled, type Ticket } from '../../log/log.ts'
 import type { Moment } from '../../log/moment.ts'
 import { DEFAULT_CLOSE_WAIT_MS, type WalOptions } from '../../log/options.ts'
 import { checkOptions, wrongKind } from '../../option-names.ts'
 import type { ApplyOrder } from './apply-order.ts'
+import { barrier } from './barrier.ts'
 import { Changes } from './changes.ts'
 import { type CheckpointFigures, Checkpointing, type CheckpointRules } from './checkpointing.ts'
 import { openFollowing, openOver } from './follow.ts'
@@ -34,6 +35,14 @@ import {
   LOG_INDEX_OPTIONS,
   type LogIndexOptions,
 } from './types.ts'
+
+/** Where an index stands in its log. */
+export interface IndexPosition {
+  /** The last record that was applied; −1 before the first. */
+  readonly seq: number
+  /** What `fingerprint()` says. */
+  readonly fingerprint: string
+}
 
 export interface DurableIndexStats extends LogStats, CheckpointFigures {
   readonly size: number
@@ -229,6 +238,40 @@ export class DurableIndex<Metadata = JsonValue, Input = Metadata> extends IndexW
   async cursors(): Promise<CursorStatus[]> {
     this.needOpen()
     return needCursors(this.#log).cursors()
+  }
+
+  /**
+   * How far this index has come, and what it holds there: of two that have the same log, equal
+   * `seq` has to mean equal `fingerprint`.
+   */
+  get position(): IndexPosition {
+    return { seq: this.#queue.appliedSeq, fingerprint: this.#state.fingerprint.value }
+  }
+
+  /**
+   * Resolves when everything that was acknowledged before the call, to any process or node that
+   * writes this log, is visible here. At once where no other writes it.
+   * @throws WALV_READ_ONLY where a directory is only followed, which has no way to ask;
+   * WALV_UNAVAILABLE
+   */
+  async sync(): Promise<void> {
+    this.needOpen()
+    if (isShared(this.#log)) await barrier(this.#log)
+    else this.#queue.needWritable?.()
+  }
+
+  /**
+   * What became of a change of a replicated log whose caller was told that nobody knows:
+   * `detail.ticket` of the error. Any node may ask; what is not decided yet is decided by that.
+   * @throws WALV_INVALID_OPTION where the log gives no tickets; WALV_UNAVAILABLE
+   */
+  async settle(ticket: Ticket): Promise<Settled> {
+    this.needOpen()
+    if (isShared(this.#log) && this.#log.settle) return this.#log.settle(ticket)
+    throw new WalError(
+      'WALV_INVALID_OPTION',
+      `The log of this index, ${this.#log.directory}, gives no tickets.`,
+    )
   }
 
   /** Resolves when everything logged so far is on stable storage, whatever the durability level. */

@@ -1,4 +1,5 @@
 import { epochMs } from '../../clock.ts'
+import { isToOpen, type Log } from '../../log/log.ts'
 import type { WalOptions } from '../../log/options.ts'
 import { Wal } from '../../log/wal.ts'
 import type { VectorIndex } from '../vector-index.ts'
@@ -19,11 +20,30 @@ export async function openFollowing(
   return following(restored, restored.log as Wal, options.clock)
 }
 
-/** The same over a log that is open already; it is kept up with if it is a log that follows. */
+/**
+ * The same over a log: one that is open already, which is kept up with if it is a log that follows,
+ * or one that is opened for this index, and closed where that fails.
+ */
 export async function openOver<Metadata, Input>(
   options: LogIndexOptions<Metadata, Input>,
 ): Promise<Restored> {
-  const { log, index, model } = options
+  const { log, signal } = options
+  if (!isToOpen(log)) return openOverOpen(log, options)
+  const opened = await log.openLog({ signal })
+  try {
+    return await openOverOpen(opened, options)
+  } catch (error) {
+    // What failed is what is told.
+    await opened.close().catch(() => {})
+    throw error
+  }
+}
+
+async function openOverOpen<Metadata, Input>(
+  log: Log,
+  options: LogIndexOptions<Metadata, Input>,
+): Promise<Restored> {
+  const { index, model } = options
   const restored = await restoreOver(log, options, index, model)
   return log instanceof Wal && log.follows ? following(restored, log) : restored
 }

@@ -24,6 +24,11 @@ export function impossibleError(impossible: Refused, seq?: number): WalError {
       { ...details, detail: { idempotencyKey: key, seq: first.seq } },
     )
   }
+  if ('found' in impossible) {
+    const { code, id, found, dimensions } = impossible
+    const message = `The vector of ${echo(id)} has ${found} dimensions; the index has ${dimensions}. ${where}`
+    return new WalError(code, message, { ...details, id })
+  }
   const { code, id } = impossible
   if ('ifSeq' in impossible) {
     const { ifSeq, seq: found } = impossible

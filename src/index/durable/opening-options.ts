@@ -1,5 +1,5 @@
 import { WalError } from '../../errors.ts'
-import type { Log } from '../../log/log.ts'
+import { isToOpen, type Log, type LogToOpen } from '../../log/log.ts'
 import { wholeNumber } from '../../log/options.ts'
 import type { VectorIndex } from '../vector-index.ts'
 import { checkModel } from './check-model.ts'
@@ -11,10 +11,13 @@ import type { IndexOptions } from './types.ts'
 const TAKEN = new WeakSet<VectorIndex>()
 
 /** @throws WALV_INVALID_OPTION */
-export function checkLog(log: Log): Log {
-  if (typeof log?.submit === 'function' && typeof log.replay === 'function') return log
+export function checkLog(log: Log | LogToOpen): Log | LogToOpen {
+  if (isToOpen(log) || isOpenLog(log)) return log
   throw new WalError('WALV_INVALID_OPTION', 'The option log must be an open log, for example a Wal.')
 }
+
+const isOpenLog = (log: Partial<Log> | null | undefined): boolean =>
+  typeof log?.submit === 'function' && typeof log.replay === 'function'
 
 /**
  * Returns when to take a checkpoint by itself.

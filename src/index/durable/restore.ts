@@ -174,6 +174,8 @@ async function fill(
   const counts = shared?.counts ?? (await replay(log, state, after, signal, work))
   work.filled()
   if (!log.readOnly) await sayWhatItHolds(log, state.identity)
+  // Of two that begin a log at once, the one that came first says what it holds.
+  if (shared?.identity) refuseOthers(log.directory, shared.identity, state.identity)
   work.end()
   const order = shared ?? new ApplyQueue(state, log.directory, log.readOnly ? through : log.lastSeq)
   return { log, state, order, recovery: { ...log.recovery, ...counts, fromSnapshot }, times: work.times }
@@ -181,11 +183,12 @@ async function fill(
 
 /** From here on the log tells of all that follows. */
 async function follow(log: SharedLog, state: IndexState, after: number = -1): Promise<SharedOrder> {
-  const order = new SharedOrder(state, log.directory, after)
+  const order = new SharedOrder(state, log, after)
   await log.follow(
     after,
     (unit) => order.take(unit),
     () => order.jump(log),
+    () => state.fingerprint.value,
   )
   order.needWhole()
   return order

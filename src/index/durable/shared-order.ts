@@ -1,12 +1,13 @@
 import { monotonicMs, nextTurn } from '../../clock.ts'
-import type { WalError } from '../../errors.ts'
+import type { IndexIdentity } from '../../entry.ts'
+import { WalError } from '../../errors.ts'
 import { indexIdentity } from '../../format/index-record.ts'
 import type { SharedLog, SharedUnit } from '../../log/log.ts'
 import { type Applied, type ApplyOrder, failedToApply, type LoggedUnit } from './apply-order.ts'
 import { impossibleError } from './impossible-error.ts'
 import type { IndexState } from './index-state.ts'
 import { jumpToSnapshot } from './snapshot-jump.ts'
-import { type Impossible, onlyDeletion } from './unit.ts'
+import { type Impossible, onlyDeletion, unfitIn } from './unit.ts'
 
 /** What became of a change at its place. */
 interface Outcome {
@@ -26,15 +27,19 @@ export class SharedOrder implements ApplyOrder {
   readonly counts = { replayed: 0, voided: 0 }
   readonly #state: IndexState
   readonly #directory: string
+  readonly #readOnly: boolean
+  /** What the log says first of the vectors that it holds, as far as it was read here. */
+  identity: IndexIdentity | undefined
   /** Of changes that were asked for here, until their callers are told. */
   readonly #outcomes = new Map<number, Outcome>()
   #underWay = 0
   #applied = (): void => {}
   #broken: WalError | undefined
 
-  constructor(state: IndexState, directory: string, appliedSeq: number) {
+  constructor(state: IndexState, { directory, readOnly }: SharedLog, appliedSeq: number) {
     this.#state = state
     this.#directory = directory
+    this.#readOnly = readOnly
     this.appliedSeq = appliedSeq
   }
 
@@ -46,25 +51,36 @@ export class SharedOrder implements ApplyOrder {
     return this.#underWay === 0
   }
 
-  /** Called by the log, at each place in its order. */
-  take(unit: SharedUnit): void {
-    if (this.#broken) return
+  /** Called by the log, at each place in its order. Answers whether it had an effect. */
+  take(unit: SharedUnit): boolean {
+    if (this.#broken) return true
     const { seq, entries, own, transactionId } = unit
     try {
       const [first] = entries
       const deletion = own && transactionId === undefined ? onlyDeletion(entries) : undefined
       const existed = deletion && this.#state.catalog.has(deletion.id)
       const began = monotonicMs()
-      const impossible = this.#state.apply(unit)
+      const impossible = unfitIn(entries, this.#state.index.dimensions) ?? this.#state.apply(unit)
       this.#state.logged.applyMs += monotonicMs() - began
       this.appliedSeq = seq
       if (impossible) this.#state.voids.add(seq)
-      if (first === undefined || !indexIdentity(first)) this.counts[impossible ? 'voided' : 'replayed']++
+      const identity = first && indexIdentity(first)
+      this.identity ??= identity
+      if (identity === undefined) this.counts[impossible ? 'voided' : 'replayed']++
       if (own) this.#outcomes.set(seq, { impossible, existed })
       else this.#applied()
+      return impossible === undefined
     } catch (cause) {
       this.#broken = failedToApply(this.#directory, seq, cause)
+      return true
     }
+  }
+
+  /** @throws WALV_READ_ONLY */
+  needWritable(): void {
+    if (!this.#readOnly) return
+    const message = `The index in ${this.#directory} is only followed here. Change it where it is open for writing. Nothing was logged.`
+    throw new WalError('WALV_READ_ONLY', message, { fate: 'not-logged' })
   }
 
   /** Retention has overtaken it: goes on from the newest snapshot. Resolves to its number. */

@@ -6,7 +6,7 @@ import type {
   UpdateEntry,
   VectorInput,
 } from '../../entry.ts'
-import type { Log } from '../../log/log.ts'
+import type { Log, LogToOpen } from '../../log/log.ts'
 import { WAL_OPTIONS, type WalOptions } from '../../log/options.ts'
 import type { OptionNames } from '../../option-names.ts'
 import type { ShareRole } from '../../shared/share-options.ts'
@@ -77,17 +77,18 @@ export interface DurableIndexOptions<Metadata = JsonValue, Input = Metadata>
   readonly role?: ShareRole
 }
 
-/** An index over a log that is open already. */
+/** An index over a log that is given to it. */
 export interface LogIndexOptions<Metadata = JsonValue, Input = Metadata>
   extends IndexOptions<Metadata, Input>,
     Pick<WalOptions, 'onProgress' | 'signal' | 'closeWaitMs'> {
   /**
-   * The index owns it from now on, and closes it with itself; where opening fails, it is yours
-   * still. Nobody else appends to it but, if it is a `SharedLog`, through log objects of their own.
-   * Its snapshot is taken as it is: where that holds something else than it says, opening fails,
-   * while an index that opens a directory itself uses the one before.
+   * Either an open log, which the index owns from now on, and closes with itself; where opening
+   * fails, it is yours still. Or one to be opened (`LogToOpen`), which the index opens and closes.
+   * Nobody else appends to it but, if it is a `SharedLog`, through log objects of their own. Its
+   * snapshot is taken as it is: where that holds something else than it says, opening fails, while
+   * an index that opens a directory itself uses the one before.
    */
-  readonly log: Log
+  readonly log: Log | LogToOpen
 }
 
 const INDEX_OPTIONS: OptionNames<IndexOptions> = {

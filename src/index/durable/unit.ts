@@ -12,8 +12,17 @@ export type Unit = Pick<CommittedUnit, 'seq' | 'entries'> & {
   readonly timestamp?: number | undefined
 }
 
+/** A vector that no index of this log can hold: whoever logged it has others. */
+export interface Unfit {
+  readonly code: 'WALV_INVALID_VECTOR'
+  readonly id: string
+  readonly found: number
+  readonly dimensions: number
+}
+
 /** Why entries that take effect together do not. */
 export type Impossible =
+  | Unfit
   | { readonly code: 'WALV_DUPLICATE_ID' | 'WALV_NOT_FOUND'; readonly id: string }
   | Changed
   | { readonly code: 'WALV_CONFLICT'; readonly key: string; readonly first: KeptKey }
@@ -122,6 +131,18 @@ export function impossibleAs(change: DataEntry, exists: boolean): Impossible | u
   const { type, id } = change
   if (type === 'insert' && exists && !change.replace) return { code: 'WALV_DUPLICATE_ID', id }
   return type === 'update' && !exists ? { code: 'WALV_NOT_FOUND', id } : undefined
+}
+
+/** Where others log too: what does not fit has no effect, and harms nobody. */
+export function unfitIn(entries: readonly BatchMember[], dimensions: number): Unfit | undefined {
+  for (const entry of entries) {
+    if (entry.type === 'batch') {
+      const unfit = unfitIn(entry.entries, dimensions)
+      if (unfit) return unfit
+    } else if ('vector' in entry && entry.vector && entry.vector.length !== dimensions)
+      return { code: 'WALV_INVALID_VECTOR', id: entry.id, found: entry.vector.length, dimensions }
+  }
+  return undefined
 }
 
 /** The deletion that a unit is, beside its condition; undefined where it is something else. */

@@ -17,7 +17,7 @@ export interface Held {
 }
 
 /** An entry that may be kept, though what is read next takes the place of what it was read from. */
-function owned<E extends BatchMember>(entry: E): E {
+export function owned<E extends BatchMember>(entry: E): E {
   if (entry.type === 'batch') return { ...entry, entries: entry.entries.map(owned) }
   if (entry.type === 'custom') return { ...entry, data: new Uint8Array(entry.data) }
   return entry.type !== 'delete' && entry.vector ? { ...entry, vector: entry.vector.slice() } : entry

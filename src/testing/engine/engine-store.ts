@@ -6,7 +6,7 @@ import type { Random } from '../random.ts'
 export class EngineStore {
   hasQuorum = true
   capacityBytes: number = Number.POSITIVE_INFINITY
-  readonly objects = new Map<string, Uint8Array>()
+  readonly objects: Map<string, Uint8Array> = new Map()
   readonly #random: Random
   readonly #messages = new Map<number, Uint8Array>()
   #bytes = 0

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { delay, nextTurn } from '../../clock.ts'
 import { WalError } from '../../errors.ts'
 import type {
@@ -24,6 +25,8 @@ export class SimulatedConnection implements Engine {
 
   constructor(servers: Servers, name: string) {
     this.#servers = servers
+    // As many as requests that wait.
+    setMaxListeners(0, this.#closed.signal)
     this.name = name
     this.objects = this.#makeObjects()
   }
