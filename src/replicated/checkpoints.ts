@@ -88,14 +88,16 @@ export class Checkpoints {
   }
 
   /** It counts already: what fails here is made up for by the next one. */
-  async #keepUp({ id }: Manifest): Promise<void> {
+  async #keepUp({ id, position }: Manifest): Promise<void> {
     const { snapshots, link } = this.#opened
+    const { outbox } = this.#replica
     const kept = await snapshots.keepNewest()
-    const [, second] = kept
-    const before = second && second.position.place + 1
-    if (before !== undefined) await link.insist('to trim the log', () => link.engine.trim(before))
+    // Where the log was full, all that a snapshot covers goes, and else only what two do.
+    const before = outbox.wasFull ? position : kept[1]?.position
+    outbox.wasFull = false
+    if (before) await link.insist('to trim the log', () => link.engine.trim(before.place + 1))
     this.#setBases(kept, (await link.insist('how far the log reaches', () => link.range())).first)
-    // First, as a log that is full takes this only when it was trimmed.
+    // Only now: a log that is full takes it only when it was trimmed.
     await this.#replica.say({ say: 'checkpoint', snapshot: id })
   }
 

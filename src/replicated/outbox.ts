@@ -59,7 +59,10 @@ export class Outbox {
   /** Something has failed, or come too late: all is sent again, soon. */
   #isDue = false
   #resends = 0
+  /** Frames that were sent again. */
   resent = 0
+  /** The engine had no room for a frame. Who makes room sets it back. */
+  wasFull = false
 
   constructor(link: EngineLink, own: OwnChanges, order: () => Order, proposedLogId: string) {
     this.#link = link
@@ -215,6 +218,7 @@ export class Outbox {
 
   /** Its changes are refused; its numbers are used up by a frame that holds none. */
   #refuse(frame: InFlight, error: WalError): void {
+    this.wasFull ||= error.code === 'WALV_DISK_FULL'
     const { items } = frame
     frame.items = []
     frame.bytes = encodeFrame({ ...frame.header, kind: KINDS.changes }, [])

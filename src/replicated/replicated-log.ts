@@ -32,6 +32,7 @@ import type { Guarantee } from './engine.ts'
 import { healthOfNode } from './health.ts'
 import { type Opened, openNode } from './opening.ts'
 import { type ReplicatedLogOptions, type ReplicatedLogSettings, replicatedLogSettings } from './options.ts'
+import type { Position } from './order.ts'
 import { Passes, recordOf } from './passes.ts'
 import { Replica } from './replica.ts'
 import { emptyReport, figures, type NodeStats } from './report.ts'
@@ -121,6 +122,11 @@ export class ReplicatedLog implements SharedLog {
 
   get lastSeq(): number {
     return this.#replica.order.seq
+  }
+
+  /** Where this node stands: what it would go on from. */
+  get position(): Position {
+    return this.#replica.position
   }
 
   get recovery(): RecoveryReport {

@@ -80,6 +80,7 @@ export class Cluster {
     const one = id()
     return random.pick([
       () => oracle.ask('present', [one], index.insert(one, vector())),
+      () => this.#burst(index),
       () => {
         const pair = [one, id()]
         const entries = pair.map((each) => ({ type: 'insert', id: each, vector: vector() }) as const)
@@ -104,6 +105,28 @@ export class Cluster {
       },
       () => index.upsert(`any-${random.below(5)}`, vector()).catch(() => {}),
     ])()
+  }
+
+  /** So much at once that several frames are on their way together. */
+  async #burst(index: DurableIndex): Promise<void> {
+    const ids = Array.from({ length: 2 + this.random.below(5) }, () => `own-${++this.#ids}`)
+    const metadata = 'x'.repeat(this.random.below(50_000))
+    await Promise.all(ids.map((id) => this.oracle.ask('present', [id], index.insert(id, [1, 1], metadata))))
+  }
+
+  /** Somebody asks at once what became of changes of which nobody was told. */
+  async settleSome(): Promise<void> {
+    for (const asked of this.oracle.unsettled) {
+      if (this.random.chance(0.5)) continue
+      const { index } = this.random.pick(this.nodes)
+      await index.settle(asked.ticket!).then(
+        (settled) => {
+          this.tally.settled++
+          this.oracle.settled(asked, settled)
+        },
+        () => {},
+      )
+    }
   }
 
   /** Its process ends at once: nothing gets through any more, and another one takes its place. */

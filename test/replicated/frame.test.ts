@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { crc32 } from 'node:zlib'
 import {
   decodeFrame,
   encodeFrame,
@@ -8,6 +7,7 @@ import {
   FRAME_VERSION,
   KINDS,
 } from '../../src/replicated/frame.ts'
+import { asVersion } from './versions.ts'
 
 const HEADER = {
   kind: KINDS.changes,
@@ -56,12 +56,3 @@ test('a frame of a newer walv is told by its version', () => {
   const newer = asVersion(bytes, FRAME_VERSION + 1)
   assert.deepEqual(decodeFrame(newer), { problem: 'newer', version: FRAME_VERSION + 1 })
 })
-
-/** The same with another version, and a sum that is right. */
-export function asVersion(frame: Uint8Array, version: number): Uint8Array {
-  const bytes = Buffer.from(frame)
-  bytes.writeUInt16LE(version, 4)
-  const sum = crc32(bytes.subarray(12), crc32(bytes.subarray(4, 8)))
-  bytes.writeUInt32LE(sum, 8)
-  return Uint8Array.from(bytes)
-}

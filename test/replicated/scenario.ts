@@ -31,6 +31,7 @@ async function changes(cluster: Cluster): Promise<void> {
   for (let count = 0; count < CHANGES; count++) {
     underWay.push(cluster.change(random.pick(cluster.nodes)))
     if (random.chance(0.5)) await pause(random.below(20))
+    if (random.chance(0.1)) underWay.push(pause(random.below(400)).then(() => cluster.settleSome()))
   }
   await Promise.all(underWay)
 }
