@@ -25,7 +25,59 @@ const explorer = (workload: string): TestName => ({
   test: `${workload}: whatever a power cut leaves is acceptable`,
 })
 
+const cluster: TestName = {
+  file: 'test/replicated/cluster.test.ts',
+  test: 'nothing acknowledged is lost, doubled or torn, and all nodes hold the same',
+}
+
 export const BUGS: readonly Bug[] = [
+  {
+    name: 'frames behind a gap accepted',
+    edits: [
+      {
+        file: 'src/replicated/writers.ts',
+        find: "if (number > writer.next) return 'gap'",
+        replace: '',
+      },
+    ],
+    caughtBy: cluster,
+  },
+  {
+    name: 'changes acknowledged before they have come back',
+    edits: [
+      {
+        file: 'src/replicated/outbox.ts',
+        find: '() => this.#link.heard(),',
+        replace: '() => frame.items.forEach(({ number }) => this.#own.placed(number, { seq: 0 })),',
+      },
+    ],
+    caughtBy: cluster,
+  },
+  {
+    name: 'table of writers not in the snapshot',
+    edits: [
+      {
+        file: 'src/replicated/order.ts',
+        find: 'writers: JSON.parse(JSON.stringify(this.writers)),',
+        replace: 'writers: null,',
+      },
+    ],
+    caughtBy: cluster,
+  },
+  {
+    name: 'frames of a retired writer accepted',
+    edits: [
+      {
+        file: 'src/replicated/writers.ts',
+        find: "if (writer.isRetired) return 'retired'",
+        replace: '',
+      },
+    ],
+    caughtBy: {
+      file: 'test/replicated/trouble.test.ts',
+      test: 'what was settled as never may be done again: it happens once',
+    },
+  },
   {
     name: 'sync forgotten',
     edits: [
