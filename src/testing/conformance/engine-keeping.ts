@@ -55,6 +55,8 @@ export const engineKeeping: Checks<EngineSubject> = {
   async 'trimming beyond the end loses nothing that comes later'(subject) {
     const engine = await filled(subject, 3)
     await engine.trim(50)
+    const { first, last } = await engine.range()
+    assert.deepEqual({ first, last }, { first: 4, last: 3 })
     assert.equal(await engine.append(message(4)), 4)
     assert.deepEqual((await take(engine, 4, 1)).map(numberOf), [4])
   },
