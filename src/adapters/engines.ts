@@ -127,7 +127,7 @@ export type ReplicaOptions = Pick<
   'cacheDirectory' | 'readOnly' | 'maxPendingBytes' | 'closeWaitMs'
 >
 
-/** The log of a node, for `DurableIndex.open`, which opens its engine with what is left of the options. */
+/** The log of a node, for `DurableIndex.open`. Its engine has the rest of the options. */
 export function replicaOver<Options extends EngineOptions>(
   kind: string,
   options: Options & ReplicaOptions,

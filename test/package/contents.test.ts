@@ -13,10 +13,10 @@ const KIB = 1024
  * Raise one of these only with a reason in the commit: everybody who installs walv downloads it.
  */
 const BUDGET = {
-  code: 1_655 * KIB,
-  declarations: 612 * KIB,
-  docs: 486 * KIB,
-  tarball: 840 * KIB,
+  code: 1_710 * KIB,
+  declarations: 626 * KIB,
+  docs: 494 * KIB,
+  tarball: 862 * KIB,
 }
 
 const KINDS: Record<string, RegExp> = {
