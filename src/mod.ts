@@ -14,8 +14,9 @@ export type {
   SlowSyncMessage,
   SyncMessage,
 } from './diagnostics.ts'
-export type { Disk, DiskEntry, DiskFile, DiskLock, DiskWatch } from './disk/disk.ts'
+export type { Disk, DiskEntry, DiskFile, DiskLock, DiskWatch, HeldByAnother } from './disk/disk.ts'
 export type { Exchange, Link, Listener } from './disk/exchange.ts'
+export type { FileHash } from './disk/hash-thread.ts'
 export { nodeDisk } from './disk/node-disk.ts'
 export type { DiagnoseOptions, Diagnosis, Loss, Recoverable, Verdict } from './doctor/diagnose.ts'
 export type { Remedy } from './doctor/remedy.ts'

@@ -8,7 +8,7 @@ import type { LogToOpen } from '../log/log.ts'
 import { wholeNumber } from '../log/options.ts'
 import { checkOptions, type OptionNames } from '../option-names.ts'
 import type { Engine, Guarantee } from '../replicated/engine.ts'
-import type { ReplicatedLogOptions } from '../replicated/options.ts'
+import type { ReplicaOptions } from '../replicated/options.ts'
 import { replicatedLog } from '../replicated/replicated-log.ts'
 
 export interface EngineOptions {
@@ -31,7 +31,10 @@ export interface EngineOptions {
    * given, nothing is sent without TLS, and the server's certificate is checked.
    */
   readonly tls?: ConnectionOptions
-  /** How long opening waits for servers that do not answer. 1 to 600 000, default 30 000. */
+  /**
+   * How long opening waits for servers that do not answer, and a change for the engine to take it:
+   * then it is refused with `WALV_UNAVAILABLE`. In milliseconds, 1 to 600 000, default 30 000.
+   */
   readonly timeoutMs?: number
 }
 
@@ -120,12 +123,6 @@ export async function persistently<T>(name: string, timeoutMs: number, open: () 
     }
   }
 }
-
-/** What a node of a replicated log is opened with, beside its engine. */
-export type ReplicaOptions = Pick<
-  ReplicatedLogOptions,
-  'cacheDirectory' | 'readOnly' | 'maxPendingBytes' | 'closeWaitMs'
->
 
 /** The log of a node, for `DurableIndex.open`. Its engine has the rest of the options. */
 export function replicaOver<Options extends EngineOptions>(

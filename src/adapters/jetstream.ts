@@ -6,13 +6,13 @@
 import type { LogToOpen } from '../log/log.ts'
 import type { OptionNames } from '../option-names.ts'
 import type { Engine } from '../replicated/engine.ts'
+import type { ReplicaOptions } from '../replicated/options.ts'
 import {
   checkedEngineOptions,
   ENGINE_OPTIONS,
   type EngineOptions,
   invalid,
   persistently,
-  type ReplicaOptions,
   replicaOver,
 } from './engines.ts'
 import { connected, type JetStreamCredentials } from './jetstream/connection.ts'

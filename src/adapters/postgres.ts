@@ -5,12 +5,12 @@
 import type { LogToOpen } from '../log/log.ts'
 import type { OptionNames } from '../option-names.ts'
 import type { Engine } from '../replicated/engine.ts'
+import type { ReplicaOptions } from '../replicated/options.ts'
 import {
   checkedEngineOptions,
   ENGINE_OPTIONS,
   type EngineOptions,
   persistently,
-  type ReplicaOptions,
   replicaOver,
 } from './engines.ts'
 import { PostgresEngine } from './postgres/engine.ts'

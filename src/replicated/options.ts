@@ -7,27 +7,31 @@ import { checkOptions, type OptionNames, wrongKind } from '../option-names.ts'
 import type { Engine } from './engine.ts'
 import { DEFAULT_TIMING, type Timing } from './timing.ts'
 
-export interface ReplicatedLogOptions {
-  /** Opens the way to the engine. Called at each opening. */
-  readonly openEngine: () => Promise<Engine>
-  /** What the log is called in messages, before its engine is open. */
-  readonly name: string
+/** What a node of a replicated log is opened with, beside its engine. */
+export interface ReplicaOptions {
   /**
    * A folder for snapshots and for what this node has seen of the log. Each node has its own, also
    * on one machine. What is in it may be removed while the node does not run.
    */
   readonly cacheDirectory: string
-  /**
-   * A change that the engine has not taken after so long is refused with `WALV_UNAVAILABLE`. In
-   * milliseconds, default 30 000.
-   */
-  readonly timeoutMs?: number
   /** Follows, and writes nothing. Default false. */
   readonly readOnly?: boolean
   /** Bytes handed over and not acknowledged before more is made to wait. Default 64 MiB. */
   readonly maxPendingBytes?: number
   /** How long `close` waits for what was handed over. In milliseconds, default 10 000. */
   readonly closeWaitMs?: number
+}
+
+export interface ReplicatedLogOptions extends ReplicaOptions {
+  /** Opens the way to the engine. Called at each opening. */
+  readonly openEngine: () => Promise<Engine>
+  /** What the log is called in messages, before its engine is open. */
+  readonly name: string
+  /**
+   * A change that the engine has not taken after so long is refused with `WALV_UNAVAILABLE`. In
+   * milliseconds, default 30 000.
+   */
+  readonly timeoutMs?: number
   /** Where the cache is. Default: the file system. */
   readonly disk?: Disk
   /** @internal For tests. */

@@ -20,7 +20,9 @@ export { type CrashState, SimulatedDisk } from './disk/simulated-disk.ts'
 export type { SimulatedDiskOptions } from './disk/simulated-disk-options.ts'
 export type { ExchangeOfProcess, SimulatedExchange } from './disk/simulated-exchange.ts'
 export { type SimulatedFs, simulatedFs } from './disk/simulated-fs.ts'
-export type { EngineFaults, SimulatedEngineOptions } from './engine/engine-faults.ts'
+export type { EngineFaults, Servers, SimulatedEngineOptions } from './engine/engine-faults.ts'
+export type { EngineStore } from './engine/engine-store.ts'
+export type { SimulatedConnection } from './engine/simulated-connection.ts'
 export { SimulatedEngine } from './engine/simulated-engine.ts'
 export {
   type Exploration,
