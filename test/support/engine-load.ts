@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { CutProxy } from './cut-proxy.ts'
 import type { Engine } from './kit.ts'
 
 const IN_FLIGHT = 4
@@ -103,4 +104,23 @@ async function contents(engine: Engine, last: number): Promise<Map<number, numbe
     if (found.size >= last) break
   }
   return found
+}
+
+/** Cuts the connections of an engine to a server, again and again, while it is worked with. */
+export async function cutAgainAndAgain(
+  t: TestContext,
+  address: string,
+  open: (proxied: string) => Promise<Engine>,
+): Promise<void> {
+  const proxy = await CutProxy.start(address)
+  const engine = await open(proxy.address)
+  const load = new Load(t, engine)
+  for (let round = 0; round < 3; round++) {
+    await load.more(20)
+    proxy.cut()
+  }
+  await load.more(20)
+  await load.end()
+  await engine.close()
+  await proxy.stop()
 }

@@ -6,7 +6,7 @@ import { jetstreamManager, type StreamConfig } from '@nats-io/jetstream'
 import { connect } from '@nats-io/transport-node'
 import { type JetStreamOptions, openJetStream } from '../../../src/adapters/jetstream.ts'
 import { CutProxy } from '../../support/cut-proxy.ts'
-import { Load } from '../../support/engine-load.ts'
+import { cutAgainAndAgain } from '../../support/engine-load.ts'
 import { NatsServers } from '../../support/nats-servers.ts'
 
 const LIMIT = { timeout: 60_000 }
@@ -47,17 +47,7 @@ const make = (config: Partial<StreamConfig> & { name: string }) =>
   administer((jsm) => jsm.streams.add({ discard: 'new', allow_direct: true, ...config } as StreamConfig))
 
 test('connections are cut again and again: nothing acknowledged is lost', LIMIT, async (t) => {
-  const proxy = await CutProxy.start(servers.addresses[0]!)
-  const engine = await open({ name: 'cut', servers: proxy.address })
-  const load = new Load(t, engine)
-  for (let round = 0; round < 3; round++) {
-    await load.more(20)
-    proxy.cut()
-  }
-  await load.more(20)
-  await load.end()
-  await engine.close()
-  await proxy.stop()
+  await cutAgainAndAgain(t, servers.addresses[0]!, (proxied) => open({ name: 'cut', servers: proxied }))
 })
 
 test('a stream that was made again has another incarnation', LIMIT, async () => {

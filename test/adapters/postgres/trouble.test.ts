@@ -4,8 +4,7 @@ import { after, before, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { inspect } from 'node:util'
 import { openPostgres, type PostgresOptions } from '../../../src/adapters/postgres.ts'
-import { CutProxy } from '../../support/cut-proxy.ts'
-import { Load } from '../../support/engine-load.ts'
+import { cutAgainAndAgain, Load } from '../../support/engine-load.ts'
 import { OWNER, type PostgresServer, PostgresServers } from '../../support/postgres-servers.ts'
 
 const LIMIT = { timeout: 90_000 }
@@ -36,17 +35,7 @@ async function untilWaiting(select: string): Promise<void> {
 }
 
 test('connections are cut again and again: nothing acknowledged is lost', LIMIT, async (t) => {
-  const proxy = await CutProxy.start(primary.address)
-  const engine = await open({ name: 'cut', servers: proxy.address })
-  const load = new Load(t, engine)
-  for (let round = 0; round < 3; round++) {
-    await load.more(20)
-    proxy.cut()
-  }
-  await load.more(20)
-  await load.end()
-  await engine.close()
-  await proxy.stop()
+  await cutAgainAndAgain(t, primary.address, (proxied) => open({ name: 'cut', servers: proxied }))
 })
 
 test('the server is killed and comes back: nothing acknowledged is lost', LIMIT, async (t) => {
